@@ -1,0 +1,156 @@
+"""What is wrong in a user's manifest, as values.
+
+Rules of this file:
+
+1. A diagnostic says what, where, and if it can how to mend it. It is data: who
+   shows it, and in which format, is somebody else's business.
+2. Lines and columns count from 1, columns in Unicode code points; an end is
+   exclusive. A finding about a whole file stands at 1:1.
+3. Order is by place, then by code, and never depends on who reported first.
+4. No message carries the value of a header: it may be a credential.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from attrs import field, frozen
+
+__all__ = ["Diagnostic", "Location", "Related", "Report", "Severity", "Span"]
+
+
+class Severity(enum.Enum):
+    """How bad a finding is. Only an error makes a report fail.
+
+    >>> Severity.ERROR.value, Severity.WARNING.value, Severity.INFO.value
+    ('error', 'warning', 'info')
+    """
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+    @property
+    def rank(self) -> int:
+        """0 for an error, 1 for a warning, 2 for an info: worst first."""
+        return _RANK[self]
+
+
+_RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+
+
+class Span(NamedTuple):
+    """A stretch of one file: from ``line:column`` up to ``end_line:end_column``.
+
+    A named tuple, since a reader makes one for every key and every value.
+
+    >>> Span(3, 5, 3, 9)
+    Span(line=3, column=5, end_line=3, end_column=9)
+    """
+
+    line: int = 1
+    column: int = 1
+    end_line: int = 1
+    end_column: int = 1
+
+
+@frozen(order=True)
+class Location:
+    """Where something is written: cluster, file, span, and field path.
+
+    ``cluster`` is ``""`` for a text read on its own, ``file`` is whatever the
+    reader called its source, ``path`` is like ``$.spec.weight``.
+
+    >>> str(Location(cluster="child-1", file="uplink.yaml", span=Span(7, 11, 7, 13)))
+    'uplink.yaml:7:11'
+    """
+
+    cluster: str = ""
+    file: str = ""
+    span: Span = Span()
+    path: str = "$"
+
+    def __str__(self) -> str:
+        return f"{self.file or '<text>'}:{self.span.line}:{self.span.column}"
+
+
+@frozen(order=True)
+class Related:
+    """Another place that belongs to a finding, and why it does."""
+
+    location: Location
+    message: str
+
+
+def _in_order(related: Iterable[Related]) -> tuple[Related, ...]:
+    return tuple(related)
+
+
+@frozen
+class Diagnostic:
+    """One finding.
+
+    ``code`` is ``UPLnnn`` and is never reused for another meaning;
+    ``suggestion`` is text that would mend the finding, or ``None``.
+
+    >>> d = Diagnostic("UPL103", Severity.ERROR, "weight is -1; 0 to 2147483647 is allowed",
+    ...                Location(file="u.yaml", span=Span(7, 11, 7, 13)))
+    >>> str(d)
+    'u.yaml:7:11: error UPL103: weight is -1; 0 to 2147483647 is allowed'
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    location: Location = Location()
+    related: tuple[Related, ...] = field(default=(), converter=_in_order)
+    suggestion: str | None = None
+
+    @property
+    def sort_key(self) -> tuple[Location, str, int, str]:
+        """By place, then code, then message: total, so that reports are stable."""
+        return (self.location, self.code, self.severity.rank, self.message)
+
+    def __str__(self) -> str:
+        hint = "" if self.suggestion is None else f" (did you mean {self.suggestion!r}?)"
+        return f"{self.location}: {self.severity.value} {self.code}: {self.message}{hint}"
+
+
+def _sorted_unique(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    return tuple(sorted(set(diagnostics), key=lambda d: d.sort_key))
+
+
+@frozen
+class Report:
+    """All findings about one fleet, sorted by place, each once.
+
+    Complexity: O(d log d) for d diagnostics, once, at construction.
+
+    >>> report = Report()
+    >>> report.ok, len(report)
+    (True, 0)
+    """
+
+    diagnostics: tuple[Diagnostic, ...] = field(default=(), converter=_sorted_unique)
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The findings that make the report fail."""
+        return self.of(Severity.ERROR)
+
+    @property
+    def ok(self) -> bool:
+        """True when there is no error; warnings and infos do not count."""
+        return not self.errors
+
+    def of(self, severity: Severity) -> tuple[Diagnostic, ...]:
+        """The findings of exactly this severity, in order."""
+        return tuple(d for d in self.diagnostics if d.severity is severity)
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        return iter(self.diagnostics)
+
+    def __len__(self) -> int:
+        return len(self.diagnostics)

@@ -1,0 +1,197 @@
+"""Durations: text or seconds in, ``int`` nanoseconds out, and back.
+
+Rules of this file:
+
+1. A duration is an ``int`` of nanoseconds within a signed 64-bit integer, the
+   range of Go's ``time.Duration``. No unit, float or text leaves this file
+   except what `format_duration` writes.
+2. An ``int``, or a text that is a base-10 integer, is a number of seconds;
+   anything else is what Go's ``time.ParseDuration`` reads, bit for bit. There
+   is no third way: a day, a blank, or a bare ``1.5`` is an error.
+3. The range is checked before a number is built, so a text of millions of
+   digits costs one pass over it.
+4. Sign and zero have no meaning here: what a negative interval or a zero
+   timeout stands for is decided by whoever knows the field.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from uplinks.errors import InvalidDuration
+
+__all__ = ["format_duration", "parse_duration"]
+
+_MICROSECOND: Final = 1_000
+_MILLISECOND: Final = 1_000_000
+_SECOND: Final = 1_000_000_000
+_MINUTE: Final = 60 * _SECOND
+_HOUR: Final = 60 * _MINUTE
+
+_UNITS: Final = {
+    "ns": 1,
+    "us": _MICROSECOND,
+    "\u00b5s": _MICROSECOND,  # the micro sign
+    "\u03bcs": _MICROSECOND,  # the Greek letter mu
+    "ms": _MILLISECOND,
+    "s": _SECOND,
+    "m": _MINUTE,
+    "h": _HOUR,
+}
+
+_SMALL: Final = ((_MILLISECOND, "ms"), (_MICROSECOND, "\u00b5s"), (1, "ns"))
+
+_MIN: Final = -(2**63)
+_MAX: Final = 2**63 - 1
+_MAX_DIGITS: Final = 19  # of 2**63
+
+_INTEGER: Final = re.compile(r"([-+]?)([0-9]+)")
+# One number with its unit. Every group may be empty; which of them must not be
+# is Go's rule, kept by `_parse_go`, so that the reason given can be exact.
+_TERM: Final = re.compile(r"([0-9]*)(?:\.([0-9]*))?([^0-9.]*)")
+
+_OVERFLOW: Final = "it does not fit into 64 bits of nanoseconds (about 292 years)"
+
+
+def parse_duration(value: str | int) -> int:
+    """Read a duration; give nanoseconds.
+
+    An ``int`` or a base-10 integer text (a sign and leading zeros allowed) is
+    seconds. Any other text is a Go duration: an optional sign, then decimal
+    numbers, each with a unit ``ns``, ``us`` (or ``µs``), ``ms``, ``s``, ``m``
+    or ``h``. Fractions of a nanosecond are cut off the way Go does it.
+
+    Law: ``parse_duration(format_duration(x)) == x`` for every 64-bit ``x``.
+    Complexity: O(length).
+
+    Raises `InvalidDuration` for everything else, ``bool`` and ``float``
+    included, and for what does not fit into 64 bits of nanoseconds.
+
+    >>> parse_duration("1m30s"), parse_duration(90), parse_duration("90")
+    (90000000000, 90000000000, 90000000000)
+    >>> parse_duration("-.5s")
+    -500000000
+    >>> parse_duration("1d")
+    Traceback (most recent call last):
+        ...
+    uplinks.errors.InvalidDuration: invalid duration '1d': unknown unit 'd'; write seconds (30) or a Go duration (1m30s, 1.5s, 500ms)
+
+    Source: reference page, "Health Check Fields"; Go ``time.ParseDuration``.
+    """  # noqa: E501 - a traceback is one line
+    if isinstance(value, str):
+        integer = _INTEGER.fullmatch(value)
+        if integer is None:
+            return _parse_go(value)
+        sign, digits = integer.groups()
+        nanoseconds = _bounded_int(value, digits) * _SECOND
+        return _in_range(value, -nanoseconds if sign == "-" else nanoseconds)
+    # What comes out of a manifest may be anything, whatever the signature says.
+    given: object = value
+    if isinstance(given, bool) or not isinstance(given, int):
+        raise InvalidDuration(given, f"a {type(given).__name__} is neither an integer nor a text")
+    return _in_range(given, given * _SECOND)
+
+
+def format_duration(nanoseconds: int) -> str:
+    """Write a duration in Go's form.
+
+    Below one second the largest of ``ns``, ``µs``, ``ms`` that gives a number
+    of at least 1; from one second on ``1h2m3.5s``, without leading zero units.
+
+    Law: ``parse_duration(format_duration(x)) == x`` for every 64-bit ``x``.
+    Complexity: O(1).
+
+    Raises `InvalidDuration` when the number does not fit into 64 bits.
+
+    >>> format_duration(90_000_000_000), format_duration(1_500_000_000), format_duration(0)
+    ('1m30s', '1.5s', '0s')
+    >>> format_duration(1_500), format_duration(-3_600_000_000_000)
+    ('1.5µs', '-1h0m0s')
+
+    Source: Go ``time.Duration.String``.
+    """
+    if not _MIN <= nanoseconds <= _MAX:
+        raise InvalidDuration(nanoseconds, _OVERFLOW)
+    sign = "-" if nanoseconds < 0 else ""
+    rest = abs(nanoseconds)
+    if 0 < rest < _SECOND:
+        unit, suffix = next(small for small in _SMALL if rest >= small[0])
+        return f"{sign}{_decimal(rest, unit)}{suffix}"
+    minutes, rest = divmod(rest, _MINUTE)
+    hours, minutes = divmod(minutes, 60)
+    before = f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else ""
+    return f"{sign}{before}{_decimal(rest, _SECOND)}s"
+
+
+def _decimal(nanoseconds: int, unit: int) -> str:
+    whole, fraction = divmod(nanoseconds, unit)
+    if not fraction:
+        return str(whole)
+    # The digits of `unit + fraction` after its leading 1 are the fraction with
+    # the leading zeros it needs.
+    return f"{whole}.{str(unit + fraction)[1:].rstrip('0')}"
+
+
+def _parse_go(text: str) -> int:
+    negative = text.startswith("-")
+    position = 1 if text.startswith(("-", "+")) else 0
+    if position == len(text):
+        raise InvalidDuration(text, "it has no digits" if text else "it is empty")
+    total = 0
+    while position < len(text):
+        term = _TERM.match(text, position)
+        assert term is not None  # noqa: S101 - every group may be empty
+        position = term.end()
+        total += _term(text, term[1], term[2] or "", term[3])
+        if total > _MAX + 1:
+            raise InvalidDuration(text, _OVERFLOW)
+    return _in_range(text, -total if negative else total)
+
+
+def _term(text: str, whole: str, fraction: str, unit: str) -> int:
+    if not whole and not fraction:
+        raise InvalidDuration(text, f"a digit is expected before {_short(unit)}")
+    if not unit:
+        raise InvalidDuration(text, "a unit is missing: ns, us, ms, s, m or h")
+    scale = _UNITS.get(unit)
+    if scale is None:
+        raise InvalidDuration(text, f"unknown unit {_short(unit)}")
+    return _bounded_int(text, whole) * scale + _fraction(fraction, scale)
+
+
+def _bounded_int(text: str, digits: str) -> int:
+    digits = digits.lstrip("0")
+    if len(digits) > _MAX_DIGITS:
+        raise InvalidDuration(text, _OVERFLOW)
+    return int(digits or "0")
+
+
+def _fraction(digits: str, unit: int) -> int:
+    """Take a fraction of a unit exactly as Go does.
+
+    The one place with floats, and on purpose: Go multiplies in binary64, so
+    ``0.3333333333333333333h`` is 20 minutes there and exact arithmetic would
+    say one nanosecond less. With up to nine digits of seconds both agree.
+    """
+    numerator = 0
+    scale = 1.0
+    # Whatever stands behind 64 digits is less than a nanosecond of an hour.
+    for digit in digits[:64]:
+        following = numerator * 10 + int(digit)
+        if numerator > _MAX // 10 or following > _MAX + 1:
+            break
+        numerator = following
+        scale *= 10.0
+    return int(float(numerator) * (float(unit) / scale))
+
+
+def _in_range(got: str | int, nanoseconds: int) -> int:
+    if not _MIN <= nanoseconds <= _MAX:
+        raise InvalidDuration(got, _OVERFLOW)
+    return nanoseconds
+
+
+def _short(text: str) -> str:
+    limit = 20
+    return repr(text if len(text) <= limit else f"{text[:limit]}…")

@@ -1,0 +1,293 @@
+"""The names of uplinks, their services, and the annotation that lists them.
+
+Rules of this file:
+
+1. A name here is a string and nothing else: no model, no lookups, no state.
+2. A function that makes a name checks its parts first and raises
+   `InvalidName`; a function called ``problem_with_…`` never raises and says in
+   words what is wrong, or ``None``.
+3. Patterns are matched as a whole (``fullmatch``): ``$`` would let a trailing
+   newline through, and these names end up in router rules.
+4. A service name is a view. Two different owners can share one string
+   (``a-b`` + ``c`` and ``a`` + ``b-c``); telling them apart is for whoever
+   holds the owners.
+
+Source: reference page, "Uplink Naming" and "Referencing Uplinks from Routers".
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from uplinks.errors import InvalidName
+
+__all__ = [
+    "PROVIDER_SUFFIX",
+    "child_service_name",
+    "format_uplinks_annotation",
+    "nearest",
+    "normalize",
+    "parse_uplinks_annotation",
+    "problem_with_child_name",
+    "problem_with_expose_name",
+    "problem_with_name",
+    "split_service_reference",
+    "split_uplinks_annotation",
+    "uplink_name",
+    "weighted_service_name",
+]
+
+PROVIDER_SUFFIX: Final = "@multicluster"
+"""What the parent's provider appends to every service it materializes."""
+
+_MAX_LABEL: Final = 63
+_MAX_NAME: Final = 253
+
+_LABEL: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
+_EXPOSE_NAME: Final = re.compile(r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?")
+_CHILD_NAME: Final = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9._]*[A-Za-z0-9])?")
+_WORDS: Final = re.compile(r"[^\W_]+")
+
+_CLOSE_ENOUGH: Final = 0.6
+
+
+def _problem(text: str, pattern: re.Pattern[str], limit: int, characters: str) -> str | None:
+    if not text:
+        return "it is empty"
+    if len(text) > limit:
+        return f"it has {len(text)} characters; at most {limit} are allowed"
+    if pattern.fullmatch(text) is None:
+        return f"only {characters} are allowed, with a letter or digit at both ends"
+    return None
+
+
+def problem_with_name(text: str) -> str | None:
+    """Say why a text cannot be a ``metadata.name`` or a namespace, or ``None``.
+
+    Law: ``None`` exactly for the DNS-1123 labels of at most 63 characters.
+    Complexity: O(length), at most 63 characters are looked at.
+
+    >>> problem_with_name("api-workload") is None
+    True
+    >>> problem_with_name("API")
+    "only a-z, 0-9 and '-' are allowed, with a letter or digit at both ends"
+
+    Source: RFC 1123 section 2.1, as Kubernetes reads it.
+    """
+    return _problem(text, _LABEL, _MAX_LABEL, "a-z, 0-9 and '-'")
+
+
+def problem_with_expose_name(text: str) -> str | None:
+    """Say why a text cannot be an ``exposeName`` or any uplink name, or ``None``.
+
+    Law: ``None`` exactly for the full matches of
+    ``[a-z0-9]([-a-z0-9.]*[a-z0-9])?`` of at most 253 characters.
+    Complexity: O(length), at most 253 characters are looked at.
+
+    >>> problem_with_expose_name("api..v1--eu") is None
+    True
+    >>> problem_with_expose_name("")
+    'it is empty'
+
+    Source: the ``exposeName`` field of the Uplink CRD.
+    """
+    return _problem(text, _EXPOSE_NAME, _MAX_NAME, "a-z, 0-9, '-' and '.'")
+
+
+def problem_with_child_name(text: str) -> str | None:
+    """Say why a text cannot name a child, or ``None``.
+
+    A child's name is a key of the parent's static configuration, which no API
+    server checks, so capitals, ``_`` and ``.`` are let through; what would
+    break ``<uplink-name>-<child>@multicluster`` apart is not.
+    Complexity: O(length), at most 253 characters are looked at.
+
+    >>> problem_with_child_name("EU_west-1") is None
+    True
+    >>> problem_with_child_name("eu@west") is None
+    False
+
+    Source: reference page, "Complete Example".
+    """
+    return _problem(text, _CHILD_NAME, _MAX_NAME, "letters, digits, '-', '_' and '.'")
+
+
+def _checked(kind: str, text: str, problem_with: Callable[[str], str | None]) -> str:
+    problem = problem_with(text)
+    if problem is not None:
+        raise InvalidName(kind, text, problem)
+    return text
+
+
+def uplink_name(namespace: str, name: str, expose_name: str | None = None) -> str:
+    """Name an uplink: ``exposeName`` if there is one, else ``<namespace>-<name>``.
+
+    Law: the result is always a valid uplink name. Different owners may get the
+    same result. Complexity: O(length).
+
+    Raises `InvalidName` when the part that is used breaks its grammar; an
+    explicit empty ``expose_name`` is invalid, it does not mean "absent".
+
+    >>> uplink_name("apps", "api-workload")
+    'apps-api-workload'
+    >>> uplink_name("apps", "api-workload", "api.v1")
+    'api.v1'
+
+    Source: reference page, "Uplink Naming".
+    """
+    if expose_name is not None:
+        return _checked("exposeName", expose_name, problem_with_expose_name)
+    _checked("namespace", namespace, problem_with_name)
+    _checked("name", name, problem_with_name)
+    return f"{namespace}-{name}"
+
+
+def weighted_service_name(uplink: str) -> str:
+    """Name the service over all children that advertise an uplink name.
+
+    Raises `InvalidName`. Complexity: O(length).
+
+    >>> weighted_service_name("apps-api-workload")
+    'apps-api-workload@multicluster'
+
+    Source: reference page, "Uplink Naming".
+    """
+    return _checked("uplink name", uplink, problem_with_expose_name) + PROVIDER_SUFFIX
+
+
+def child_service_name(uplink: str, child: str) -> str:
+    """Name the service of one child, directly.
+
+    Raises `InvalidName`. Complexity: O(length).
+
+    >>> child_service_name("apps-api-workload", "child-1")
+    'apps-api-workload-child-1@multicluster'
+
+    Source: reference page, "Uplink Naming".
+    """
+    _checked("uplink name", uplink, problem_with_expose_name)
+    _checked("child name", child, problem_with_child_name)
+    return f"{uplink}-{child}{PROVIDER_SUFFIX}"
+
+
+def split_uplinks_annotation(text: str) -> tuple[str, ...]:
+    """Split the annotation's value at commas and strip each element.
+
+    Empty elements are kept, so that whoever reports them can count; nothing is
+    checked. Complexity: O(length).
+
+    >>> split_uplinks_annotation("apps-a, apps-b,")
+    ('apps-a', 'apps-b', '')
+
+    Source: reference page, "Referencing Uplinks from Routers".
+    """
+    return tuple(element.strip() for element in text.split(","))
+
+
+def _checked_list(got: object, names: Iterable[str]) -> tuple[str, ...]:
+    kind = "uplinks annotation"
+    seen: dict[str, None] = {}
+    for position, name in enumerate(names, start=1):
+        problem = problem_with_expose_name(name)
+        if problem is not None:
+            raise InvalidName(kind, got, f"element {position} ({name!r}): {problem}")
+        if name in seen:
+            raise InvalidName(kind, got, f"element {position} ({name!r}) is there already")
+        seen[name] = None
+    if not seen:
+        raise InvalidName(kind, got, "it names no uplink")
+    return tuple(seen)
+
+
+def parse_uplinks_annotation(text: str) -> tuple[str, ...]:
+    """Read the value of ``hub.traefik.io/router.uplinks``: names, in order.
+
+    Law: ``parse(format(names)) == names``. Complexity: O(length).
+
+    Raises `InvalidName` for an empty element (so also for an empty value), a
+    duplicate, or a name that breaks the grammar.
+
+    >>> parse_uplinks_annotation("apps-primary-uplink, apps-secondary-uplink")
+    ('apps-primary-uplink', 'apps-secondary-uplink')
+
+    Source: reference page, "Referencing Uplinks from Routers".
+    """
+    return _checked_list(text, split_uplinks_annotation(text))
+
+
+def format_uplinks_annotation(names: Iterable[str]) -> str:
+    """Write the value of ``hub.traefik.io/router.uplinks``.
+
+    Raises `InvalidName` for what `parse_uplinks_annotation` would refuse.
+    Complexity: O(length).
+
+    >>> format_uplinks_annotation(["apps-a", "apps-b"])
+    'apps-a,apps-b'
+    """
+    names = tuple(names)
+    return ",".join(_checked_list(names, names))
+
+
+def split_service_reference(reference: str) -> tuple[str, str | None]:
+    """Split ``name@provider`` at the last ``@``; no ``@`` gives ``None``.
+
+    Complexity: O(length).
+
+    >>> split_service_reference("apps-api@multicluster")
+    ('apps-api', 'multicluster')
+    >>> split_service_reference("api")
+    ('api', None)
+
+    Source: Traefik's Kubernetes CRD provider, ``name@provider`` references.
+    """
+    name, at, provider = reference.rpartition("@")
+    return (name, provider) if at else (reference, None)
+
+
+def normalize(text: str) -> str:
+    """Rewrite a name the way Traefik does with names from Kubernetes objects.
+
+    Every run of characters that are neither letter nor number becomes one
+    ``-``; both ends are trimmed. So ``api.v1`` and ``api-v1`` become the same
+    name. Law: idempotent. Complexity: O(length).
+
+    >>> normalize("api.v1"), normalize("a--b"), normalize("-a_b-")
+    ('api-v1', 'a-b', 'a-b')
+
+    Source: Traefik, ``provider.Normalize``.
+    """
+    return "-".join(_WORDS.findall(text))
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """Find the candidate that was probably meant, for "did you mean".
+
+    Case is ignored, the name itself is never suggested, and ties go to the
+    candidate that sorts first, so the answer does not depend on the order.
+    Complexity: O(c · length²) for c candidates; a name of more than 253
+    characters matches nothing.
+
+    >>> nearest("wieght", ["exposeName", "weight"])
+    'weight'
+    >>> nearest("colour", ["exposeName", "weight"]) is None
+    True
+    """
+    if not name or len(name) > _MAX_NAME:
+        return None
+    matcher = difflib.SequenceMatcher(autojunk=False)
+    matcher.set_seq2(name.casefold())
+    best: str | None = None
+    best_ratio = 0.0
+    for candidate in sorted(set(candidates) - {name}):
+        matcher.set_seq1(candidate.casefold())
+        bar = max(best_ratio, _CLOSE_ENOUGH)
+        # The cheap upper bounds first: most candidates are nothing like the name.
+        if matcher.real_quick_ratio() < bar or matcher.quick_ratio() < bar:
+            continue
+        ratio = matcher.ratio()
+        if ratio >= _CLOSE_ENOUGH and ratio > best_ratio:
+            best, best_ratio = candidate, ratio
+    return best
