@@ -1,0 +1,327 @@
+"""Hypothesis strategies for the model: values that no rule calls an error.
+
+A test that wants something wrong draws something right and spoils it, so that
+exactly one thing is wrong. Durations are nanoseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+from hypothesis import strategies as st
+
+from uplinks.model import (
+    MAX_WEIGHT,
+    UPLINKS_ANNOTATION,
+    Child,
+    ChildConfig,
+    Cluster,
+    Failover,
+    Fleet,
+    Header,
+    HealthCheck,
+    IngressRoute,
+    ParentConfig,
+    PassiveHealthCheck,
+    Route,
+    ServiceReference,
+    StaticConfig,
+    TraefikService,
+    Uplink,
+    UplinkEntryPoint,
+    Weighted,
+)
+
+MILLISECOND = 1_000_000
+
+labels = st.from_regex(r"[a-z]([-a-z0-9]{0,6}[a-z0-9])?", fullmatch=True)
+"""Names and namespaces of objects."""
+
+expose_names = st.from_regex(r"[a-z]([-a-z0-9]{0,8}[a-z0-9])?", fullmatch=True)
+child_names = st.from_regex(r"[a-z]([-a-z0-9]{0,4}[a-z0-9])?", fullmatch=True)
+entry_point_names = st.sampled_from(["multicluster", "uplink", "up-2"])
+weights = st.integers(0, 100) | st.integers(0, MAX_WEIGHT)
+durations = st.integers(1, 3_600_000).map(lambda count: count * MILLISECOND)
+ports = st.integers(1, 65_535)
+paths = st.from_regex(r"/[a-z0-9/]{0,8}", fullmatch=True)
+matches = paths.map(lambda path: f"PathPrefix(`{path}`)")
+addresses = st.builds("https://{}.example.com:{}".format, labels, ports)
+annotation_maps = st.dictionaries(
+    labels.map("example.com/{}".format), st.text("abc :,", max_size=6), max_size=2
+)
+headers = st.dictionaries(
+    st.from_regex(r"X-[A-Z][a-z]{0,5}", fullmatch=True),
+    st.text("abcABC019 :;=", min_size=1, max_size=12).map(str.strip),
+    max_size=3,
+).map(lambda drawn: tuple(Header(name, value) for name, value in drawn.items()))
+
+
+def http_checks() -> st.SearchStrategy[HealthCheck]:
+    """Active checks over HTTP, every field set or not."""
+    return st.builds(
+        HealthCheck,
+        path=st.none() | paths,
+        scheme=st.none() | st.sampled_from(["http", "https"]),
+        method=st.sampled_from(["GET", "HEAD"]),
+        status=st.integers(200, 399),
+        port=st.none() | ports,
+        interval=durations,
+        unhealthy_interval=st.just(0) | durations,
+        timeout=durations,
+        hostname=st.none() | labels.map("{}.example.com".format),
+        follow_redirects=st.booleans(),
+        headers=headers,
+    )
+
+
+def grpc_checks() -> st.SearchStrategy[HealthCheck]:
+    """Active checks over gRPC, which have no path, method, status or headers."""
+    return st.builds(
+        HealthCheck, mode=st.just("grpc"), port=st.none() | ports, interval=durations,
+        timeout=durations,
+    )  # fmt: skip
+
+
+def health_checks() -> st.SearchStrategy[HealthCheck]:
+    """Active checks of both modes."""
+    return st.just(HealthCheck()) | http_checks() | grpc_checks()
+
+
+def passive_checks() -> st.SearchStrategy[PassiveHealthCheck]:
+    """Passive checks."""
+    return st.builds(
+        PassiveHealthCheck, failure_window=durations, max_failed_attempts=st.integers(1, 100)
+    )
+
+
+def uplinks() -> st.SearchStrategy[Uplink]:
+    """Uplinks on their own: the entry points they name may be declared nowhere."""
+    return st.builds(
+        Uplink,
+        name=labels,
+        namespace=labels,
+        expose_name=st.none() | expose_names,
+        entry_points=st.lists(entry_point_names, max_size=2, unique=True),
+        weight=weights,
+        health_check=st.none() | health_checks(),
+        passive_health_check=st.none() | passive_checks(),
+        annotations=annotation_maps,
+    )
+
+
+def service_references() -> st.SearchStrategy[ServiceReference]:
+    """Kubernetes services with a port, and Traefik services of this cluster."""
+    kubernetes = st.builds(
+        ServiceReference,
+        name=labels,
+        port=ports | st.sampled_from(["http", "web"]),
+        namespace=st.none() | labels,
+        weight=st.integers(0, 100),
+        rest=st.sampled_from(
+            [{}, {"scheme": "https"}, {"sticky": {"cookie": {"name": "c", "secure": True}}}]
+        ),
+    )
+    traefik = st.builds(
+        ServiceReference, name=labels, kind=st.just("TraefikService"), weight=st.integers(0, 100)
+    )
+    return kubernetes | traefik
+
+
+def routes() -> st.SearchStrategy[Route]:
+    """Routing rules, with and without fields that mean nothing here."""
+    return st.builds(
+        Route,
+        match=matches,
+        services=st.lists(service_references(), max_size=2),
+        rest=st.sampled_from([{}, {"priority": 7}, {"middlewares": [{"name": "strip"}]}]),
+    )
+
+
+def ingress_routes() -> st.SearchStrategy[IngressRoute]:
+    """Routers without the uplinks annotation."""
+    return st.builds(
+        IngressRoute,
+        name=labels,
+        namespace=labels,
+        routes=st.lists(routes(), min_size=1, max_size=2),
+        entry_points=st.none() | st.just(()) | st.just(("websecure",)),
+        tls=st.none() | st.just({}) | st.just({"certResolver": "acme"}),
+        annotations=annotation_maps,
+        rest=st.sampled_from([{}, {"ingressClassName": "traefik"}]),
+    )
+
+
+def advertised_routes(names: st.SearchStrategy[list[str]]) -> st.SearchStrategy[IngressRoute]:
+    """Routers that reference uplinks by a drawn list of names."""
+    return st.builds(
+        lambda router, drawn: attrs.evolve(
+            router, entry_points=None, tls=None, annotations={UPLINKS_ANNOTATION: ",".join(drawn)}
+        ),
+        ingress_routes(),
+        names,
+    )
+
+
+def traefik_services() -> st.SearchStrategy[TraefikService]:
+    """Services composed of others: weighted, failover, or of a type not used here."""
+    weighted = st.builds(
+        Weighted,
+        st.lists(service_references(), min_size=1, max_size=3),
+        rest=st.sampled_from([{}, {"sticky": {}}]),
+    )
+    failover = st.builds(
+        Failover,
+        service_references(),
+        service_references(),
+        rest=st.sampled_from([{}, {"errors": {"status": ["500-599"]}}]),
+    )
+    mirroring = {"mirroring": {"name": "a", "port": 80, "mirrors": [{"name": "b", "percent": 5}]}}
+    other = st.just(mirroring)
+
+    def built(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[TraefikService]:
+        return st.builds(
+            TraefikService, name=labels, namespace=labels, annotations=annotation_maps, **fields
+        )
+
+    return built(weighted=weighted) | built(failover=failover) | built(rest=other)
+
+
+def entry_points() -> st.SearchStrategy[UplinkEntryPoint]:
+    """Entry points of a child."""
+    return st.builds(
+        UplinkEntryPoint,
+        address=ports.map(":{}".format),
+        as_default=st.booleans(),
+        rest=st.sampled_from([{}, {"http": {"tls": {}}}]),
+    )
+
+
+def child_configs() -> st.SearchStrategy[ChildConfig]:
+    """Children that expose the API their parent polls, with a default entry point."""
+    return st.builds(
+        lambda points, default: ChildConfig(
+            {**points, "multicluster": attrs.evolve(default, as_default=True)}, multicluster=True
+        ),
+        st.dictionaries(entry_point_names, entry_points(), max_size=2),
+        entry_points(),
+    )
+
+
+def parent_configs(
+    names: st.SearchStrategy[list[str]] | None = None,
+) -> st.SearchStrategy[ParentConfig]:
+    """Parents over children with drawn names, each child with an address of its own."""
+    if names is None:
+        names = st.lists(child_names, max_size=3, unique=True)
+    children = names.flatmap(
+        lambda drawn: st.lists(
+            st.builds(Child, addresses, rest=st.sampled_from([{}, {"serversTransport": "mtls"}])),
+            min_size=len(drawn),
+            max_size=len(drawn),
+            unique_by=lambda child: child.address,
+        ).map(lambda made: dict(zip(drawn, made, strict=True)))
+    )
+    return st.builds(ParentConfig, children, rest=st.sampled_from([{}, {"pollInterval": "10s"}]))
+
+
+def static_configs() -> st.SearchStrategy[StaticConfig]:
+    """Static configurations of a child, of a parent, and of one that is both."""
+    child, parent = child_configs(), parent_configs()
+    return (
+        st.builds(StaticConfig, child=child)
+        | st.builds(StaticConfig, parent=parent)
+        | st.builds(StaticConfig, child=child, parent=parent)
+    )
+
+
+def resources() -> st.SearchStrategy[Uplink | IngressRoute | TraefikService | StaticConfig]:
+    """Everything that one document can hold."""
+    return uplinks() | ingress_routes() | traefik_services() | static_configs()
+
+
+@st.composite
+def fleets(draw: st.DrawFn, max_children: int = 3, max_uplinks: int = 4) -> Fleet:
+    """Fleets of a parent and at least one child.
+
+    Every child advertises some uplinks of a shared pool, each with weight and
+    checks of its own; all generated service names are different; every router
+    of a child references uplinks of that child; the parent routes to a weighted
+    service where there is one.
+    """
+    names = draw(st.lists(child_names, min_size=1, max_size=max_children, unique=True))
+    pool = _without_collisions(
+        draw(st.lists(uplinks(), max_size=max_uplinks, unique_by=lambda uplink: uplink.owner)),
+        names,
+    )
+    children = {name: draw(_children(name, pool)) for name in names}
+    advertised = sorted({u.uplink_name for child in children.values() for u in child.uplinks})
+    config = draw(parent_configs(st.just(names)))
+    return Fleet(Cluster("parent", (), _parent_routers(advertised), (), None, config), children)
+
+
+def _without_collisions(pool: list[Uplink], names: list[str]) -> list[Uplink]:
+    kept: list[Uplink] = []
+    taken: set[str] = set()
+    for uplink in pool:
+        made = {uplink.uplink_name, *(f"{uplink.uplink_name}-{name}" for name in names)}
+        if not made & taken:
+            kept.append(uplink)
+            taken |= made
+    return kept
+
+
+@st.composite
+def _children(draw: st.DrawFn, name: str, pool: list[Uplink]) -> Cluster:
+    config = draw(child_configs())
+    declared = sorted(config.uplink_entry_points)
+    offered = [
+        attrs.evolve(
+            uplink,
+            weight=draw(weights),
+            entry_points=draw(st.lists(st.sampled_from(declared), max_size=2, unique=True)),
+        )
+        for uplink in pool
+        if draw(st.booleans())
+    ]
+    routers: list[IngressRoute] = []
+    if offered:
+        references = st.lists(
+            st.sampled_from(sorted(uplink.uplink_name for uplink in offered)),
+            min_size=1,
+            max_size=2,
+            unique=True,
+        )
+        routers = draw(
+            st.lists(
+                advertised_routes(references),
+                max_size=2,
+                unique_by=lambda router: (router.namespace, router.name),
+            )
+        )
+    kubernetes_only = [attrs.evolve(r, routes=_kubernetes_routes(r.name)) for r in routers]
+    return Cluster(name, offered, kubernetes_only, (), config)
+
+
+def _kubernetes_routes(name: str) -> tuple[Route, ...]:
+    return (Route(f"PathPrefix(`/{name}`)", services=(ServiceReference(name, port=8080),)),)
+
+
+def _parent_routers(advertised: list[str]) -> list[IngressRoute]:
+    reference: Mapping[str, Any] = {"kind": "TraefikService"}
+    return [
+        IngressRoute(
+            f"to-{index}",
+            "apps",
+            (
+                Route(
+                    f"PathPrefix(`/{index}`)",
+                    services=(ServiceReference(f"{name}@multicluster", **reference),),
+                ),
+            ),
+            ("websecure",),
+            {},
+        )
+        for index, name in enumerate(advertised)
+    ]
