@@ -1,0 +1,371 @@
+"""`uplinks.services`: what a child offers and what a parent makes of it."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+
+from uplinks.errors import (
+    CannotAdvertise,
+    InvalidAddress,
+    InvalidName,
+    InvalidWeight,
+    NameCollision,
+    UnknownChild,
+)
+from uplinks.model import (
+    MAX_WEIGHT,
+    UPLINKS_ANNOTATION,
+    Advertisement,
+    Child,
+    ChildConfig,
+    ChildService,
+    Cluster,
+    HealthCheck,
+    IngressRoute,
+    ParentConfig,
+    PassiveHealthCheck,
+    Uplink,
+    UplinkEntryPoint,
+    WeightedChild,
+    WeightedService,
+)
+from uplinks.services import advertise, materialize
+
+CONFIG = ChildConfig(
+    {
+        "up": UplinkEntryPoint(":9443", as_default=True),
+        "other": UplinkEntryPoint(":9444"),
+        "also": UplinkEntryPoint(":9445", as_default=True),
+    },
+    multicluster=True,
+)
+
+
+def child(*uplinks: Uplink, routers: tuple[IngressRoute, ...] = ()) -> Cluster:
+    return Cluster("eu", uplinks=uplinks, routers=routers, child_config=CONFIG)
+
+
+def router(annotation: str, name: str = "r", **fields: Any) -> IngressRoute:
+    return IngressRoute(name, "apps", annotations={UPLINKS_ANNOTATION: annotation}, **fields)
+
+
+def parent(*children: str) -> ParentConfig:
+    return ParentConfig({name: Child(f"https://{name}.example.com:9443") for name in children})
+
+
+def ad(uplink_name: str, owner: str, **fields: Any) -> Advertisement:
+    return Advertisement(uplink_name, owner, ("up",), **fields)
+
+
+# --- advertise --------------------------------------------------------------
+
+
+def test_everything_is_resolved() -> None:
+    check, passive = HealthCheck(path="/health"), PassiveHealthCheck()
+    api = Uplink("api", "apps", weight=90, health_check=check, passive_health_check=passive)
+
+    assert advertise(child(api, routers=(router("apps-api"),))) == (
+        Advertisement(
+            uplink_name="apps-api",
+            owner="apps/api",
+            entry_points=("up", "also"),
+            weight=90,
+            health_check=check,
+            passive_health_check=passive,
+            routers=("apps/r",),
+            exposed=False,
+        ),
+    )
+
+
+def test_sorted_by_uplink_name_whatever_the_order() -> None:
+    uplinks = [Uplink("z", "apps", expose_name="a"), Uplink("b", "apps"), Uplink("a", "zone")]
+
+    expected = advertise(child(*uplinks))
+
+    assert [(a.uplink_name, a.exposed) for a in expected] == [
+        ("a", True),
+        ("apps-b", False),
+        ("zone-a", False),
+    ]
+    assert advertise(child(*reversed(uplinks))) == expected
+
+
+def test_its_own_entry_points_come_before_the_defaults() -> None:
+    (only,) = advertise(child(Uplink("api", "apps", entry_points=["other"])))
+
+    assert only.entry_points == ("other",)
+
+
+def test_routers_are_sorted_and_counted_once() -> None:
+    routers = (
+        router("apps-b, apps-a", name="z"),
+        router("apps-a,apps-a", name="b"),
+        IngressRoute("not-advertised", "apps", entry_points=("web",), tls={}),
+    )
+
+    a, b = advertise(child(Uplink("a", "apps"), Uplink("b", "apps"), routers=routers))
+
+    assert (a.routers, b.routers) == (("apps/b", "apps/z"), ("apps/z",))
+
+
+def test_nothing_to_offer() -> None:
+    assert advertise(Cluster("eu")) == ()
+
+
+@pytest.mark.parametrize(
+    ("uplink", "reason"),
+    [
+        (Uplink("", "apps"), "invalid name '': it is empty"),
+        (Uplink("API", "apps"), "invalid name 'API': only a-z, 0-9 and '-' are allowed"),
+        (Uplink("api", ""), "invalid namespace '': it is empty"),
+        (Uplink("api", "apps", expose_name=""), "invalid exposeName ''"),
+        (Uplink("api", "apps", expose_name="a`) || Path(`/"), "invalid exposeName"),
+        (Uplink("api", "apps", weight=-1), "weight is -1; 0 to 2147483647 is allowed"),
+        (Uplink("api", "apps", weight=MAX_WEIGHT + 1), "weight is 2147483648"),
+        (Uplink("api", "apps", weight=True), "weight is True"),
+        (
+            Uplink("api", "apps", entry_points=["othr"]),
+            "the child has no uplink entry point 'othr'; did you mean 'other'?",
+        ),
+    ],
+)
+def test_a_bad_uplink_is_refused(uplink: Uplink, reason: str) -> None:
+    with pytest.raises(CannotAdvertise) as caught:
+        advertise(child(uplink))
+
+    assert caught.value.uplink == uplink.owner
+    assert caught.value.reason.startswith(reason)
+
+
+@pytest.mark.parametrize("config", [None, ChildConfig({"up": UplinkEntryPoint(":9443")})])
+def test_no_default_entry_point_is_refused(config: ChildConfig | None) -> None:
+    with pytest.raises(CannotAdvertise, match="has none with asDefault: true"):
+        advertise(Cluster("eu", uplinks=[Uplink("api", "apps")], child_config=config))
+
+
+def test_an_entry_point_without_a_static_configuration_is_unknown() -> None:
+    with pytest.raises(CannotAdvertise, match="no uplink entry point 'up'"):
+        advertise(Cluster("eu", uplinks=[Uplink("api", "apps", entry_points=["up"])]))
+
+
+@pytest.mark.parametrize(
+    ("bad", "uplink", "reason"),
+    [
+        (
+            router("apps-api", entry_points=()),
+            "apps/api",
+            "router apps/r sets entryPoints, which come from the uplink",
+        ),
+        (
+            router("apps-api", tls={}),
+            "apps/api",
+            "router apps/r sets tls, which the uplink entry point handles",
+        ),
+        (
+            router("apps-api,"),
+            "apps/api",
+            f"router apps/r has an empty element in its {UPLINKS_ANNOTATION} annotation",
+        ),
+        (
+            router("apps-pai"),
+            "'apps-pai'",
+            "router apps/r references the unknown uplink 'apps-pai'; did you mean 'apps-api'?",
+        ),
+        (
+            router("zzz"),
+            "'zzz'",
+            "router apps/r references the unknown uplink 'zzz'",
+        ),
+    ],
+)
+def test_a_bad_router_is_refused(bad: IngressRoute, uplink: str, reason: str) -> None:
+    with pytest.raises(CannotAdvertise) as caught:
+        advertise(child(Uplink("api", "apps"), routers=(bad,)))
+
+    assert (caught.value.uplink, caught.value.reason) == (uplink, reason)
+
+
+def test_one_object_declared_twice_is_refused() -> None:
+    with pytest.raises(CannotAdvertise, match="apps/api: it is declared twice"):
+        advertise(child(Uplink("api", "apps"), Uplink("api", "apps", weight=2)))
+
+
+def test_one_uplink_name_of_two_owners_in_one_child_is_refused() -> None:
+    uplinks = [Uplink("c", "a-b"), Uplink("b-c", "a"), Uplink("x", "y", expose_name="a-b-c")]
+    with pytest.raises(NameCollision) as caught:
+        advertise(child(*uplinks))
+
+    assert caught.value.collisions == {
+        "a-b-c@multicluster": (
+            "uplink a-b/c of child 'eu'",
+            "uplink a/b-c of child 'eu'",
+            "uplink y/x of child 'eu'",
+        )
+    }
+
+
+# --- materialize ------------------------------------------------------------
+
+
+def test_a_weighted_service_and_one_service_per_child() -> None:
+    check, passive = HealthCheck(path="/health"), PassiveHealthCheck()
+
+    services = materialize(
+        parent("child-2", "child-1", "silent"),
+        {
+            "child-2": [ad("apps-api", "apps/api", weight=0, health_check=check)],
+            "child-1": [ad("apps-api", "apps/api", weight=90, passive_health_check=passive)],
+        },
+    )
+
+    assert dict(services) == {
+        "apps-api-child-1@multicluster": ChildService(
+            name="apps-api-child-1@multicluster",
+            uplink_name="apps-api",
+            child="child-1",
+            url="https://child-1.example.com:9443",
+            passive_health_check=passive,
+        ),
+        "apps-api-child-2@multicluster": ChildService(
+            name="apps-api-child-2@multicluster",
+            uplink_name="apps-api",
+            child="child-2",
+            url="https://child-2.example.com:9443",
+            health_check=check,
+        ),
+        "apps-api@multicluster": WeightedService(
+            name="apps-api@multicluster",
+            uplink_name="apps-api",
+            children=[
+                WeightedChild("apps-api-child-1@multicluster", 90),
+                WeightedChild("apps-api-child-2@multicluster", 0),
+            ],
+            health_check=False,
+        ),
+    }
+    assert list(services) == sorted(services)
+
+
+def test_health_goes_upward_only_when_every_child_is_probed() -> None:
+    probed = ad("api", "apps/api", health_check=HealthCheck())
+    passive = ad("api", "apps/api", passive_health_check=PassiveHealthCheck())
+
+    both = materialize(parent("a", "b"), {"a": [probed], "b": [probed]})
+    one = materialize(parent("a", "b"), {"a": [probed], "b": [passive]})
+
+    assert [s.health_check for s in (*both.weighted, *one.weighted)] == [True, False]
+
+
+def test_nothing_advertised() -> None:
+    assert dict(materialize(parent("eu"), {"eu": []})) == {}
+    assert dict(materialize(ParentConfig(), {})) == {}
+
+
+def test_the_address_stays_as_it_is_written() -> None:
+    config = ParentConfig({"eu": Child("HTTPS://EU.example.com/")})
+
+    (direct,) = materialize(config, {"eu": [ad("api", "apps/api")]}).direct
+
+    assert direct.url == "HTTPS://EU.example.com/"
+
+
+def test_an_unlisted_child_is_refused() -> None:
+    with pytest.raises(UnknownChild) as caught:
+        materialize(parent("child-1"), {"chidl-1": []})
+
+    assert (caught.value.child, caught.value.suggestion) == ("chidl-1", "child-1")
+    assert (
+        str(caught.value) == "the parent does not list a child 'chidl-1'; did you mean 'child-1'?"
+    )
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)  # noqa: S301
+    assert isinstance(caught.value, LookupError)
+
+
+def test_advertisements_made_by_hand_are_checked() -> None:
+    with pytest.raises(InvalidName):
+        materialize(parent("eu"), {"eu": [ad("a@b", "apps/api")]})
+    with pytest.raises(InvalidWeight):
+        materialize(parent("eu"), {"eu": [ad("api", "apps/api", weight=-1)]})
+    with pytest.raises(InvalidName):
+        materialize(
+            ParentConfig({"e@u": Child("https://eu.example.com")}), {"e@u": [ad("api", "apps/api")]}
+        )
+
+
+def test_derived_names_that_are_equal_by_accident_are_refused() -> None:
+    with pytest.raises(NameCollision) as caught:
+        materialize(parent("x", "y"), {"x": [ad("a-b-c", "a-b/c")], "y": [ad("a-b-c", "a/b-c")]})
+
+    assert caught.value.collisions == {
+        "a-b-c@multicluster": ("uplink a-b/c of child 'x'", "uplink a/b-c of child 'y'")
+    }
+
+
+def test_a_name_chosen_with_expose_name_is_meant_to_be_shared() -> None:
+    shared = {
+        "x": [ad("api", "apps/api", exposed=True)],
+        "y": [ad("api", "prod/web", exposed=True)],
+        "z": [ad("api", "ap/i", exposed=False)],
+    }
+
+    (weighted,) = materialize(parent("x", "y", "z"), shared).weighted
+
+    assert [c.name for c in weighted.children] == [
+        "api-x@multicluster",
+        "api-y@multicluster",
+        "api-z@multicluster",
+    ]
+
+
+def test_every_collision_is_reported_at_once() -> None:
+    with pytest.raises(NameCollision) as caught:
+        materialize(
+            parent("b-c", "c", "d"),
+            {
+                # a-b-c of child b-c, and of child c, and the weighted service of child d.
+                "b-c": [ad("a", "n/a", exposed=True)],
+                "c": [ad("a-b", "a/b")],
+                "d": [ad("a-b-c", "a-b/c"), ad("x", "n/x"), ad("x", "m/x", exposed=True)],
+            },
+        )
+
+    assert caught.value.collisions == {
+        "a-b-c@multicluster": (
+            "uplink a-b/c of child 'd'",
+            "uplink a/b of child 'c', directly",
+            "uplink n/a of child 'b-c', directly",
+        ),
+        "x-d@multicluster": (
+            "uplink m/x of child 'd', directly",
+            "uplink n/x of child 'd', directly",
+        ),
+        "x@multicluster": ("uplink m/x of child 'd'", "uplink n/x of child 'd'"),
+    }
+
+
+def test_one_advertisement_twice_is_refused() -> None:
+    with pytest.raises(NameCollision):
+        materialize(parent("eu"), {"eu": [ad("api", "apps/api"), ad("api", "apps/api")]})
+
+
+# --- addresses --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("address", ["", "ftp://child1.example.com", "https://x/path"])
+def test_a_bad_address_is_refused(address: str) -> None:
+    with pytest.raises(InvalidAddress) as caught:
+        materialize(ParentConfig({"eu": Child(address)}), {})
+
+    assert caught.value.child == "eu"
+
+
+def test_a_password_in_an_address_is_not_shown() -> None:
+    with pytest.raises(InvalidAddress) as caught:
+        materialize(ParentConfig({"eu": Child("https://me:s3cret@eu.example.com/x")}), {})
+
+    assert "s3cret" not in str(caught.value)
+    assert caught.value.got == "https://***@eu.example.com/x"
