@@ -1,0 +1,58 @@
+# The house in one place: `make test` from a clean checkout makes its own .venv first.
+# PYTHON chooses the interpreter of that .venv (3.11 or newer).
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DOCS_READY := $(VENV)/.docs-ready
+COMPILED := $(wildcard src/uplinks/*.pyx src/uplinks/*.pxd)
+UNBUILT := $(if $(wildcard src/uplinks/_wrr.*.so),,unbuilt)
+CHECKED := src tests $(sort $(patsubst %/,%,$(dir $(wildcard benchmarks/*.py))))
+ALLOWED := $(wildcard tests/stubtest-allowlist.txt)
+
+.DEFAULT_GOAL := test
+.DELETE_ON_ERROR:
+.PHONY: demo test lint bench docs clean unbuilt
+
+# Whatever changes the build or the tools makes both anew; nothing else does.
+$(READY): pyproject.toml setup.py $(COMPILED) $(UNBUILT)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+$(DOCS_READY): pyproject.toml | $(READY)
+	@$(BIN)/python -m pip install --quiet --editable '.[dev,docs]'
+	@touch $@
+
+demo: $(READY)
+	@printf '== Check the manifests of a parent and its two children ==\n\n'
+	@$(BIN)/uplinks check examples/banking
+	@printf '\n== Materialize the services the parent generates ==\n\n'
+	@$(BIN)/uplinks materialize examples/banking
+	@printf '\n== Pick 9000 times; child-1 is down from pick 3000 to pick 6000 ==\n\n'
+	@$(BIN)/uplinks simulate examples/banking --service banking-banking-api@multicluster \
+	    --requests 9000 --down child-1@3000-6000
+
+test: $(READY)
+	@$(BIN)/python -m pytest
+
+lint: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy $(CHECKED)
+	@$(BIN)/stubtest --mypy-config-file pyproject.toml $(ALLOWED:%=--allowlist %) uplinks._wrr
+	@$(BIN)/lint-imports --no-logo
+
+bench: $(READY)
+	@$(BIN)/python -m pytest benchmarks
+
+docs: $(DOCS_READY)
+	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs docs/_build/html
+	@printf 'docs/_build/html/index.html\n'
+
+clean:
+	@rm -rf build dist docs/_build .benchmarks .coverage* .hypothesis .import_linter_cache \
+	    .mypy_cache .pytest_cache .ruff_cache src/*.egg-info
+	@rm -f $(READY) $(DOCS_READY) src/uplinks/*.so src/uplinks/*.c src/uplinks/*.html
+	@find src tests benchmarks docs -type d -name __pycache__ -prune -exec rm -rf {} +

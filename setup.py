@@ -1,0 +1,34 @@
+"""The compiled part only; pyproject.toml says everything else.
+
+Switches, read from the environment when the extension is built:
+UPLINKS_TRACE=1 line tracing for coverage; UPLINKS_DEBUG=1 bounds checks and
+assertions, not optimized; UPLINKS_SANITIZE=address,undefined the sanitizers.
+"""
+
+import os
+
+from setuptools import Extension, setup
+
+MSVC = os.name == "nt"
+TRACE = os.environ.get("UPLINKS_TRACE") == "1"
+DEBUG = os.environ.get("UPLINKS_DEBUG") == "1"
+SANITIZE = os.environ.get("UPLINKS_SANITIZE", "")
+
+# The header of a .pyx outranks this table: what a debug build changes must stand only here.
+checks = dict.fromkeys(("boundscheck", "initializedcheck", "nonecheck"), DEBUG)
+
+macros = [("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0")] if TRACE else []
+flags = [] if MSVC else ["-O0", "-g", "-UNDEBUG"] if DEBUG else ["-O3"]
+sanitizers = [f"-fsanitize={SANITIZE}", "-fno-omit-frame-pointer"] if SANITIZE else []
+wrr = Extension(
+    "uplinks._wrr",
+    sources=["src/uplinks/_wrr.pyx"],
+    define_macros=macros,
+    extra_compile_args=flags + sanitizers,
+    extra_link_args=sanitizers,
+)
+# setuptools hands a .pyx to Cython, and Cython reads this attribute.
+wrr.cython_directives = {"language_level": 3, **checks, "linetrace": TRACE}
+
+# Always anew: times are compared, not switches, and another build's C would stay.
+setup(ext_modules=[wrr], options={"build_ext": {"force": True}})

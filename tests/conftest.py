@@ -1,0 +1,27 @@
+"""What every test may rely on: the profiles of Hypothesis, and both selectors.
+
+Profile ``dev`` (the default) draws fresh examples each time; ``ci`` draws the
+same ones on every run. Neither has a deadline: a busy machine is not a bug.
+Choose with the environment variable ``HYPOTHESIS_PROFILE``.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("dev", deadline=None, print_blob=True)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+# Session scope: Hypothesis refuses function-scoped fixtures, rightly, and a class has no state.
+@pytest.fixture(scope="session", params=["compiled", "reference"])
+def make_selector(request: pytest.FixtureRequest) -> Any:
+    """Return the selector class under test: first the compiled one, then its specification."""
+    from uplinks.balance import ReferenceSelector, Selector
+
+    return {"compiled": Selector, "reference": ReferenceSelector}[request.param]

@@ -1,0 +1,160 @@
+"""The floors of the house, as far as import-linter cannot see them."""
+
+from __future__ import annotations
+
+import ast
+import importlib.machinery
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import uplinks
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "uplinks"
+COMPILED = sorted([*SOURCE.glob("*.pyx"), *SOURCE.glob("*.pxd")])
+EDGES = {"adapters", "cli", "testing", "__main__"}
+IMPORT = re.compile(r"^\s*(?:from\s+(\S+)\s+c?import|c?import\s+(.+)|include\s+(.+))", re.MULTILINE)
+
+# One interpreter, one module after the other, each with nothing of the house loaded before it.
+# The package itself is replaced by a bare one: otherwise its __init__ would load them all, in
+# the one order that happens to work. Cython refuses to load an extension twice, so that one stays.
+ALONE = """
+import importlib, sys, types
+folder, *names = sys.argv[1:]
+for name in names:
+    for loaded in [n for n in sys.modules if n.startswith("uplinks") and n != "uplinks._wrr"]:
+        del sys.modules[loaded]
+    if name != "uplinks":
+        package = types.ModuleType("uplinks")
+        package.__path__ = [folder]
+        sys.modules["uplinks"] = package
+    try:
+        importlib.import_module(name)
+    except BaseException as error:
+        print(f"{name}: {type(error).__name__}: {error}")
+"""
+
+HIDDEN = """
+import sys
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name == "uplinks._wrr":
+            raise ModuleNotFoundError("No module named 'uplinks._wrr'", name=name)
+sys.meta_path.insert(0, Hidden())
+import uplinks.balance
+"""
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+
+
+def modules() -> dict[str, Path]:
+    """Every Python module of the package by its full name."""
+    found = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        parts = path.relative_to(SOURCE.parent).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imported(path: Path) -> set[str]:
+    """Every module a file imports, and every name it imports from one, dotted."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def floor_below_the_edges() -> dict[str, Path]:
+    return {
+        name: path
+        for name, path in modules().items()
+        if name != "uplinks" and name.split(".")[1] not in EDGES
+    }
+
+
+def test_the_imports_keep_the_floors() -> None:
+    pytest.importorskip("importlinter")
+
+    linted = run("-c", "from importlinter.cli import lint_imports_command as lint; lint()")
+
+    assert linted.returncode == 0, linted.stdout + linted.stderr
+
+
+def test_each_module_can_be_imported_alone() -> None:
+    names = [name for name in modules() if not name.endswith("__main__")]
+
+    alone = run("-c", ALONE, str(SOURCE), *names)
+
+    assert (alone.returncode, alone.stdout, alone.stderr) == (0, "", "")
+
+
+def test_below_the_edges_nobody_opens_a_url() -> None:
+    offenders = [n for n, p in floor_below_the_edges().items() if "urllib.request" in imported(p)]
+
+    assert offenders == []
+
+
+def test_only_balance_knows_the_compiled_scheduler() -> None:
+    knowing = {n for n, path in modules().items() if "uplinks._wrr" in imported(path)}
+
+    assert {name for name in knowing if not name.startswith("uplinks.balance")} == set()
+    assert knowing != set()
+
+
+@pytest.mark.parametrize("path", COMPILED, ids=lambda path: path.name)
+def test_the_compiled_part_knows_nothing_of_the_house(path: Path) -> None:
+    matches = IMPORT.findall(path.read_text(encoding="utf-8"))
+    names = {name.strip(" '\"") for match in matches for name in match if name}
+    own = {name for name in names if name.startswith((".", "uplinks"))}
+
+    # It may be cut into files of its own, each declared in a .pxd.
+    parts = {f"{prefix}{part.stem}" for part in COMPILED for prefix in (".", "uplinks.")}
+    assert own - parts == set()
+
+
+def test_the_compiled_scheduler_leaves_the_checks_to_the_build() -> None:
+    text = (SOURCE / "_wrr.pyx").read_text(encoding="utf-8")
+    header = "".join(re.findall(r"^#\s*cython:(.*)$", text, re.MULTILINE))
+
+    # A header outranks setup.py, so a debug build could not switch these on.
+    switched = {"boundscheck", "initializedcheck", "nonecheck", "linetrace", "profile"}
+    assert switched & set(re.findall(r"\w+", header)) == set()
+
+
+def test_the_scheduler_is_really_compiled() -> None:
+    from uplinks import _wrr
+
+    suffixes = tuple(importlib.machinery.EXTENSION_SUFFIXES)
+    assert (_wrr.__file__ or "").endswith(suffixes)
+
+
+def test_a_missing_extension_is_loud_and_says_how_to_mend_it() -> None:
+    hidden = run("-c", HIDDEN)
+    last = hidden.stderr.rstrip().splitlines()[-1]
+
+    assert hidden.returncode == 1
+    assert last.startswith("ImportError: ")
+    assert "uplinks._wrr" in last
+    assert "pip install" in last
+
+
+def test_no_module_is_named_after_nothing() -> None:
+    parts = {part.strip("_") for name in modules() for part in name.split(".")}
+
+    assert parts & {"utils", "util", "helpers", "common", "manager", "misc"} == set()
+
+
+def test_the_package_is_typed() -> None:
+    assert uplinks.__file__ is not None
+    assert (Path(uplinks.__file__).parent / "py.typed").read_text(encoding="utf-8") == ""
