@@ -6,7 +6,9 @@
 # it that nobody else uses the same scheduler meanwhile.
 
 cimport cython
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+
+from uplinks._winners cimport Tree
 
 
 cdef struct Job:
@@ -72,6 +74,7 @@ cdef class FairScheduler(Scheduler):
     cdef uint64_t tick          # scale // total
     cdef uint64_t tick_rest     # scale % total
     cdef uint64_t shifts        # 2 * members - 2
+    cdef uint64_t reciprocal    # of shifts, times 2 ** 64
     cdef uint64_t divisor       # the gcd of the eligible weights
     cdef uint64_t table_room
     cdef uint32_t stamp         # the number of this period
@@ -79,10 +82,8 @@ cdef class FairScheduler(Scheduler):
     cdef bint pristine          # nobody was ahead or behind when this period began
     cdef bint stale             # jobs are to be laid out anew before the next pick
     cdef Job *jobs
-    cdef uint64_t *opens        # when a waiting window opens, else NEVER
-    cdef uint64_t *closes       # when an open window closes, else NEVER
-    cdef uint32_t *opening      # winner tree over `opens`
-    cdef uint32_t *closing      # winner tree over `closes`
+    cdef Tree opening           # when the windows open that have not
+    cdef Tree closing           # when the windows close that have opened
     cdef uint32_t *divisors     # gcd tree over the eligible weights
     cdef uint32_t *withheld     # waiting for the period's end, their share being used up
     cdef Py_ssize_t held
@@ -96,7 +97,8 @@ cdef class FairScheduler(Scheduler):
     cdef void next_stamp(self) noexcept nogil
     cdef uint32_t share(self, Py_ssize_t i) noexcept nogil
     cdef void rebase(self) noexcept nogil
-    cdef void cut(self, Py_ssize_t i) noexcept nogil
+    cdef uint64_t opening_time(self, Py_ssize_t i) noexcept nogil
+    cdef uint64_t inset(self, uint64_t length) noexcept nogil
     cdef uint64_t closing_time(self, Py_ssize_t i) noexcept nogil
     cdef void advance(self, Py_ssize_t i) noexcept nogil
     cdef bint spent(self, Py_ssize_t i) noexcept nogil

@@ -23,26 +23,37 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memset
 
+from uplinks._winners cimport NEVER, first, free_tree, grow_tree, plant, set_key
+
 from weakref import ref
 
 cdef extern from *:
     """
     #define UPLINKS_RECORD_LIMIT ((uint64_t) 1 << 20)
     #define UPLINKS_SCALE ((uint64_t) 1 << 60)
-    #define UPLINKS_NEVER (~(uint64_t) 0)
     #define UPLINKS_ORIGIN (((uint64_t) 1 << 61) + ((uint64_t) 1 << 32))
     #define UPLINKS_HORIZON ((uint64_t) 1 << 62)
+    static inline uint64_t uplinks_high_product(uint64_t a, uint64_t b) {
+    #if defined(__SIZEOF_INT128__)
+        return (uint64_t) (((unsigned __int128) a * b) >> 64);
+    #else
+        uint64_t low = (a & 0xFFFFFFFF) * (b & 0xFFFFFFFF);
+        uint64_t left = (a >> 32) * (b & 0xFFFFFFFF) + (low >> 32);
+        uint64_t right = (a & 0xFFFFFFFF) * (b >> 32) + (left & 0xFFFFFFFF);
+        return (a >> 32) * (b >> 32) + (left >> 32) + (right >> 32);
+    #endif
+    }
     """
     # The longest period, in picks, that is recorded and replayed: 1 to 4 MiB.
     const uint64_t RECORD_LIMIT "UPLINKS_RECORD_LIMIT"
     # Units in one of virtual time, at most.
     const uint64_t SCALE "UPLINKS_SCALE"
-    # The time of what is not waited for.
-    const uint64_t NEVER "UPLINKS_NEVER"
     # Where the clock begins: no tag is further back than two jobs.
     const uint64_t ORIGIN "UPLINKS_ORIGIN"
     # Where clock and tags are set back; a period is far shorter than what is left then.
     const uint64_t HORIZON "UPLINKS_HORIZON"
+    # The upper half of a product of 128 bits.
+    uint64_t high_product "uplinks_high_product"(uint64_t a, uint64_t b) nogil
 
 cdef enum:
     UP = 1
@@ -68,7 +79,7 @@ cdef class Scheduler:
             return 0
         if room > MOST:
             raise OverflowError(f"a scheduler holds at most {MOST} targets")
-        room = max(4, room + (room & 1))
+        room = max(4, (room + 3) // 4 * 4)
         grown = realloc(self.weight, room * sizeof(uint32_t))
         if grown is NULL:
             raise MemoryError
@@ -147,49 +158,6 @@ cdef class FailoverScheduler(Scheduler):
         return self.first
 
 
-# -- winner trees: the index with the least key, the lower one of equals --------
-
-
-cdef inline bint before(const uint64_t *key, uint32_t a, uint32_t b) noexcept nogil:
-    return key[a] < key[b] or (key[a] == key[b] and a < b)
-
-
-cdef inline void lift(
-    uint32_t *tree, const uint64_t *key, Py_ssize_t room, uint32_t i
-) noexcept nogil:
-    """Make a winner tree right again after key[i] has changed."""
-    cdef uint32_t winner = i
-    cdef uint32_t other = i ^ 1
-    cdef size_t node = <size_t> (room + i) >> 1
-    if before(key, other, winner):
-        winner = other
-    while True:
-        if tree[node] == winner and winner != i:
-            return  # nothing above depends on i any more
-        tree[node] = winner
-        if node == 1:
-            return
-        other = tree[node ^ 1]
-        if before(key, other, winner):
-            winner = other
-        node >>= 1
-
-
-cdef void plant(uint32_t *tree, const uint64_t *key, Py_ssize_t room) noexcept nogil:
-    """Build a winner tree."""
-    cdef Py_ssize_t node = room - 1
-    cdef uint32_t a, b
-    while node > 0:
-        if 2 * node >= room:
-            a = <uint32_t> (2 * node - room)
-            b = a + 1
-        else:
-            a = tree[2 * node]
-            b = tree[2 * node + 1]
-        tree[node] = a if before(key, a, b) else b
-        node -= 1
-
-
 cdef uint32_t gcd(uint32_t a, uint32_t b) noexcept nogil:
     cdef uint32_t c
     while b:
@@ -219,10 +187,8 @@ cdef class FairScheduler(Scheduler):
 
     def __dealloc__(self):
         free(self.jobs)
-        free(self.opens)
-        free(self.closes)
-        free(self.opening)
-        free(self.closing)
+        free_tree(&self.opening)
+        free_tree(&self.closing)
         free(self.divisors)
         free(self.withheld)
 
@@ -239,28 +205,13 @@ cdef class FairScheduler(Scheduler):
 
     cdef int grow(self, Py_ssize_t old) except -1:
         cdef Py_ssize_t room = self.room
+        cdef uint32_t leaves = 4
         cdef Py_ssize_t i
         cdef void *grown
         grown = realloc(self.jobs, room * sizeof(Job))
         if grown is NULL:
             raise MemoryError
         self.jobs = <Job *> grown
-        grown = realloc(self.opens, room * sizeof(uint64_t))
-        if grown is NULL:
-            raise MemoryError
-        self.opens = <uint64_t *> grown
-        grown = realloc(self.closes, room * sizeof(uint64_t))
-        if grown is NULL:
-            raise MemoryError
-        self.closes = <uint64_t *> grown
-        grown = realloc(self.opening, room * sizeof(uint32_t))
-        if grown is NULL:
-            raise MemoryError
-        self.opening = <uint32_t *> grown
-        grown = realloc(self.closing, room * sizeof(uint32_t))
-        if grown is NULL:
-            raise MemoryError
-        self.closing = <uint32_t *> grown
         grown = realloc(self.divisors, room * sizeof(uint32_t))
         if grown is NULL:
             raise MemoryError
@@ -269,12 +220,13 @@ cdef class FairScheduler(Scheduler):
         if grown is NULL:
             raise MemoryError
         self.withheld = <uint32_t *> grown
+        while leaves < room:
+            leaves *= 2
+        if leaves > self.opening.room and not (
+            grow_tree(&self.opening, leaves) and grow_tree(&self.closing, leaves)
+        ):
+            raise MemoryError
         memset(self.jobs + old, 0, (room - old) * sizeof(Job))
-        for i in range(old, room):
-            self.opens[i] = NEVER
-            self.closes[i] = NEVER
-        plant(self.opening, self.opens, room)
-        plant(self.closing, self.closes, room)
         memset(self.divisors, 0, room * sizeof(uint32_t))
         for i in range(0, self.size, 2):
             self.update_divisor(i)
@@ -299,31 +251,26 @@ cdef class FairScheduler(Scheduler):
             self.clock_rest -= self.total
             self.clock += 1
         while True:
-            i = self.opening[1]
-            if self.opens[i] > self.clock:
+            i = first(&self.opening)
+            if self.opening.key[i] > self.clock:
                 break
-            self.opens[i] = NEVER
-            lift(self.opening, self.opens, self.room, i)
+            set_key(&self.opening, i, NEVER)
             if self.spent(i):
                 self.withhold(i)
             else:
-                self.closes[i] = self.closing_time(i)
-                lift(self.closing, self.closes, self.room, i)
-        i = self.closing[1]
-        if self.closes[i] != NEVER:
-            self.closes[i] = NEVER
-            lift(self.closing, self.closes, self.room, i)
+                set_key(&self.closing, i, self.closing_time(i))
+        i = first(&self.closing)
+        if self.closing.key[i] != NEVER:
+            set_key(&self.closing, i, NEVER)
         else:
             # No window has opened: take the one that opens first.
-            i = self.opening[1]
+            i = first(&self.opening)
             while self.spent(i):
-                self.opens[i] = NEVER
-                lift(self.opening, self.opens, self.room, i)
+                set_key(&self.opening, i, NEVER)
                 self.withhold(i)
-                i = self.opening[1]
+                i = first(&self.opening)
         self.advance(i)
-        self.cut(i)
-        lift(self.opening, self.opens, self.room, i)
+        set_key(&self.opening, i, self.opening_time(i))
         if self.recording:
             self.record(i)
         self.at += 1
@@ -345,28 +292,36 @@ cdef class FairScheduler(Scheduler):
             job.picked = 0
         job.picked += 1
 
-    cdef void cut(self, Py_ssize_t i) noexcept nogil:
-        """Give the current job its window; `lift` of `opening` is the caller's."""
+    cdef uint64_t opening_time(self, Py_ssize_t i) noexcept nogil:
+        """When the window of the current job opens: ceil(start + scale / slices)."""
         cdef Job *job = self.jobs + i
         cdef uint64_t slices = self.shifts * job.unit
-        if slices:
-            self.opens[i] = job.start + (
-                (job.rest * self.shifts + self.scale + slices - 1) // slices
-            )
-        else:
-            self.opens[i] = job.start + (job.rest > 0)
+        cdef uint64_t inset, rest
+        if not slices:
+            return job.start + (job.rest > 0)
+        inset = self.inset(job.length)
+        rest = self.scale - inset * slices + job.rest * self.shifts  # below 2 * slices
+        return job.start + inset + (rest > 0) + (rest > slices)
 
     cdef uint64_t closing_time(self, Py_ssize_t i) noexcept nogil:
+        """When the window of the current job closes: floor(end - scale / slices)."""
         cdef Job *job = self.jobs + i
         cdef uint64_t rest = job.rest + (self.scale - job.length * job.unit)
         cdef uint64_t end = job.start + job.length
         cdef uint64_t slices = self.shifts * job.unit
+        cdef uint64_t inset
         if rest >= job.unit:
             rest -= job.unit
             end += 1
         if not slices:
             return end
-        return end - (self.scale - rest * self.shifts + slices - 1) // slices
+        inset = self.inset(job.length)
+        return end - inset - (self.scale - inset * slices > rest * self.shifts)
+
+    cdef uint64_t inset(self, uint64_t length) noexcept nogil:
+        """length // shifts, without a division: the reciprocal gives it or one less."""
+        cdef uint64_t share = high_product(length, self.reciprocal)
+        return share + (length - share * self.shifts >= self.shifts)
 
     cdef bint spent(self, Py_ssize_t i) noexcept nogil:
         """Has a target had its share of this period?"""
@@ -382,8 +337,7 @@ cdef class FairScheduler(Scheduler):
         while self.held:
             self.held -= 1
             i = self.withheld[self.held]
-            self.cut(i)
-            lift(self.opening, self.opens, self.room, i)
+            set_key(&self.opening, i, self.opening_time(i))
 
     # -- the record -------------------------------------------------------------
 
@@ -453,15 +407,8 @@ cdef class FairScheduler(Scheduler):
         self.begin()
         if self.pristine:
             return
-        if self.closes[i] != NEVER:
-            self.closes[i] = NEVER
-            lift(self.closing, self.closes, self.room, <uint32_t> i)
-        if will:
-            self.cut(i)
-            lift(self.opening, self.opens, self.room, <uint32_t> i)
-        elif self.opens[i] != NEVER:
-            self.opens[i] = NEVER
-            lift(self.opening, self.opens, self.room, <uint32_t> i)
+        set_key(&self.closing, <uint32_t> i, NEVER)
+        set_key(&self.opening, <uint32_t> i, self.opening_time(i) if will else NEVER)
 
     cdef void settle(self) noexcept nogil:
         """Leave the replay, and bring the clock to a whole unit."""
@@ -482,6 +429,7 @@ cdef class FairScheduler(Scheduler):
         self.divisor = self.divisors[1]
         self.period = self.total // self.divisor if self.divisor else 0
         self.shifts = 2 * self.members - 2 if self.members > 1 else 0
+        self.reciprocal = <uint64_t> -1 // self.shifts if self.shifts else 0
         if self.total:
             self.tick = self.scale // self.total
             self.tick_rest = self.scale % self.total
@@ -529,13 +477,10 @@ cdef class FairScheduler(Scheduler):
         """Let every eligible target wait for its window."""
         cdef Py_ssize_t i
         for i in range(self.size):
-            self.closes[i] = NEVER
-            if self.eligible(i):
-                self.cut(i)
-            else:
-                self.opens[i] = NEVER
-        plant(self.opening, self.opens, self.room)
-        plant(self.closing, self.closes, self.room)
+            self.closing.key[i] = NEVER
+            self.opening.key[i] = self.opening_time(i) if self.eligible(i) else NEVER
+        plant(&self.opening)
+        plant(&self.closing)
 
     cdef void leave_replay(self) noexcept nogil:
         """Bring clock and jobs to where the replay has come.
@@ -574,11 +519,11 @@ cdef class FairScheduler(Scheduler):
         cdef Py_ssize_t i
         self.clock = ORIGIN
         for i in range(self.size):
-            self.jobs[i].start = self.jobs[i].start - shift if self.jobs[i].start > shift else 0
-            if self.opens[i] != NEVER:
-                self.opens[i] = self.opens[i] - shift if self.opens[i] > shift else 0
-            if self.closes[i] != NEVER:
-                self.closes[i] = self.closes[i] - shift if self.closes[i] > shift else 0
+            self.jobs[i].start -= min(shift, self.jobs[i].start)
+            if self.opening.key[i] != NEVER:
+                self.opening.key[i] -= min(shift, self.opening.key[i])
+            if self.closing.key[i] != NEVER:
+                self.closing.key[i] -= min(shift, self.closing.key[i])
 
     cdef void update_divisor(self, Py_ssize_t i) noexcept nogil:
         cdef Py_ssize_t node = (self.room + i) >> 1
