@@ -1,0 +1,185 @@
+"""Rules about two owners of one name (UPL401, UPL402).
+
+A name is only a view of an identity. What is one identity and what is two is
+said in the docstrings of the rules; `uplinks.services.materialize` keeps the
+same law, and a test holds the two together.
+
+Source: reference page, "Uplink Naming".
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from attrs import frozen
+
+from uplinks import naming
+from uplinks.diagnostics import Diagnostic, Location, Related, Severity
+from uplinks.model import Cluster, Fleet, Uplink
+from uplinks.rules._rule import rule
+
+__all__ = ["service_name_collision", "uplink_name_collision"]
+
+
+def _named_at(uplink: Uplink) -> Location:
+    """Where the uplink name comes from."""
+    path = ("spec", "exposeName") if uplink.expose_name else ("metadata", "name")
+    return uplink.origin.locate(*path)
+
+
+@rule(
+    "UPL401",
+    name="uplink-name-collision",
+    severity=Severity.ERROR,
+    scope="manifests",
+    reads=("uplinks",),
+)
+def uplink_name_collision(cluster: Cluster) -> Iterator[Diagnostic]:
+    """Refuse two uplinks of one cluster with one uplink name.
+
+    ## What it checks
+
+    No two `Uplink`s of a cluster have the same uplink name, be it derived from
+    namespace and name or chosen with `exposeName`.
+
+    ## Why
+
+    The annotation of a router and the parent's services would mean either.
+
+    ## Bad
+
+    ```yaml
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: c, namespace: a-b} # a-b-c
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: b-c, namespace: a} # a-b-c
+    ```
+
+    ## Good
+
+    ```yaml
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: c, namespace: a-b} # a-b-c
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: b-c, namespace: a}
+    spec: {exposeName: other-c}
+    ```
+
+    ## Source
+
+    Uplink reference, "Uplink Naming".
+    """
+    first: dict[str, Uplink] = {}
+    for uplink in sorted(cluster.uplinks, key=lambda u: (_named_at(u), u.owner)):
+        other = first.setdefault(uplink.uplink_name, uplink)
+        if other.owner != uplink.owner:
+            yield uplink_name_collision.at(
+                _named_at(uplink),
+                f"uplink {uplink.owner} has the uplink name {uplink.uplink_name!r}, "
+                f"which uplink {other.owner} has already",
+                [Related(_named_at(other), f"uplink {other.owner} takes the name here")],
+            )
+
+
+@frozen
+class _Claim:
+    """One uplink that would become a part of a service."""
+
+    child: str
+    uplink: Uplink
+
+    def related(self) -> Related:
+        return Related(_named_at(self.uplink), f"claimed by {self}")
+
+    def __str__(self) -> str:
+        return f"uplink {self.uplink.owner} of child {self.child!r}"
+
+
+@rule(
+    "UPL402",
+    name="service-name-collision",
+    severity=Severity.ERROR,
+    scope="fleet",
+    reads=("children", "children.uplinks"),
+)
+def service_name_collision(fleet: Fleet) -> Iterator[Diagnostic]:
+    """Refuse two services of a parent with one name.
+
+    ## What it checks
+
+    No two different services get one name on the parent: not the weighted
+    services of two owners in different children whose derived names are equal
+    (`a-b` + `c` and `a` + `b-c`), not two child services (uplink `a` on child
+    `b-c` and uplink `a-b` on child `c`), not a weighted and a child service.
+    Uplinks of different children may share a name that one of them chose with
+    `exposeName`: that is what it is for. Within one cluster it is UPL401.
+
+    ## Why
+
+    Requests for one workload would reach the other.
+
+    ## Bad
+
+    ```yaml
+    # child c
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: b, namespace: a} # a-b, and a-b-c for child c
+    ---
+    # child d
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: c, namespace: a-b} # a-b-c
+    ```
+
+    ## Good
+
+    ```yaml
+    # child d
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: c, namespace: a-b}
+    spec: {exposeName: other-c}
+    ```
+
+    ## Source
+
+    Uplink reference, "Uplink Naming".
+    """
+    shared: Mapping[str, list[_Claim]] = defaultdict(list)
+    direct: Mapping[str, list[_Claim]] = defaultdict(list)
+    for child in sorted(fleet.children):
+        for uplink in sorted(fleet.children[child].uplinks, key=lambda u: (u.owner, _named_at(u))):
+            claim = _Claim(child, uplink)
+            shared[uplink.uplink_name].append(claim)
+            direct[f"{uplink.uplink_name}-{child}"].append(claim)
+    for name in sorted({*shared, *direct}):
+        together, alone = shared.get(name, []), direct.get(name, [])
+        child_services = {(claim.uplink.uplink_name, claim.child) for claim in alone}
+        if len(child_services) + bool(together) < 2 and not _by_accident(together):  # noqa: PLR2004
+            continue
+        claims = sorted([*together, *alone], key=lambda claim: (claim.child, claim.uplink.owner))
+        owners = [*map(str, together), *(f"{claim}, directly" for claim in alone)]
+        yield service_name_collision.at(
+            _named_at(claims[-1].uplink),
+            f"service name {name + naming.PROVIDER_SUFFIX!r} is claimed by "
+            f"{' and by '.join(owners)}",
+            [claim.related() for claim in claims],
+        )
+
+
+def _by_accident(claims: Sequence[_Claim]) -> bool:
+    """Whether owners in different children derived one name from different parts.
+
+    Two owners and two children suffice: then some pair differs in both.
+    """
+    derived = [claim for claim in claims if not claim.uplink.expose_name]
+    owners = {claim.uplink.owner for claim in derived}
+    return len(owners) > 1 and len({claim.child for claim in derived}) > 1

@@ -1,0 +1,344 @@
+"""Rules about clusters that belong together (UPL406 to UPL409, UPL416).
+
+Source: reference page, "Complete Example".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from uplinks import addresses, naming
+from uplinks.diagnostics import Diagnostic, Location, Related, Severity
+from uplinks.model import Cluster, Fleet, ParentConfig
+from uplinks.rules._rule import rule
+
+__all__ = [
+    "child_without_manifests",
+    "child_without_provider",
+    "invalid_address",
+    "invalid_child_name",
+    "unlisted_child",
+]
+
+_CHILDREN: Final = ("hub", "providers", "multicluster", "children")
+
+
+@rule(
+    "UPL406",
+    name="child-address",
+    severity=Severity.ERROR,
+    scope="manifests",
+    reads=("parent_config",),
+)
+def invalid_address(cluster: Cluster) -> Iterator[Diagnostic]:
+    """Require a usable address of each child.
+
+    ## What it checks
+
+    `address` of each child below `hub.providers.multicluster.children` is a
+    URL with `http` or `https`, a host and perhaps a port from 1 to 65535;
+    nothing else, except for a `/` at the end.
+
+    ## Why
+
+    It becomes the server URL of the child's services, where Traefik takes the
+    path from the request and knows no user or password.
+
+    ## Bad
+
+    ```yaml
+    hub:
+      providers:
+        multicluster:
+          children:
+            child-1:
+              address: child1.example.com:9443
+    ```
+
+    ## Good
+
+    ```yaml
+    hub:
+      providers:
+        multicluster:
+          children:
+            child-1:
+              address: https://child1.example.com:9443
+    ```
+
+    ## Source
+
+    Uplink reference, "Complete Example"; RFC 3986, section 3.
+    """
+    config = cluster.parent_config
+    if config is None:
+        return
+    for name in sorted(config.children):
+        problem = addresses.problem_with_address(config.children[name].address)
+        if problem is not None:
+            # The address itself is not shown: it may hold a password.
+            yield invalid_address.at(
+                config.origin.locate(*_CHILDREN, name, "address"),
+                f"invalid address of child {name!r}: {problem}",
+            )
+
+
+@rule(
+    "UPL416",
+    name="child-name",
+    severity=Severity.ERROR,
+    scope="manifests",
+    reads=("parent_config",),
+)
+def invalid_child_name(cluster: Cluster) -> Iterator[Diagnostic]:
+    """Require a usable name of each child.
+
+    ## What it checks
+
+    Each key below `hub.providers.multicluster.children` is made of letters,
+    digits, `-`, `_` and `.`, and begins and ends with a letter or digit.
+
+    ## Why
+
+    The name becomes a part of `<uplink-name>-<child>@multicluster`, the name by
+    which routers reach the child directly.
+
+    ## Bad
+
+    ```yaml
+    hub:
+      providers:
+        multicluster:
+          children:
+            child@1:
+              address: https://child1.example.com:9443
+    ```
+
+    ## Good
+
+    ```yaml
+    hub:
+      providers:
+        multicluster:
+          children:
+            child-1:
+              address: https://child1.example.com:9443
+    ```
+
+    ## Source
+
+    Uplink reference, "Uplink Naming".
+    """
+    config = cluster.parent_config
+    if config is None:
+        return
+    for name in sorted(config.children):
+        problem = naming.problem_with_child_name(name)
+        if problem is not None:
+            yield invalid_child_name.at(
+                config.origin.locate(*_CHILDREN, name, key=True),
+                f"invalid name of child {name!r}: {problem}",
+            )
+
+
+def _listed(config: ParentConfig | None) -> Sequence[str]:
+    return [] if config is None else sorted(config.children)
+
+
+def _anywhere(child: str, cluster: Cluster) -> Location:
+    """The first place that was read of a cluster: its static configuration, if any."""
+    config, uplinks, routers = cluster.child_config, cluster.uplinks, cluster.routers
+    if config is not None:
+        return config.origin.locate("hub", key=True)
+    origins = [*(uplink.origin for uplink in uplinks), *(router.origin for router in routers)]
+    places = [origin.locate("metadata", "name") for origin in origins]
+    return min(places, default=Location(cluster=child))
+
+
+@rule(
+    "UPL407",
+    name="unlisted-child",
+    severity=Severity.ERROR,
+    scope="fleet",
+    reads=(
+        "children",
+        "children.child_config",
+        "children.routers",
+        "children.uplinks",
+        "parent.parent_config",
+    ),
+)
+def unlisted_child(fleet: Fleet) -> Iterator[Diagnostic]:
+    """Require that the parent lists each child.
+
+    ## What it checks
+
+    The name of each child whose manifests are there is a key of
+    `hub.providers.multicluster.children` in the parent's static configuration.
+
+    ## Why
+
+    A parent discovers nothing from a child that it does not list.
+
+    ## Bad
+
+    ```yaml
+    # parent; there are manifests of child-1
+    hub:
+      providers:
+        multicluster:
+          children:
+            chidl-1:
+              address: https://child1.example.com:9443
+    ```
+
+    ## Good
+
+    ```yaml
+    hub:
+      providers:
+        multicluster:
+          children:
+            child-1:
+              address: https://child1.example.com:9443
+    ```
+
+    ## Source
+
+    Uplink reference, "Complete Example".
+    """
+    config = fleet.parent.parent_config
+    listed = _listed(config)
+    for name in sorted(fleet.children):
+        where = _anywhere(name, fleet.children[name])
+        if name in listed:
+            continue
+        related = []
+        if config is not None:
+            place = config.origin.locate(*_CHILDREN, key=True)
+            related.append(Related(place, "children are listed here"))
+        yield unlisted_child.at(
+            where,
+            f"the parent does not list child {name!r}; it lists: {', '.join(listed) or 'none'}",
+            related,
+            naming.nearest(name, listed),
+        )
+
+
+@rule(
+    "UPL408",
+    name="child-without-manifests",
+    severity=Severity.WARNING,
+    scope="fleet",
+    reads=("children", "parent.parent_config"),
+)
+def child_without_manifests(fleet: Fleet) -> Iterator[Diagnostic]:
+    """Warn of a listed child whose manifests are not there.
+
+    ## What it checks
+
+    Each key of `hub.providers.multicluster.children` in the parent's static
+    configuration is a child whose manifests were read.
+
+    ## Why
+
+    What the child advertises is not known, so nothing about it was checked: a
+    reference to one of its services may be reported as unresolved.
+
+    ## Bad
+
+    ```yaml
+    # parent; there are manifests of child-1 only
+    hub:
+      providers:
+        multicluster:
+          children:
+            child-1:
+              address: https://child1.example.com:9443
+            child-2:
+              address: https://child2.example.com:9443
+    ```
+
+    ## Good
+
+    Put the manifests of `child-2` beside those of `child-1`.
+
+    ```
+    fleet/parent/traefik.yaml
+    fleet/children/child-1/uplink.yaml
+    fleet/children/child-2/uplink.yaml
+    ```
+
+    ## Source
+
+    Uplink reference, "Complete Example".
+    """
+    config = fleet.parent.parent_config
+    if config is None:
+        return
+    for name in _listed(config):
+        if name not in fleet.children:
+            yield child_without_manifests.at(
+                config.origin.locate(*_CHILDREN, name, key=True),
+                f"the parent lists child {name!r}, but there are no manifests of it",
+                suggestion=naming.nearest(name, fleet.children),
+            )
+
+
+@rule(
+    "UPL409",
+    name="child-without-provider",
+    severity=Severity.ERROR,
+    scope="fleet",
+    reads=("children", "children.child_config", "children.routers", "children.uplinks"),
+)
+def child_without_provider(fleet: Fleet) -> Iterator[Diagnostic]:
+    """Require the multicluster provider of each child.
+
+    ## What it checks
+
+    The static configuration of each child has `hub.providers.multicluster`,
+    even if it is empty.
+
+    ## Why
+
+    It exposes the API that parents poll. Without it they discover nothing.
+
+    ## Bad
+
+    ```yaml
+    hub:
+      uplinkEntryPoints:
+        multicluster:
+          address: ":9443"
+          asDefault: true
+    ```
+
+    ## Good
+
+    ```yaml
+    hub:
+      uplinkEntryPoints:
+        multicluster:
+          address: ":9443"
+          asDefault: true
+      providers:
+        multicluster: {}
+    ```
+
+    ## Source
+
+    Uplink reference, "Complete Example": "Enable multicluster on child to
+    expose API".
+    """
+    for name in sorted(fleet.children):
+        cluster = fleet.children[name]
+        config, where = cluster.child_config, _anywhere(name, cluster)
+        if config is None:
+            message = f"there is no static configuration of child {name!r}"
+        elif not config.multicluster:
+            message = f"child {name!r} does not have hub.providers.multicluster"
+        else:
+            continue
+        yield child_without_provider.at(where, f"{message}, so no parent can discover its uplinks")

@@ -1,0 +1,305 @@
+"""Rules about routers with the uplinks annotation (UPL301 to UPL305).
+
+Source: reference page, "Referencing Uplinks from Routers".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from uplinks import naming
+from uplinks.diagnostics import Diagnostic, Location, Related, Severity
+from uplinks.model import UPLINKS_ANNOTATION, Cluster, IngressRoute
+from uplinks.rules._rule import rule
+
+__all__ = [
+    "empty_element",
+    "entry_points_with_uplinks",
+    "tls_with_uplinks",
+    "unknown_uplink",
+    "uplink_named_twice",
+]
+
+
+def _advertised(cluster: Cluster) -> Iterator[tuple[IngressRoute, str, Location]]:
+    """The routers with the annotation, their names, and where the annotation is."""
+    for router in cluster.routers:
+        if router.advertised:
+            where = router.origin.locate("metadata", "annotations", UPLINKS_ANNOTATION)
+            yield router, f"{router.namespace}/{router.name}", where
+
+
+def _names(router: IngressRoute) -> tuple[str, ...]:
+    return naming.split_uplinks_annotation(router.annotations[UPLINKS_ANNOTATION])
+
+
+@rule(
+    "UPL301",
+    name="entry-points-with-uplinks",
+    severity=Severity.ERROR,
+    scope="manifests",
+    reads=("routers",),
+)
+def entry_points_with_uplinks(cluster: Cluster) -> Iterator[Diagnostic]:
+    """Refuse `entryPoints` beside the uplinks annotation.
+
+    ## What it checks
+
+    An `IngressRoute` with the annotation `hub.traefik.io/router.uplinks` does
+    not write `spec.entryPoints`, not even an empty list.
+
+    ## Why
+
+    Such a router is advertised through its uplinks and takes their entry
+    points. Its own would expose it a second time, past the parent.
+
+    ## Bad
+
+    ```yaml
+    metadata:
+      annotations:
+        hub.traefik.io/router.uplinks: "apps-my-uplink"
+    spec:
+      entryPoints:
+        - websecure
+    ```
+
+    ## Good
+
+    ```yaml
+    metadata:
+      annotations:
+        hub.traefik.io/router.uplinks: "apps-my-uplink"
+    spec:
+      routes: []
+    ```
+
+    ## Source
+
+    Uplink reference, "Referencing Uplinks from Routers": "The router must not
+    specify `entryPoints`".
+    """
+    for router, owner, where in _advertised(cluster):
+        if router.entry_points is not None:
+            yield entry_points_with_uplinks.at(
+                router.origin.locate("spec", "entryPoints", key=True),
+                f"router {owner} has entryPoints and the uplinks annotation; "
+                "entry points come from the uplink",
+                [Related(where, "the uplinks annotation is here")],
+            )
+
+
+@rule(
+    "UPL302",
+    name="tls-with-uplinks",
+    severity=Severity.ERROR,
+    scope="manifests",
+    reads=("routers",),
+)
+def tls_with_uplinks(cluster: Cluster) -> Iterator[Diagnostic]:
+    """Refuse `tls` beside the uplinks annotation.
+
+    ## What it checks
+
+    An `IngressRoute` with the annotation `hub.traefik.io/router.uplinks` does
+    not write `spec.tls`, not even `tls: {}`.
+
+    ## Why
+
+    TLS between clusters is handled by the uplink entry point.
+
+    ## Bad
+
+    ```yaml
+    metadata:
+      annotations:
+        hub.traefik.io/router.uplinks: "apps-my-uplink"
+    spec:
+      tls: {}
+    ```
+
+    ## Good
+
+    ```yaml
+    metadata:
+      annotations:
+        hub.traefik.io/router.uplinks: "apps-my-uplink"
+    spec:
+      routes: []
+    ```
+
+    ## Source
+
+    Uplink reference, "Referencing Uplinks from Routers": "The router must not
+    specify `tls` configuration".
+    """
+    for router, owner, where in _advertised(cluster):
+        if router.tls is not None:
+            yield tls_with_uplinks.at(
+                router.origin.locate("spec", "tls", key=True),
+                f"router {owner} has tls and the uplinks annotation; "
+                "TLS is handled by the uplink entry point",
+                [Related(where, "the uplinks annotation is here")],
+            )
+
+
+@rule(
+    "UPL303",
+    name="unknown-uplink",
+    severity=Severity.ERROR,
+    scope="cluster",
+    reads=("routers", "uplinks"),
+)
+def unknown_uplink(cluster: Cluster) -> Iterator[Diagnostic]:
+    """Require that the annotation names uplinks of the same cluster.
+
+    ## What it checks
+
+    Each name in the annotation `hub.traefik.io/router.uplinks` is the uplink
+    name of an `Uplink` in the same cluster: its `exposeName`, else
+    `<namespace>-<name>`. A file without any `Uplink`, checked alone, may be
+    only a part of its cluster and is not judged.
+
+    ## Why
+
+    A router is reachable through its uplinks only. With a mistyped name no
+    parent sees it.
+
+    ## Bad
+
+    ```yaml
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata:
+      name: api
+      namespace: apps
+      annotations:
+        hub.traefik.io/router.uplinks: "api-workload"
+    spec: {routes: []}
+    ```
+
+    ## Good
+
+    ```yaml
+    metadata:
+      annotations:
+        hub.traefik.io/router.uplinks: "apps-api-workload"
+    ```
+
+    ## Source
+
+    Uplink reference, "Referencing Uplinks from Routers".
+    """
+    known = {uplink.uplink_name for uplink in cluster.uplinks}
+    for router, owner, where in _advertised(cluster):
+        for name in dict.fromkeys(_names(router)):
+            if name and name not in known:
+                yield unknown_uplink.at(
+                    where,
+                    f"router {owner} references the unknown uplink {name!r}",
+                    suggestion=naming.nearest(name, known),
+                )
+
+
+@rule(
+    "UPL304",
+    name="uplink-named-twice",
+    severity=Severity.WARNING,
+    scope="manifests",
+    reads=("routers",),
+)
+def uplink_named_twice(cluster: Cluster) -> Iterator[Diagnostic]:
+    """Warn of an uplink that is named twice in one annotation.
+
+    ## What it checks
+
+    The annotation `hub.traefik.io/router.uplinks` names each uplink once.
+
+    ## Why
+
+    The second one does nothing. Perhaps another uplink was meant.
+
+    ## Bad
+
+    ```yaml
+    metadata:
+      annotations:
+        hub.traefik.io/router.uplinks: "apps-primary,apps-primary"
+    ```
+
+    ## Good
+
+    ```yaml
+    metadata:
+      annotations:
+        hub.traefik.io/router.uplinks: "apps-primary,apps-secondary"
+    ```
+
+    ## Source
+
+    Uplink reference, "Referencing Uplinks from Routers".
+    """
+    for router, owner, where in _advertised(cluster):
+        names = _names(router)
+        for name in dict.fromkeys(names):
+            times = names.count(name)
+            if name and times > 1:
+                yield uplink_named_twice.at(
+                    where, f"router {owner} names the uplink {name!r} {times} times; once is enough"
+                )
+
+
+@rule(
+    "UPL305",
+    name="empty-element",
+    severity=Severity.ERROR,
+    scope="manifests",
+    reads=("routers",),
+)
+def empty_element(cluster: Cluster) -> Iterator[Diagnostic]:
+    """Refuse an empty element in the uplinks annotation.
+
+    ## What it checks
+
+    The annotation `hub.traefik.io/router.uplinks` is a list of names with
+    commas between them: nothing is empty, and so neither is the whole.
+
+    ## Why
+
+    An empty element names no uplink. A template may have left a value out, and
+    the router would miss the uplink that was meant.
+
+    ## Bad
+
+    ```yaml
+    metadata:
+      annotations:
+        hub.traefik.io/router.uplinks: "apps-primary,"
+    ```
+
+    ## Good
+
+    ```yaml
+    metadata:
+      annotations:
+        hub.traefik.io/router.uplinks: "apps-primary"
+    ```
+
+    ## Source
+
+    Uplink reference, "Referencing Uplinks from Routers".
+    """
+    for router, owner, where in _advertised(cluster):
+        names = _names(router)
+        if names == ("",):
+            yield empty_element.at(where, f"the uplinks annotation of router {owner} is empty")
+        elif "" in names:
+            yield empty_element.at(
+                where,
+                f"element {names.index('') + 1} of the uplinks annotation of router {owner} "
+                "is empty; write names with commas between them",
+            )

@@ -1,0 +1,227 @@
+"""Tests about the catalogue: that every rule is in it, whole, and honest."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from uplinks import rules
+from uplinks.adapters.files import load_fleet
+from uplinks.diagnostics import Diagnostic
+from uplinks.model import Cluster, Fleet
+
+HERE = Path(__file__).parent
+PAGES = HERE.parent.parent / "docs" / "rules"
+
+# What is wrong is on the disk and not in a text: tests/adapters has these.
+WITHOUT_FIXTURES = {"UPL011", "UPL012"}
+
+# A code keeps its meaning for ever. Add a line for a new rule; never change one.
+# When a rule goes, its line stays here and its code moves to RETIRED.
+EVER_GIVEN = {
+    "UPL001": "invalid-yaml",
+    "UPL002": "duplicate-key",
+    "UPL003": "alias-or-merge-key",
+    "UPL004": "over-a-limit",
+    "UPL005": "unknown-field",
+    "UPL006": "wrong-type",
+    "UPL007": "missing-field",
+    "UPL008": "unknown-kind",
+    "UPL009": "ambiguous-scalar",
+    "UPL010": "declared-twice",
+    "UPL011": "nothing-found",
+    "UPL012": "unreadable-file",
+    "UPL101": "uplink-name",
+    "UPL102": "uplink-namespace",
+    "UPL103": "negative-weight",
+    "UPL105": "weight-too-large",
+    "UPL106": "expose-name",
+    "UPL108": "unknown-entry-point",
+    "UPL109": "no-default-entry-point",
+    "UPL201": "invalid-duration",
+    "UPL301": "entry-points-with-uplinks",
+    "UPL302": "tls-with-uplinks",
+    "UPL303": "unknown-uplink",
+    "UPL304": "uplink-named-twice",
+    "UPL305": "empty-element",
+    "UPL307": "unresolved-service",
+    "UPL308": "missing-kind",
+    "UPL310": "circle",
+    "UPL401": "uplink-name-collision",
+    "UPL402": "service-name-collision",
+    "UPL406": "child-address",
+    "UPL407": "unlisted-child",
+    "UPL408": "child-without-manifests",
+    "UPL409": "child-without-provider",
+    "UPL416": "child-name",
+}
+
+
+def each(argument: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(argument, rules.ALL, ids=[rule.code for rule in rules.ALL])
+
+
+@cache
+def fleet(code: str, side: str) -> Fleet:
+    return load_fleet(HERE / code / side)
+
+
+# --- codes ------------------------------------------------------------------
+
+
+def test_the_tables_are_sorted_and_their_codes_unique() -> None:
+    ruled, shaped = [rule.code for rule in rules.ALL], [code.code for code in rules.SHAPE]
+
+    assert ruled == sorted(set(ruled))
+    assert shaped == sorted(set(shaped))
+    assert list(rules.RETIRED) == sorted(set(rules.RETIRED))
+    assert list(rules.codes()) == sorted(ruled + shaped)
+    assert all(re.fullmatch(r"UPL\d{3}", code) for code in (*rules.codes(), *rules.RETIRED))
+
+
+def test_a_code_keeps_its_meaning_and_a_retired_one_stays_retired() -> None:
+    names = {code: rules.find(code).name for code in rules.codes()}
+
+    assert names == {code: name for code, name in EVER_GIVEN.items() if code not in rules.RETIRED}
+    assert set(rules.RETIRED) <= set(EVER_GIVEN)
+    assert len(set(names.values())) == len(names)
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", name) for name in names.values())
+
+
+def test_every_rule_is_in_the_table() -> None:
+    written = {
+        value.code
+        for module in pkgutil.iter_modules(rules.__path__, "uplinks.rules.")
+        for value in vars(importlib.import_module(module.name)).values()
+        if isinstance(value, rules.Rule)
+    }
+
+    assert written == {rule.code for rule in rules.ALL}
+
+
+@each("rule")
+def test_a_rule_is_a_generator_function_with_metadata(rule: rules.Rule) -> None:
+    assert inspect.isgeneratorfunction(rule.function)
+    assert list(rule.reads) == sorted(set(rule.reads))
+    assert rule.scope in {"manifests", "cluster", "fleet"}
+
+
+def test_find_knows_every_code_and_guesses_near_ones() -> None:
+    assert rules.find("upl402").name == "service-name-collision"
+    with pytest.raises(KeyError, match=r"no code 'UPL3O1'; did you mean UPL301\?"):
+        rules.find("UPL3O1")
+
+
+# --- pages ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", rules.codes())
+def test_a_page_is_complete(code: str) -> None:
+    found = rules.find(code)
+    title, *parts = re.split(r"^## (.+)\n", found.page, flags=re.MULTILINE)
+    sections = dict(zip(parts[::2], parts[1::2], strict=True))
+
+    assert title.startswith(f"# {code}: {found.name}\n\nSeverity: {found.severity.value}. ")
+    assert tuple(sections) == rules.SECTIONS
+    assert all(text.strip() for text in sections.values())
+    assert "```yaml\n" in sections["Bad"]
+    assert "```" in sections["Good"]
+    assert found.summary
+    assert "\n" not in found.summary
+    assert not found.summary.endswith(".")
+    assert found.page.count("```") % 2 == 0
+    assert found.page.endswith("\n")
+
+
+def test_the_pages_in_the_docs_are_fresh() -> None:
+    written = {path.name: path.read_text(encoding="utf-8") for path in PAGES.glob("*.md")}
+
+    assert written == rules.pages(), "run: python docs/write_rules.py"
+
+
+# --- fixtures ---------------------------------------------------------------
+
+
+def test_every_code_has_fixtures_and_every_fixture_a_code() -> None:
+    folders = {path.name for path in HERE.iterdir() if path.is_dir() and path.name[0] == "U"}
+
+    assert folders == set(rules.codes()) - WITHOUT_FIXTURES
+    for folder in folders:
+        assert {path.name for path in (HERE / folder).iterdir()} == {"bad", "good"}
+
+
+def _marked(code: str) -> Iterator[tuple[str, int, str]]:
+    """The lines of a bad fixture that end with the code in a comment."""
+    for path in sorted((HERE / code / "bad").rglob("*.yaml")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            if line.endswith(f"# {code}"):
+                yield str(path), number, code
+
+
+@pytest.mark.parametrize("code", sorted(set(rules.codes()) - WITHOUT_FIXTURES))
+def test_the_bad_fixture_is_reported_where_it_is_marked_and_nowhere_else(code: str) -> None:
+    found = [
+        (d.location.file, d.location.span.line, d.code) for d in rules.check(fleet(code, "bad"))
+    ]
+
+    assert sorted(found) == sorted(_marked(code))
+    assert found
+
+
+@pytest.mark.parametrize("code", sorted(set(rules.codes()) - WITHOUT_FIXTURES))
+def test_the_good_fixture_is_clean(code: str) -> None:
+    assert rules.check(fleet(code, "good")).diagnostics == ()
+
+
+# --- honesty ----------------------------------------------------------------
+
+
+class Recorder:
+    """Stands for a cluster or a fleet and notes which of its fields are read."""
+
+    def __init__(self, subject: Cluster | Fleet, log: set[str], prefix: str = "") -> None:
+        self._subject = subject
+        self._log = log
+        self._prefix = prefix
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._subject, name)
+        if isinstance(value, Cluster):
+            return Recorder(value, self._log, f"{name}.")
+        self._log.add(f"{self._prefix}{name}")
+        if isinstance(self._subject, Fleet) and name == "children":
+            return {key: Recorder(child, self._log, "children.") for key, child in value.items()}
+        return value
+
+
+@each("rule")
+def test_a_rule_reads_what_it_declares_and_nothing_else(rule: rules.Rule) -> None:
+    read: set[str] = set()
+    for code in set(rules.codes()) - WITHOUT_FIXTURES:
+        for side in ("bad", "good"):
+            subject = fleet(code, side)
+            if rule.scope == "fleet":
+                list(rule(Recorder(subject, read)))
+            else:
+                for cluster in subject.clusters:
+                    list(rule(Recorder(cluster, read)))
+
+    assert sorted(read) == list(rule.reads)
+
+
+@each("rule")
+def test_a_rule_reports_its_own_code_and_severity(rule: rules.Rule) -> None:
+    subject = fleet(rule.code, "bad")
+    subjects = [subject] if rule.scope == "fleet" else list(subject.clusters)
+    found: list[Diagnostic] = [finding for one in subjects for finding in rule(one)]
+
+    assert {(d.code, d.severity) for d in found} == {(rule.code, rule.severity)}
+    assert all(d.location.file and d.location.cluster for d in found)

@@ -1,0 +1,327 @@
+"""What the rules say: places, messages, relations and suggestions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from uplinks import rules
+from uplinks.adapters.files import load, load_fleet
+from uplinks.diagnostics import Diagnostic, Severity
+from uplinks.model import (
+    UPLINKS_ANNOTATION,
+    ChildConfig,
+    Cluster,
+    Fleet,
+    IngressRoute,
+    ServiceReference,
+    TraefikService,
+    Uplink,
+    Weighted,
+)
+
+HERE = Path(__file__).parent
+EXAMPLES = HERE.parent.parent / "examples"
+
+
+def bad(code: str) -> list[Diagnostic]:
+    return list(rules.check(load_fleet(HERE / code / "bad")))
+
+
+# --- the examples -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["banking", "failover", "weighted"])
+def test_the_examples_are_clean(name: str) -> None:
+    assert rules.check(load_fleet(EXAMPLES / name)).diagnostics == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("uplink-basic", []),
+        ("uplink-entrypoints", []),
+        ("uplink-health-grpc", []),
+        ("uplink-health-headers", []),
+        ("route-two-uplinks", []),
+        ("route-invalid-entrypoints", [("UPL301", 10, 3, 14)]),
+        ("route-invalid-tls", [("UPL302", 16, 3, 6)]),
+    ],
+)
+def test_a_lone_snippet(name: str, expected: list[tuple[str, int, int, int]]) -> None:
+    cluster = load(EXAMPLES / "snippets" / f"{name}.yaml")
+    assert isinstance(cluster, Cluster)
+    report = rules.check_cluster(cluster)
+
+    assert [
+        (d.code, d.location.span.line, d.location.span.column, d.location.span.end_column)
+        for d in report
+    ] == expected
+    assert report.ok == (not expected)
+
+
+# --- check and check_cluster ------------------------------------------------
+
+
+def test_findings_made_while_reading_are_part_of_a_report() -> None:
+    read = Diagnostic("UPL001", Severity.ERROR, "broken")
+    cluster = Cluster("eu", diagnostics=[read])
+
+    assert read in rules.check(Fleet(cluster)).diagnostics
+    assert read in rules.check(Fleet(Cluster("parent"), {"eu": cluster})).diagnostics
+    assert rules.check_cluster(cluster).diagnostics == (read,)
+
+
+def test_a_role_says_that_the_whole_cluster_is_there() -> None:
+    router = IngressRoute("r", "apps", annotations={UPLINKS_ANNOTATION: "apps-api"})
+    alone = Cluster("eu", routers=[router])
+    beside = Cluster("eu", routers=[router], uplinks=[Uplink("ap", "apps")])
+
+    assert [d.code for d in rules.check_cluster(alone)] == []
+    assert [d.code for d in rules.check_cluster(alone, "child")] == ["UPL303"]
+    assert [d.code for d in rules.check_cluster(alone, "parent")] == ["UPL303"]
+    assert [d.suggestion for d in rules.check_cluster(beside)] == ["apps-ap"]
+
+
+def test_a_parent_in_the_middle_is_judged_as_a_child_too() -> None:
+    parent = Cluster("parent", uplinks=[Uplink("api", "apps")], child_config=ChildConfig())
+
+    assert [d.code for d in rules.check(Fleet(parent))] == ["UPL109"]
+
+
+def test_an_uplink_without_a_static_configuration_is_not_judged_by_entry_points() -> None:
+    cluster = Cluster("", uplinks=[Uplink("api", "apps", entry_points=["x"]), Uplink("b", "apps")])
+
+    assert rules.check_cluster(cluster, "child").diagnostics == ()
+
+
+# --- what single rules say --------------------------------------------------
+
+
+def test_entry_points_with_uplinks_points_at_the_key_and_relates_the_annotation() -> None:
+    (found,) = bad("UPL301")
+
+    assert found.message == (
+        "router apps/api has entryPoints and the uplinks annotation; "
+        "entry points come from the uplink"
+    )
+    assert (found.location.cluster, found.location.path) == ("child-1", "$.spec.entryPoints")
+    (related,) = found.related
+    assert related.location.path == '$.metadata.annotations["hub.traefik.io/router.uplinks"]'
+
+
+def test_an_unknown_entry_point_has_a_suggestion() -> None:
+    (found,) = bad("UPL108")
+
+    assert found.message == (
+        "uplink apps/api-workload names the unknown uplink entry point 'multiclustre'; "
+        "there are: multicluster"
+    )
+    assert found.suggestion == "multicluster"
+    assert found.location.path == "$.spec.entryPoints[1]"
+    assert [Path(r.location.file).name for r in found.related] == ["traefik.yaml"]
+
+
+def test_no_default_entry_point_is_reported_at_the_uplink() -> None:
+    (found,) = bad("UPL109")
+
+    assert Path(found.location.file).name == "apps.yaml"
+    assert [Path(r.location.file).name for r in found.related] == ["traefik.yaml"]
+
+
+def test_an_unknown_uplink_has_a_suggestion() -> None:
+    (found,) = bad("UPL303")
+
+    assert found.message == "router apps/api references the unknown uplink 'api-workload'"
+    assert found.suggestion == "apps-api-workload"
+
+
+def test_empty_elements_are_counted_from_one() -> None:
+    assert [d.message for d in bad("UPL305")] == [
+        (
+            "element 2 of the uplinks annotation of router apps/api is empty; "
+            "write names with commas between them"
+        ),
+        "the uplinks annotation of router apps/empty is empty",
+    ]
+
+
+def test_unresolved_services_have_suggestions() -> None:
+    assert [(d.message, d.suggestion, d.location.path) for d in bad("UPL307")] == [
+        (
+            (
+                "router apps/api references 'apps-api-worklaod@multicluster', "
+                "but no child declares such an uplink"
+            ),
+            "apps-api-workload@multicluster",
+            "$.spec.routes[0].services[0].name",
+        ),
+        (
+            (
+                "TraefikService apps/api references 'apps-api-workload-child-2@multicluster', "
+                "but no child declares such an uplink"
+            ),
+            "apps-api-workload-child-1@multicluster",
+            "$.spec.weighted.services[0].name",
+        ),
+        (
+            (
+                "TraefikService apps/safe references 'other@multicluster', "
+                "but no child declares such an uplink"
+            ),
+            None,
+            "$.spec.failover.fallback.name",
+        ),
+    ]
+
+
+def test_a_missing_kind_is_suggested() -> None:
+    assert [(d.message, d.suggestion) for d in bad("UPL308")] == [
+        (
+            (
+                "router apps/api references 'apps-api-workload@multicluster' with kind 'Service'; "
+                "only kind 'TraefikService' is allowed"
+            ),
+            "kind: TraefikService",
+        )
+    ] * 2
+
+
+def test_a_circle_shows_the_way() -> None:
+    assert [(d.message, len(d.related)) for d in bad("UPL310")] == [
+        ("TraefikServices in a circle: apps/a -> apps/b -> apps/c -> apps/a", 3),
+        ("TraefikServices in a circle: apps/self -> apps/self", 1),
+    ]
+
+
+def service(name: str, *names: str, namespace: str = "apps") -> TraefikService:
+    used = [ServiceReference(used, kind="TraefikService") for used in names]
+    return TraefikService(name, namespace, weighted=Weighted(used))
+
+
+def circles(*services: TraefikService) -> list[str]:
+    return [d.message for d in rules.check_cluster(Cluster("p", traefik_services=services))]
+
+
+def test_a_long_circle_needs_no_stack() -> None:
+    count = 5_000
+    services = [service(f"s{i:05}", f"s{(i + 1) % count:05}") for i in range(count)]
+
+    (found,) = circles(*services)
+
+    assert found.count("->") == count
+
+
+def test_each_reference_that_closes_a_circle_is_reported_once() -> None:
+    # Two circles through b, and a diamond, which is none.
+    assert circles(
+        service("a", "b", "d"), service("b", "c", "b"), service("c", "a", "d"), service("d")
+    ) == [
+        "TraefikServices in a circle: apps/a -> apps/b -> apps/c -> apps/a",
+        "TraefikServices in a circle: apps/b -> apps/b",
+    ]
+
+
+def test_references_go_to_their_own_namespace_and_kind() -> None:
+    elsewhere = ServiceReference("a", kind="TraefikService", namespace="other")
+    plain = ServiceReference("a")
+    a = TraefikService("a", "apps", weighted=Weighted([elsewhere, plain]))
+
+    assert circles(a, service("a", namespace="other")) == []
+    assert circles(a, service("a", "apps-a@kubernetescrd", namespace="other")) == [
+        "TraefikServices in a circle: apps/a -> other/a -> apps/a"
+    ]
+
+
+def test_two_uplinks_with_one_name_relate_each_other() -> None:
+    found = bad("UPL401")
+
+    assert [d.message for d in found] == [
+        "uplink a/b-c has the uplink name 'a-b-c', which uplink a-b/c has already",
+        "uplink x/z has the uplink name 'a-b-c', which uplink a-b/c has already",
+    ]
+    assert [[r.location.span.line for r in d.related] for d in found] == [[4], [4]]
+
+
+def test_a_service_name_collision_names_both_owners() -> None:
+    (found,) = bad("UPL402")
+
+    assert found.message == (
+        "service name 'a-b-c@multicluster' is claimed by uplink a-b/c of child 'd' "
+        "and by uplink a/b of child 'c', directly"
+    )
+    assert [(r.location.cluster, r.message) for r in found.related] == [
+        ("c", "claimed by uplink a/b of child 'c'"),
+        ("d", "claimed by uplink a-b/c of child 'd'"),
+    ]
+
+
+def fleet_of(**children: Uplink) -> Fleet:
+    names = {name.replace("_", "-"): uplink for name, uplink in children.items()}
+    return Fleet(Cluster("p"), {name: Cluster(name, uplinks=[u]) for name, u in names.items()})
+
+
+@pytest.mark.parametrize(
+    ("fleet", "name"),
+    [
+        # Two owners whose derived names are equal by accident.
+        (fleet_of(x=Uplink("c", "a-b"), y=Uplink("b-c", "a")), "a-b-c@multicluster"),
+        # Two child services: a on b-c, and a-b on c.
+        (
+            fleet_of(b_c=Uplink("n", "m", expose_name="a"), c=Uplink("b", "a")),
+            "a-b-c@multicluster",
+        ),
+        # A weighted service against a child service.
+        (
+            fleet_of(c=Uplink("n", "m", expose_name="a"), d=Uplink("c", "a")),
+            "a-c@multicluster",
+        ),
+    ],
+)
+def test_every_kind_of_collision(fleet: Fleet, name: str) -> None:
+    found = [d for d in rules.check(fleet) if d.code == "UPL402"]
+
+    assert [d.message.split("'")[1] for d in found] == [name]
+
+
+def test_a_shared_expose_name_is_no_collision() -> None:
+    fleet = fleet_of(x=Uplink("a", "n", expose_name="api"), y=Uplink("b", "m", expose_name="api"))
+
+    assert [d for d in rules.check(fleet) if d.code == "UPL402"] == []
+
+
+def test_a_password_in_an_address_is_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "traefik.yaml").write_text(
+        "hub:\n  providers:\n    multicluster:\n      children:\n"
+        "        eu: {address: 'https://me:s3cret@eu.example.com'}\n"
+    )
+    cluster = load(tmp_path)
+    assert isinstance(cluster, Cluster)
+
+    (found,) = rules.check_cluster(cluster)
+
+    assert str(found).endswith(
+        "error UPL406: invalid address of child 'eu': it has a user or password"
+    )
+
+
+def test_an_unlisted_child_has_a_suggestion() -> None:
+    parent = load_fleet(HERE / "UPL409" / "good").parent
+    child = load_fleet(HERE / "UPL409" / "good").children["child-1"]
+
+    found = [d for d in rules.check(Fleet(parent, {"chidl-1": child})) if d.code == "UPL407"]
+
+    assert [(d.message, d.suggestion) for d in found] == [
+        ("the parent does not list child 'chidl-1'; it lists: child-1, child-2", "child-1")
+    ]
+    assert [r.location.path for r in found[0].related] == ["$.hub.providers.multicluster.children"]
+
+
+def test_a_parent_without_a_static_configuration_lists_nobody() -> None:
+    fleet = Fleet(Cluster("parent"), {"eu": Cluster("eu")})
+
+    assert [d.message for d in rules.check(fleet)] == [
+        "the parent does not list child 'eu'; it lists: none",
+        "there is no static configuration of child 'eu', so no parent can discover its uplinks",
+    ]
