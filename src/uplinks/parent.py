@@ -1,0 +1,412 @@
+"""A parent at work: advertisements in, selectors out. Still no I/O, no clock.
+
+Rules of this file:
+
+1. What is refused changes nothing: the whole is materialized anew first, and
+   only a whole that is valid is applied.
+2. A selector keeps its identity for as long as the parent lives. It is made
+   when somebody first asks for it and follows every change from then on;
+   a change touches only the targets that it concerns.
+3. A target's state survives a new advertisement. Only a changed address makes
+   a child service unknown again, which means up.
+4. State goes upward by nesting: a composed service holds the selectors of the
+   services that it names, and one with nothing eligible is not eligible.
+5. Time is an argument, in nanoseconds of a monotonic clock, and never runs
+   backwards inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from attrs import evolve
+
+from uplinks.balance import Selector
+from uplinks.errors import NameCollision, SelectorCycle, UnknownChild, UnknownService
+from uplinks.model import (
+    Advertisement,
+    ChildService,
+    Fleet,
+    IngressRoute,
+    ParentConfig,
+    ServiceReference,
+    Services,
+    TraefikService,
+    WeightedService,
+)
+from uplinks.naming import nearest, split_service_reference
+from uplinks.services import advertise as offer
+from uplinks.services import materialize
+
+__all__ = ["Parent", "Target"]
+
+Target = ChildService | ServiceReference
+"""What a pick gives: a child, or a Kubernetes Service of the parent itself."""
+
+
+class Parent:
+    """Turn what children advertise into services that can be picked from.
+
+    ``config`` lists the children, ``services`` are the parent's own composed
+    services. ``start`` is where in its schedule each selector begins: any
+    integer, 0 being reproducible.
+
+    Asking: `services`, `selector`, `route`, `is_up`.
+    Changing: `advertise`, `withdraw`, `set_up`.
+
+    Raises: NameCollision when two of ``services`` have one name.
+
+    >>> from uplinks.model import Child
+    >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com:9443"),
+    ...                               "us": Child("https://us.example.com:9443")}))
+    >>> offer = Advertisement("api", "apps/api", ["multicluster"])
+    >>> parent.advertise("eu", [offer], now=0)
+    >>> parent.advertise("us", [offer], now=0)
+    >>> selector = parent.selector("api@multicluster")
+    >>> sorted(selector.pick().child for _ in range(4))
+    ['eu', 'eu', 'us', 'us']
+    >>> parent.set_up("eu", False, now=1)
+    >>> {selector.pick().child for _ in range(4)}
+    {'us'}
+
+    Source: reference page, "Uplink Naming" and "Health Check Behavior".
+    """
+
+    def __init__(
+        self, config: ParentConfig, services: Iterable[TraefikService] = (), *, start: int = 0
+    ) -> None:
+        self._config = config
+        self._own = _by_service_name(services)
+        self._start = start
+        self._now = 0
+        self._advertisements: dict[str, tuple[Advertisement, ...]] = {}
+        self._services = materialize(config, {})
+        self._down: set[str] = set()
+        self._selectors: dict[str, Selector] = {}
+        self._routes: dict[tuple[object, ...], Selector] = {}
+        self._failovers: set[Selector] = set()
+
+    @classmethod
+    def from_fleet(cls, fleet: Fleet, *, start: int = 0) -> Parent:
+        """Make the parent of a fleet, with everything its children offer.
+
+        Children that the parent does not list are left out. Whether the fleet
+        is valid is for `check` to say.
+
+        Raises: as the constructor and `advertise`; CannotAdvertise.
+        """
+        config = fleet.parent.parent_config or ParentConfig()
+        parent = cls(config, fleet.parent.traefik_services, start=start)
+        offers = {
+            name: offer(cluster)
+            for name, cluster in sorted(fleet.children.items())
+            if name in config.children
+        }
+        parent._replace(offers, 0)
+        return parent
+
+    def __repr__(self) -> str:
+        return (
+            f"<Parent of {len(self._config.children)} children, "
+            f"{len(self._services)} services, {len(self._own)} composed>"
+        )
+
+    @property
+    def now(self) -> int:
+        """The latest time that anybody told, in nanoseconds."""
+        return self._now
+
+    @property
+    def config(self) -> ParentConfig:
+        """The children, as the parent lists them."""
+        return self._config
+
+    @property
+    def services(self) -> Services:
+        """What is materialized at present, by service name."""
+        return self._services
+
+    @property
+    def composed(self) -> Mapping[str, TraefikService]:
+        """The parent's own services that compose others, by service name."""
+        return dict(self._own)
+
+    @property
+    def failovers(self) -> frozenset[Selector]:
+        """Those of the selectors given out that use a fallback, and no weights."""
+        return frozenset(self._failovers)
+
+    # Changing
+
+    def advertise(self, child: str, advertisements: Iterable[Advertisement], now: int) -> None:
+        """Take everything that a child offers; it replaces what it offered before.
+
+        Law: when it raises, nothing has changed; when the offer is the same,
+        nothing changes either.
+        Complexity: O(all services) to materialize, then O(what changed).
+        Raises: UnknownChild for a child that the configuration does not list;
+        NameCollision, InvalidName, InvalidAddress and InvalidWeight as
+        `materialize` does.
+        """
+        self._check_child(child)
+        self._replace({**self._advertisements, child: tuple(advertisements)}, now)
+
+    def withdraw(self, child: str, now: int) -> None:
+        """Forget everything that a child offered, and the state of its services.
+
+        Selectors that were given out stay and lose the child as a target.
+        Complexity and errors: as `advertise`.
+        """
+        self._check_child(child)
+        remaining = {name: ads for name, ads in self._advertisements.items() if name != child}
+        self._replace(remaining, now)
+
+    def set_up(self, name: str, up: bool, now: int) -> None:  # noqa: FBT001 - the selector's face
+        """Say whether a child may be picked: all its services, or one by its name.
+
+        ``name`` is a child's (``child-1``) or a child service's
+        (``apps-api-child-1@multicluster``). A service that is advertised
+        later begins up.
+
+        Complexity: O(services of the child), each in every selector holding it.
+        Raises: UnknownChild; UnknownService for a service that is not there,
+        or is not one child's.
+        """
+        if split_service_reference(name)[1] is None:
+            self._check_child(name)
+            concerned = [service for service in self._services.direct if service.child == name]
+        else:
+            service = self._services.get(name)
+            if not isinstance(service, ChildService):
+                raise self._unknown(name, (s.name for s in self._services.direct))
+            concerned = [service]
+        self._tick(now)
+        for service in concerned:
+            (self._down.discard if up else self._down.add)(service.name)
+            for holder in _holders(service):
+                selector = self._selectors.get(holder)
+                if selector is not None:
+                    selector.set_up(service, up)
+
+    # Asking
+
+    def is_up(self, name: str) -> bool:
+        """Tell whether a child service, by its name, is up.
+
+        Raises: UnknownService.
+        """
+        if not isinstance(self._services.get(name), ChildService):
+            raise self._unknown(name, (s.name for s in self._services.direct))
+        return name not in self._down
+
+    def selector(self, name: str) -> Selector:
+        """Give the selector of a service: the same object for the same name.
+
+        ``<uplink>@multicluster`` picks among the children that advertise the
+        uplink, ``<uplink>-<child>@multicluster`` only that child, and
+        ``<namespace>-<name>@kubernetescrd`` is a composed service of the
+        parent's own: weighted, or failover.
+
+        Complexity: O(1) for a service that is materialized, O(references) for
+        a composed one.
+        Raises: UnknownService with a near name when this name, or one that a
+        composed service refers to, is not there; SelectorCycle.
+        """
+        for each in self._inside_out(name):
+            if each not in self._selectors:
+                self._selectors[each] = self._make(each)
+        return self._selectors[name]
+
+    def route(self, router: IngressRoute, index: int = 0) -> Selector:
+        """Give the selector of a router's route; the same object for the same route.
+
+        One service is taken as it is, whatever its weight; several are
+        weighted; none gives a selector that has no targets.
+
+        Raises: IndexError when there is no such route; as `selector`.
+        Source: Traefik's Kubernetes CRD provider.
+        """
+        services = router.routes[index].services
+        targets = [(self._referenced(s, router.namespace), s.weight) for s in services]
+        if len(targets) == 1 and isinstance(targets[0][0], Selector):
+            return targets[0][0]
+        if len(targets) == 1:
+            targets = [(targets[0][0], 1)]
+        key = (router.namespace, router.name, index, services)
+        if key not in self._routes:
+            self._routes[key] = Selector(_merged(targets), start=self._start)
+        return self._routes[key]
+
+    # Materialized services
+
+    def _replace(self, advertisements: Mapping[str, tuple[Advertisement, ...]], now: int) -> None:
+        services = materialize(self._config, advertisements)  # raises before anything changes
+        self._tick(now)
+        before, self._services = self._services, services
+        self._advertisements = dict(advertisements)
+        self._down = {name for name in self._down if _same_place(before, services, name)}
+        for name, selector in self._selectors.items():
+            if name not in self._own:
+                self._follow(selector, _targets(before, name), _targets(services, name))
+
+    def _follow(
+        self,
+        selector: Selector,
+        before: dict[ChildService, int],
+        after: dict[ChildService, int],
+    ) -> None:
+        for target, weight in after.items():
+            if target not in before:
+                selector.add(target, weight)
+                selector.set_up(target, target.name not in self._down)
+            elif before[target] != weight:
+                selector.set_weight(target, weight)
+        # Last, so that a selector whose targets are all replaced is never empty.
+        for target in before:
+            if target not in after:
+                selector.remove(target)
+
+    # Selectors
+
+    def _make(self, name: str) -> Selector:
+        """Make the selector of a service whose references have theirs already."""
+        own = self._own.get(name)
+        if own is None:
+            targets = _targets(self._services, name)
+            selector = Selector(list(targets.items()), start=self._start)
+            for target in targets:
+                if target.name in self._down:
+                    selector.set_up(target, False)  # noqa: FBT003 - the selector's face
+            return selector
+        held = [(self._target(r, own.namespace), r.weight) for r in _references(own)]
+        if own.weighted is not None:
+            return Selector(_merged(held), start=self._start)
+        # A fallback is not weighed: whatever is written there, it takes over.
+        selector = Selector([(t, 1) for t, _ in _merged(held)], scheduler="failover")
+        self._failovers.add(selector)
+        return selector
+
+    def _inside_out(self, root: str) -> list[str]:
+        """Order a service and those below it: each after all that it refers to.
+
+        Resolved at each call, so that a reference lost since is not hidden.
+        """
+        finished: dict[str, None] = {}
+        path = {root: iter(self._below(root))}
+        while path:
+            name, rest = next(reversed(path.items()))
+            below = next(rest, None)
+            if below is None:
+                path.popitem()
+                finished[name] = None
+            elif below in path:
+                raise SelectorCycle
+            elif below not in finished:
+                path[below] = iter(self._below(below))
+        return list(finished)
+
+    def _below(self, name: str) -> list[str]:
+        """Name the services that a service refers to; a materialized one, to none."""
+        own = self._own.get(name)
+        if own is not None:
+            names = (self._name(reference, own.namespace) for reference in _references(own))
+            return [below for below in names if below is not None]
+        if name not in self._services:
+            raise self._unknown(name, (*self._services, *self._own))
+        return []
+
+    def _name(self, reference: ServiceReference, namespace: str) -> str | None:
+        """Name the service meant; ``None`` for a Kubernetes Service of the parent."""
+        _, provider = split_service_reference(reference.name)
+        if reference.kind != "TraefikService":
+            if provider is not None:
+                raise self._unknown(reference.name, ())
+            return None
+        if provider is not None:
+            return reference.name
+        return f"{reference.namespace or namespace}-{reference.name}@kubernetescrd"
+
+    def _target(self, reference: ServiceReference, namespace: str) -> Selector | ServiceReference:
+        name = self._name(reference, namespace)
+        if name is not None:
+            return self._selectors[name]
+        # The parent's own Service: nothing here probes it, so it is always up.
+        return evolve(reference, namespace=reference.namespace or namespace, weight=1)
+
+    def _referenced(
+        self, reference: ServiceReference, namespace: str
+    ) -> Selector | ServiceReference:
+        name = self._name(reference, namespace)
+        return self._target(reference, namespace) if name is None else self.selector(name)
+
+    # Small change
+
+    def _tick(self, now: int) -> None:
+        self._now = max(self._now, now)
+
+    def _check_child(self, child: str) -> None:
+        if child not in self._config.children:
+            raise UnknownChild(child, nearest(child, self._config.children))
+
+    def _unknown(self, name: str, names: Iterable[str]) -> UnknownService:
+        return UnknownService(name, nearest(name, names))
+
+
+def _by_service_name(services: Iterable[TraefikService]) -> dict[str, TraefikService]:
+    """Index what composes others; other types name nothing that could be picked."""
+    owners: dict[str, list[TraefikService]] = {}
+    for service in services:
+        if service.weighted is not None or service.failover is not None:
+            owners.setdefault(service.service_name, []).append(service)
+    collisions = {
+        name: tuple(sorted(f"TraefikService {s.namespace}/{s.name}" for s in claims))
+        for name, claims in sorted(owners.items())
+        if len(claims) > 1
+    }
+    if collisions:
+        raise NameCollision(collisions)
+    return {name: service for name, (service,) in owners.items()}
+
+
+def _references(service: TraefikService) -> tuple[ServiceReference, ...]:
+    if service.weighted is not None:
+        return service.weighted.services
+    if service.failover is not None:
+        return (service.failover.service, service.failover.fallback)
+    return ()
+
+
+def _targets(services: Services, name: str) -> dict[ChildService, int]:
+    """The targets of a materialized service with their weights; none if it is gone."""
+    service = services.get(name)
+    if isinstance(service, ChildService):
+        return {service: 1}
+    if isinstance(service, WeightedService):
+        return {_child(services, entry.name): entry.weight for entry in service.children}
+    return {}
+
+
+def _child(services: Services, name: str) -> ChildService:
+    service = services[name]
+    assert isinstance(service, ChildService)  # noqa: S101 - materialize's law
+    return service
+
+
+def _holders(service: ChildService) -> Iterator[str]:
+    yield service.name
+    yield f"{service.uplink_name}@multicluster"
+
+
+def _same_place(before: Services, after: Services, name: str) -> bool:
+    old, new = before.get(name), after.get(name)
+    return isinstance(old, ChildService) and isinstance(new, ChildService) and old.url == new.url
+
+
+def _merged(
+    targets: Iterable[tuple[Selector | ServiceReference, int]],
+) -> list[tuple[Selector | ServiceReference, int]]:
+    """Join entries with one target: it is one target with the sum of their weights."""
+    weights: dict[Selector | ServiceReference, int] = {}
+    for target, weight in targets:
+        weights[target] = weights.get(target, 0) + weight
+    return list(weights.items())

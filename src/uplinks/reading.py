@@ -1,0 +1,153 @@
+"""From text to clusters, and from clusters to a fleet.
+
+Rules of this file:
+
+1. Text never makes it raise. Whatever is wrong comes back as a diagnostic,
+   beside everything that could be read in spite of it.
+2. It joins what others know: `manifest` knows text and places, `schema` knows
+   kinds and fields. What is valid is the business of the rules.
+3. Nothing that was read is dropped in silence: an object declared twice stays
+   twice, and a part of a static configuration that has no room is reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from attrs import frozen
+
+from uplinks import manifest, schema
+from uplinks.diagnostics import Diagnostic, Related, Severity
+from uplinks.model import (
+    ChildConfig,
+    Cluster,
+    Fleet,
+    IngressRoute,
+    ParentConfig,
+    Resource,
+    StaticConfig,
+    TraefikService,
+    Uplink,
+)
+
+__all__ = ["DECLARED_TWICE", "Manifests", "make_cluster", "make_fleet", "parse_manifests"]
+
+DECLARED_TWICE = "UPL010"
+
+Part = TypeVar("Part", ChildConfig, ParentConfig)
+
+
+@frozen
+class Manifests:
+    """What one text held.
+
+    ``resources`` are in the order in which they are written, ``skipped``
+    counts the documents of kinds that mean nothing here.
+
+    >>> Manifests()
+    Manifests(resources=(), diagnostics=(), skipped=0)
+    """
+
+    resources: tuple[Resource, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    skipped: int = 0
+
+
+def parse_manifests(text: bytes | str, source: str = "", cluster: str = "") -> Manifests:
+    r"""Read the resources of one text: YAML, or JSON, of any number of documents.
+
+    ``source`` is what diagnostics call the file, ``cluster`` the cluster that
+    it belongs to. A text that is wrong gives diagnostics and whatever could be
+    read all the same; it never raises.
+
+    Complexity: O(len(text)).
+
+    >>> read = parse_manifests("kind: Uplink\n"
+    ...     "apiVersion: hub.traefik.io/v1alpha1\n"
+    ...     "metadata: {name: api-workload, namespace: apps}\n"
+    ...     "spec: {weight: 10}\n")
+    >>> [(uplink.uplink_name, uplink.weight) for uplink in read.resources]
+    [('apps-api-workload', 10)]
+    >>> print(*parse_manifests("a: [", source="f.yaml").diagnostics[:1])  # doctest: +ELLIPSIS
+    f.yaml:1:5: error UPL001: ...
+
+    Source: reference page, "Configuration Example".
+    """
+    read = manifest.read(text, file=source, cluster=cluster)
+    resources: list[Resource] = []
+    diagnostics = list(read.diagnostics)
+    skipped = 0
+    for document in read.documents:
+        structured = schema.structure(document, cluster=cluster)
+        resources += structured.resources
+        diagnostics += structured.diagnostics
+        skipped += structured.skipped
+    return Manifests(tuple(resources), tuple(diagnostics), skipped)
+
+
+def make_cluster(
+    name: str, manifests: Iterable[Manifests], diagnostics: Iterable[Diagnostic] = ()
+) -> Cluster:
+    """Gather everything that was read of one cluster.
+
+    ``diagnostics`` are further findings made on the way to the texts. A static
+    configuration may be split over documents: one may hold the child's part
+    and another the parent's. A part that is there twice is a finding, and the
+    first one counts.
+
+    Complexity: O(resources).
+
+    >>> make_cluster("child-1", [Manifests((Uplink("api", "apps"),))]).uplinks[0].owner
+    'apps/api'
+    """
+    texts = tuple(manifests)
+    resources = [resource for text in texts for resource in text.resources]
+    configs = [resource for resource in resources if isinstance(resource, StaticConfig)]
+    found = [*diagnostics, *(finding for text in texts for finding in text.diagnostics)]
+    return Cluster(
+        name,
+        uplinks=(r for r in resources if isinstance(r, Uplink)),
+        routers=(r for r in resources if isinstance(r, IngressRoute)),
+        traefik_services=(r for r in resources if isinstance(r, TraefikService)),
+        child_config=_only("child", [c.child for c in configs], found),
+        parent_config=_only("parent", [c.parent for c in configs], found),
+        diagnostics=found,
+        skipped=sum(text.skipped for text in texts),
+    )
+
+
+def _only(role: str, parts: Iterable[Part | None], found: list[Diagnostic]) -> Part | None:
+    declared = [part for part in parts if part is not None]
+    if not declared:
+        return None
+    first, *others = declared
+    here = Related(first.origin.locate("hub", key=True), "declared here first")
+    what = f"the {role}'s part of the static configuration is declared twice; the first one counts"
+    found.extend(
+        Diagnostic(
+            DECLARED_TWICE,
+            Severity.ERROR,
+            what,
+            part.origin.locate("hub", key=True),
+            (here,),
+        )
+        for part in others
+    )
+    return first
+
+
+def make_fleet(parent: Cluster, children: Iterable[Cluster] = ()) -> Fleet:
+    """Gather a parent and its children; a child is known by its cluster's name.
+
+    Raises: ValueError when two children have one name.
+
+    >>> make_fleet(Cluster("parent"), [Cluster("eu"), Cluster("us")]).children["eu"].name
+    'eu'
+    """
+    by_name: dict[str, Cluster] = {}
+    for child in children:
+        if child.name in by_name:
+            raise ValueError(f"two children are called {child.name!r}")
+        by_name[child.name] = child
+    return Fleet(parent, by_name)

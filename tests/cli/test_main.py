@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import uplinks
+from uplinks.cli import main
+
+Run = Callable[..., Any]
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = ("check", "materialize", "simulate")
+
+
+def python(*arguments: str | bytes, **options: object) -> subprocess.CompletedProcess[bytes]:
+    # The program imports from where this interpreter does.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment.update(options.pop("env", {}))  # type: ignore[call-overload]
+    return subprocess.run(  # type: ignore[call-overload, no-any-return]
+        [sys.executable, "-m", "uplinks", *arguments],
+        cwd=ROOT,
+        env=environment,
+        check=False,
+        **{"capture_output": True, **options},
+    )
+
+
+def test_the_version_is_the_packages(run: Run) -> None:
+    ran = run("--version")
+
+    assert (ran.status, ran.out) == (0, f"uplinks {uplinks.__version__}\n")
+
+
+def test_help_says_what_the_exit_status_means(run: Run) -> None:
+    ran = run("--help")
+
+    assert ran.status == 0
+    assert "Exit status: 0 clean, 1 findings, 2 bad usage or unreadable input." in ran.out
+    assert all(command in ran.out for command in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("frobnicate",),
+        ("check",),
+        ("check", "--child", "eu=x"),
+        ("check", "--parent", "p", "--child", "eu"),
+        ("check", "--parent", "p", "--child", "eu=x", "--child", "eu=y"),
+        ("check", "examples/banking", "--parent", "p"),
+        ("check", "-", "-"),
+        ("check", "examples/banking", "--format", "yaml"),
+        ("check", "--form", "json", "examples/banking"),
+        ("materialize",),
+        ("materialize", "-"),
+        ("materialize", "examples/snippets"),
+        ("materialize", "examples/banking", "examples/weighted"),
+        ("simulate", "examples/banking"),
+        ("simulate", "examples/banking", "--service", "x", "--requests", "0"),
+        ("simulate", "examples/banking", "--service", "x", "--requests", "many"),
+        ("simulate", "examples/banking", "--service", "x", "--down", "child-1"),
+        ("simulate", "examples/banking", "--service", "x", "--down", "child-1@6-3"),
+    ],
+)
+def test_bad_usage_is_status_2_and_writes_nothing(run: Run, arguments: tuple[str, ...]) -> None:
+    ran = run(*arguments)
+
+    assert ran.status == 2
+    assert ran.out == ""
+    assert "error:" in ran.err
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("where", ["no/such/place", "a\0b"])
+def test_what_cannot_be_read_is_status_2(run: Run, command: str, where: str) -> None:
+    service = ("--service", "x") if command == "simulate" else ()
+
+    ran = run(command, where, *service)
+
+    assert ran.status == 2
+    assert "UPL012" in ran.out + ran.err
+
+
+def test_a_module_runs_as_a_program() -> None:
+    ran = python("--version")
+
+    assert (ran.returncode, ran.stdout.strip()) == (0, f"uplinks {uplinks.__version__}".encode())
+
+
+def test_a_closed_pipe_is_no_traceback() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        ran = python(
+            "materialize",
+            "examples/banking",
+            stdout=write,
+            stderr=subprocess.PIPE,
+            capture_output=False,
+        )
+    finally:
+        os.close(write)
+
+    assert ran.returncode == 141
+    assert ran.stderr == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_output_that_cannot_be_written_is_status_2() -> None:
+    with Path("/dev/full").open("wb") as full:
+        ran = python(
+            "check", "examples/banking", stdout=full, stderr=subprocess.PIPE, capture_output=False
+        )
+
+    assert ran.returncode == 2
+    assert ran.stderr == b"uplinks: error: No space left on device\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_traceback(closed: str) -> None:
+    command = f'"{sys.executable}" -m uplinks check - {closed}'
+    ran = subprocess.run(  # noqa: S602 - a shell closes streams
+        command,
+        shell=True,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        check=False,
+    )
+
+    assert ran.returncode == 1  # nothing was found in an empty stream
+    assert ran.stderr == b""
+
+
+def test_names_that_the_terminal_cannot_show_are_escaped(tmp_path: Path) -> None:
+    (tmp_path / "größe.yaml").write_text("a: [", encoding="utf-8")
+
+    ran = python("check", str(tmp_path), env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+
+    assert ran.returncode == 1
+    assert b"gr\\xf6\\xdfe.yaml:1:" in ran.stdout
+    assert ran.stderr == b""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes")
+def test_names_that_are_no_text_are_escaped(tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.yaml")).write_text("a: [", encoding="utf-8")
+
+    ran = python("check", str(tmp_path))
+
+    assert ran.returncode == 1
+    assert b"/\\udcff.yaml:1:" in ran.stdout
+
+
+def test_a_manifest_cannot_drive_the_terminal(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a\x1b[2J\n.yaml").write_text(
+        "apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink\n"
+        'metadata: {name: "a\\e[31mb", namespace: apps}\nspec: {weight: -1}\n',
+        encoding="utf-8",
+    )
+
+    for arguments in (("check",), ("check", "--format", "json")):
+        ran = run(*arguments, str(tmp_path))
+
+        assert ran.status == 1
+        assert "\x1b" not in ran.out + ran.err
+
+
+class _InterruptedBytes(io.BytesIO):
+    def read(self, size: int | None = -1, /) -> bytes:  # noqa: ARG002 - the stream's face
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_is_status_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(_InterruptedBytes()))
+
+    assert main(["check", "-"]) == 130

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from uplinks.cli.materialize import health_summary
+from uplinks.model import HealthCheck
+
+Run = Callable[..., Any]
+
+SECOND = 1_000_000_000
+
+
+def test_the_complete_example_as_a_table(run: Run) -> None:
+    ran = run("materialize", "examples/banking")
+
+    assert ran.status == 0
+    assert ran.out == (
+        "SERVICE                                     KIND      WEIGHT  URL"
+        "                              HEALTH CHECK\n"
+        "banking-banking-api@multicluster            weighted             "
+        "                              -\n"
+        "  banking-banking-api-child-1@multicluster  child         10"
+        "  https://child1.example.com:9443  -\n"
+        "  banking-banking-api-child-2@multicluster  child         10"
+        "  https://child2.example.com:9443  -\n"
+    )
+
+
+def test_health_checks_are_told_in_one_line(run: Run) -> None:
+    ran = run("materialize", "examples/failover")
+
+    assert ran.status == 0
+    assert (
+        "GET /health at port 443 as api.eu.example.com every 10s, timeout 3s, expects 200"
+        in ran.out
+    )
+
+
+@pytest.mark.parametrize(
+    ("check", "summary"),
+    [
+        (None, "-"),
+        (HealthCheck(), "GET / every 30s, timeout 5s, expects 200"),
+        (
+            HealthCheck(
+                path="/h",
+                scheme="http",
+                method="HEAD",
+                status=204,
+                unhealthy_interval=2 * SECOND,
+                headers={"Authorization": "Bearer secret"},
+            ),
+            "HEAD /h over http every 30s (2s when down), timeout 5s, expects 204, 1 header",
+        ),
+        (HealthCheck(mode="grpc", interval=10 * SECOND), "gRPC every 10s, timeout 5s"),
+    ],
+)
+def test_a_health_check_in_one_line(check: HealthCheck | None, summary: str) -> None:
+    assert health_summary(check) == summary
+
+
+def test_traefiks_format_is_what_the_page_generates(run: Run) -> None:
+    ran = run("materialize", "examples/weighted", "--format", "traefik")
+
+    assert ran.status == 0
+    expected = yaml.safe_load(Path("examples/weighted/expected-services.yaml").read_text("utf-8"))
+    services = yaml.safe_load(ran.out)["http"]["services"]
+    name = "apps-api-workload"
+    wanted = expected["services"][name]["weighted"]["services"]
+    assert services[name]["weighted"]["services"] == wanted
+
+
+def test_services_as_data_keep_credentials_back(run: Run, tmp_path: Path) -> None:
+    fleet = tmp_path / "fleet"
+    shutil.copytree("examples/banking", fleet)
+    shutil.copy("examples/snippets/uplink-health-headers.yaml", fleet / "children" / "child-1")
+
+    data = run("materialize", str(fleet), "--format", "json")
+    table = run("materialize", str(fleet))
+
+    assert data.status == table.status == 0
+    services = {service["name"]: service for service in json.loads(data.out)["services"]}
+    child = services["apps-api-workload-child-1@multicluster"]
+    assert child["kind"] == "child"
+    assert child["health_check"]["headers"] == ["X-Health-Check", "Authorization"]
+    assert "2 headers" in table.out
+    assert "token123" not in data.out + data.err + table.out + table.err
+
+
+def test_a_fleet_with_errors_gives_findings_and_nothing_else(run: Run, tmp_path: Path) -> None:
+    fleet = tmp_path / "fleet"
+    shutil.copytree("examples/banking", fleet)
+    bad = fleet / "children" / "child-1" / "bad.yaml"
+    shutil.copy("examples/snippets/route-invalid-tls.yaml", bad)
+
+    for form in ("table", "traefik", "json"):
+        ran = run("materialize", str(fleet), "--format", form)
+
+        assert (ran.status, ran.out) == (1, "")
+        assert f"{bad}:16:3: error UPL302: " in ran.err
+
+
+def test_a_parent_without_children_that_offer_says_so(run: Run, tmp_path: Path) -> None:
+    fleet = tmp_path / "fleet"
+    shutil.copytree("examples/banking", fleet)
+    (fleet / "parent" / "ingressroute.yaml").unlink()
+    for child in ("child-1", "child-2"):
+        for file in ("uplink.yaml", "ingressroute.yaml"):
+            (fleet / "children" / child / file).unlink()
+
+    ran = run("materialize", str(fleet))
+
+    assert (ran.status, ran.out) == (0, "nothing is advertised\n")

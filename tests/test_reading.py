@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from uplinks.diagnostics import Severity
+from uplinks.model import (
+    Cluster,
+    IngressRoute,
+    StaticConfig,
+    TraefikService,
+    Uplink,
+)
+from uplinks.reading import Manifests, make_cluster, make_fleet, parse_manifests
+
+UPLINK = """\
+apiVersion: hub.traefik.io/v1alpha1
+kind: Uplink
+metadata:
+  name: api-workload
+  namespace: apps
+spec:
+  weight: 10
+"""
+
+ROUTE = """\
+apiVersion: traefik.io/v1alpha1
+kind: IngressRoute
+metadata:
+  name: api-route
+  namespace: apps
+  annotations:
+    hub.traefik.io/router.uplinks: apps-api-workload
+spec:
+  routes:
+    - match: PathPrefix(`/api`)
+      kind: Rule
+      services:
+        - name: api-service
+          port: 8080
+"""
+
+SERVICE = """\
+apiVersion: traefik.io/v1alpha1
+kind: TraefikService
+metadata:
+  name: api
+  namespace: apps
+spec:
+  weighted:
+    services:
+      - name: a@multicluster
+        kind: TraefikService
+"""
+
+CHILD = """\
+hub:
+  uplinkEntryPoints:
+    multicluster:
+      address: ":9443"
+      asDefault: true
+"""
+
+PARENT = """\
+hub:
+  providers:
+    multicluster:
+      children:
+        eu:
+          address: https://eu.example.com:9443
+"""
+
+BOTH = CHILD + PARENT.removeprefix("hub:\n")
+
+
+def test_all_documents_of_a_text_are_read_in_order() -> None:
+    read = parse_manifests(f"{UPLINK}---\n{ROUTE}---\n{SERVICE}---\n{CHILD}", source="f.yaml")
+
+    kinds = [type(resource) for resource in read.resources]
+    assert kinds == [Uplink, IngressRoute, TraefikService, StaticConfig]
+    assert read.diagnostics == ()
+    assert read.skipped == 0
+
+
+def test_places_carry_the_source_and_the_cluster() -> None:
+    (uplink,) = parse_manifests(UPLINK, source="f.yaml", cluster="eu").resources
+
+    location = uplink.origin.locate("spec", "weight")
+
+    assert (location.cluster, location.file) == ("eu", "f.yaml")
+    assert (location.span.line, location.span.column) == (7, 11)
+
+
+def test_what_means_nothing_here_is_counted() -> None:
+    read = parse_manifests("apiVersion: v1\nkind: ConfigMap\n---\n" + UPLINK)
+
+    assert read.skipped == 1
+    assert len(read.resources) == 1
+
+
+def test_a_bad_document_does_not_hide_a_good_one() -> None:
+    text = UPLINK + "---\na: 1\na: 2\nkind: &x Uplink\nb: *x\n---\n" + ROUTE
+
+    read = parse_manifests(text, source="f.yaml")
+
+    assert [type(r) for r in read.resources] == [Uplink, IngressRoute]
+    assert {d.code for d in read.diagnostics} >= {"UPL002", "UPL003"}
+    assert all(d.location.file == "f.yaml" for d in read.diagnostics)
+
+
+@given(st.text() | st.binary())
+def test_no_text_makes_it_raise(text: str | bytes) -> None:
+    assert isinstance(parse_manifests(text, source="f.yaml"), Manifests)
+
+
+def test_a_cluster_sorts_what_was_read_by_kind() -> None:
+    texts = [parse_manifests(text) for text in (ROUTE, UPLINK, SERVICE, CHILD, UPLINK)]
+
+    cluster = make_cluster("eu", texts)
+
+    assert cluster.name == "eu"
+    assert [u.owner for u in cluster.uplinks] == ["apps/api-workload"] * 2  # a rule reports it
+    assert [r.name for r in cluster.routers] == ["api-route"]
+    assert [s.name for s in cluster.traefik_services] == ["api"]
+    assert cluster.child_config is not None
+    assert cluster.child_config.default_entry_points == ("multicluster",)
+    assert cluster.parent_config is None
+    assert cluster.diagnostics == ()
+
+
+def test_a_cluster_keeps_findings_and_counts() -> None:
+    bad = parse_manifests("a: 1\na: 2\n", source="bad.yaml")
+    other = parse_manifests("kind: ConfigMap\napiVersion: v1\n")
+
+    cluster = make_cluster("eu", [bad, other, other])
+
+    assert cluster.diagnostics == bad.diagnostics
+    assert cluster.skipped == 2 + bad.skipped
+
+
+def test_the_two_parts_of_a_static_configuration_may_stand_apart() -> None:
+    apart = make_cluster("middle", [parse_manifests(CHILD), parse_manifests(PARENT)])
+    together = make_cluster("middle", [parse_manifests(BOTH)])
+
+    assert apart.child_config is not None
+    assert apart.parent_config is not None
+    assert list(apart.parent_config.children) == ["eu"]
+    assert apart.child_config.uplink_entry_points == together.child_config.uplink_entry_points  # type: ignore[union-attr]
+    assert apart.parent_config == together.parent_config
+    assert apart.diagnostics == together.diagnostics == ()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "role"), [(CHILD, CHILD, "child"), (PARENT, PARENT, "parent")]
+)
+def test_a_part_declared_twice_is_a_finding(first: str, second: str, role: str) -> None:
+    texts = [parse_manifests(first, "a.yaml", "x"), parse_manifests("\n" + second, "b.yaml", "x")]
+
+    cluster = make_cluster("x", texts)
+
+    (finding,) = cluster.diagnostics
+    assert (finding.code, finding.severity) == ("UPL010", Severity.ERROR)
+    assert finding.message.startswith(f"the {role}'s part")
+    assert str(finding.location) == "b.yaml:2:1"
+    assert [str(related.location) for related in finding.related] == ["a.yaml:1:1"]
+
+
+def test_a_fleet_knows_its_children_by_name() -> None:
+    fleet = make_fleet(Cluster("parent"), [Cluster("us"), Cluster("eu")])
+
+    assert fleet.children["eu"] == Cluster("eu")
+    assert [cluster.name for cluster in fleet.clusters] == ["parent", "eu", "us"]
+
+
+def test_two_children_cannot_have_one_name() -> None:
+    with pytest.raises(ValueError, match="two children are called 'eu'"):
+        make_fleet(Cluster("parent"), [Cluster("eu"), Cluster("eu")])
