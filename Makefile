@@ -6,14 +6,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
-COMPILED := $(wildcard src/uplinks/*.pyx src/uplinks/*.pxd)
+PROXIES_READY := $(VENV)/.proxies-ready
+BENCH_READY := $(VENV)/.bench-ready
+COMPILED := $(wildcard src/uplinks/*.pyx src/uplinks/*.pxd src/uplinks/*.pxi)
 UNBUILT := $(if $(wildcard src/uplinks/_wrr.*.so),,unbuilt)
 CHECKED := src tests $(sort $(patsubst %/,%,$(dir $(wildcard benchmarks/*.py))))
 ALLOWED := $(wildcard tests/stubtest-allowlist.txt)
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test lint bench docs clean unbuilt
+.PHONY: demo test test-proxies lint bench docs clean unbuilt
 
 # Whatever changes the build or the tools makes both anew; nothing else does.
 $(READY): pyproject.toml setup.py $(COMPILED) $(UNBUILT)
@@ -23,6 +25,14 @@ $(READY): pyproject.toml setup.py $(COMPILED) $(UNBUILT)
 
 $(DOCS_READY): pyproject.toml | $(READY)
 	@$(BIN)/python -m pip install --quiet --editable '.[dev,docs]'
+	@touch $@
+
+$(PROXIES_READY): pyproject.toml | $(READY)
+	@$(BIN)/python -m pip install --quiet --editable '.[dev,proxies]'
+	@touch $@
+
+$(BENCH_READY): pyproject.toml | $(READY)
+	@$(BIN)/python -m pip install --quiet --editable '.[dev,bench]'
 	@touch $@
 
 demo: $(READY)
@@ -37,6 +47,11 @@ demo: $(READY)
 test: $(READY)
 	@$(BIN)/python -m pytest
 
+# The only target that installs something beside .venv: Debian's nginx and HAProxy, if missing.
+test-proxies: $(READY) $(PROXIES_READY)
+	@tests/proxies/install
+	@UPLINKS_PROXIES=required $(BIN)/python -m pytest tests/proxies
+
 lint: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -44,8 +59,8 @@ lint: $(READY)
 	@$(BIN)/stubtest --mypy-config-file pyproject.toml $(ALLOWED:%=--allowlist %) uplinks._wrr
 	@$(BIN)/lint-imports --no-logo
 
-bench: $(READY)
-	@$(BIN)/python -m pytest benchmarks
+bench: $(READY) $(BENCH_READY)
+	@$(BIN)/python -m pytest benchmarks --benchmark-columns=min,median,rounds
 
 docs: $(DOCS_READY)
 	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs docs/_build/html
@@ -54,5 +69,5 @@ docs: $(DOCS_READY)
 clean:
 	@rm -rf build dist docs/_build .benchmarks .coverage* .hypothesis .import_linter_cache \
 	    .mypy_cache .pytest_cache .ruff_cache src/*.egg-info
-	@rm -f $(READY) $(DOCS_READY) src/uplinks/*.so src/uplinks/*.c src/uplinks/*.html
+	@rm -f $(READY) $(DOCS_READY) $(PROXIES_READY) $(BENCH_READY) src/uplinks/*.so src/uplinks/*.c src/uplinks/*.html
 	@find src tests benchmarks docs -type d -name __pycache__ -prune -exec rm -rf {} +

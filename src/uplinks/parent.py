@@ -255,15 +255,21 @@ class Parent:
         before: dict[ChildService, int],
         after: dict[ChildService, int],
     ) -> None:
+        old = {target.name: target for target in before}
         for target, weight in after.items():
-            if target not in before:
+            same = old.get(target.name)
+            if target not in before and same is not None and same.url == target.url:
+                # Only what is checked has changed: state and turn are kept.
+                selector.replace(same, target)
+                selector.set_weight(target, weight)
+            elif target not in before:
                 selector.add(target, weight)
                 selector.set_up(target, target.name not in self._down)
             elif before[target] != weight:
                 selector.set_weight(target, weight)
         # Last, so that a selector whose targets are all replaced is never empty.
         for target in before:
-            if target not in after:
+            if target in selector and target not in after:
                 selector.remove(target)
 
     # Selectors

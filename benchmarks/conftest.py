@@ -1,0 +1,123 @@
+"""The judge and the table at the end.
+
+A gate is missed when the median of the paired ratios is above the limit by more
+than `TOLERANCE`, three times in a row: a shared machine has bad moments, a slow
+selector is slow each time.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import util
+from pathlib import Path
+from shutil import copy
+from typing import Any, Final
+
+import pytest
+from attrs import define
+from benchmarks.measure import NO_OP, Loop, Ratio, paired
+from benchmarks.report import Figure, Report
+
+TOLERANCE: Final = 1.15
+"""What a limit is multiplied by: half the interquartile range of a ratio is 4 to 7 %."""
+
+ATTEMPTS: Final = 3
+
+REPORT: Final = pytest.StashKey[Report]()
+RESULTS: Final = "--results"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(RESULTS, metavar="FILE", type=Path, help="write the figures as JSON")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[REPORT] = Report([])
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    report = config.stash[REPORT]
+    terminalreporter.section("ratios: medians of paired samples")
+    for line in report.lines():
+        terminalreporter.write_line(line)
+    path = config.getoption(RESULTS)
+    if path is not None:
+        report.write(path)
+
+
+@define
+class Bench:
+    """Measures, keeps what it found, and fails where a limit is given and missed."""
+
+    report: Report
+
+    def keep(
+        self, section: str, row: str, column: object, value: float, *, limit: float | None = None
+    ) -> None:
+        """Keep a number that was counted, not timed: there is no tolerance."""
+        passed = limit is None or value <= limit
+        self.report.figures.append(
+            Figure(section, row, str(column), value, limit=limit, passed=passed)
+        )
+        assert passed, f"{row}, {column}: {value:g} is above {limit:g}"
+
+    def time(
+        self,
+        section: str,
+        row: str,
+        n: int,
+        subject: Loop,
+        reference: Loop = NO_OP,
+        *,
+        limit: float | None = None,
+        **how: Any,
+    ) -> Ratio:
+        """Time the subject against the reference; three attempts at a limit."""
+        for _ in range(ATTEMPTS):
+            ratio = paired(subject, reference, **how)
+            passed = limit is None or ratio.value <= limit * TOLERANCE
+            if passed:
+                break
+        self.report.figures.append(
+            Figure(
+                section,
+                row,
+                f"n={n:,}",
+                ratio.value,
+                spread=ratio.spread,
+                nanoseconds=ratio.nanoseconds,
+                limit=limit,
+                passed=passed,
+            )
+        )
+        assert passed, (
+            f"{row}, n={n}: {ratio.value:.3g} ± {ratio.spread:.2g} times the reference, "
+            f"{ATTEMPTS} times in a row above {limit:g} x {TOLERANCE}"
+        )
+        return ratio
+
+
+@pytest.fixture(scope="session")
+def bench(pytestconfig: pytest.Config) -> Bench:
+    return Bench(pytestconfig.stash[REPORT])
+
+
+@pytest.fixture(scope="session")
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """Give the class `Outside` of `outside.pyx`, built as another program would build it."""
+    folder = tmp_path_factory.mktemp("outside")
+    copy(Path(__file__).with_name("outside.pyx"), folder)
+    build = [sys.executable, "-m", "Cython.Build.Cythonize", "--inplace", "outside.pyx"]
+    done = subprocess.run(build, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 - this interpreter
+    assert done.returncode == 0, done.stdout + done.stderr
+    [built] = [*folder.glob("outside.*.so"), *folder.glob("outside.*.pyd")]
+    spec = util.spec_from_file_location("outside", built)
+    assert spec is not None
+    assert spec.loader is not None
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Outside  # type: ignore[no-any-return]

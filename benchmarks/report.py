@@ -1,0 +1,115 @@
+"""What a run has found: one table at its end, and a file if asked for.
+
+Rules of this file:
+
+1. It judges nothing and measures nothing; it only keeps, prints and writes.
+2. A figure stands in a section, a row and a column. Both orders are those in
+   which the figures came.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from attrs import asdict, define, frozen
+
+__all__ = ["Figure", "Report", "shown"]
+
+
+@frozen
+class Figure:
+    """One number of a table."""
+
+    section: str
+    row: str
+    column: str
+    value: float
+    spread: float = 0
+    nanoseconds: float = 0
+    limit: float | None = None
+    passed: bool = True
+
+
+def shown(value: float) -> str:
+    """Write a number in few characters.
+
+    >>> [shown(value) for value in (0, 0.0123, 0.98, 14.26, 138.8, 5477.0, 2.1e6)]
+    ['0', '0.012', '0.98', '14.3', '139', '5.48k', '2.1M']
+    """
+    for bound, unit in ((1e6, "M"), (1e3, "k")):
+        if abs(value) >= bound:
+            return f"{value / bound:.3g}{unit}"
+    return f"{value:.3f}" if 0 < abs(value) < 0.1 else f"{value:.3g}"
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text(encoding="utf-8").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
+
+
+@define
+class Report:
+    """The figures of a run."""
+
+    figures: list[Figure]
+
+    def sections(self) -> Iterator[tuple[str, Sequence[str], Sequence[tuple[str, list[Figure]]]]]:
+        """Give each section's name, columns, and rows."""
+        for section in dict.fromkeys(figure.section for figure in self.figures):
+            inside = [figure for figure in self.figures if figure.section == section]
+            columns = tuple(dict.fromkeys(figure.column for figure in inside))
+            rows = dict.fromkeys(figure.row for figure in inside)
+            yield (
+                section,
+                columns,
+                [(row, [figure for figure in inside if figure.row == row]) for row in rows],
+            )
+
+    def lines(self) -> Iterator[str]:
+        """Write the table."""
+        for section, columns, rows in self.sections():
+            yield ""
+            yield f"{section:<52}" + "".join(f"{column:>12}" for column in columns) + "   gate"
+            for row, figures in rows:
+                cells = {
+                    figure.column: shown(figure.value) + ("" if figure.passed else " !")
+                    for figure in figures
+                }
+                limits = list(
+                    dict.fromkeys(figure.limit for figure in figures if figure.limit is not None)
+                )
+                gate = (
+                    "   ≤ "
+                    + " … ".join(
+                        f"{limit:g}" for limit in dict.fromkeys((min(limits), max(limits)))
+                    )
+                    if limits
+                    else ""
+                )
+                line = f"  {row:<50}" + "".join(f"{cells.get(c, '-'):>12}" for c in columns)
+                yield (line + gate).rstrip()
+
+    def write(self, path: Path) -> None:
+        """Write machine and figures as JSON."""
+        machine = {
+            "date": datetime.now(UTC).date().isoformat(),
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "system": f"{platform.system()} {platform.machine()}",
+            "python": f"{platform.python_implementation()} {platform.python_version()}",
+            "peers": {name: version(name) for name in ("roundrobin", "elastic-transport")},
+        }
+        figures = [asdict(figure) for figure in self.figures]
+        text = json.dumps({"machine": machine, "figures": figures}, indent=1, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")

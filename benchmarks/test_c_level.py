@@ -1,0 +1,44 @@
+"""Picks from another extension, without the GIL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from benchmarks.cases import SIZES, long_weights, make, targets, weights
+
+SECTION = "from Cython by cimport / [].__len__()"
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_a_steady_pick(n: int, bench: Any, outside: Any) -> None:
+    shares = weights(n)
+    driver = outside(shares)
+    driver.run(make(shares).period())
+    # A call into C is 15 to 20 ns; a quarter of it is less than 5.
+    bench.time(SECTION, "next_index(), steady", n, driver.run, limit=0.25)
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_a_pick_that_nothing_is_recorded_for(n: int, bench: Any, outside: Any) -> None:
+    driver = outside(long_weights(n))
+    driver.run(4 * n)
+    bench.time(SECTION, "next_index(), not yet periodic", n, driver.run)
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_a_change(n: int, bench: Any, outside: Any) -> None:
+    shares = weights(n)
+    driver = outside(shares)
+    driver.run(n)
+    subject = lambda times: driver.flap(n // 2, shares[n // 2], times)  # noqa: E731 - a loop
+    bench.time(SECTION, "change() and next_index()", n, subject)
+
+
+@pytest.mark.parametrize("n", SIZES[:4])
+def test_it_is_the_same_schedule(n: int, outside: Any) -> None:
+    selector, names = make(weights(n)), targets(n)
+
+    expected = [selector.pick() for _ in range(2 * selector.period())]
+
+    assert [names[i] for i in outside(weights(n)).first(len(expected))] == expected

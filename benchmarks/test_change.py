@@ -1,0 +1,102 @@
+"""A change and the pick after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import cycle, islice
+from random import Random
+from typing import Any
+
+import pytest
+from benchmarks.cases import SIZES, make, steady, targets, warm, weights
+from benchmarks.measure import Loop
+
+SECTION = "a change and a pick / [].__len__()"
+
+
+def limit(n: int) -> int:
+    return 100 if n <= 1_000 else 1_000
+
+
+def changes(method: Any, pick: Any, arguments: Iterable[tuple[object, ...]]) -> Loop:
+    turns_of = list(arguments)
+    turns = cycle(turns_of)
+
+    def loop(times: int) -> None:
+        for each in islice(turns, times):
+            method(*each)
+            pick()
+
+    # The first picks of a fresh selector open everybody's window.
+    loop(len(turns_of))
+    return loop
+
+
+def in_any_order(n: int) -> list[int]:
+    order = list(range(n))
+    Random(7).shuffle(order)  # noqa: S311 - the same each time is the point
+    return order
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_a_change_of_status(n: int, bench: Any) -> None:
+    names, selector = targets(n), make(weights(n))
+    flaps = [(names[i], up) for i in in_any_order(n) for up in (False, True)]
+    subject = changes(selector.set_up, selector.pick, flaps)
+    bench.time(SECTION, "set_up() and pick()", n, subject, limit=limit(n))
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_a_change_of_weight(n: int, bench: Any) -> None:
+    names, shares = targets(n), weights(n)
+    selector = make(shares)
+    flaps = [(names[i], shares[i] + more) for i in in_any_order(n) for more in (1, 0)]
+    subject = changes(selector.set_weight, selector.pick, flaps)
+    bench.time(SECTION, "set_weight() and pick()", n, subject, limit=limit(n))
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_a_target_that_comes_and_goes(n: int, bench: Any) -> None:
+    selector = warm(make(weights(n)), n)
+    add, remove, pick = selector.add, selector.remove, selector.pick
+
+    def subject(times: int) -> None:
+        for _ in range(times):
+            add("one more", 50)
+            pick()
+            remove("one more")
+            pick()
+
+    bench.time(SECTION, "add() or remove(), and pick()", n, subject, per=2, limit=limit(n))
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_the_change_that_ends_a_replay(n: int, bench: Any) -> None:
+    """The worst moment: the schedule is known by heart, and half of it has been replayed."""
+    names, shares = targets(n), weights(n)
+    selectors = [steady(shares) for _ in range(64 if n <= 100 else 8 if n <= 1_000 else 2)]
+    half = selectors[0].period() // 2
+
+    def prepare() -> None:
+        for selector in selectors:
+            selector.set_up(names[0], True)
+            warm(selector, selector.period() + half)
+
+    def subject(times: int) -> None:
+        for selector in selectors[:times]:
+            selector.set_up(names[0], False)
+            selector.pick()
+
+    how: dict[str, Any] = {"prepare": prepare, "operations": len(selectors)}
+    row = "set_up() amid a replay, and pick()"
+    bench.time(SECTION, row, n, subject, limit=limit(n), **how)
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_an_update_of_every_weight(n: int, bench: Any) -> None:
+    names, shares = targets(n), weights(n)
+    selector = make(shares)
+    before = dict(zip(names, shares, strict=True))
+    after = {name: 101 - share for name, share in before.items()}
+    subject = changes(selector.update, selector.pick, [(after,), (before,)])
+    bench.time(SECTION, "update() of all, per target", n, subject, per=n)

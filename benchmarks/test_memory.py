@@ -1,0 +1,123 @@
+"""Bytes a target, and what a recorded period takes."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import sys
+import tracemalloc
+from collections.abc import Callable
+from itertools import cycle
+from typing import Any
+
+import pytest
+from benchmarks.cases import make, pairs, steady, targets, weights
+
+from uplinks import Selector
+
+SECTION = "bytes per target"
+SIZES = (100, 1_000, 10_000)
+PER_TARGET = 64
+
+
+class _Usage(ctypes.Structure):
+    """What glibc says of its heap: `struct mallinfo2`."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    )
+
+
+def allocated_in_c(make_it: Callable[[], object]) -> int:
+    """Bytes that libc has given out for something; what is made must need no other memory."""
+    try:
+        usage = ctypes.CDLL(None).mallinfo2
+    except (AttributeError, OSError, TypeError):
+        pytest.skip("needs the malloc of glibc 2.33 or newer")
+    usage.restype = _Usage
+
+    def used() -> int:
+        now = usage()
+        return int(now.uordblks + now.hblkhd)
+
+    gc.collect()
+    before = used()
+    made = make_it()
+    after = used()
+    del made
+    return after - before
+
+
+def allocated_in_python(make_it: Callable[[], object]) -> int:
+    """Bytes that Python has given out for something."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        made = make_it()
+        after, _ = tracemalloc.get_traced_memory()
+        del made
+    finally:
+        tracemalloc.stop()
+    return after - before
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_a_scheduler(n: int, bench: Any, outside: Any) -> None:
+    """The scheduler alone: it is all that a pick reads, and it knows no target."""
+    shares = weights(n)
+    size = allocated_in_c(lambda: outside(shares))
+    bench.keep(SECTION, "scheduler, before a pick", f"n={n:,}", size / n, limit=PER_TARGET)
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_a_selector(n: int, bench: Any) -> None:
+    """What the selector adds: its list and dictionary of targets, the names not counted."""
+    names = pairs(n)
+    size = allocated_in_python(lambda: Selector(names))
+    bench.keep(SECTION, "selector, without its scheduler", f"n={n:,}", size / n)
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_the_table(n: int, bench: Any, outside: Any) -> None:
+    """A recorded period takes one, two or four bytes a pick, and room to grow."""
+    shares = weights(n)
+    period = make(shares).period()
+    width = 1 if n <= 256 else 2 if n <= 65_536 else 4
+
+    def recorded() -> Any:
+        driver = outside(shares)
+        driver.run(period + 1)
+        return driver
+
+    table = allocated_in_c(recorded) - allocated_in_c(lambda: outside(shares))
+    section = "bytes per pick of a recorded period"
+    # A page for what stands beside the table, whatever its length.
+    limit = round(width + 4_096 / period, 3)
+    bench.keep(section, "table", f"n={n:,}", table / period, limit=limit)
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_a_selector_knows_its_size(n: int, outside: Any) -> None:
+    shares = weights(n)
+    scheduler = allocated_in_c(lambda: outside(shares))
+
+    # malloc keeps a few bytes of its own with each block.
+    assert sys.getsizeof(make(shares)) >= 0.95 * scheduler
+    assert sys.getsizeof(steady(shares)) > sys.getsizeof(make(shares))
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_an_expanded_list(n: int, bench: Any) -> None:
+    """What `itertools.cycle` needs to give the same shares."""
+    names = targets(n)
+
+    def expanded() -> object:
+        return cycle([name for name, w in zip(names, weights(n), strict=True) for _ in range(w)])
+
+    size = allocated_in_python(expanded)
+    bench.keep(SECTION, "itertools.cycle, expanded list", f"n={n:,}", size / n)

@@ -1,0 +1,181 @@
+"""The fair scheduler.
+
+Time is virtual and counted in integer units; ``scale`` units are one unit of
+virtual time. A pick moves the clock by ``scale / W``, W being the sum of the
+eligible weights. A target of weight w owns a chain of *jobs*, one a pick, each
+``scale / w`` long, the next beginning where the last ended. A job may be
+picked within a window that is narrower than the job by a share of
+``1 / (2n - 2)`` at either end (Tijdeman 1980). A pick takes, of the jobs whose
+window has opened, the one whose window closes first; if none has opened, the
+one that opens first. No target gets more than its share of a period before
+the period is over, which makes every period exact whatever came before.
+"""
+
+from __future__ import annotations
+
+from math import gcd
+from typing import Final
+
+from uplinks._wrr_reference.scheduler import Scheduler, ceil_div
+
+__all__ = ["RECORD_LIMIT", "FairScheduler"]
+
+RECORD_LIMIT: Final = 1 << 20
+"""The longest period, in picks, that is recorded and replayed."""
+
+_SCALE: Final = 1 << 60
+
+
+class FairScheduler(Scheduler):
+    """Weighted round robin that is exact in every period and optimally smooth."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = _SCALE
+        self.clock = 0  # whole units; clock_rest / total more
+        self.clock_rest = 0
+        self.total = 0
+        self.divisor = 0
+        self.shifts = 0  # 2n - 2
+        self.start: list[int] = []  # where the current job begins: start + rest / weight
+        self.rest: list[int] = []
+        self.unit: list[int] = []  # the weight that `start` was last reckoned with
+        self.opens: list[int] = []
+        self.closes: list[int | None] = []  # None while the window has not opened
+        self.picked: list[int] = []  # in this period
+        self.at = 0  # picks made in this period
+        self.recording: list[int] = []
+        self.recorded = False
+        self.pristine = True  # did this period begin with nobody ahead or behind?
+
+    def _appear(self, i: int) -> None:
+        for column in (self.start, self.rest, self.unit, self.opens, self.picked):
+            if i == len(column):
+                column.append(0)
+        if i == len(self.closes):
+            self.closes.append(None)
+        self.start[i] = self.rest[i] = self.unit[i] = 0
+
+    def _jump(self, picks: int, counts: list[int]) -> int:
+        self.clock = picks * (self.scale // self.total)
+        for i in self.members():
+            self.start[i], self.rest[i] = divmod(counts[i] * self.scale, self.weight[i])
+            self._cut(i)
+        self.pristine = False
+        return picks
+
+    # -- a pick -------------------------------------------------------------
+
+    def _decide(self) -> int:
+        if not self.total:
+            return -1
+        if self.recorded:
+            i = self.recording[self.at]
+        else:
+            self._tick()
+            i = self._choose()
+            self._advance(i)
+            if self.at < RECORD_LIMIT:
+                self.recording.append(i)
+        self.at += 1
+        if self.at == self.total // self.divisor:
+            self.at = 0
+            self.picked = [0] * len(self.picked)
+            self.recorded = len(self.recording) == self.total // self.divisor
+            if not self.recorded:
+                self.recording = []
+        return i
+
+    def _tick(self) -> None:
+        whole, rest = divmod(self.scale + self.clock_rest, self.total)
+        self.clock += whole
+        self.clock_rest = rest
+
+    def _choose(self) -> int:
+        candidates = [
+            i
+            for i in range(len(self.weight))
+            if self.eligible(i) and self.picked[i] < self.weight[i] // self.divisor
+        ]
+        for i in candidates:
+            if self.closes[i] is None and self.opens[i] <= self.clock:
+                self.closes[i] = self._close(i)
+        opened = [(close, i) for i in candidates if (close := self.closes[i]) is not None]
+        if opened:
+            return min(opened)[1]
+        return min((self.opens[i], i) for i in candidates)[1]
+
+    def _advance(self, i: int) -> None:
+        whole, self.rest[i] = divmod(self.scale + self.rest[i], self.weight[i])
+        self.start[i] += whole
+        self.picked[i] += 1
+        self._cut(i)
+
+    def _cut(self, i: int) -> None:
+        """Give the job that target i is at its window."""
+        w, shifts = self.weight[i], self.shifts
+        if shifts:
+            inset = ceil_div(self.rest[i] * shifts + self.scale, shifts * w)
+        else:
+            inset = self.rest[i] > 0
+        self.opens[i] = self.start[i] + inset
+        self.closes[i] = None
+
+    def _close(self, i: int) -> int:
+        w, shifts = self.weight[i], self.shifts
+        whole, rest = divmod(self.scale + self.rest[i], w)
+        end = self.start[i] + whole
+        return end - ceil_div(self.scale - rest * shifts, shifts * w) if shifts else end
+
+    # -- a change -----------------------------------------------------------
+
+    def _moved(self, i: int, *, was: bool, will: bool) -> None:
+        weight = self.weight[i]
+        ahead = self.start[i] + (self.rest[i] > 0) - self.clock
+        if not was:
+            ahead = max(0, ahead)  # what it missed while away is gone
+        if will:
+            # It stays ahead or behind by as many picks as it was.
+            old = self.unit[i] or weight
+            ahead = max(-2 * self.scale // old, min(2 * self.scale // old, ahead))
+            ahead = ceil_div(ahead * old, weight)
+            self.unit[i] = weight
+        self.start[i], self.rest[i] = self.clock + ahead, 0
+        self._begin(i if will else None)
+
+    def _moving(self) -> None:
+        """Leave the replay, and bring the clock to a whole unit."""
+        if self.recorded:
+            for i in self.recording[: self.at]:
+                self._tick()
+                self._advance(i)
+            for i in range(len(self.weight)):
+                if self.eligible(i):
+                    self._cut(i)
+        self.pristine = self.pristine and self.at == 0
+        self.clock += self.clock_rest > 0
+        self.clock_rest = 0
+
+    def _begin(self, changed: int | None) -> None:
+        """Begin a period with the targets that are eligible now."""
+        members = [i for i in range(len(self.weight)) if self.eligible(i)]
+        weights = [self.weight[i] for i in members]
+        self.total = sum(weights)
+        self.divisor = gcd(*weights) if weights else 0
+        self.shifts = max(0, 2 * len(members) - 2)
+        self.at = 0
+        self.picked = [0] * len(self.picked)
+        self.recording = []
+        self.recorded = False
+        if self.pristine and members:
+            # Nobody is ahead or behind: a scale that the total divides makes
+            # every comparison exact.
+            self.scale = _SCALE // self.total * self.total
+            for i in range(len(self.weight)):
+                self.start[i] = self.clock
+                self.rest[i] = 0
+            for i in members:
+                self.unit[i] = self.weight[i]
+                self._cut(i)
+        elif changed is not None:
+            self._cut(changed)

@@ -1,0 +1,108 @@
+"""What all schedulers share: indices, their weights, and whether they may be picked."""
+
+from __future__ import annotations
+
+from math import gcd
+
+__all__ = ["Scheduler", "ceil_div"]
+
+
+def ceil_div(a: int, b: int) -> int:
+    """Divide, rounding up."""
+    return -(-a // b)
+
+
+class Scheduler:
+    """Which index comes next. An index is a place in the order of insertion.
+
+    A removed index is handed out again by the next `add`, the one removed
+    last first.
+    """
+
+    def __init__(self) -> None:
+        self.weight: list[int] = []
+        self.up: list[bool] = []
+        self.alive: list[bool] = []
+        self.free: list[int] = []
+        self.made: list[int] = []
+        self.failure: BaseException | None = None
+
+    def eligible(self, i: int) -> bool:
+        return self.alive[i] and self.up[i] and self.weight[i] > 0
+
+    def members(self) -> list[int]:
+        return [i for i in range(len(self.weight)) if self.eligible(i)]
+
+    def any_eligible(self) -> bool:
+        return bool(self.members())
+
+    def add(self, weight: int) -> int:
+        if self.free:
+            i = self.free.pop()
+            self.alive[i] = True
+        else:
+            i = len(self.weight)
+            self.weight.append(0)
+            self.up.append(False)
+            self.alive.append(True)
+            self.made.append(0)
+        self.weight[i] = self.made[i] = 0
+        self.up[i] = True
+        self._appear(i)
+        self._change(i, weight, up=True)
+        return i
+
+    def remove(self, i: int) -> None:
+        self._change(i, self.weight[i], up=False)
+        self.alive[i] = False
+        self.free.append(i)
+
+    def set_weight(self, i: int, weight: int) -> None:
+        self._change(i, weight, up=self.up[i])
+
+    def set_eligible(self, i: int, *, up: bool) -> None:
+        self._change(i, self.weight[i], up=up)
+
+    def period(self) -> int:
+        """The number of picks after which the schedule repeats; 0 if none is possible."""
+        weights = [self.weight[i] for i in self.members()]
+        return sum(weights) // gcd(*weights) if weights else 0
+
+    def next_index(self) -> int:
+        """The next index, or -1 when nothing is eligible."""
+        i = self._decide()
+        if i >= 0:
+            self.made[i] += 1
+        return i
+
+    def skip(self, picks: int, counts: list[int] | None) -> None:
+        """Move on by so many picks, of which `counts` says who had them."""
+        for _ in range(picks - self._jump(picks, counts) if counts else picks):
+            self.next_index()
+        self.made = [0] * len(self.made)
+
+    def _jump(self, picks: int, counts: list[int]) -> int:
+        """Take the picks of `counts` at once, and say how many these are."""
+        return 0
+
+    def _appear(self, i: int) -> None:
+        """Prepare what a scheduler keeps for a new index."""
+
+    def _change(self, i: int, weight: int, *, up: bool) -> None:
+        was, will = self.eligible(i), up and weight > 0
+        same = weight == self.weight[i] or not (was or will)
+        if same and was == will:
+            self.weight[i], self.up[i] = weight, up
+            return
+        self._moving()
+        self.weight[i], self.up[i] = weight, up
+        self._moved(i, was=was, will=will)
+
+    def _moving(self) -> None:
+        """A change is about to come."""
+
+    def _moved(self, i: int, *, was: bool, will: bool) -> None:
+        """An index has changed; whether it was and is eligible."""
+
+    def _decide(self) -> int:
+        raise NotImplementedError
