@@ -56,12 +56,19 @@ class Bench:
     report: Report
 
     def keep(
-        self, section: str, row: str, column: object, value: float, *, limit: float | None = None
+        self,
+        section: str,
+        row: str,
+        column: object,
+        value: float,
+        *,
+        limit: float | None = None,
+        goal: float | None = None,
     ) -> None:
         """Keep a number that was counted, not timed: there is no tolerance."""
         passed = limit is None or value <= limit
         self.report.figures.append(
-            Figure(section, row, str(column), value, limit=limit, passed=passed)
+            Figure(section, row, str(column), value, limit=limit, goal=goal, passed=passed)
         )
         assert passed, f"{row}, {column}: {value:g} is above {limit:g}"
 
@@ -74,9 +81,13 @@ class Bench:
         reference: Loop = NO_OP,
         *,
         limit: float | None = None,
+        goal: float | None = None,
         **how: Any,
     ) -> Ratio:
-        """Time the subject against the reference; three attempts at a limit."""
+        """Time the subject against the reference; three attempts at a limit.
+
+        A goal is what is aimed at where a limit only keeps what has been reached.
+        """
         for _ in range(ATTEMPTS):
             ratio = paired(subject, reference, **how)
             passed = limit is None or ratio.value <= limit * TOLERANCE
@@ -91,6 +102,7 @@ class Bench:
                 spread=ratio.spread,
                 nanoseconds=ratio.nanoseconds,
                 limit=limit,
+                goal=goal,
                 passed=passed,
             )
         )

@@ -15,7 +15,7 @@ from math import ceil, floor, log10
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.report import Figure, Report, shown
+from benchmarks.report import Figure, Report, bounds, shown
 
 __all__ = ["main"]
 
@@ -40,18 +40,8 @@ def table(report: Report, section: str) -> str:
     lines = [head, ["---", *["--:"] * (len(head) - 1)]]
     for row, figures in rows:
         cells = {figure.column: figure for figure in figures}
-        written = [
-            shown(cells[column].value) + ("" if cells[column].passed else " **missed**")
-            if column in cells
-            else "-"
-            for column in columns
-        ]
-        limits = dict.fromkeys(figure.limit for figure in figures if figure.limit is not None)
-        gate = (
-            "≤ " + " … ".join(f"{limit:g}" for limit in dict.fromkeys((min(limits), max(limits))))
-            if limits
-            else ""
-        )
+        written = [cells[column].cell if column in cells else "-" for column in columns]
+        gate = bounds(figures)
         lines.append([f"`{row}`", *written, *([gate] if gated else [])])
     return "".join(f"| {' | '.join(line)} |\n".replace("|  |", "| |") for line in lines)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from attrs import asdict, define, frozen
 
-__all__ = ["Figure", "Report", "shown"]
+__all__ = ["Figure", "Report", "bounds", "shown"]
 
 
 @frozen
@@ -32,8 +32,26 @@ class Figure:
     value: float
     spread: float = 0
     nanoseconds: float = 0
-    limit: float | None = None
+    limit: float | None = None  # above it the run fails
+    goal: float | None = None  # what is aimed at, where the limit is not that
     passed: bool = True
+
+    @property
+    def cell(self) -> str:
+        """The value; ``!`` when a limit is missed, ``~`` when only a goal is."""
+        mark = "" if self.goal is None or self.value <= self.goal else " ~"
+        return shown(self.value) + (mark if self.passed else " !")
+
+
+def bounds(figures: Sequence[Figure]) -> str:
+    """Say in a cell what the figures of a row are held against."""
+
+    def span(values: list[float]) -> str:
+        return "≤ " + " … ".join(f"{v:g}" for v in dict.fromkeys((min(values), max(values))))
+
+    limits = [figure.limit for figure in figures if figure.limit is not None]
+    goals = [figure.goal for figure in figures if figure.goal is not None]
+    return (span(limits) if limits else "") + (f" (goal {span(goals)})" if goals else "")
 
 
 def shown(value: float) -> str:
@@ -82,23 +100,9 @@ class Report:
             yield ""
             yield f"{section:<52}" + "".join(f"{column:>12}" for column in columns) + "   gate"
             for row, figures in rows:
-                cells = {
-                    figure.column: shown(figure.value) + ("" if figure.passed else " !")
-                    for figure in figures
-                }
-                limits = list(
-                    dict.fromkeys(figure.limit for figure in figures if figure.limit is not None)
-                )
-                gate = (
-                    "   ≤ "
-                    + " … ".join(
-                        f"{limit:g}" for limit in dict.fromkeys((min(limits), max(limits)))
-                    )
-                    if limits
-                    else ""
-                )
+                cells = {figure.column: figure.cell for figure in figures}
                 line = f"  {row:<50}" + "".join(f"{cells.get(c, '-'):>12}" for c in columns)
-                yield (line + gate).rstrip()
+                yield f"{line}   {bounds(figures)}".rstrip()
 
     def write(self, path: Path) -> None:
         """Write machine and figures as JSON."""

@@ -88,6 +88,7 @@ cdef class FairScheduler(Scheduler):
             job.unit = columns["unit"][i]
             job.stamp = self.stamp
             job.length = self.scale // max(<uint32_t> 1, job.unit)
+            job.over = <uint32_t> (self.scale % max(<uint32_t> 1, job.unit))
             expect(job.rest < max(<uint32_t> 1, job.unit), "rest")
             expect(job.start < self.clock + 3 * SCALE, "start")
             self.opening.key[i] = columns["opens"][i]
@@ -140,23 +141,24 @@ cdef class FairScheduler(Scheduler):
             i = first(&self.opening)
             if self.opening.key[i] > self.clock:
                 break
-            set_key(&self.opening, i, NEVER)
+            leave(&self.opening, i)
             if self.spent(i):
                 self.withhold(i)
             else:
-                set_key(&self.closing, i, self.closing_time(i))
+                enter(&self.closing, i, self.closing_time(i))
         i = first(&self.closing)
         if self.closing.key[i] != NEVER:
-            set_key(&self.closing, i, NEVER)
+            leave(&self.closing, i)
         else:
             # No window has opened: take the one that opens first.
             i = first(&self.opening)
             while self.spent(i):
-                set_key(&self.opening, i, NEVER)
+                leave(&self.opening, i)
                 self.withhold(i)
                 i = first(&self.opening)
+            leave(&self.opening, i)
         self.advance(i)
-        set_key(&self.opening, i, self.opening_time(i))
+        enter(&self.opening, i, self.opening_time(i))
         if self.recording:
             self.record(i)
         self.at += 1
@@ -167,7 +169,7 @@ cdef class FairScheduler(Scheduler):
     cdef void advance(self, Py_ssize_t i) noexcept nogil:
         """Go on to the next job of a target."""
         cdef Job *job = self.jobs + i
-        cdef uint64_t rest = job.rest + (self.scale - job.length * job.unit)
+        cdef uint64_t rest = <uint64_t> job.rest + job.over
         job.start += job.length
         if rest >= job.unit:
             rest -= job.unit
@@ -193,7 +195,7 @@ cdef class FairScheduler(Scheduler):
     cdef uint64_t closing_time(self, Py_ssize_t i) noexcept nogil:
         """When the window of the current job closes: floor(end - scale / slices)."""
         cdef Job *job = self.jobs + i
-        cdef uint64_t rest = job.rest + (self.scale - job.length * job.unit)
+        cdef uint64_t rest = <uint64_t> job.rest + job.over
         cdef uint64_t end = job.start + job.length
         cdef uint64_t slices = self.shifts * job.unit
         cdef uint64_t inset
@@ -224,7 +226,7 @@ cdef class FairScheduler(Scheduler):
         while self.held:
             self.held -= 1
             i = self.withheld[self.held]
-            set_key(&self.opening, i, self.opening_time(i))
+            enter(&self.opening, i, self.opening_time(i))
 
     # -- a change ---------------------------------------------------------------
 
@@ -268,10 +270,15 @@ cdef class FairScheduler(Scheduler):
             ahead = (ahead + weight - 1) // weight if ahead > 0 else -((-ahead) // <int64_t> weight)
             job.unit = weight
             job.length = self.scale // weight
+            job.over = <uint32_t> (self.scale % weight)
         job.start = <uint64_t> (<int64_t> self.clock + ahead)
         job.rest = 0
-        set_key(&self.closing, <uint32_t> i, NEVER)
-        set_key(&self.opening, <uint32_t> i, self.opening_time(i) if will else NEVER)
+        if self.closing.key[i] != NEVER:
+            leave(&self.closing, <uint32_t> i)
+        if self.opening.key[i] != NEVER:
+            leave(&self.opening, <uint32_t> i)
+        if will:
+            enter(&self.opening, <uint32_t> i, self.opening_time(i))
 
     cdef void next_stamp(self) noexcept nogil:
         cdef Py_ssize_t i
@@ -299,6 +306,7 @@ cdef class FairScheduler(Scheduler):
             if self.eligible(i):
                 self.jobs[i].unit = self.weight[i]
                 self.jobs[i].length = self.scale // self.weight[i]
+                self.jobs[i].over = <uint32_t> (self.scale % self.weight[i])
         self.stale = False
         self.replant()
 
@@ -323,7 +331,7 @@ cdef class FairScheduler(Scheduler):
         for i in range(self.size):
             if self.eligible(i):
                 job = self.jobs + i
-                rest = job.rest + self.picked[i] * (self.scale - job.length * job.unit)
+                rest = job.rest + <uint64_t> self.picked[i] * job.over
                 job.start += self.picked[i] * job.length + rest // job.unit
                 job.rest = <uint32_t> (rest % job.unit)
         high = (self.at >> 10) * self.tick_rest

@@ -113,7 +113,9 @@ cdef class EdfScheduler(Scheduler):
             rest -= self.unit[i]
             length += 1
         self.rest[i] = <uint32_t> rest
-        set_key(&self.deadlines, i, self.deadlines.key[i] + length)
+        length += self.deadlines.key[i]
+        leave(&self.deadlines, i)
+        enter(&self.deadlines, i, length)
 
     cdef void begun(self) noexcept nogil:
         memset(self.picked, 0, self.size * sizeof(uint32_t))
@@ -125,13 +127,14 @@ cdef class EdfScheduler(Scheduler):
     cdef void moved(self, Py_ssize_t i, bint was, bint will) noexcept nogil:
         cdef uint64_t left
         if not will:
-            set_key(&self.deadlines, <uint32_t> i, NEVER)
+            leave(&self.deadlines, <uint32_t> i)
         elif was:
             # The same share of the way is still to go.
             left = (self.deadlines.key[i] - self.clock) * self.unit[i]
             self.unit[i] = self.weight[i]
             self.rest[i] = 0
-            set_key(
+            leave(&self.deadlines, <uint32_t> i)
+            enter(
                 &self.deadlines,
                 <uint32_t> i,
                 self.clock + (left + self.unit[i] - 1) // self.unit[i],

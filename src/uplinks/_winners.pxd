@@ -1,9 +1,9 @@
 # A winner tree: which index has the least key, the lower index of equals.
 #
 # The keys are the leaves, and each node holds the winner of the two below it;
-# node 1 is the root. Setting a key costs O(log n), less where the winner above
-# stays the same. Who wins is as good as random, so no branch depends on it. An
-# index without a key has the key NEVER, which is above all keys.
+# node 1 is the root. To enter and to leave cost O(log n), less for who does not
+# win. Which of two wins is as good as random, so no branch depends on it in
+# `leave`, which goes all the way. Without a key the key is NEVER, above all others.
 
 from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
@@ -27,25 +27,40 @@ cdef inline uint32_t first(const Tree *tree) noexcept nogil:
     return tree.winner[1]
 
 
-cdef inline void set_key(const Tree *tree, uint32_t i, uint64_t value) noexcept nogil:
-    """Give an index another key."""
+cdef inline void enter(const Tree *tree, uint32_t i, uint64_t value) noexcept nogil:
+    """Give a key to an index that has none: it rises as long as it wins."""
+    cdef uint64_t *key = tree.key
+    cdef uint32_t *winners = tree.winner
+    cdef uint32_t node = (tree.room + i) >> 1
+    cdef uint32_t winner
+    key[i] = value
+    while node:
+        winner = winners[node]
+        if key[winner] < value or (key[winner] == value and winner < i):
+            return
+        winners[node] = i
+        node >>= 1
+
+
+cdef inline void leave(const Tree *tree, uint32_t i) noexcept nogil:
+    """Take its key from an index: where it had won, the best of the others do."""
     cdef uint64_t *key = tree.key
     cdef uint32_t *winners = tree.winner
     cdef uint32_t winner = i
     cdef uint32_t other = i ^ 1
-    cdef uint64_t best = value
+    cdef uint64_t best = NEVER
     cdef uint64_t rival = key[other]
     cdef uint32_t node = tree.room + i
     cdef bint taken
-    key[i] = value
+    key[i] = NEVER
     while True:
         # An odd node is the right one of two: there the other wins a tie.
         taken = rival < best + (node & 1)
         winner = other if taken else winner
         best = rival if taken else best
         node >>= 1
-        if winners[node] == winner and winner != i:
-            return  # nothing above depends on i any more
+        if winners[node] != i:
+            return  # it had not won here, and so nowhere above
         winners[node] = winner
         if node == 1:
             return

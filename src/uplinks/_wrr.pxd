@@ -110,6 +110,7 @@ cdef class Scheduler:
 cdef struct Job:
     uint64_t start      # where the current job begins: start + rest / unit
     uint64_t length     # scale // unit
+    uint32_t over       # scale % unit
     uint32_t rest
     uint32_t unit       # the weight that start and length were reckoned with
     uint32_t stamp      # the period that `picked` speaks of

@@ -1,5 +1,5 @@
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from typing import Any, Self, final
+from typing import Any, Self, TypeVar, final
 
 from typing_extensions import Buffer, disjoint_base
 
@@ -30,6 +30,10 @@ class ForeignScheduler(Scheduler):
 
 @final
 class Entry: ...
+
+_T = TypeVar("_T")
+
+def with_fast_next(cls: type[_T]) -> type[_T]: ...
 
 @disjoint_base
 class Selector:

@@ -20,11 +20,12 @@ Rules of this file and of the three that it includes:
 """
 
 cimport cython
+from cpython.list cimport PyList_GET_ITEM
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memset
 
-from uplinks._winners cimport NEVER, first, free_tree, grow_tree, plant, set_key
+from uplinks._winners cimport NEVER, enter, first, free_tree, grow_tree, leave, plant
 
 from weakref import ref
 
@@ -44,6 +45,11 @@ cdef extern from *:
         return (a >> 32) * (b >> 32) + (left >> 32) + (right >> 32);
     #endif
     }
+    #if defined(__GNUC__)
+        #define uplinks_prefetch(p) __builtin_prefetch((p), 1)
+    #else
+        #define uplinks_prefetch(p) ((void) (p))
+    #endif
     """
     # The longest period, in picks, that is recorded and replayed: 1 to 4 MiB.
     const uint64_t RECORD_LIMIT "UPLINKS_RECORD_LIMIT"
@@ -55,6 +61,12 @@ cdef extern from *:
     const uint64_t HORIZON "UPLINKS_HORIZON"
     # The upper half of a product of 128 bits.
     uint64_t high_product "uplinks_high_product"(uint64_t a, uint64_t b) nogil
+    # Fetch what will be written to soon.
+    void prefetch "uplinks_prefetch"(void *p) nogil
+
+cdef extern from "Python.h":
+    ctypedef struct TypeSlots "PyTypeObject":
+        void *tp_iternext
 
 cdef enum:
     UP = 1
@@ -142,7 +154,7 @@ cdef class Scheduler:
         else:
             i = self.size
             if i == self.room:
-                self.reserve(min(<Py_ssize_t> MOST, i + i // 2 + 4) if i < MOST else i + 1)
+                self.reserve(min(<Py_ssize_t> MOST, i + i // 8 + 4) if i < MOST else i + 1)
             self.size += 1
         self.weight[i] = 0
         self.flags[i] = UP | ALIVE
@@ -282,12 +294,18 @@ cdef class Scheduler:
         """Enter what was replayed into `made`, and this period's part of it into `picked`."""
         cdef uint64_t k
         cdef Py_ssize_t i
+        cdef uint32_t quota
+        cdef bint late = self.at > self.period // 2
         memset(self.picked, 0, self.size * sizeof(uint32_t))
-        for k in range(self.at):
+        # The shorter part of the period is counted: what is over, or what is left.
+        for k in range(self.at if late else 0, self.period if late else self.at):
             self.picked[entry(self.table, self.width, k)] += 1
         for i in range(self.size):
             if self.eligible(i):
-                self.made[i] += self.laps * (self.weight[i] // self.divisor) + self.picked[i]
+                quota = <uint32_t> (self.weight[i] // self.divisor)
+                if late:
+                    self.picked[i] = quota - self.picked[i]
+                self.made[i] += self.laps * quota + self.picked[i]
         self.laps = 0
 
     cdef uint64_t jump(self, uint64_t picks, list counts) except? 0:

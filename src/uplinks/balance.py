@@ -237,6 +237,7 @@ _FAILURES: Final[Mapping[str, type[Exception]]] = MappingProxyType(
 )
 
 
+@_wrr.with_fast_next
 class Selector(_Face, _wrr.Selector):
     """Pick targets in proportion to their weights, as evenly as can be.
 

@@ -1,0 +1,52 @@
+"""What others may write: the shapes that this package asks for, and nothing else.
+
+Rules of this file:
+
+1. A protocol is a shape, not a base class: nobody has to inherit from it.
+2. As few methods as will do.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+__all__ = ["Scheduler"]
+
+
+@runtime_checkable
+class Scheduler(Protocol):
+    """An order of indices, for ``Selector(targets, scheduler=...)``.
+
+    The selector hands out the indices: 0, 1, 2, … in the order in which targets
+    are added; the index of a removed target goes to the next one added. One
+    scheduler serves one selector.
+
+    >>> class Alternate:
+    ...     def __init__(self):
+    ...         self.weights, self.turn = {}, 0
+    ...     def set_weight(self, index, weight):
+    ...         self.weights[index] = weight
+    ...     def next_index(self):
+    ...         self.turn += 1
+    ...         eligible = [i for i, weight in self.weights.items() if weight]
+    ...         return eligible[self.turn % len(eligible)]
+    >>> from uplinks import Selector
+    >>> Selector([("a", 1), ("b", 1)], scheduler=Alternate()).pick_many(3)
+    ['b', 'a', 'b']
+    """
+
+    def set_weight(self, index: int, weight: int) -> None:
+        """Take an index's weight: 0 means that it may not be picked at present.
+
+        Called once for each index whose share changes, whether by its weight,
+        its status, or because it comes or goes. What it raises is raised by the
+        call that made the change, which stands.
+        """
+
+    def next_index(self) -> int:
+        """Give an index whose weight is above 0; there is one when this is called.
+
+        Another index is refused with `IndexError`; what it raises is raised by
+        the pick.
+        """
+        ...
