@@ -68,31 +68,39 @@ cdef class FairScheduler(Scheduler):
         cdef Py_ssize_t i
         cdef Job *job
         Scheduler.load_columns(self, columns)
+        cdef list picked = column(columns, "picked", self.size)
+        cdef list start = column(columns, "start", self.size)
+        cdef list rest = column(columns, "rest", self.size)
+        cdef list unit = column(columns, "unit", self.size)
+        cdef list opens = column(columns, "opens", self.size)
+        cdef list closes = column(columns, "closes", self.size)
+        cdef set withheld = set(columns["withheld"])
+        expect(not self.stale or self.at == 0 and not self.replaying, "stale")
         self.scale = columns["scale"]
         self.clock = columns["clock"]
         self.clock_rest = columns["clock_rest"]
         expect(SCALE >> 1 <= self.scale <= SCALE, "scale")
         expect(ORIGIN <= self.clock < HORIZON + SCALE, "clock")
         expect(self.clock_rest < max(<uint64_t> 1, self.total), "clock_rest")
-        expect(self.replaying or sum(columns["picked"]) == self.at, "picked")
+        expect(self.replaying or sum(picked) == self.at, "picked")
         self.begun()
         self.held = 0
-        for i in columns["withheld"]:
+        for i in withheld:
             expect(0 <= i < self.size and self.eligible(i) and self.held < self.size, "withheld")
-            expect(columns["picked"][i] * self.divisor == self.weight[i], "withheld")
+            expect(int(picked[i]) * self.divisor == self.weight[i], "withheld")
             self.withhold(i)
         for i in range(self.size):
             job = self.jobs + i
-            job.start = columns["start"][i]
-            job.rest = columns["rest"][i]
-            job.unit = columns["unit"][i]
+            job.start = start[i]
+            job.rest = rest[i]
+            job.unit = unit[i]
             job.stamp = self.stamp
             job.length = self.scale // max(<uint32_t> 1, job.unit)
             job.over = <uint32_t> (self.scale % max(<uint32_t> 1, job.unit))
             expect(job.rest < max(<uint32_t> 1, job.unit), "rest")
             expect(job.start < self.clock + 3 * SCALE, "start")
-            self.opening.key[i] = columns["opens"][i]
-            self.closing.key[i] = columns["closes"][i]
+            self.opening.key[i] = opens[i]
+            self.closing.key[i] = closes[i]
             if self.stale:
                 continue
             for key in (self.opening.key[i], self.closing.key[i]):
@@ -102,13 +110,14 @@ cdef class FairScheduler(Scheduler):
                 expect(self.picked[i] * self.divisor <= self.weight[i], "picked")
                 expect(
                     (self.opening.key[i] != NEVER) + (self.closing.key[i] != NEVER)
-                    + (i in columns["withheld"]) == 1,
+                    + (i in withheld) == 1,
                     "window",
                 )
             else:
                 expect(self.opening.key[i] == NEVER and self.closing.key[i] == NEVER, "window")
-        plant(&self.opening)
-        plant(&self.closing)
+        if self.size:
+            plant(&self.opening)
+            plant(&self.closing)
         return 0
 
     cdef uint64_t jump(self, uint64_t picks, list counts) except? 0:

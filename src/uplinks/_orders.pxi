@@ -43,19 +43,25 @@ cdef class EdfScheduler(Scheduler):
     cdef int load_columns(self, dict columns) except -1:
         cdef Py_ssize_t i
         Scheduler.load_columns(self, columns)
+        cdef list rest = column(columns, "rest", self.size)
+        cdef list deadline = column(columns, "deadline", self.size)
         self.clock = columns["clock"]
+        expect(self.clock < HORIZON, "clock")
         for i in range(self.size):
             self.unit[i] = max(1, self.weight[i])
-            self.rest[i] = columns["rest"][i]
-            self.deadlines.key[i] = columns["deadline"][i] if self.eligible(i) else NEVER
+            self.rest[i] = rest[i]
+            self.deadlines.key[i] = deadline[i] if self.eligible(i) else NEVER
             if self.eligible(i) and not self.stale:
                 expect(self.rest[i] < self.unit[i], "rest")
+                # A changed weight may have rounded it up, by less than the old one.
                 expect(
-                    self.clock <= self.deadlines.key[i] <= self.clock + HORIZON // self.unit[i] + 1,
+                    self.clock
+                    <= self.deadlines.key[i]
+                    <= self.clock + HORIZON // self.unit[i] + (<uint64_t> 1 << 32),
                     "deadline",
                 )
-        expect(self.clock < HORIZON, "clock")
-        plant(&self.deadlines)
+        if self.size:
+            plant(&self.deadlines)
         return 0
 
     cdef Py_ssize_t decide(self) noexcept nogil:
@@ -67,8 +73,8 @@ cdef class EdfScheduler(Scheduler):
             self.lay_out()
         i = first(&self.deadlines)
         self.clock = self.deadlines.key[i]
-        if self.clock >= HORIZON:
-            # A whole unit of virtual time is over; no deadline is before this one.
+        if self.clock >= 3 * SCALE:
+            # Most of a unit of virtual time is over; no deadline is before this one.
             for j in range(self.size):
                 if self.deadlines.key[j] != NEVER:
                     self.deadlines.key[j] -= self.clock
@@ -212,8 +218,9 @@ cdef class SmoothScheduler(Scheduler):
     cdef int load_columns(self, dict columns) except -1:
         cdef Py_ssize_t i
         Scheduler.load_columns(self, columns)
+        cdef list credit = column(columns, "credit", self.size)
         for i in range(self.size):
-            self.credit[i] = columns["credit"][i]
+            self.credit[i] = credit[i]
             expect(-(<int64_t> 1 << 62) < self.credit[i] < <int64_t> 1 << 62, "credit")
         return 0
 

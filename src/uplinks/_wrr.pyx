@@ -83,6 +83,14 @@ cdef uint32_t gcd(uint32_t a, uint32_t b) noexcept nogil:
     return a
 
 
+cdef list column(dict columns, str name, Py_ssize_t size):
+    """A column of a snapshot: a list with an item for each index."""
+    cdef object found = columns[name]
+    if type(found) is not list or len(found) != size:
+        raise ValueError(f"{name} does not fit")
+    return found
+
+
 cdef int expect(bint holds, str what) except -1:
     """See that a column of a snapshot holds what it can."""
     if not holds:
@@ -354,17 +362,20 @@ cdef class Scheduler:
     cdef int load_columns(self, dict columns) except -1:
         """Take over a state, if it is one that picks could have led to."""
         cdef Py_ssize_t i
-        cdef uint64_t k
-        cdef list weight = columns["weight"]
+        cdef Py_ssize_t size = len(columns["flags"])
+        cdef list weight = column(columns, "weight", size)
+        cdef list flags = column(columns, "flags", size)
+        cdef list made = column(columns, "made", size)
+        cdef list picked = column(columns, "picked", size)
         expect(self.size == 0, "a scheduler in use")
-        self.reserve(len(weight))
-        self.size = len(weight)
+        self.reserve(size)
+        self.size = size
         self.free = [int(i) for i in columns["free"]]
         for i in range(self.size):
             self.weight[i] = weight[i]
-            self.flags[i] = columns["flags"][i]
-            self.made[i] = columns["made"][i]
-            self.picked[i] = columns["picked"][i]
+            self.flags[i] = flags[i]
+            self.made[i] = made[i]
+            self.picked[i] = picked[i]
             expect(self.weight[i] < <uint32_t> 1 << 31, "weight")
             expect(self.flags[i] in (0, ALIVE, ALIVE | UP), "flags")
             self.appear(i)
@@ -377,7 +388,7 @@ cdef class Scheduler:
         expect(
             sorted(self.free) == [i for i in range(self.size) if self.flags[i] == 0], "free"
         )
-        self.divisor = self.divisors[1]
+        self.divisor = self.divisors[1] if size else 0
         self.period = self.total // self.divisor if self.divisor else 0
         self.width = 1 if self.size <= 256 else 2 if self.size <= 65536 else 4
         self.pristine = columns["pristine"]
@@ -396,13 +407,17 @@ cdef class Scheduler:
         self.laps = columns["laps"]
         expect(self.at < max(<uint64_t> 1, self.period), "at")
         if columns["replaying"]:
-            expect(self.recording and <uint64_t> len(columns["table"]) == self.period, "table")
+            expect(
+                self.recording and self.period and <uint64_t> len(columns["table"]) == self.period,
+                "table",
+            )
             self.recording = False
             self.replaying = True
             self.check_table()
         else:
             expect(not self.recording or <uint64_t> len(columns["table"]) == self.at, "table")
-        self.announce(0)
+        if size:
+            self.announce(0)
         return 0
 
     cdef int check_table(self) except -1:

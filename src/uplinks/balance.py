@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from fractions import Fraction
+from operator import index
 from types import MappingProxyType, ModuleType
 from typing import Any, ClassVar, Final, Protocol, Self, cast
 
@@ -86,6 +87,7 @@ class _Face:
     def _fill(self: _Core, targets: Iterable[tuple[Hashable, int]], start: int) -> None:
         for target, weight in targets:
             self.add(target, weight)
+        start = index(start)
         period = self.period()
         if period:
             picks = start % period
