@@ -12,10 +12,23 @@ COMPILED := $(wildcard src/uplinks/*.pyx src/uplinks/*.pxd src/uplinks/*.pxi)
 UNBUILT := $(if $(wildcard src/uplinks/_wrr.*.so),,unbuilt)
 CHECKED := src tests $(sort $(patsubst %/,%,$(dir $(wildcard benchmarks/*.py))))
 ALLOWED := $(wildcard tests/stubtest-allowlist.txt)
+comma := ,
+SELECTOR := $(wildcard tests/test_balance*.py tests/laws/test_selector*.py tests/embedding)
+
+# Build the compiled part with other switches in a copy under build/: the one in src stays as it is.
+# $(call aside,NAME,SWITCHES)
+define aside
+	@rm -rf build/$(1)
+	@mkdir -p build/$(1)
+	@cp -R setup.py pyproject.toml README.md LICENSE src tests build/$(1)
+	@rm -f build/$(1)/src/uplinks/*.so build/$(1)/src/uplinks/*.c
+	@cd build/$(1) && { $(2) $(CURDIR)/$(BIN)/python setup.py build_ext --inplace >log 2>&1 \
+	    || { cat log; exit 1; }; }
+endef
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test test-proxies lint bench docs clean unbuilt
+.PHONY: demo test test-debug test-asan test-wheel coverage-pyx test-proxies lint bench docs clean unbuilt
 
 # Whatever changes the build or the tools makes both anew; nothing else does.
 $(READY): pyproject.toml setup.py $(COMPILED) $(UNBUILT)
@@ -46,6 +59,28 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m pytest
+
+# Bounds and assertions checked, nothing optimized.
+test-debug: $(READY)
+	$(call aside,debug,UPLINKS_DEBUG=1)
+	@cd build/debug && PYTHONPATH=src $(CURDIR)/$(BIN)/python -m pytest $(SELECTOR)
+
+# CPython lets go of nothing at its end, so leaks cannot be told; `malloc`, so that each object is watched.
+test-asan: $(READY)
+	$(call aside,asan,UPLINKS_DEBUG=1 UPLINKS_SANITIZE=address$(comma)undefined)
+	@cd build/asan && PYTHONPATH=src PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
+	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+	    $(CURDIR)/$(BIN)/python -m pytest -p no:cacheprovider $(SELECTOR)
+
+# Traced lines cost a hundred times a pick, so the laws in bulk are left out.
+coverage-pyx: $(READY)
+	$(call aside,trace,UPLINKS_TRACE=1)
+	@tests/coverage-pyx $(filter-out %_bulk.py,$(SELECTOR))
+
+# From a clean clone of what is committed, in a clean environment, outside the checkout.
+test-wheel:
+	@tests/embedding/test-wheel $(PYTHON)
 
 # The only target that installs something beside .venv: Debian's nginx and HAProxy, if missing.
 test-proxies: $(READY) $(PROXIES_READY)

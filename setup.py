@@ -15,7 +15,8 @@ DEBUG = os.environ.get("UPLINKS_DEBUG") == "1"
 SANITIZE = os.environ.get("UPLINKS_SANITIZE", "")
 
 # The header of a .pyx outranks this table: what a debug build changes must stand only here.
-checks = dict.fromkeys(("boundscheck", "initializedcheck", "nonecheck"), DEBUG)
+# `nonecheck` is not among it: Cython refuses it where the GIL is released.
+checks = dict.fromkeys(("boundscheck", "initializedcheck"), DEBUG)
 
 macros = [("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0")] if TRACE else []
 flags = [] if MSVC else ["-O0", "-g", "-UNDEBUG"] if DEBUG else ["-O3"]

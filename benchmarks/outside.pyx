@@ -12,6 +12,7 @@ cdef class Outside:
     def __init__(self, list weights):
         cdef Py_ssize_t i
         self.scheduler = FairScheduler()
+        self.scheduler.reserve(len(weights))
         for weight in weights:
             i = self.scheduler.add()
             self.scheduler.change(i, weight, True)

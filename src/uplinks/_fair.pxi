@@ -49,6 +49,8 @@ cdef class FairScheduler(Scheduler):
         columns["scale"] = self.scale
         columns["clock"] = self.clock
         columns["clock_rest"] = self.clock_rest
+        columns["owed"] = self.owed
+        columns["delay"] = self.delay
         columns["start"] = [self.jobs[i].start for i in range(self.size)]
         columns["rest"] = [self.jobs[i].rest for i in range(self.size)]
         columns["unit"] = [self.jobs[i].unit for i in range(self.size)]
@@ -79,6 +81,10 @@ cdef class FairScheduler(Scheduler):
         self.scale = columns["scale"]
         self.clock = columns["clock"]
         self.clock_rest = columns["clock_rest"]
+        self.owed = columns["owed"]
+        self.delay = columns["delay"]
+        expect(-(<int64_t> 1 << 60) < self.owed < <int64_t> 1 << 60, "owed")
+        expect(self.delay <= 2 * SCALE, "delay")
         expect(SCALE >> 1 <= self.scale <= SCALE, "scale")
         expect(ORIGIN <= self.clock < HORIZON + SCALE, "clock")
         expect(self.clock_rest < max(<uint64_t> 1, self.total), "clock_rest")
@@ -148,7 +154,7 @@ cdef class FairScheduler(Scheduler):
             self.clock += 1
         while True:
             i = first(&self.opening)
-            if self.opening.key[i] > self.clock:
+            if self.opening.key[i] > self.clock - self.delay:
                 break
             leave(&self.opening, i)
             if self.spent(i):
@@ -168,6 +174,7 @@ cdef class FairScheduler(Scheduler):
             leave(&self.opening, i)
         self.advance(i)
         enter(&self.opening, i, self.opening_time(i))
+        self.likely = first(&self.closing)
         if self.recording:
             self.record(i)
         self.at += 1
@@ -243,10 +250,36 @@ cdef class FairScheduler(Scheduler):
         """Bring the clock to a whole unit, and back before it could overflow."""
         self.release_withheld()
         if self.clock_rest:
+            self.owed += <int64_t> ((self.total - self.clock_rest) >> FINE)
             self.clock_rest = 0
             self.clock += 1
         if self.clock >= HORIZON:
             self.rebase()
+
+    cdef int64_t behind(self, Py_ssize_t i) noexcept nogil:
+        """How far a target is behind the clock, in 2**-36 picks; below 0 it is ahead."""
+        cdef Job *job = self.jobs + i
+        return (<int64_t> (self.clock - job.start) * job.unit - <int64_t> job.rest) >> FINE
+
+    cdef void level(self) noexcept nogil:
+        """Bring the clock to where the targets are on the whole; see the reference."""
+        self.delay = 0
+        if not self.total:
+            self.owed = 0
+        elif self.owed < 0:
+            self.clock += self.time(<uint64_t> -self.owed) + 1
+            self.owed = 0
+        else:
+            self.delay = min(self.time(<uint64_t> self.owed), 2 * SCALE)
+
+    cdef uint64_t time(self, uint64_t amount) noexcept nogil:
+        """How long it takes all to be given so much."""
+        cdef uint64_t rest = amount % self.total
+        cdef uint64_t total = self.total
+        if total >= <uint64_t> 1 << 39:
+            rest >>= 12
+            total >>= 12
+        return ((amount // self.total) << FINE) + (rest << FINE) // total
 
     cdef void begun(self) noexcept nogil:
         self.next_stamp()
@@ -268,6 +301,8 @@ cdef class FairScheduler(Scheduler):
         cdef uint32_t weight = self.weight[i]
         cdef int64_t ahead = <int64_t> (job.start + (job.rest > 0)) - <int64_t> self.clock
         cdef int64_t old, bound, least
+        if was:
+            self.owed -= self.behind(i)
         if not was and (ahead < 0 or not job.unit):
             ahead = 0  # what it missed while away is gone
         if will:
@@ -282,12 +317,15 @@ cdef class FairScheduler(Scheduler):
             job.over = <uint32_t> (self.scale % weight)
         job.start = <uint64_t> (<int64_t> self.clock + ahead)
         job.rest = 0
+        if will:
+            self.owed += self.behind(i)
         if self.closing.key[i] != NEVER:
             leave(&self.closing, <uint32_t> i)
         if self.opening.key[i] != NEVER:
             leave(&self.opening, <uint32_t> i)
         if will:
             enter(&self.opening, <uint32_t> i, self.opening_time(i))
+        self.level()
 
     cdef void next_stamp(self) noexcept nogil:
         cdef Py_ssize_t i
@@ -308,6 +346,8 @@ cdef class FairScheduler(Scheduler):
         self.tick_rest = 0
         self.clock = ORIGIN
         self.clock_rest = 0
+        self.owed = 0
+        self.delay = 0
         self.held = 0
         for i in range(self.size):
             self.jobs[i].start = ORIGIN

@@ -80,6 +80,7 @@ cdef class EdfScheduler(Scheduler):
                     self.deadlines.key[j] -= self.clock
             self.clock = 0
         self.extend_deadline(i)
+        self.likely = first(&self.deadlines)
         self.picked[i] += 1
         self.made[i] += 1
         if self.recording:

@@ -3,15 +3,16 @@ cdef void copy(
 ) noexcept nogil:
     """Write a stretch of a schedule that repeats, beginning anywhere in it."""
     cdef Py_ssize_t done = 0
-    cdef Py_ssize_t k, run
+    cdef Py_ssize_t k, run, back
     cdef uint8_t *narrow
     cdef uint16_t *middle
     cdef uint32_t *wide
     while done < size:
         if done >= <Py_ssize_t> period:
             # Whole periods have been written already: copying them doubles them.
-            run = min(size - done, done // <Py_ssize_t> period * <Py_ssize_t> period)
-            memcpy(out + done, out + done - run, run * sizeof(uint32_t))
+            back = done // <Py_ssize_t> period * <Py_ssize_t> period
+            run = min(size - done, back)
+            memcpy(out + done, out + done - back, run * sizeof(uint32_t))
             done += run
             continue
         run = min(size - done, <Py_ssize_t> (period - at))
@@ -33,8 +34,13 @@ cdef void copy(
 
 cdef inline void look_ahead(Scheduler scheduler, list held) noexcept:
     """Fetch a target that will be picked soon: thousands do not fit the cache."""
-    cdef uint64_t soon = scheduler.at + 8
-    if scheduler.size > 1000 and scheduler.replaying and soon < scheduler.period:
+    cdef uint64_t soon = scheduler.at + 12
+    if scheduler.size <= 256:
+        return
+    if not scheduler.replaying:
+        if scheduler.likely < scheduler.size:
+            prefetch(<void *> PyList_GET_ITEM(held, scheduler.likely))
+    elif soon < scheduler.period:
         prefetch(<void *> PyList_GET_ITEM(held, entry(scheduler.table, scheduler.width, soon)))
 
 
@@ -455,6 +461,10 @@ cdef class Selector:
             if entry.index >= 0:
                 found.append((self.held[entry.index], counts[entry.index]))
         return found
+
+    def _reserve(self, Py_ssize_t targets):
+        """Make room for so many targets at once, and for no more."""
+        self.scheduler.reserve(targets)
 
     @cython.critical_section
     def _skip(self, uint64_t picks, list counts=None):

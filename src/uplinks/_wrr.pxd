@@ -45,6 +45,7 @@ cdef class Scheduler:
     cdef uint64_t period                # total // divisor
     cdef uint64_t at                    # picks made in this period
     cdef uint64_t laps                  # periods replayed since the last change
+    cdef Py_ssize_t likely              # an index that may well come next; a hint
     cdef bint replays                   # is a period worth recording?
     cdef bint replaying                 # a whole period stands in `table`
     cdef bint recording                 # this period is being written there
@@ -121,6 +122,8 @@ cdef class FairScheduler(Scheduler):
     cdef uint64_t scale         # units in one of virtual time
     cdef uint64_t clock         # whole units; clock_rest / total more
     cdef uint64_t clock_rest
+    cdef int64_t owed           # by how much all together are behind the clock, in 2**-36 picks
+    cdef uint64_t delay         # how far behind the clock windows are opened, on that account
     cdef uint64_t tick          # scale // total
     cdef uint64_t tick_rest     # scale % total
     cdef uint64_t shifts        # 2 * members - 2
@@ -134,6 +137,9 @@ cdef class FairScheduler(Scheduler):
 
     cdef void replant(self) noexcept nogil
     cdef void rebase(self) noexcept nogil
+    cdef int64_t behind(self, Py_ssize_t i) noexcept nogil
+    cdef void level(self) noexcept nogil
+    cdef uint64_t time(self, uint64_t amount) noexcept nogil
     cdef void over(self) noexcept nogil
     cdef void next_stamp(self) noexcept nogil
     cdef uint64_t opening_time(self, Py_ssize_t i) noexcept nogil

@@ -72,6 +72,7 @@ cdef enum:
     UP = 1
     ALIVE = 2
     MOST = 1 << 20  # targets
+    FINE = 24  # bits by which an account of all targets is coarser than a unit
 
 
 cdef uint32_t gcd(uint32_t a, uint32_t b) noexcept nogil:

@@ -5,23 +5,18 @@ Bounds are exact, in fractions: a pick that is off by one is a failure.
 
 from __future__ import annotations
 
+import random
+from array import array
 from collections import Counter
 from fractions import Fraction
 from math import gcd
 from typing import Any
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-)
 
-from uplinks.balance import ReferenceSelector, Selector
-from uplinks.errors import UplinksError
+from uplinks.balance import Selector, _shares
 
 small = st.integers(0, 12)
 weights = st.one_of(
@@ -162,6 +157,18 @@ def test_law_3_who_returns_does_not_burst(
         assert all(abs(picked[i] - Fraction(t * w, total)) <= 2 for i, w in shares.items())
 
 
+def test_law_3_who_returns_beside_two_that_are_ahead(make_selector: Any) -> None:
+    selector = make_selector([("a", 3), ("b", 3), ("c", 5)])
+    selector.pick_many(10)
+    selector.set_up("c", False)
+    selector.pick_many(2)
+    selector.set_up("c", True)
+
+    picks = selector.pick_many(11)
+    leads = [picks[:t].count("c") - Fraction(t * 5, 11) for t in range(1, 12)]
+    assert max(leads) <= 1
+
+
 @given(some=st.lists(st.integers(1, 40), min_size=2, max_size=7), churn=changes)
 def test_law_4_who_stays_is_not_starved(make_selector: Any, some: list[int], churn: Any) -> None:
     selector = make_selector(numbered(some))
@@ -217,68 +224,94 @@ def test_no_scheduler_can_bound_the_lead_under_arbitrary_removals(make_selector:
     assert picked[left.pop()] - entitled == 3
 
 
-class CompiledAgainstReference(RuleBasedStateMachine):
-    """Whatever is done to both, they answer alike."""
+# -- law 6: the start ----------------------------------------------------------------
 
-    @initialize(
-        some=st.lists(st.sampled_from([0, 1, 1, 2, 5, 60, 2**31 - 1]), max_size=6),
-        scheduler=st.sampled_from(["fair", "fair", "fair", "failover"]),
+
+@pytest.mark.parametrize("scheduler", ["fair", "edf", "smooth"])
+@given(some=weights)
+def test_law_6_the_first_picks_of_all_starts_are_the_weights_exactly(
+    make_selector: Any, scheduler: str, some: list[int]
+) -> None:
+    """The total variation between them, over all starts of a period, is 0."""
+    targets = numbered(some)
+    period = make_selector(targets).period()
+    assume(period <= 60)
+    unit = gcd(*some)
+
+    firsts = Counter(
+        make_selector(targets, scheduler=scheduler, start=start).pick() for start in range(period)
     )
-    def make(self, some: list[int], scheduler: str) -> None:
-        self.one = Selector(numbered(some), scheduler=scheduler)
-        self.two = ReferenceSelector(numbered(some), scheduler=scheduler)
-        self.nests = 0
 
-    def both(self, act: Any) -> None:
-        def answer(selector: Any) -> Any:
-            try:
-                return act(selector)
-            except UplinksError as error:
-                return type(error), str(error)
-
-        assert answer(self.one) == answer(self.two)
-
-    @rule(k=st.sampled_from([1, 1, 2, 3, 10, 70]))
-    def pick(self, k: int) -> None:
-        for _ in range(k):
-            self.both(lambda s: s.pick())
-
-    @rule(which=st.integers(0, 8), weight=st.sampled_from([-1, 0, 1, 2, 5, 60, 2**31 - 1, 2**31]))
-    def add(self, which: int, weight: int) -> None:
-        self.both(lambda s: s.add(which, weight))
-
-    @rule(which=st.integers(0, 8))
-    def remove(self, which: int) -> None:
-        self.both(lambda s: s.remove(which))
-
-    @rule(which=st.integers(0, 8), up=st.booleans())
-    def set_up(self, which: int, *, up: bool) -> None:
-        self.both(lambda s: s.set_up(which, up))
-
-    @rule(which=st.integers(0, 8), weight=st.sampled_from([0, 1, 2, 5, 60, 2**31 - 1]))
-    def set_weight(self, which: int, weight: int) -> None:
-        self.both(lambda s: s.set_weight(which, weight))
-
-    @precondition(lambda self: self.nests < 3)
-    @rule(weight=st.integers(1, 3))
-    def nest(self, weight: int) -> None:
-        self.nests += 1
-        top_one, top_two = Selector(), ReferenceSelector()
-        top_one.add(self.one, weight)
-        top_two.add(self.two, weight)
-        top_one.add(f"beside {self.nests}", 2)
-        top_two.add(f"beside {self.nests}", 2)
-        self.one, self.two = top_one, top_two
-
-    @invariant()
-    def alike(self) -> None:
-        kinds = (Selector, ReferenceSelector)
-        rows = [
-            [("nested" if isinstance(t, kinds) else t, w, up) for t, w, up in s.rows()]
-            for s in (self.one, self.two)
-        ]
-        assert rows[0] == rows[1]
-        self.both(lambda s: (len(s), s.eligible, s.period()))
+    assert firsts == {i: w // unit for i, w in targets if w}
 
 
-TestCompiledAgainstReference = CompiledAgainstReference.TestCase
+@pytest.mark.parametrize("scheduler", ["fair", "edf", "smooth", "failover"])
+@given(some=weights, start=st.integers(-(10**30), 10**30))
+def test_law_6_a_start_is_so_many_picks(
+    make_selector: Any, scheduler: str, some: list[int], start: int
+) -> None:
+    targets = numbered(some)
+    selector = make_selector(targets, scheduler=scheduler)
+    assume(selector.period() <= 300)
+    pick_some(selector, start % selector.period())
+
+    moved = make_selector(targets, scheduler=scheduler, start=start)
+
+    assert moved.pick_many(50) == selector.pick_many(50)
+
+
+@pytest.mark.parametrize("scheduler", ["fair", "edf", "smooth"])
+@pytest.mark.parametrize("start", [1000, 2**20 - 1, 2**20])
+def test_law_6_a_start_amid_a_long_period_is_so_many_picks(scheduler: str, start: int) -> None:
+    targets = [("a", 2**31 - 1), ("b", 3**19), ("c", 5**9), ("d", 1)]
+    selector = Selector(targets, scheduler=scheduler)
+    selector.pick_into(array("I", bytes(4 * start)))
+
+    moved = Selector(targets, scheduler=scheduler, start=start)
+
+    assert moved.pick_many(5000) == selector.pick_many(5000)
+
+
+@given(
+    some=st.lists(st.sampled_from([1, 2, 3**9, 2**20, 2**31 - 1]), min_size=2, max_size=7),
+    part=st.fractions(0, 1),
+)
+def test_law_2_and_6_a_start_that_is_too_far_to_be_picked_keeps_the_bound(
+    make_selector: Any, some: list[int], part: Fraction
+) -> None:
+    """Counted from the origin of the schedule, which is `start` picks before the first."""
+    total = sum(some)
+    far = int(part * total) % (total // gcd(*some))
+    assume(far > 2**20)
+    selector = make_selector(numbered(some), start=far)
+    picked = _shares(make_selector(numbered(some)), far)
+    assert sum(picked) == far
+    bound = 1 - Fraction(1, 2 * len(some) - 2)
+
+    for t in range(far, far + 60):
+        assert all(
+            abs(c - Fraction(t * w, total)) <= bound for c, w in zip(picked, some, strict=True)
+        )
+        picked[selector.pick()] += 1
+
+
+def test_law_6_far_starts_of_edf_are_places_of_one_schedule() -> None:
+    """Begun one pick later, it goes on as it would have."""
+    targets = [("a", 2**31 - 1), ("b", 3**19), ("c", 5**9), ("d", 1), ("e", 2**30)]
+    dice = random.Random(6)  # noqa: S311 - reproducible
+    for _ in range(200):
+        start = dice.randrange(2**21, 2**31)
+        picks = Selector(targets, scheduler="edf", start=start).pick_many(12)
+        for k in range(1, 4):
+            later = Selector(targets, scheduler="edf", start=start + k)
+            assert later.pick_many(12 - k) == picks[k:]
+
+
+def test_law_6_far_starts_give_first_picks_like_the_weights() -> None:
+    targets = [(0, 2**31 - 1), (1, 2**30), (2, 2**29 + 1)]
+    total, n = sum(w for _, w in targets), 30_000
+    dice = random.Random(6)  # noqa: S311 - reproducible
+    firsts = Counter(Selector(targets, start=dice.randrange(total)).pick() for _ in range(n))
+
+    distance = sum(abs(Fraction(firsts[i], n) - Fraction(w, total)) for i, w in targets) / 2
+    assert distance < Fraction(1, 100)

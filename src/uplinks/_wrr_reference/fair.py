@@ -9,6 +9,11 @@ picked within a window that is narrower than the job by a share of
 window has opened, the one whose window closes first; if none has opened, the
 one that opens first. No target gets more than its share of a period before
 the period is over, which makes every period exact whatever came before.
+
+The clock never goes back. When somebody leaves who was behind, the others are
+ahead on the whole by what he left to them, and the clock goes forward by that
+(`_level`); when somebody leaves who was ahead, they are behind, and windows
+open later by that until it is made up for.
 """
 
 from __future__ import annotations
@@ -24,6 +29,7 @@ RECORD_LIMIT: Final = 1 << 20
 """The longest period, in picks, that is recorded and replayed."""
 
 _SCALE: Final = 1 << 60
+_FINE: Final = 24
 
 
 class FairScheduler(Scheduler):
@@ -47,6 +53,8 @@ class FairScheduler(Scheduler):
         self.recording: list[int] = []
         self.recorded = False
         self.pristine = True  # did this period begin with nobody ahead or behind?
+        self.owed = 0  # by how much all together are behind the clock, in 2**-36 picks
+        self.delay = 0  # how far behind the clock windows are opened, on that account
 
     def _appear(self, i: int) -> None:
         for column in (self.start, self.rest, self.unit, self.opens, self.picked):
@@ -57,6 +65,7 @@ class FairScheduler(Scheduler):
         self.start[i] = self.rest[i] = self.unit[i] = 0
 
     def _jump(self, picks: int, counts: list[int]) -> int:
+        self.owed = self.delay = 0
         self.clock = picks * (self.scale // self.total)
         for i in self.members():
             self.start[i], self.rest[i] = divmod(counts[i] * self.scale, self.weight[i])
@@ -97,8 +106,9 @@ class FairScheduler(Scheduler):
             for i in range(len(self.weight))
             if self.eligible(i) and self.picked[i] < self.weight[i] // self.divisor
         ]
+        now = self.clock - self.delay
         for i in candidates:
-            if self.closes[i] is None and self.opens[i] <= self.clock:
+            if self.closes[i] is None and self.opens[i] <= now:
                 self.closes[i] = self._close(i)
         opened = [(close, i) for i in candidates if (close := self.closes[i]) is not None]
         if opened:
@@ -131,6 +141,8 @@ class FairScheduler(Scheduler):
 
     def _moved(self, i: int, *, was: bool, will: bool) -> None:
         weight = self.weight[i]
+        if was:
+            self.owed -= self._behind(i)
         ahead = self.start[i] + (self.rest[i] > 0) - self.clock
         if not was:
             ahead = max(0, ahead)  # what it missed while away is gone
@@ -141,7 +153,39 @@ class FairScheduler(Scheduler):
             ahead = ceil_div(ahead * old, weight)
             self.unit[i] = weight
         self.start[i], self.rest[i] = self.clock + ahead, 0
+        if will:
+            self.owed += self._behind(i)
         self._begin(i if will else None)
+        self._level()
+
+    def _behind(self, i: int) -> int:
+        """How far a target is behind the clock, in 2**-36 picks; below 0 it is ahead."""
+        return (self.unit[i] * (self.clock - self.start[i]) - self.rest[i]) >> _FINE
+
+    def _level(self) -> None:
+        """Bring the clock to where the targets are on the whole.
+
+        If they are ahead of it, somebody has left a share to them, and it goes forward:
+        else nobody's window would be open. If they are behind it, somebody has left with
+        more than his share. It does not go back, so that who comes has no advantage of
+        that; but windows open later, as if it had.
+        """
+        self.delay = 0
+        if self.pristine or not self.total:
+            self.owed = 0
+        elif self.owed < 0:
+            self.clock += self._time(-self.owed) + 1
+            self.owed = 0
+        else:
+            self.delay = min(self._time(self.owed), 2 * _SCALE)
+
+    def _time(self, amount: int) -> int:
+        """How long it takes all to be given so much."""
+        whole, rest = divmod(amount, self.total)
+        total = self.total
+        if total >= 1 << 39:
+            rest, total = rest >> 12, total >> 12
+        return (whole << _FINE) + (rest << _FINE) // total
 
     def _moving(self) -> None:
         """Leave the replay, and bring the clock to a whole unit."""
@@ -153,8 +197,10 @@ class FairScheduler(Scheduler):
                 if self.eligible(i):
                     self._cut(i)
         self.pristine = self.pristine and self.at == 0
-        self.clock += self.clock_rest > 0
-        self.clock_rest = 0
+        if self.clock_rest:
+            self.owed += (self.total - self.clock_rest) >> _FINE
+            self.clock += 1
+            self.clock_rest = 0
 
     def _begin(self, changed: int | None) -> None:
         """Begin a period with the targets that are eligible now."""

@@ -161,7 +161,10 @@ class RandomScheduler(Scheduler):
         try:
             column: int = self.randrange(len(members))
             height: int = self.randrange(total)
-            if column >= len(members) or height >= total:
+            # The generator is no good, or has changed this very scheduler.
+            members = self.members()
+            total = sum(self.weight[i] for i in members)
+            if not 0 <= column < len(members) or not 0 <= height < total:
                 raise RuntimeError("the generator gave a number that is out of range")
         except BaseException as error:  # noqa: BLE001 - whoever picks gets it
             self.failure = error

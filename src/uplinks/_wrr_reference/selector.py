@@ -31,8 +31,9 @@ class Selector:
     def pick(self, *, exclude: Iterable[Hashable] | None = None) -> Any:
         found = [] if exclude is None else self._found(exclude)
         for node, i in found:
-            node._scheduler.set_eligible(i, up=False)
-            node._settle()
+            if node._scheduler.alive[i]:
+                node._scheduler.set_eligible(i, up=False)
+                node._settle()
         try:
             node = self
             while True:
@@ -46,8 +47,9 @@ class Selector:
                 node = target
         finally:
             for node, i in found:
-                node._refresh(i)
-                node._settle()
+                if node._scheduler.alive[i]:
+                    node._refresh(i)
+                    node._settle()
 
     def _found(self, exclude: Iterable[Hashable]) -> list[tuple[Selector, int]]:
         if isinstance(exclude, str | bytes):
@@ -181,6 +183,9 @@ class Selector:
     def _made(self) -> list[tuple[Any, int]]:
         return [(target, self._scheduler.made[i]) for target, i in self._index.items()]
 
+    def _reserve(self, targets: int) -> None:
+        """Nothing to do: a list grows by itself."""
+
     def _skip(self, picks: int, counts: list[int] | None = None) -> None:
         self._scheduler.skip(picks, counts)
         self._check_failure()
@@ -222,9 +227,11 @@ class Selector:
     def _below(self) -> list[Selector]:
         """The selector itself and all that are in it, at any depth, each once."""
         found = [self]
+        seen = {id(self)}
         for node in found:  # which grows meanwhile
             for target in node._index:
-                if isinstance(target, Selector) and all(target is not one for one in found):
+                if isinstance(target, Selector) and id(target) not in seen:
+                    seen.add(id(target))
                     found.append(target)
         return found
 

@@ -1,0 +1,146 @@
+"""Snapshots that somebody has tampered with: refused, or a selector that goes on safely.
+
+The tampering runs in an interpreter of its own: a crash or an endless loop is
+then a failure that names the mutation, not the end of all tests.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+import subprocess
+import sys
+from array import array
+from contextlib import suppress
+from typing import Any, Final
+
+import pytest
+
+from uplinks.balance import Selector
+from uplinks.errors import InvalidSnapshot, UplinksError
+
+MUTATIONS: Final = 6000
+VALUES: Final[tuple[Any, ...]] = (
+    *(0, 1, 2, 3, 7, 255, 2**20, 2**31 - 1, 2**31, 2**32, 2**59, 2**60, 2**61),
+    *(2**62, 2**63 - 1, 2**63, 2**64 - 1, 10**30, -1, -(2**63)),
+    *(True, False, None, "x", 1.5, [], {}, [0], [1, 1]),
+)
+
+
+def begin(order: str, roll: random.Random) -> Any:
+    """Make a selector and bring it to any moment of its life."""
+    size = roll.choice([0, 1, 2, 3, 5, 5, 40])
+    weights = [roll.choice([0, 1, 1, 2, 5, 40, 2**31 - 1]) for _ in range(size)]
+    selector = Selector(list(enumerate(weights)), scheduler=order, start=roll.choice([0, 0, 5]))
+    for _ in range(roll.randint(0, 5)):
+        if selector.eligible:
+            selector.pick_many(roll.choice([0, 1, 5, min(300, selector.period()), 300]))
+        if size:
+            i = roll.randrange(size)
+            if i in selector and roll.random() < 0.3:
+                selector.remove(i)
+            elif i in selector:
+                selector.set_up(i, roll.random() < 0.6)
+    return selector
+
+
+def places(data: Any) -> list[tuple[Any, Any]]:
+    """Every container in the data with each of its keys."""
+    keys = list(data) if isinstance(data, dict) else range(len(data))
+    found = [(data, key) for key in keys]
+    for key in keys:
+        if isinstance(data[key], dict | list):
+            found += places(data[key])
+    return found
+
+
+def tamper(snapshot: Any, roll: random.Random) -> None:
+    for _ in range(roll.choice([1, 1, 1, 2, 3, 6])):
+        # A column is as likely as a number in one.
+        columns = [(snapshot["columns"], key) for key in snapshot.get("columns") or ()]
+        container, key = roll.choice(roll.choice([places(snapshot), columns or places(snapshot)]))
+        if isinstance(container, dict) and key == "columns":
+            continue
+        old, how = container[key], roll.random()
+        if type(old) is bool and how < 0.9:
+            container[key] = not old
+        elif type(old) is int and how < 0.5:
+            container[key] = old + roll.choice([-1, 1, 2, -old, old, 2**60, -(2**60)])
+        elif isinstance(old, list) and old and how < 0.7:
+            i, j = roll.randrange(len(old)), roll.randrange(len(old))
+            if how < 0.4:
+                old[i] = roll.choice([*VALUES[:20], old[j]])  # numbers
+            elif how < 0.5:
+                old[i], old[j] = old[j], old[i]
+            elif how < 0.6:
+                del old[i]
+            else:
+                old.append(old[j])
+        elif how < 0.95:
+            container[key] = copy.deepcopy(roll.choice(VALUES))
+        else:
+            del container[key]
+
+
+def live_on(selector: Any, roll: random.Random) -> None:
+    """Do everything that can be done; what fails, fails with a word of ours."""
+    for _ in range(3):
+        with suppress(UplinksError):
+            selector.pick_many(150)
+        with suppress(UplinksError):
+            selector.pick_into(array("I", bytes(4 * 400)))
+        with suppress(UplinksError):
+            selector.pick(exclude=[0, 1])
+        for i in range(3):
+            with suppress(UplinksError):
+                selector.set_up(i, roll.random() < 0.6)
+            with suppress(UplinksError):
+                selector.set_weight(i, roll.choice([0, 1, 3, 2**31 - 1]))
+        with suppress(UplinksError):
+            selector.pick_many(70)
+        with suppress(UplinksError):
+            selector.remove(roll.randrange(4))
+        with suppress(UplinksError):
+            selector.add(roll.randrange(4), 2)
+    _ = selector.counts, selector.rows(), selector.period(), repr(selector)
+    with suppress(InvalidSnapshot):
+        Selector.restore(selector.snapshot())
+
+
+def attack(order: str, first: int, last: int) -> int:
+    """Tamper so often; say how many got through."""
+    through = 0
+    for number in range(first, last):
+        print(number, flush=True)  # noqa: T201 - so that a crash has a number
+        roll = random.Random(f"{order} {number}")  # noqa: S311 - reproducible
+        snapshot = begin(order, roll).snapshot()
+        tamper(snapshot, roll)
+        try:
+            selector = Selector.restore(snapshot)
+        except InvalidSnapshot:
+            continue
+        through += 1
+        live_on(selector, roll)
+    return through
+
+
+@pytest.mark.parametrize("order", ["fair", "edf", "smooth", "failover"])
+def test_a_snapshot_that_was_tampered_with_harms_nothing(order: str) -> None:
+    run = [sys.executable, "-X", "faulthandler", __file__, order, "0", str(MUTATIONS)]
+    try:
+        done = subprocess.run(run, capture_output=True, text=True, check=False, timeout=120)
+    except subprocess.TimeoutExpired as late:
+        # Not a matter of speed: one mutation takes well below a millisecond.
+        output = late.stdout or b""
+        text = output.decode() if isinstance(output, bytes) else output
+        pytest.fail(f"no end; begun so far: {text.split()[-2:]}")
+
+    last = done.stdout.split()[-1:]
+    assert done.returncode == 0, f"at mutation {last} of {order}:\n{done.stderr[-3000:]}"
+    assert 0 < int(last[0]) < MUTATIONS
+
+
+if __name__ == "__main__":
+    print(  # noqa: T201 - for the test that runs this
+        attack(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    )

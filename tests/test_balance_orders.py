@@ -1,0 +1,354 @@
+"""The orders a selector may follow: what each gives, and what a bad one cannot do."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import product
+from typing import Any
+
+import pytest
+
+from uplinks.balance import ReferenceSelector, Selector
+from uplinks.errors import InvalidScheduler, NoEligibleTarget
+
+FIVE_ONE_ONE = [("a", 5), ("b", 1), ("c", 1)]
+
+
+def text(selector: Any, k: int) -> str:
+    return "".join(selector.pick_many(k))
+
+
+# -- orders that repeat --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "period"),
+    [("fair", "aabaaca"), ("edf", "aaaaabc"), ("smooth", "aabacaa"), ("failover", "a")],
+)
+def test_the_order_of_five_one_one(make_selector: Any, scheduler: str, period: str) -> None:
+    selector = make_selector(FIVE_ONE_ONE, scheduler=scheduler)
+
+    assert text(selector, 4 * len(period)) == 4 * period
+    assert selector.period() == len(period)
+    for start in range(-1, 2 * len(period)):
+        offset = start % len(period)
+        moved = make_selector(FIVE_ONE_ONE, scheduler=scheduler, start=start)
+        assert text(moved, len(period)) == period[offset:] + period[:offset]
+
+
+@pytest.mark.parametrize("scheduler", ["edf", "smooth"])
+@pytest.mark.parametrize("weights", [[7, 5, 3, 1], [90, 10], [4, 4, 4], [6, 0, 4], [1] * 300])
+def test_every_period_is_exact(make_selector: Any, scheduler: str, weights: list[int]) -> None:
+    selector = make_selector(list(enumerate(weights)), scheduler=scheduler)
+    shares = {i: w * selector.period() // sum(weights) for i, w in enumerate(weights) if w}
+
+    for _ in range(3):
+        assert Counter(selector.pick_many(selector.period())) == shares
+
+
+def test_smooth_is_nginx_order_through_changes(make_selector: Any) -> None:
+    weights = [5, 3, 1, 9]
+    selector = make_selector(list(enumerate(weights)), scheduler="smooth")
+    credit, up = [0] * 4, [True] * 4
+
+    def expected() -> int:
+        members = [i for i in range(4) if up[i] and weights[i]]
+        for i in members:
+            credit[i] += weights[i]
+        best = max(members, key=lambda i: (credit[i], -i))
+        credit[best] -= sum(weights[i] for i in members)
+        return best
+
+    for step in range(60):
+        assert [selector.pick() for _ in range(5)] == [expected() for _ in range(5)]
+        i = step % 4
+        if step % 3:
+            up[i] = not up[i] or sum(up) == 1
+            selector.set_up(i, up[i])
+        else:
+            weights[i] = 1 + step * 7 % 11
+            selector.set_weight(i, weights[i])
+
+
+def test_equal_deadlines_take_turns_in_the_order_of_insertion(make_selector: Any) -> None:
+    assert text(make_selector([(c, 3) for c in "badc"], scheduler="edf"), 8) == "badcbadc"
+
+
+# -- chance --------------------------------------------------------------------
+
+
+class Script:
+    """A generator that gives prepared numbers, and remembers their bounds."""
+
+    def __init__(self, numbers: Iterator[Any]) -> None:
+        self.numbers = numbers
+        self.bounds: list[int] = []
+
+    def randrange(self, stop: int) -> Any:
+        self.bounds.append(stop)
+        number = next(self.numbers)
+        if isinstance(number, BaseException):
+            raise number
+        return number
+
+
+@pytest.mark.parametrize(
+    ("weights", "down"),
+    [
+        ([5, 1, 1], set()),
+        ([1], set()),
+        ([3, 0, 2], set()),
+        ([1, 2, 3, 4, 5, 6, 7], {0, 3}),
+        ([100, 1, 1, 1, 1], set()),
+        ([7, 7, 7], {2}),
+    ],
+)
+def test_a_random_pick_has_exactly_the_chance_of_its_share(
+    make_selector: Any, weights: list[int], down: set[int]
+) -> None:
+    """All draws there are, once each: every target is picked weight times n."""
+    eligible = {i: w for i, w in enumerate(weights) if w and i not in down}
+    n, total = len(eligible), sum(eligible.values())
+    script = Script(iter([number for draw in product(range(n), range(total)) for number in draw]))
+    selector = make_selector(list(enumerate(weights)), scheduler="random", rng=script)
+    for i in down:
+        selector.set_up(i, False)
+
+    picks = Counter(selector.pick() for _ in range(n * total))
+
+    assert picks == {i: w * n for i, w in eligible.items()}
+    assert script.bounds == [n, total] * (n * total)
+    assert dict(selector.counts) == {i: eligible.get(i, 0) * n for i in range(len(weights))}
+    assert selector.period() == 0
+
+
+def test_a_seed_gives_the_same_picks_on_both() -> None:
+    picks = []
+    for make in (Selector, ReferenceSelector):
+        dice = random.Random(5)  # noqa: S311 - reproducible
+        selector = make([(i, 1 + i * i) for i in range(9)], scheduler="random", rng=dice)
+        first = selector.pick_many(300)
+        selector.set_up(8, False)
+        selector.set_weight(0, 40)
+        picks.append(first + selector.pick_many(300))
+
+    assert picks[0] == picks[1]
+    assert 8 not in picks[0][300:]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "failure"),
+    [
+        ([2, 0], RuntimeError),
+        ([0, 8], RuntimeError),
+        ([-1, 0], (OverflowError, RuntimeError, IndexError)),
+        ([0, 10**40], (OverflowError, RuntimeError)),
+        (["0", 0], TypeError),
+        ([ZeroDivisionError("thrown")], ZeroDivisionError),
+        ([0, KeyboardInterrupt()], KeyboardInterrupt),
+    ],
+)
+def test_a_bad_generator_raises_and_harms_nothing(
+    make_selector: Any, numbers: list[Any], failure: Any
+) -> None:
+    script = Script(iter([*numbers, 0, 0]))
+    selector = make_selector([("a", 5), ("b", 3)], scheduler="random", rng=script)
+
+    with pytest.raises(failure):
+        selector.pick()
+    script.numbers = iter([0, 0, 1, 0])
+    assert text(selector, 2) == "ab"
+    assert dict(selector.counts) == {"a": 1, "b": 1}
+
+
+def test_chance_needs_a_generator(make_selector: Any) -> None:
+    for rng in (None, object(), 5):
+        with pytest.raises(InvalidScheduler, match="draws from a generator"):
+            make_selector([("a", 1)], scheduler="random", rng=rng)
+
+
+def test_a_generator_that_changes_the_selector_meanwhile(make_selector: Any) -> None:
+    class Meddler:
+        def randrange(self, stop: int) -> int:
+            if "b" in selector:
+                selector.remove("b")
+            return stop - 1
+
+    selector = make_selector([("a", 1), ("b", 9)], scheduler="random", rng=Meddler())
+
+    with pytest.raises(RuntimeError, match="out of range"):
+        selector.pick()
+    assert selector.pick() == "a"
+
+
+# -- somebody else's -------------------------------------------------------------
+
+
+class Foreign:
+    """A scheduler written elsewhere: takes turns, unless told otherwise."""
+
+    def __init__(self) -> None:
+        self.weights: dict[int, int] = {}
+        self.last = -1
+        self.answer: Callable[[], Any] | None = None
+        self.on_weight: Callable[[int, int], None] | None = None
+
+    def set_weight(self, index: int, weight: int) -> None:
+        self.weights[index] = weight
+        if self.on_weight is not None:
+            act, self.on_weight = self.on_weight, None
+            act(index, weight)
+
+    def next_index(self) -> Any:
+        if self.answer is not None:
+            act, self.answer = self.answer, None
+            return act()
+        members = sorted(i for i, w in self.weights.items() if w)
+        self.last = next((i for i in members if i > self.last), members[0])
+        return self.last
+
+
+@pytest.fixture
+def foreign() -> Foreign:
+    return Foreign()
+
+
+def test_a_foreign_order_is_followed(make_selector: Any, foreign: Foreign) -> None:
+    selector = make_selector([("a", 5), ("b", 1), ("c", 0)], scheduler=foreign)
+
+    assert text(selector, 4) == "abab"
+    selector.set_weight("c", 2)
+    selector.set_up("a", False)
+    assert foreign.weights == {0: 0, 1: 1, 2: 2}
+    assert text(selector, 4) == "cbcb"
+    selector.remove("b")
+    assert foreign.weights == {0: 0, 1: 0, 2: 2}
+    selector.add("d", 4)
+    assert foreign.weights == {0: 0, 1: 4, 2: 2}
+    assert (text(selector, 2), selector.period()) == ("cd", 0)
+    assert dict(selector.counts) == {"a": 2, "c": 3, "d": 1}
+
+
+def test_a_foreign_order_is_not_asked_when_nothing_is_eligible(
+    make_selector: Any, foreign: Foreign
+) -> None:
+    selector = make_selector([("a", 0)], scheduler=foreign)
+    foreign.answer = lambda: pytest.fail("asked")
+
+    with pytest.raises(NoEligibleTarget):
+        selector.pick()
+
+
+def thrown(error: BaseException) -> Any:
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("answer", "failure"),
+    [
+        (lambda: 3, IndexError),
+        (lambda: -1, IndexError),
+        (lambda: -2, IndexError),
+        (lambda: 2, IndexError),  # has weight 0
+        (lambda: 1, IndexError),  # is down
+        (lambda: 2**31, IndexError),
+        (lambda: 10**40, (IndexError, OverflowError)),
+        (lambda: 0.0, TypeError),
+        (lambda: "0", TypeError),
+        (lambda: None, TypeError),
+        (lambda: thrown(KeyError("own")), KeyError),
+        (lambda: thrown(KeyboardInterrupt()), KeyboardInterrupt),
+    ],
+)
+def test_an_insane_index_is_refused_and_nothing_is_harmed(
+    make_selector: Any, foreign: Foreign, answer: Callable[[], Any], failure: Any
+) -> None:
+    selector = make_selector([("a", 5), ("b", 1), ("c", 0)], scheduler=foreign)
+    selector.set_up("b", False)
+
+    for ask in (selector.pick, lambda: selector.pick_many(2), selector.__next__):
+        foreign.answer = answer
+        with pytest.raises(failure):
+            ask()
+        assert selector.pick() == "a"
+    assert dict(selector.counts) == {"a": 3, "b": 0, "c": 0}
+
+
+def test_a_foreign_refusal_is_raised_by_the_change(make_selector: Any, foreign: Foreign) -> None:
+    selector = make_selector([("a", 5), ("b", 1)], scheduler=foreign)
+
+    changes: tuple[Callable[[], object], ...] = (
+        lambda: selector.set_weight("a", 4),
+        lambda: selector.set_up("a", False),
+        lambda: selector.update({"b": 3}),
+        lambda: selector.add("c", 1),
+        lambda: selector.remove("c"),
+    )
+    for act in changes:
+        foreign.on_weight = lambda _index, _weight: thrown(KeyError("own"))
+        with pytest.raises(KeyError, match="own"):
+            act()
+    assert selector.rows() == [("a", 4, False), ("b", 3, True)]
+
+
+ACTS: dict[str, Callable[[Any], object]] = {
+    "pick": lambda s: s.pick(),
+    "remove the last": lambda s: s.remove(s.rows()[-1][0]),
+    "remove the first": lambda s: s.remove(s.rows()[0][0]),
+    "add": lambda s: s.add(f"new {len(s.targets)}", 7),
+    "add many": lambda s: [s.add(f"many {k}", 1) for k in range(40)],
+    "weigh": lambda s: s.set_weight(s.rows()[-1][0], 0),
+    "down": lambda s: s.set_up(s.rows()[0][0], False),
+    "exclude": lambda s: s.pick(exclude=[s.rows()[0][0]]),
+    "update": lambda s: s.update({t: w + 1 for t, w, _ in s.rows()}),
+    "replace": lambda s: s.replace(s.rows()[0][0], "replaced"),
+    "count": lambda s: s.counts,
+}
+OUTER: dict[str, Callable[[Any], object]] = {
+    "pick": lambda s: s.pick(),
+    "pick_many": lambda s: s.pick_many(3),
+    "exclude": lambda s: s.pick(exclude=["a", "c"]),
+    "add": lambda s: s.add("d", 3),
+    "remove": lambda s: s.remove("c"),
+    "weigh": lambda s: s.set_weight("c", 9),
+    "down": lambda s: s.set_up("c", False),
+    "update": lambda s: s.update({"a": 4, "b": 5, "c": 6}),
+}
+
+
+@pytest.mark.parametrize("inner", ACTS)
+@pytest.mark.parametrize("outer", OUTER)
+def test_a_foreign_order_that_calls_back_corrupts_nothing(
+    make_selector: Any, foreign: Foreign, outer: str, inner: str
+) -> None:
+    """Asked for an index or told a weight, it calls the selector, which is amid something."""
+    selector = make_selector([("a", 5), ("b", 1), ("c", 2)], scheduler=foreign)
+
+    def act() -> None:
+        foreign.answer = foreign.on_weight = None
+        ACTS[inner](selector)
+
+    def answer() -> Any:
+        act()
+        return foreign.next_index()
+
+    foreign.answer = answer
+    foreign.on_weight = lambda _index, _weight: act()
+
+    # What may be refused is refused with a failure of ours, or as an index that is gone.
+    with suppress(LookupError):
+        OUTER[outer](selector)
+
+    foreign.answer = foreign.on_weight = None
+    rows = selector.rows()
+    assert {t for t in selector.targets if t is not None} == {target for target, _, _ in rows}
+    selector.update({target: 3 for target, _, _ in rows})
+    for target, _, _ in rows:
+        selector.set_up(target, True)
+    assert selector.targets.count(None) == len(selector.targets) - len(rows)
+    told = {selector.targets[i] for i, w in foreign.weights.items() if w}
+    assert told == set(selector.weights)
+    assert Counter(selector.pick_many(2 * len(rows))) == dict.fromkeys(selector.weights, 2)
