@@ -117,6 +117,8 @@ def simulate(
     >>> run = simulate(parent, "api@multicluster", 30, [Outage("eu", 10, 20)])
     >>> [[share.requests for share in window.shares] for window in run.windows]
     [[5, 5], [0, 10], [5, 5]]
+
+    Source: reference page, "Health Check Behavior".
     """
     planned = tuple(outages)
     for outage in planned:
@@ -185,6 +187,8 @@ def ideal_shares(selector: Selector, failovers: Collection[Selector] = ()) -> di
     >>> selector = Selector([("a", 90), ("b", 10)])
     >>> [str(share) for share in ideal_shares(selector).values()]
     ['9/10', '1/10']
+
+    Source: reference page, "Weight Configuration".
     """
     shares: dict[Any, Fraction] = {selector: Fraction(1)}
     for node in _from_the_top(selector):

@@ -73,3 +73,54 @@ def test_a_fleet_with_errors_gives_findings_and_nothing_else(run: Run, tmp_path:
 
     assert (ran.status, ran.out) == (1, "")
     assert f"{bad}:10:3: error UPL301: " in ran.err
+
+
+SERVICE = """\
+apiVersion: traefik.io/v1alpha1
+kind: TraefikService
+metadata: {name: NAME, namespace: apps}
+spec: SPEC
+"""
+
+
+def with_services(folder: Path, **specs: str) -> str:
+    """Copy an example and give its parent more TraefikServices."""
+    fleet = folder / "fleet"
+    shutil.copytree("examples/banking", fleet)
+    for name, spec in specs.items():
+        text = SERVICE.replace("NAME", name).replace("SPEC", spec)
+        (fleet / "parent" / f"{name}.yaml").write_text(text)
+    return str(fleet)
+
+
+def test_a_reference_to_nothing_is_a_finding_and_not_bad_usage(run: Run, tmp_path: Path) -> None:
+    spec = "{weighted: {services: [{name: nowhere, kind: TraefikService}]}}"
+
+    ran = run("simulate", with_services(tmp_path, top=spec), "--service", "apps-top@kubernetescrd")
+
+    assert (ran.status, ran.out) == (1, "")
+    assert " error UPL312: " in ran.err
+
+
+def test_what_no_rule_speaks_of_and_cannot_be_built_is_not_bad_usage(
+    run: Run, tmp_path: Path
+) -> None:
+    # A mirroring service is there, so no rule minds; but it composes nothing.
+    fleet = with_services(
+        tmp_path,
+        mirror="{mirroring: {name: local, port: 80}}",
+        top="{weighted: {services: [{name: mirror, kind: TraefikService}]}}",
+    )
+
+    ran = run("simulate", fleet, "--service", "apps-top@kubernetescrd")
+
+    assert (ran.status, ran.out) == (1, "")
+    assert "apps-top@kubernetescrd cannot be built: no service " in ran.err
+
+
+def test_an_unknown_service_is_bad_usage_whatever_else_is_there(run: Run, tmp_path: Path) -> None:
+    fleet = with_services(tmp_path, mirror="{mirroring: {name: local, port: 80}}")
+
+    ran = run("simulate", fleet, "--service", "apps-mirror@kubernetescrd")
+
+    assert (ran.status, ran.out) == (2, "")

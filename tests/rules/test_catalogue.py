@@ -17,6 +17,7 @@ from uplinks import rules
 from uplinks.adapters.files import load_fleet
 from uplinks.diagnostics import Diagnostic
 from uplinks.model import Cluster, Fleet
+from uplinks.reading import make_cluster, parse_manifests
 
 HERE = Path(__file__).parent
 PAGES = HERE.parent.parent / "docs" / "rules"
@@ -47,6 +48,19 @@ EVER_GIVEN = {
     "UPL108": "unknown-entry-point",
     "UPL109": "no-default-entry-point",
     "UPL201": "invalid-duration",
+    "UPL202": "negative-duration",
+    "UPL203": "slow-timeout",
+    "UPL204": "unknown-mode",
+    "UPL205": "unknown-scheme",
+    "UPL206": "probe-method",
+    "UPL207": "probe-status",
+    "UPL208": "probe-port",
+    "UPL209": "probe-path",
+    "UPL210": "ignored-by-grpc",
+    "UPL211": "header-of-the-probe",
+    "UPL212": "probe-header",
+    "UPL213": "probe-hostname",
+    "UPL217": "passive-check",
     "UPL301": "entry-points-with-uplinks",
     "UPL302": "tls-with-uplinks",
     "UPL303": "unknown-uplink",
@@ -55,6 +69,10 @@ EVER_GIVEN = {
     "UPL307": "unresolved-service",
     "UPL308": "missing-kind",
     "UPL310": "circle",
+    "UPL312": "unknown-traefik-service",
+    "UPL313": "reference-weight",
+    "UPL314": "more-than-one-type",
+    "UPL315": "missing-identity",
     "UPL401": "uplink-name-collision",
     "UPL402": "service-name-collision",
     "UPL406": "child-address",
@@ -145,6 +163,34 @@ def test_the_pages_in_the_docs_are_fresh() -> None:
     written = {path.name: path.read_text(encoding="utf-8") for path in PAGES.glob("*.md")}
 
     assert written == rules.pages(), "run: python docs/write_rules.py"
+
+
+# What an example on a page leaves out, by what it begins with.
+UPLINK = "apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink\n"
+ROUTER = "apiVersion: traefik.io/v1alpha1\nkind: IngressRoute\n"
+NAMED = "metadata: {name: api, namespace: apps}\n"
+ROUTE = f"{ROUTER}{NAMED}spec:\n  routes:\n  - match: PathPrefix(`/`)\n    kind: Rule\n    "
+LEFT_OUT = {"spec": UPLINK + NAMED, "metadata": ROUTER, "services": ROUTE}
+
+# These are not about what a text says: a limit, and what is on the disk.
+NOT_IN_A_TEXT = {"UPL004", *WITHOUT_FIXTURES}
+
+
+@pytest.mark.parametrize("code", sorted(set(rules.codes()) - NOT_IN_A_TEXT))
+def test_a_page_shows_what_it_is_about(code: str) -> None:
+    page = rules.find(code).page
+    example = page.partition("## Bad\n\n```yaml\n")[2].partition("```")[0]
+    begins = re.match(r"\w*", example)
+    assert begins is not None
+    if begins[0] == "services":
+        example = example.replace("\n", "\n    ").rstrip(" ")
+    text = LEFT_OUT.get(begins[0], "") + example
+    cluster = make_cluster("c", [parse_manifests(text, source="page.yaml", cluster="c")])
+    subjects = [Fleet(cluster), Fleet(Cluster("parent"), {"c": cluster})]
+
+    found = [d.code for subject in subjects for d in rules.check(subject)]
+
+    assert code in found
 
 
 # --- fixtures ---------------------------------------------------------------

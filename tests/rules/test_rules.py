@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 
-from uplinks import rules
+from uplinks import naming, rules
 from uplinks.adapters.files import load, load_fleet
 from uplinks.diagnostics import Diagnostic, Severity
 from uplinks.model import (
     UPLINKS_ANNOTATION,
+    Child,
     ChildConfig,
     Cluster,
     Fleet,
+    Header,
+    HealthCheck,
     IngressRoute,
+    ParentConfig,
+    Route,
     ServiceReference,
     TraefikService,
     Uplink,
     Weighted,
 )
+from uplinks.rules import _guess
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parent.parent / "examples"
@@ -325,3 +332,206 @@ def test_a_parent_without_a_static_configuration_lists_nobody() -> None:
         "the parent does not list child 'eu'; it lists: none",
         "there is no static configuration of child 'eu', so no parent can discover its uplinks",
     ]
+
+
+# --- children that only one side knows --------------------------------------
+
+
+def test_a_child_that_is_there_on_both_sides_is_not_suggested() -> None:
+    config = ParentConfig({name: Child(f"https://{name}") for name in ("child-1", "child-2")})
+    parent = Cluster("parent", parent_config=config)
+    children = {name: Cluster(name) for name in ("child-1", "child-3")}
+
+    def suggested(fleet: Fleet) -> dict[str, str | None]:
+        found = rules.check(fleet)
+        return {d.code: d.suggestion for d in found if d.code in {"UPL407", "UPL408"}}
+
+    assert suggested(Fleet(parent, children)) == {"UPL407": "child-2", "UPL408": "child-3"}
+    assert suggested(Fleet(parent, {"child-1": Cluster("child-1")})) == {"UPL408": None}
+
+
+# --- health checks ----------------------------------------------------------
+
+
+def checked(check: HealthCheck) -> list[Diagnostic]:
+    uplink = Uplink("api", "apps", health_check=check)
+    return list(rules.check_cluster(Cluster("eu", uplinks=[uplink])))
+
+
+def test_no_finding_shows_a_header_value_or_an_invalid_header_name() -> None:
+    headers = [
+        Header("Host", "S3cr3t"),
+        Header("Authorization", "S3cr3t\r\nX: y"),
+        Header("Bearer S3cr3t", "x"),
+        Header("", "S3cr3t"),
+    ]
+
+    found = checked(HealthCheck(path="/", headers=headers))
+
+    assert sorted(d.code for d in found) == ["UPL211", "UPL212", "UPL212", "UPL212"]
+    assert "S3cr3t" not in repr(found)
+
+
+def test_no_finding_shows_a_path_or_hostname_that_may_hold_a_password() -> None:
+    url = "https://me:S3cr3t@example.com/?token=S3cr3t"
+
+    found = checked(HealthCheck(path=url, hostname=url))
+
+    assert sorted(d.code for d in found) == ["UPL209", "UPL213"]
+    assert "S3cr3t" not in repr(found)
+
+
+def test_a_mode_and_a_scheme_have_suggestions() -> None:
+    found = checked(HealthCheck(mode="GRPC", scheme="HTTPS"))
+
+    assert [(d.code, d.suggestion) for d in found] == [("UPL204", "grpc"), ("UPL205", "https")]
+
+
+@pytest.mark.parametrize("got", ["x y" * 10**6, "é" * 10**6])
+def test_a_finding_never_shows_all_of_an_endless_text(got: str) -> None:
+    found = checked(HealthCheck(got, got, got, got, hostname=got))
+
+    codes = sorted(d.code for d in found)
+    assert codes == ["UPL204", "UPL205", "UPL206", "UPL209", "UPL213"]
+    assert all(len(str(d)) < 300 for d in found)
+
+
+def test_an_endless_number_is_told_by_its_size() -> None:
+    (found,) = rules.check_cluster(Cluster("eu", uplinks=[Uplink("a", "b", weight=10**5000)]))
+
+    assert found.message == (
+        "weight of uplink b/a is a number of 16610 bits; 0 to 2147483647 is allowed"
+    )
+
+
+# --- references to the parent's own services --------------------------------
+
+
+def test_unknown_traefik_services_have_suggestions() -> None:
+    assert [(d.message, d.suggestion) for d in bad("UPL312")] == [
+        (
+            (
+                "TraefikService apps/api references 'nowhere', "
+                "but the parent has no such TraefikService in 'apps'"
+            ),
+            None,
+        ),
+        (
+            (
+                "TraefikService apps/api references 'apps-apy@kubernetescrd', "
+                "but the parent has no such TraefikService"
+            ),
+            "apps-api@kubernetescrd",
+        ),
+        (
+            (
+                "TraefikService apps/api references 'apps-api-workload@Multicluster', "
+                "but there is no provider 'Multicluster'"
+            ),
+            "apps-api-workload@multicluster",
+        ),
+        (
+            (
+                "TraefikService apps/api references 'apps-other@KubernetesCRD', "
+                "but there is no provider 'KubernetesCRD'"
+            ),
+            "apps-other@kubernetescrd",
+        ),
+        (
+            "router apps/api references 'apy', but the parent has no such TraefikService in 'apps'",
+            "api",
+        ),
+        (
+            (
+                "router apps/api references 'api', "
+                "but the parent has no such TraefikService in 'other'"
+            ),
+            None,
+        ),
+    ]
+
+
+@pytest.mark.parametrize("provider", ["file", "kubernetes", "docker", "consul", "internal"])
+def test_services_of_other_providers_are_not_looked_for(provider: str) -> None:
+    parent = Cluster("parent", traefik_services=[service("a", f"x@{provider}")])
+
+    assert rules.check(Fleet(parent)).diagnostics == ()
+
+
+def test_weights_of_one_target_are_added_however_it_is_written() -> None:
+    references = [
+        ServiceReference(name, kind="TraefikService", weight=2**30)
+        for name in ("a", "apps-a@kubernetescrd", "b")
+    ]
+    services = [
+        TraefikService("top", "apps", weighted=Weighted(references)),
+        service("a", "x@multicluster"),
+        service("b", "x@multicluster"),
+    ]
+
+    found = rules.check_cluster(Cluster("p", traefik_services=services))
+
+    assert [(d.code, d.message) for d in found] == [
+        (
+            "UPL313",
+            (
+                "weights of 'apps-a@kubernetescrd' in TraefikService apps/top add up to "
+                "2147483648; 0 to 2147483647 is allowed"
+            ),
+        )
+    ]
+
+
+# --- suggestions at a bounded cost ------------------------------------------
+
+
+def crowded(count: int) -> Cluster:
+    names = [f"api-wrkload-{i}" for i in range(count)]
+    routers = [
+        IngressRoute(name, "apps", [Route("x")], annotations={UPLINKS_ANNOTATION: f"apps-{name}"})
+        for name in names
+    ]
+    return Cluster("eu", [Uplink(f"api-workload-{i}", "apps") for i in range(count)], routers)
+
+
+def test_a_report_compares_a_bounded_number_of_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    nearest, compared = naming.nearest, []
+
+    def counting(name: str, candidates: Collection[str]) -> str | None:
+        compared.append((len(candidates), len(name) * sum(map(len, candidates))))
+        return nearest(name, candidates)
+
+    monkeypatch.setattr(naming, "nearest", counting)
+    found = rules.check_cluster(crowded(3_000))
+
+    assert [d.code for d in found] == ["UPL303"] * 3_000
+    assert max(count for count, _ in compared) <= _guess.SHORTLIST
+    assert sum(work for _, work in compared) <= _guess.WORK
+    assert 20 < len(compared) < 200
+    assert sum(d.suggestion is not None for d in found) == len(compared)
+
+
+def test_the_one_that_was_meant_is_found_among_many() -> None:
+    many = crowded(3_000)
+    meant = {
+        # One mistake: at the beginning, in the middle, at the end; and none near.
+        "aqps-api-workload-1234": "apps-api-workload-1234",
+        "apps-api-wrkload-2718": "apps-api-workload-2718",
+        "apps-api-workload-31x": "apps-api-workload-31",
+        "something else": None,
+    }
+    routers = [
+        IngressRoute(f"r{i}", "apps", annotations={UPLINKS_ANNOTATION: name})
+        for i, name in enumerate(meant)
+    ]
+
+    found = rules.check_cluster(Cluster("eu", many.uplinks, routers))
+
+    assert {d.message.split("'")[1]: d.suggestion for d in found} == meant
+
+
+def test_suggestions_do_not_depend_on_the_order_of_the_objects() -> None:
+    cluster = crowded(400)
+    turned = Cluster("eu", cluster.uplinks[::-1], cluster.routers[::-1])
+
+    assert rules.check_cluster(turned) == rules.check_cluster(cluster)

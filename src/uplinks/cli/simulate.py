@@ -11,9 +11,9 @@ from typing import Any
 from uplinks import rules
 from uplinks.cli import findings, inputs
 from uplinks.cli.check import status
-from uplinks.cli.console import CLEAN, Console, Ink
+from uplinks.cli.console import CLEAN, FINDINGS, Console, Ink, printable
 from uplinks.cli.tables import Column, table
-from uplinks.errors import UnknownChild, UnknownService
+from uplinks.errors import UnknownChild, UnknownService, UplinksError
 from uplinks.parent import Parent
 from uplinks.simulate import Outage, Simulation, Window, simulate
 
@@ -92,22 +92,36 @@ def _outage(text: str) -> Outage:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Write the shares; or, when the fleet has errors, only those."""
+    """Write the shares; or, when the fleet has errors, only those.
+
+    What the command line names and is not there is bad usage. Whatever else
+    cannot be built is the manifests' fault, also where no rule speaks of it.
+    """
     fleet = inputs.read_fleet(arguments)
     report = rules.check(fleet)
     console.err.write(findings.as_text(report, console.ink(console.err)))
     if not report.ok:
         return status(report)
-    parent = Parent.from_fleet(fleet, start=arguments.start)
     try:
+        parent = Parent.from_fleet(fleet, start=arguments.start)
         simulation = simulate(parent, arguments.service, arguments.requests, arguments.down)
-    except (UnknownChild, UnknownService) as problem:
-        raise inputs.Unusable(str(problem)) from None
+    except UplinksError as problem:
+        if _misnamed(problem, arguments.service):
+            raise inputs.Unusable(str(problem)) from None
+        console.err.write(f"{arguments.service} cannot be built: {printable(str(problem))}\n")
+        return FINDINGS
     if arguments.format == "json":
         console.out.write(json.dumps(_data(simulation), indent=2) + "\n")
     else:
         console.out.write(_text(simulation, console.ink(console.out)))
     return CLEAN
+
+
+def _misnamed(problem: UplinksError, service: str) -> bool:
+    """Whether something on the command line is not there: a child, or the service."""
+    if isinstance(problem, UnknownService):
+        return problem.name == service
+    return isinstance(problem, UnknownChild)
 
 
 def _text(simulation: Simulation, ink: Ink) -> str:

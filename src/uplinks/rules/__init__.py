@@ -16,9 +16,21 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from uplinks import naming
-from uplinks.diagnostics import Diagnostic, Report
+from uplinks.diagnostics import Report
 from uplinks.model import Cluster, Fleet
-from uplinks.rules import collision, fleet, objects, reference, router, uplink
+from uplinks.rules import (
+    collision,
+    fleet,
+    health_check,
+    objects,
+    probe_header,
+    probe_request,
+    reference,
+    router,
+    uplink,
+    weight,
+)
+from uplinks.rules._guess import Finding, settle
 from uplinks.rules._rule import SECTIONS, Rule, Scope
 from uplinks.rules.shape import SHAPE, ShapeCode
 
@@ -47,6 +59,19 @@ ALL: Final[tuple[Rule, ...]] = (
     uplink.invalid_expose_name,  # 106
     uplink.unknown_entry_point,  # 108
     uplink.no_default_entry_point,  # 109
+    health_check.negative_duration,  # 202
+    health_check.slow_timeout,  # 203
+    health_check.unknown_mode,  # 204
+    health_check.unknown_scheme,  # 205
+    probe_request.invalid_method,  # 206
+    probe_request.invalid_status,  # 207
+    probe_request.invalid_port,  # 208
+    probe_request.invalid_path,  # 209
+    health_check.ignored_by_grpc,  # 210
+    probe_header.header_of_the_probe,  # 211
+    probe_header.invalid_header,  # 212
+    probe_request.invalid_hostname,  # 213
+    health_check.invalid_passive_check,  # 217
     router.entry_points_with_uplinks,  # 301
     router.tls_with_uplinks,  # 302
     router.unknown_uplink,  # 303
@@ -55,6 +80,10 @@ ALL: Final[tuple[Rule, ...]] = (
     reference.unresolved_service,  # 307
     reference.missing_kind,  # 308
     reference.circle,  # 310
+    reference.unknown_traefik_service,  # 312
+    weight.reference_weight,  # 313
+    objects.more_than_one_type,  # 314
+    objects.missing_identity,  # 315
     collision.uplink_name_collision,  # 401
     collision.service_name_collision,  # 402
     fleet.invalid_address,  # 406
@@ -77,22 +106,25 @@ def check(subject: Fleet) -> Report:
 
     Law: a pure function; the report does not depend on the order of anything
     in the fleet. It never raises for what was read from a manifest.
-    Complexity: O(n log n) for n objects, and O(children · uplinks) names for
-    each unresolved reference.
+    Complexity: O(n log n) for n objects, and a bounded time for all suggestions
+    together: of a great many unknown names only the first get one.
 
     >>> from uplinks.model import Uplink
     >>> bad = Cluster("eu", uplinks=[Uplink("api", "apps", weight=-1)])
     >>> [d.code for d in check(Fleet(Cluster("parent"), {"eu": bad}))]
     ['UPL407', 'UPL409', 'UPL103']
+
+    Source: reference page, "Configuration Options", "Uplink Naming",
+    "Referencing Uplinks from Routers" and "Health Check Fields".
     """
-    found: list[Diagnostic] = []
+    found: list[Finding] = []
     for cluster in subject.clusters:
         found += cluster.diagnostics
         found += _found_in(cluster, whole=True)
     for each in ALL:
         if each.scope == "fleet":
-            found += each(subject)
-    return Report(found)
+            found += each.function(subject)
+    return Report(settle(found))
 
 
 def check_cluster(cluster: Cluster, role: Role | None = None) -> Report:
@@ -111,18 +143,28 @@ def check_cluster(cluster: Cluster, role: Role | None = None) -> Report:
     ['UPL302']
     >>> [d.code for d in check_cluster(Cluster("eu", routers=[route]), role="child")]
     ['UPL303', 'UPL302']
+
+    Source: as `check`.
     """
     whole = role is not None or bool(cluster.uplinks)
-    return Report([*cluster.diagnostics, *_found_in(cluster, whole=whole)])
+    return Report(settle([*cluster.diagnostics, *_found_in(cluster, whole=whole)]))
 
 
-def _found_in(cluster: Cluster, *, whole: bool) -> list[Diagnostic]:
+def _found_in(cluster: Cluster, *, whole: bool) -> list[Finding]:
     scopes = {"manifests", "cluster"} if whole else {"manifests"}
-    return [found for each in ALL if each.scope in scopes for found in each(cluster)]
+    return [found for each in ALL if each.scope in scopes for found in each.function(cluster)]
 
 
 def codes() -> tuple[str, ...]:
-    """Every code that a report can hold, sorted; retired ones are not among them."""
+    """List every code that a report can hold, sorted; retired ones are not among them.
+
+    Complexity: O(rules).
+
+    >>> codes()[0], "UPL301" in codes()
+    ('UPL001', True)
+
+    Source: this library's catalogue.
+    """
     return tuple(sorted([*(each.code for each in ALL), *(each.code for each in SHAPE)]))
 
 
@@ -133,6 +175,8 @@ def find(code: str) -> Rule | ShapeCode:
 
     >>> find("upl301").summary
     'Refuse `entryPoints` beside the uplinks annotation'
+
+    Source: this library's catalogue.
     """
     wanted = code.upper()
     entries: list[Rule | ShapeCode] = [*ALL, *SHAPE]
@@ -148,6 +192,12 @@ def pages() -> dict[str, str]:
     """Write the catalogue as Markdown: file names to texts, an index among them.
 
     ``docs/rules`` holds exactly these, and a test keeps it so.
+    Complexity: O(rules).
+
+    >>> pages()["UPL301.md"].splitlines()[0]
+    '# UPL301: entry-points-with-uplinks'
+
+    Source: this library's catalogue.
     """
     entries: list[Rule | ShapeCode] = sorted([*ALL, *SHAPE], key=lambda each: each.code)
     rows = [

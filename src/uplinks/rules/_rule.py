@@ -4,8 +4,9 @@ Rules of this file:
 
 1. A rule is a generator function with metadata attached. The decorator does
    nothing else: no registry is filled by importing, no order matters.
-2. A rule yields diagnostics. It never raises, never mends, and reads only the
-   fields that it declares; a test compares declared and read.
+2. A rule yields findings: diagnostics, or guesses at what was meant. It never
+   raises, never mends, and reads only the fields that it declares; a test
+   compares declared and read.
 3. A rule's docstring is its page: a summary, then *What it checks*, *Why*,
    *Bad*, *Good* and *Source*, in Markdown.
 """
@@ -19,8 +20,9 @@ from typing import Any, Final, Literal
 from attrs import field, frozen
 
 from uplinks.diagnostics import Diagnostic, Location, Related, Severity
+from uplinks.rules._guess import Finding, settle
 
-__all__ = ["SECTIONS", "Rule", "Scope", "rule"]
+__all__ = ["SECTIONS", "Rule", "Scope", "rule", "shown", "some"]
 
 Scope = Literal["manifests", "cluster", "fleet"]
 """How much a rule must see: any manifests of one cluster, all manifests of one
@@ -33,6 +35,36 @@ _JUDGED_ON: Final = {
     "cluster": "all manifests of a cluster",
     "fleet": "a parent together with its children",
 }
+
+_LONGEST: Final = 60
+_MOST: Final = 10
+
+
+def shown(got: str | int) -> str:
+    """Show what is written, but never at any length.
+
+    >>> shown("ftp"), shown(99999), len(shown("x" * 10**6)) < 100
+    ("'ftp'", '99999', True)
+    """
+    # Python refuses to write an int of more than 4300 digits.
+    if isinstance(got, int) and got.bit_length() > 3 * _LONGEST:
+        return f"a number of {got.bit_length()} bits"
+    if isinstance(got, str) and len(got) > _LONGEST:
+        return f"{got[:_LONGEST]!r}… ({len(got)} characters)"
+    return repr(got)
+
+
+def some(names: Iterable[str]) -> str:
+    """List names, sorted; of many, the first ones and how many more there are.
+
+    >>> some(["b", "a"]), some([])
+    ('a, b', 'none')
+    >>> some(f"n{i:02}" for i in range(12))
+    'n00, n01, n02, n03, n04, n05, n06, n07, n08, n09 and 2 more'
+    """
+    names = sorted(names)
+    text = ", ".join(names[:_MOST]) or "none"
+    return text if len(names) <= _MOST else f"{text} and {len(names) - _MOST} more"
 
 
 @frozen
@@ -53,11 +85,15 @@ class Rule:
     severity: Severity
     scope: Scope
     reads: tuple[str, ...]
-    function: Callable[[Any], Iterator[Diagnostic]] = field(repr=False)
+    function: Callable[[Any], Iterator[Finding]] = field(repr=False)
 
     def __call__(self, subject: Any) -> Iterator[Diagnostic]:
-        """Check a `uplinks.Cluster`, or a `uplinks.Fleet` if that is the scope."""
-        return self.function(subject)
+        """Check a `uplinks.Cluster`, or a `uplinks.Fleet` if that is the scope.
+
+        The findings come sorted by place. Whoever asks several rules settles
+        what all their functions yield together, so that the bound holds once.
+        """
+        return iter(settle(self.function(subject)))
 
     def at(
         self,
@@ -90,10 +126,10 @@ class Rule:
 
 def rule(
     code: str, *, name: str, severity: Severity, scope: Scope, reads: tuple[str, ...]
-) -> Callable[[Callable[[Any], Iterator[Diagnostic]]], Rule]:
+) -> Callable[[Callable[[Any], Iterator[Finding]]], Rule]:
     """Attach a rule's metadata to the generator function that checks it."""
 
-    def attach(function: Callable[[Any], Iterator[Diagnostic]]) -> Rule:
+    def attach(function: Callable[[Any], Iterator[Finding]]) -> Rule:
         return Rule(code, name, severity, scope, reads, function)
 
     return attach

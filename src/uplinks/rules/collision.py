@@ -24,7 +24,7 @@ __all__ = ["service_name_collision", "uplink_name_collision"]
 
 def _named_at(uplink: Uplink) -> Location:
     """Where the uplink name comes from."""
-    path = ("spec", "exposeName") if uplink.expose_name else ("metadata", "name")
+    path = ("spec", "exposeName") if uplink.expose_name is not None else ("metadata", "name")
     return uplink.origin.locate(*path)
 
 
@@ -180,6 +180,6 @@ def _by_accident(claims: Sequence[_Claim]) -> bool:
 
     Two owners and two children suffice: then some pair differs in both.
     """
-    derived = [claim for claim in claims if not claim.uplink.expose_name]
+    derived = [claim for claim in claims if claim.uplink.expose_name is None]
     owners = {claim.uplink.owner for claim in derived}
     return len(owners) > 1 and len({claim.child for claim in derived}) > 1

@@ -5,13 +5,14 @@ Source: reference page, "Complete Example".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 from uplinks import addresses, naming
 from uplinks.diagnostics import Diagnostic, Location, Related, Severity
-from uplinks.model import Cluster, Fleet, ParentConfig
-from uplinks.rules._rule import rule
+from uplinks.model import Cluster, Fleet
+from uplinks.rules._guess import Finding, Guess
+from uplinks.rules._rule import rule, some
 
 __all__ = [
     "child_without_manifests",
@@ -142,10 +143,6 @@ def invalid_child_name(cluster: Cluster) -> Iterator[Diagnostic]:
             )
 
 
-def _listed(config: ParentConfig | None) -> Sequence[str]:
-    return [] if config is None else sorted(config.children)
-
-
 def _anywhere(child: str, cluster: Cluster) -> Location:
     """The first place that was read of a cluster: its static configuration, if any."""
     config, uplinks, routers = cluster.child_config, cluster.uplinks, cluster.routers
@@ -169,7 +166,7 @@ def _anywhere(child: str, cluster: Cluster) -> Location:
         "parent.parent_config",
     ),
 )
-def unlisted_child(fleet: Fleet) -> Iterator[Diagnostic]:
+def unlisted_child(fleet: Fleet) -> Iterator[Finding]:
     """Require that the parent lists each child.
 
     ## What it checks
@@ -209,21 +206,20 @@ def unlisted_child(fleet: Fleet) -> Iterator[Diagnostic]:
     Uplink reference, "Complete Example".
     """
     config = fleet.parent.parent_config
-    listed = _listed(config)
-    for name in sorted(fleet.children):
-        where = _anywhere(name, fleet.children[name])
-        if name in listed:
-            continue
-        related = []
-        if config is not None:
-            place = config.origin.locate(*_CHILDREN, key=True)
-            related.append(Related(place, "children are listed here"))
-        yield unlisted_child.at(
-            where,
-            f"the parent does not list child {name!r}; it lists: {', '.join(listed) or 'none'}",
+    listed = frozenset(config.children if config is not None else ())
+    # A name that is there on both sides was not meant for another.
+    unmatched, it_lists = listed - set(fleet.children), some(listed)
+    related = []
+    if config is not None:
+        place = config.origin.locate(*_CHILDREN, key=True)
+        related.append(Related(place, "children are listed here"))
+    for name in sorted(set(fleet.children) - listed):
+        finding = unlisted_child.at(
+            _anywhere(name, fleet.children[name]),
+            f"the parent does not list child {name!r}; it lists: {it_lists}",
             related,
-            naming.nearest(name, listed),
         )
+        yield Guess(finding, name, unmatched)
 
 
 @rule(
@@ -233,7 +229,7 @@ def unlisted_child(fleet: Fleet) -> Iterator[Diagnostic]:
     scope="fleet",
     reads=("children", "parent.parent_config"),
 )
-def child_without_manifests(fleet: Fleet) -> Iterator[Diagnostic]:
+def child_without_manifests(fleet: Fleet) -> Iterator[Finding]:
     """Warn of a listed child whose manifests are not there.
 
     ## What it checks
@@ -277,13 +273,14 @@ def child_without_manifests(fleet: Fleet) -> Iterator[Diagnostic]:
     config = fleet.parent.parent_config
     if config is None:
         return
-    for name in _listed(config):
-        if name not in fleet.children:
-            yield child_without_manifests.at(
-                config.origin.locate(*_CHILDREN, name, key=True),
-                f"the parent lists child {name!r}, but there are no manifests of it",
-                suggestion=naming.nearest(name, fleet.children),
-            )
+    # A name that is there on both sides was not meant for another.
+    unmatched = set(fleet.children) - set(config.children)
+    for name in sorted(set(config.children) - set(fleet.children)):
+        finding = child_without_manifests.at(
+            config.origin.locate(*_CHILDREN, name, key=True),
+            f"the parent lists child {name!r}, but there are no manifests of it",
+        )
+        yield Guess(finding, name, unmatched)
 
 
 @rule(

@@ -1,4 +1,4 @@
-"""Rules about objects as such, whatever their kind (UPL010).
+"""Rules about objects as such, before what they mean (UPL010, UPL314, UPL315).
 
 Source: Kubernetes, "Object Names and IDs".
 """
@@ -6,12 +6,15 @@ Source: Kubernetes, "Object Names and IDs".
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from uplinks.diagnostics import Diagnostic, Location, Related, Severity
 from uplinks.model import Cluster, IngressRoute, TraefikService, Uplink
-from uplinks.rules._rule import rule
+from uplinks.rules._rule import rule, shown
 
-__all__ = ["declared_twice"]
+__all__ = ["declared_twice", "missing_identity", "more_than_one_type"]
+
+_TYPES: Final = ("weighted", "failover", "mirroring", "highestRandomWeight")
 
 
 @rule(
@@ -79,3 +82,123 @@ def declared_twice(cluster: Cluster) -> Iterator[Diagnostic]:
                 [Related(first[identity], "declared here first")],
             )
         first.setdefault(identity, where)
+
+
+@rule(
+    "UPL314",
+    name="more-than-one-type",
+    severity=Severity.ERROR,
+    scope="manifests",
+    reads=("traefik_services",),
+)
+def more_than_one_type(cluster: Cluster) -> Iterator[Diagnostic]:
+    """Refuse a TraefikService of more than one type.
+
+    ## What it checks
+
+    `spec` of a `TraefikService` has at most one of `weighted`, `failover`,
+    `mirroring` and `highestRandomWeight`.
+
+    ## Why
+
+    Only one of them is built, and which one is not for the manifest to say.
+
+    ## Bad
+
+    ```yaml
+    apiVersion: traefik.io/v1alpha1
+    kind: TraefikService
+    metadata: {name: api, namespace: apps}
+    spec:
+      weighted:
+        services:
+          - {name: apps-eu@multicluster, kind: TraefikService}
+      failover:
+        service: {name: apps-eu@multicluster, kind: TraefikService}
+        fallback: {name: apps-us@multicluster, kind: TraefikService}
+    ```
+
+    ## Good
+
+    ```yaml
+    apiVersion: traefik.io/v1alpha1
+    kind: TraefikService
+    metadata: {name: api, namespace: apps}
+    spec:
+      failover:
+        service: {name: apps-eu@multicluster, kind: TraefikService}
+        fallback: {name: apps-us@multicluster, kind: TraefikService}
+    ```
+
+    ## Source
+
+    Traefik's file format: a service holds exactly one of its types.
+    """
+    for service in cluster.traefik_services:
+        kept = {"weighted": service.weighted, "failover": service.failover, **service.rest}
+        there = [name for name in _TYPES if kept.get(name) is not None]
+        if len(there) > 1:
+            locate = service.origin.locate
+            yield more_than_one_type.at(
+                locate("spec", there[1], key=True),
+                f"TraefikService {service.namespace}/{service.name} has {' and '.join(there)}; "
+                "one type is allowed",
+                [Related(locate("spec", there[0], key=True), f"{there[0]} is here")],
+            )
+
+
+@rule(
+    "UPL315",
+    name="missing-identity",
+    severity=Severity.ERROR,
+    scope="manifests",
+    reads=("routers", "traefik_services"),
+)
+def missing_identity(cluster: Cluster) -> Iterator[Diagnostic]:
+    """Require a name and a namespace of each IngressRoute and TraefikService.
+
+    ## What it checks
+
+    `metadata.name` and `metadata.namespace` of an `IngressRoute` and of a
+    `TraefikService` are there. For an `Uplink` these are UPL101 and UPL102.
+
+    ## Why
+
+    References are resolved by both. A manifest that leaves the namespace to
+    whoever applies it means another object in each place.
+
+    ## Bad
+
+    ```yaml
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata: {name: api}
+    spec: {routes: []}
+    ```
+
+    ## Good
+
+    ```yaml
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata: {name: api, namespace: apps}
+    spec: {routes: []}
+    ```
+
+    ## Source
+
+    Kubernetes, "Object Names and IDs".
+    """
+    objects: list[tuple[str, IngressRoute | TraefikService]] = [
+        *(("IngressRoute", router) for router in cluster.routers),
+        *(("TraefikService", service) for service in cluster.traefik_services),
+    ]
+    for kind, item in objects:
+        if not item.name:
+            where = item.origin.locate("metadata", "name")
+            yield missing_identity.at(where, f"{kind} has no metadata.name; it is required")
+        if not item.namespace:
+            yield missing_identity.at(
+                item.origin.locate("metadata", "namespace"),
+                f"{kind} {shown(item.name)} has no metadata.namespace; it is required",
+            )

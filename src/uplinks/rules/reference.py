@@ -1,4 +1,4 @@
-"""Rules about references from routers and services to services (UPL307 to UPL310).
+"""Rules about references from routers and services to services (UPL307 to UPL312).
 
 Only `weighted` and `failover` of a TraefikService are followed; the other types
 are kept as they are written and not looked into.
@@ -10,58 +10,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
-
-from attrs import frozen
 
 from uplinks import naming
-from uplinks.diagnostics import Diagnostic, Location, Related, Severity
-from uplinks.model import Cluster, Fleet, IngressRoute, ServiceReference, TraefikService
-from uplinks.rules._rule import rule
+from uplinks.diagnostics import Diagnostic, Related, Severity
+from uplinks.model import Cluster, Fleet, TraefikService
+from uplinks.rules._guess import Finding, Guess
+from uplinks.rules._rule import rule, shown
+from uplinks.rules._use import KIND, KUBERNETES, MULTICLUSTER, Use, of_cluster, of_service
 
-__all__ = ["circle", "missing_kind", "unresolved_service"]
-
-_MULTICLUSTER: Final = naming.PROVIDER_SUFFIX.removeprefix("@")
-_KUBERNETES: Final = "kubernetescrd"
-_KIND: Final = "TraefikService"
-
-
-@frozen
-class _Use:
-    """One reference, who makes it, and where."""
-
-    holder: str
-    reference: ServiceReference
-    location: Location
-
-
-def _of_router(router: IngressRoute) -> Iterator[_Use]:
-    holder = f"router {router.namespace}/{router.name}"
-    for i, route in enumerate(router.routes):
-        for j, reference in enumerate(route.services):
-            where = router.origin.locate("spec", "routes", i, "services", j, "name")
-            yield _Use(holder, reference, where)
-
-
-def _of_service(service: TraefikService) -> Iterator[_Use]:
-    holder = f"TraefikService {service.namespace}/{service.name}"
-    if service.weighted is not None:
-        for i, reference in enumerate(service.weighted.services):
-            where = service.origin.locate("spec", "weighted", "services", i, "name")
-            yield _Use(holder, reference, where)
-    if service.failover is not None:
-        for side, reference in (
-            ("service", service.failover.service),
-            ("fallback", service.failover.fallback),
-        ):
-            yield _Use(holder, reference, service.origin.locate("spec", "failover", side, "name"))
-
-
-def _of_cluster(cluster: Cluster) -> Iterator[_Use]:
-    for router in cluster.routers:
-        yield from _of_router(router)
-    for service in cluster.traefik_services:
-        yield from _of_service(service)
+__all__ = ["circle", "missing_kind", "unknown_traefik_service", "unresolved_service"]
 
 
 @rule(
@@ -71,7 +28,7 @@ def _of_cluster(cluster: Cluster) -> Iterator[_Use]:
     scope="fleet",
     reads=("children", "children.uplinks", "parent.routers", "parent.traefik_services"),
 )
-def unresolved_service(fleet: Fleet) -> Iterator[Diagnostic]:
+def unresolved_service(fleet: Fleet) -> Iterator[Finding]:
     """Require that `name@multicluster` is a service the parent materializes.
 
     ## What it checks
@@ -110,17 +67,16 @@ def unresolved_service(fleet: Fleet) -> Iterator[Diagnostic]:
         for uplink in cluster.uplinks:
             known.add(uplink.uplink_name)
             known.add(f"{uplink.uplink_name}-{child}")
-    for use in _of_cluster(fleet.parent):
+    for use in of_cluster(fleet.parent):
         name, provider = naming.split_service_reference(use.reference.name)
-        if provider == _MULTICLUSTER and use.reference.kind == _KIND and name not in known:
-            # Compared without the provider, which would make all names look alike.
-            near = naming.nearest(name, known)
-            yield unresolved_service.at(
+        if provider == MULTICLUSTER and use.reference.kind == KIND and name not in known:
+            finding = unresolved_service.at(
                 use.location,
-                f"{use.holder} references {use.reference.name!r}, "
+                f"{use.holder} references {shown(use.reference.name)}, "
                 "but no child declares such an uplink",
-                suggestion=None if near is None else f"{near}{naming.PROVIDER_SUFFIX}",
             )
+            # Compared without the provider, which would make all names look alike.
+            yield Guess(finding, name, known, naming.PROVIDER_SUFFIX)
 
 
 @rule(
@@ -131,12 +87,13 @@ def unresolved_service(fleet: Fleet) -> Iterator[Diagnostic]:
     reads=("routers", "traefik_services"),
 )
 def missing_kind(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Require `kind: TraefikService` for `name@multicluster`.
+    """Require `kind: TraefikService` for `name@provider`.
 
     ## What it checks
 
-    A reference `name@multicluster`, in an `IngressRoute` or a weighted or
-    failover `TraefikService`, has `kind: TraefikService`.
+    A reference with a provider, such as `name@multicluster`, in an
+    `IngressRoute` or a weighted or failover `TraefikService`, has
+    `kind: TraefikService`.
 
     ## Why
 
@@ -163,14 +120,14 @@ def missing_kind(cluster: Cluster) -> Iterator[Diagnostic]:
 
     Uplink reference, "Complete Example"; Traefik's Kubernetes CRD provider.
     """
-    for use in _of_cluster(cluster):
+    for use in of_cluster(cluster):
         _, provider = naming.split_service_reference(use.reference.name)
-        if provider == _MULTICLUSTER and use.reference.kind != _KIND:
+        if provider is not None and use.reference.kind != KIND:
             yield missing_kind.at(
                 use.location,
-                f"{use.holder} references {use.reference.name!r} with kind "
-                f"{use.reference.kind!r}; only kind {_KIND!r} is allowed",
-                suggestion=f"kind: {_KIND}",
+                f"{use.holder} references {shown(use.reference.name)} with kind "
+                f"{shown(use.reference.kind)}; only kind {KIND!r} is allowed",
+                suggestion=f"kind: {KIND}",
             )
 
 
@@ -227,7 +184,7 @@ def circle(cluster: Cluster) -> Iterator[Diagnostic]:
     services = sorted(
         cluster.traefik_services, key=lambda s: (s.namespace, s.name, s.origin.locate())
     )
-    uses = [tuple(_of_service(service)) for service in services]
+    uses = [[use for each in of_service(service) for use in each] for service in services]
     targets = _targets(services, uses)
     finished: set[int] = set()
     for start in range(len(services)):
@@ -254,24 +211,24 @@ def circle(cluster: Cluster) -> Iterator[Diagnostic]:
 
 
 def _targets(
-    services: Sequence[TraefikService], uses: Sequence[Sequence[_Use]]
-) -> Sequence[Sequence[tuple[_Use, int]]]:
+    services: Sequence[TraefikService], uses: Sequence[Sequence[Use]]
+) -> Sequence[Sequence[tuple[Use, int]]]:
     """For each service the references to others of the cluster, and to which."""
     by_owner: Mapping[tuple[str, str], list[int]] = defaultdict(list)
     by_name: Mapping[str, list[int]] = defaultdict(list)
     for i, service in enumerate(services):
         by_owner[service.namespace, service.name].append(i)
         by_name[service.service_name].append(i)
-    found: list[list[tuple[_Use, int]]] = [[] for _ in services]
-    for i, service in enumerate(services):
-        for use in uses[i]:
-            if use.reference.kind != _KIND:
+    found: list[list[tuple[Use, int]]] = [[] for _ in services]
+    for i, made in enumerate(uses):
+        for use in made:
+            if use.reference.kind != KIND:
                 continue
             name, provider = naming.split_service_reference(use.reference.name)
             near: list[int] = []
             if provider is None:
-                near = by_owner.get((use.reference.namespace or service.namespace, name), [])
-            elif provider == _KUBERNETES:
+                near = by_owner.get((use.namespace, name), [])
+            elif provider == KUBERNETES:
                 near = by_name.get(use.reference.name, [])
             found[i].extend((use, target) for target in near)
     return found
@@ -290,3 +247,97 @@ def _places(members: Sequence[TraefikService]) -> list[Related]:
         )
         for service in members
     ]
+
+
+@rule(
+    "UPL312",
+    name="unknown-traefik-service",
+    severity=Severity.ERROR,
+    scope="fleet",
+    reads=("parent.routers", "parent.traefik_services"),
+)
+def unknown_traefik_service(fleet: Fleet) -> Iterator[Finding]:
+    """Require that a referenced TraefikService of the parent exists.
+
+    ## What it checks
+
+    Each reference of kind `TraefikService` in an `IngressRoute` or a weighted or
+    failover `TraefikService` of the parent is one of its own: `name` without a
+    provider is a `TraefikService` of the same namespace (or of the reference's
+    `namespace`), `<namespace>-<name>@kubernetescrd` one of any namespace. A
+    provider that is written almost like `multicluster` or `kubernetescrd` is
+    reported as well; services of other providers are not looked for.
+
+    The manifests of a fleet's parent are taken to be all there, as they are for
+    references to uplinks. One cluster checked alone is not judged.
+
+    ## Why
+
+    What refers to a service that does not exist can never be built, and every
+    router to it answers with 404.
+
+    ## Bad
+
+    ```yaml
+    apiVersion: traefik.io/v1alpha1
+    kind: TraefikService
+    metadata: {name: api, namespace: apps}
+    spec:
+      weighted:
+        services:
+          - name: nowhere
+            kind: TraefikService
+    ```
+
+    ## Good
+
+    ```yaml
+    apiVersion: traefik.io/v1alpha1
+    kind: TraefikService
+    metadata: {name: api, namespace: apps}
+    spec:
+      weighted:
+        services:
+          - name: apps-api-workload@multicluster
+            kind: TraefikService
+    ```
+
+    ## Source
+
+    Traefik's Kubernetes CRD provider.
+    """
+    services = fleet.parent.traefik_services
+    known = {service.service_name for service in services}
+    in_namespace: Mapping[str, set[str]] = defaultdict(set)
+    for service in services:
+        in_namespace[service.namespace].add(service.name)
+    for use in of_cluster(fleet.parent):
+        if use.reference.kind != KIND:
+            continue
+        name, provider = naming.split_service_reference(use.reference.name)
+        message = f"{use.holder} references {shown(use.reference.name)}, "
+        if provider is None and name not in in_namespace[use.namespace]:
+            message += f"but the parent has no such TraefikService in {use.namespace!r}"
+            yield Guess(
+                unknown_traefik_service.at(use.location, message),
+                name,
+                in_namespace[use.namespace],
+            )
+        elif provider == KUBERNETES and use.reference.name not in known:
+            message += "but the parent has no such TraefikService"
+            finding = unknown_traefik_service.at(use.location, message)
+            yield Guess(finding, use.reference.name, known)
+        elif provider is not None and (meant := _misspelt(provider)) is not None:
+            yield unknown_traefik_service.at(
+                use.location,
+                f"{message}but there is no provider {shown(provider)}",
+                suggestion=f"{name}@{meant}",
+            )
+
+
+def _misspelt(provider: str) -> str | None:
+    """The provider that was meant, if this one is almost but not quite its name."""
+    if provider.casefold() == KUBERNETES:
+        return None if provider == KUBERNETES else KUBERNETES
+    # Traefik's other providers are nothing like it, and those of plugins are not known.
+    return None if provider == MULTICLUSTER else naming.nearest(provider, (MULTICLUSTER,))

@@ -5,12 +5,14 @@ Source: reference page, "Referencing Uplinks from Routers".
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Location, Related, Severity
 from uplinks.model import UPLINKS_ANNOTATION, Cluster, IngressRoute
-from uplinks.rules._rule import rule
+from uplinks.rules._guess import Finding, Guess
+from uplinks.rules._rule import rule, shown
 
 __all__ = [
     "empty_element",
@@ -150,7 +152,7 @@ def tls_with_uplinks(cluster: Cluster) -> Iterator[Diagnostic]:
     scope="cluster",
     reads=("routers", "uplinks"),
 )
-def unknown_uplink(cluster: Cluster) -> Iterator[Diagnostic]:
+def unknown_uplink(cluster: Cluster) -> Iterator[Finding]:
     """Require that the annotation names uplinks of the same cluster.
 
     ## What it checks
@@ -198,11 +200,8 @@ def unknown_uplink(cluster: Cluster) -> Iterator[Diagnostic]:
     for router, owner, where in _advertised(cluster):
         for name in dict.fromkeys(_names(router)):
             if name and name not in known:
-                yield unknown_uplink.at(
-                    where,
-                    f"router {owner} references the unknown uplink {name!r}",
-                    suggestion=naming.nearest(name, known),
-                )
+                message = f"router {owner} references the unknown uplink {shown(name)}"
+                yield Guess(unknown_uplink.at(where, message), name, known)
 
 
 @rule(
@@ -244,12 +243,11 @@ def uplink_named_twice(cluster: Cluster) -> Iterator[Diagnostic]:
     Uplink reference, "Referencing Uplinks from Routers".
     """
     for router, owner, where in _advertised(cluster):
-        names = _names(router)
-        for name in dict.fromkeys(names):
-            times = names.count(name)
+        for name, times in Counter(_names(router)).items():
             if name and times > 1:
                 yield uplink_named_twice.at(
-                    where, f"router {owner} names the uplink {name!r} {times} times; once is enough"
+                    where,
+                    f"router {owner} names the uplink {shown(name)} {times} times; once is enough",
                 )
 
 

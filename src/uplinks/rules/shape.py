@@ -128,12 +128,12 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "missing-field",
         Severity.ERROR,
         "A required field is missing",
-        "Each required field is there.",
+        "Each required field is there. Names and namespaces have rules of their own.",
         "The object would be refused, or mean nothing.",
-        "apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink\nmetadata:\n  namespace: apps",
-        "apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink\nmetadata:\n"
-        "  name: api-workload\n  namespace: apps",
-        'Uplink reference, "Configuration Options".',
+        "hub:\n  providers:\n    multicluster:\n      children:\n        child-1: {}",
+        "hub:\n  providers:\n    multicluster:\n      children:\n        child-1:\n"
+        "          address: https://child1.example.com:9443",
+        'Uplink reference, "Complete Example".',
     ),
     ShapeCode(
         "UPL008",

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.model import MAX_WEIGHT, Cluster
-from uplinks.rules._rule import rule
+from uplinks.rules._guess import Finding, Guess
+from uplinks.rules._rule import rule, shown, some
 
 __all__ = [
     "invalid_expose_name",
@@ -71,7 +72,7 @@ def invalid_name(cluster: Cluster) -> Iterator[Diagnostic]:
         if problem is not None:
             yield invalid_name.at(
                 uplink.origin.locate("metadata", "name"),
-                f"invalid uplink name {uplink.name!r}: {problem}",
+                f"invalid uplink name {shown(uplink.name)}: {problem}",
             )
 
 
@@ -121,9 +122,10 @@ def invalid_namespace(cluster: Cluster) -> Iterator[Diagnostic]:
     for uplink in cluster.uplinks:
         problem = naming.problem_with_name(uplink.namespace)
         if not uplink.namespace:
-            message = f"uplink {uplink.name!r} has no namespace; its name is derived from it"
+            message = f"uplink {shown(uplink.name)} has no namespace; its name is derived from it"
         elif problem is not None:
-            message = f"invalid namespace {uplink.namespace!r} of uplink {uplink.name!r}: {problem}"
+            name = shown(uplink.name)
+            message = f"invalid namespace {shown(uplink.namespace)} of uplink {name}: {problem}"
         else:
             continue
         yield invalid_namespace.at(uplink.origin.locate("metadata", "namespace"), message)
@@ -170,7 +172,8 @@ def negative_weight(cluster: Cluster) -> Iterator[Diagnostic]:
         if uplink.weight < 0:
             yield negative_weight.at(
                 uplink.origin.locate("spec", "weight"),
-                f"weight of uplink {uplink.owner} is {uplink.weight}; 0 to {MAX_WEIGHT} is allowed",
+                f"weight of uplink {uplink.owner} is {shown(uplink.weight)}; "
+                f"0 to {MAX_WEIGHT} is allowed",
             )
 
 
@@ -215,7 +218,8 @@ def weight_too_large(cluster: Cluster) -> Iterator[Diagnostic]:
         if uplink.weight > MAX_WEIGHT:
             yield weight_too_large.at(
                 uplink.origin.locate("spec", "weight"),
-                f"weight of uplink {uplink.owner} is {uplink.weight}; 0 to {MAX_WEIGHT} is allowed",
+                f"weight of uplink {uplink.owner} is {shown(uplink.weight)}; "
+                f"0 to {MAX_WEIGHT} is allowed",
             )
 
 
@@ -263,7 +267,8 @@ def invalid_expose_name(cluster: Cluster) -> Iterator[Diagnostic]:
         if problem is not None:
             yield invalid_expose_name.at(
                 uplink.origin.locate("spec", "exposeName"),
-                f"invalid exposeName {uplink.expose_name!r} of uplink {uplink.owner}: {problem}",
+                f"invalid exposeName {shown(uplink.expose_name)} of uplink {uplink.owner}: "
+                f"{problem}",
             )
 
 
@@ -274,7 +279,7 @@ def invalid_expose_name(cluster: Cluster) -> Iterator[Diagnostic]:
     scope="cluster",
     reads=("child_config", "uplinks"),
 )
-def unknown_entry_point(cluster: Cluster) -> Iterator[Diagnostic]:
+def unknown_entry_point(cluster: Cluster) -> Iterator[Finding]:
     """Require that an uplink's entry points exist.
 
     ## What it checks
@@ -318,23 +323,19 @@ def unknown_entry_point(cluster: Cluster) -> Iterator[Diagnostic]:
     config = cluster.child_config
     if config is None:
         return
+    known, there_are = config.uplink_entry_points, some(config.uplink_entry_points)
+    declared = config.origin.locate("hub", "uplinkEntryPoints", key=True)
     for uplink in cluster.uplinks:
         for index, entry_point in enumerate(uplink.entry_points):
-            if entry_point in config.uplink_entry_points:
+            if entry_point in known:
                 continue
-            known = ", ".join(sorted(config.uplink_entry_points)) or "none"
-            yield unknown_entry_point.at(
+            finding = unknown_entry_point.at(
                 uplink.origin.locate("spec", "entryPoints", index),
                 f"uplink {uplink.owner} names the unknown uplink entry point "
-                f"{entry_point!r}; there are: {known}",
-                [
-                    Related(
-                        config.origin.locate("hub", "uplinkEntryPoints", key=True),
-                        "uplink entry points are declared here",
-                    )
-                ],
-                naming.nearest(entry_point, config.uplink_entry_points),
+                f"{shown(entry_point)}; there are: {there_are}",
+                [Related(declared, "uplink entry points are declared here")],
             )
+            yield Guess(finding, entry_point, known)
 
 
 @rule(

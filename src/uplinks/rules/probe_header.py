@@ -1,0 +1,160 @@
+"""Rules about the headers that a probe sends (UPL211, UPL212).
+
+The value of a header is never shown, and neither is a name that cannot be one.
+
+Source: reference page, "Health Check Fields"; RFC 9110.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from attrs import evolve
+
+from uplinks.diagnostics import Diagnostic, Severity
+from uplinks.model import Cluster, HealthCheck, Uplink
+from uplinks.rules._rule import rule, shown
+
+__all__ = ["header_of_the_probe", "invalid_header"]
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+_OWNED: Final = frozenset(
+    {
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+
+
+def _checked(cluster: Cluster) -> Iterator[tuple[Uplink, HealthCheck]]:
+    for uplink in cluster.uplinks:
+        if uplink.health_check is not None:
+            yield uplink, uplink.health_check
+
+
+@rule(
+    "UPL211",
+    name="header-of-the-probe",
+    severity=Severity.ERROR,
+    scope="manifests",
+    reads=("uplinks",),
+)
+def header_of_the_probe(cluster: Cluster) -> Iterator[Diagnostic]:
+    """Refuse a header that the probe itself writes.
+
+    ## What it checks
+
+    `headers` of `spec.healthCheck` has none of `Connection`, `Content-Length`,
+    `Expect`, `Host`, `Keep-Alive`, `Proxy-Connection`, `TE`, `Trailer`,
+    `Transfer-Encoding` and `Upgrade`, in any case.
+
+    ## Why
+
+    They frame the request or belong to one connection. Some are silently left
+    out, others make the request another one. For `Host` there is `hostname`.
+
+    ## Bad
+
+    ```yaml
+    spec:
+      healthCheck:
+        headers:
+          Host: api.example.com
+    ```
+
+    ## Good
+
+    ```yaml
+    spec:
+      healthCheck:
+        hostname: api.example.com
+    ```
+
+    ## Source
+
+    Uplink reference, "Health Check Fields"; RFC 9110, sections 7.2 and 7.6.1.
+    """
+    for uplink, check in _checked(cluster):
+        for header in check.headers:
+            name = header.name.lower()
+            if name in _OWNED:
+                yield header_of_the_probe.at(
+                    uplink.origin.locate("spec", "healthCheck", "headers", header.name, key=True),
+                    f"header {header.name} of uplink {uplink.owner} is written by the probe itself",
+                    suggestion="hostname" if name == "host" else None,
+                )
+
+
+@rule(
+    "UPL212",
+    name="probe-header",
+    severity=Severity.ERROR,
+    scope="manifests",
+    reads=("uplinks",),
+)
+def invalid_header(cluster: Cluster) -> Iterator[Diagnostic]:
+    """Require a valid name and value of each header of a health check.
+
+    ## What it checks
+
+    The names in `headers` of `spec.healthCheck` are tokens: letters, digits and
+    ``!#$%&'*+-.^_`|~``. The values have no control characters but tabs: no line
+    break, so none at the end either, and no NUL.
+
+    ## Why
+
+    A line break ends the header, and what follows is another one, or another
+    request. No proxy sends it, and the child counts as down. Neither the value
+    nor an invalid name is shown: either may be a credential.
+
+    ## Bad
+
+    ```yaml
+    spec:
+      healthCheck:
+        headers:
+          Authorization: |
+            Bearer token123
+    ```
+
+    ## Good
+
+    ```yaml
+    spec:
+      healthCheck:
+        headers:
+          Authorization: Bearer token123
+    ```
+
+    ## Source
+
+    Uplink reference, "Health Check Fields"; RFC 9110, sections 5.1 and 5.5.
+    """
+    for uplink, check in _checked(cluster):
+        path = ("spec", "healthCheck", "headers")
+        for position, header in enumerate(check.headers, start=1):
+            if _TOKEN.fullmatch(header.name) is None:
+                where = uplink.origin.locate(*path, header.name, key=True)
+                yield invalid_header.at(
+                    evolve(where, path=uplink.origin.locate(*path).path),
+                    f"invalid name of header {position} of uplink {uplink.owner}; only letters, "
+                    "digits and !#$%&'*+-.^_`|~ are allowed",
+                )
+            elif _CONTROL.search(header.value) is not None:
+                yield invalid_header.at(
+                    uplink.origin.locate(*path, header.name, key=True),
+                    f"invalid value of header {shown(header.name)} of uplink {uplink.owner}: "
+                    "it has a line break or another control character",
+                )
