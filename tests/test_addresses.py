@@ -57,6 +57,30 @@ def test_bad_addresses(address: str, problem: str) -> None:
     assert (problem_with_address(address) or "").startswith(problem)
 
 
-def test_a_password_is_masked() -> None:
-    assert without_userinfo("http://me:s3@cret@eu/x?y@z") == "http://***@eu/x?y@z"
-    assert without_userinfo("me@eu") == "me@eu"
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://me:SECRETX@h:9443/x", "https://***@h:9443/x"),
+        ("http://me:SECR@ETX@h", "http://***@h"),
+        ("me:SECRETX@h", "***@h"),
+        ("https:/me:SECRETX@h", "https:/***@h"),
+        ("https:me:SECRETX@h", "https:***@h"),
+        ("//me:SECRETX@h", "//***@h"),
+        ("ftp://me:SECRETX@h", "ftp://***@h"),
+        ("https://me:SEC/RETX@h", "https://***@h"),
+        ("https://me:SEC?RETX@h", "https://***@h"),
+        ("https://me:SEC#RETX@h", "https://***@h"),
+        ("https://me:SECRETX%40h", "https://***@h"),
+        ("https://h/?token=SECRETX", "https://h/?***"),
+        ("https://h?SECRETX\nSECRETX", "https://h?***"),
+        ("https://h#SECRETX", "https://h#***"),
+        ("https://me:SECRETX@h?SECRETX", "https://***@h?***"),
+    ],
+)
+def test_whatever_may_be_secret_is_masked(address: str, shown: str) -> None:
+    assert without_userinfo(address) == shown
+
+
+@pytest.mark.parametrize("address", [*GOOD_ADDRESSES, "", "h", "https://h?", "https://h/a"])
+def test_what_is_not_secret_is_shown(address: str) -> None:
+    assert without_userinfo(address) == address

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from uplinks.durations import format_duration, parse_duration
@@ -209,3 +211,9 @@ def test_durations_are_written_as_go_writes_them(nanoseconds: int, expected: str
 def test_what_is_not_64_bits_is_not_written(nanoseconds: int) -> None:
     with pytest.raises(InvalidDuration):
         format_duration(nanoseconds)
+
+
+@pytest.mark.parametrize("value", [1.5, 1.0, True, False, "1", None])
+def test_only_an_int_is_written(value: Any) -> None:
+    with pytest.raises(InvalidDuration, match="is no int of nanoseconds"):
+        format_duration(value)

@@ -213,3 +213,10 @@ def test_the_nearest_name(name: str, expected: str | None) -> None:
 
 def test_a_tie_goes_to_the_first_in_order() -> None:
     assert naming.nearest("child-0", ["child-2", "child-1"]) == "child-1"
+
+
+def test_a_name_of_any_length_is_refused_in_a_few_words() -> None:
+    for text in ("x" * 10**6, "-" * 10**6, "a," * 10**6):
+        with pytest.raises(InvalidName) as caught:
+            naming.parse_uplinks_annotation(text)
+        assert len(str(caught.value)) < 400

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -530,3 +531,58 @@ def test_a_fleet_makes_a_parent() -> None:
 
 def test_a_fleet_without_a_configuration_makes_a_parent_without_services() -> None:
     assert len(Parent.from_fleet(Fleet(Cluster("parent"))).services) == 0
+
+
+@pytest.mark.parametrize("now", [1.5, "1", None, True])
+def test_time_is_an_int_and_nothing_changes_without_one(now: Any) -> None:
+    parent = two()
+    before = dict(parent.services)
+
+    with pytest.raises(TypeError, match="now is an int of nanoseconds, not "):
+        parent.advertise("ap", [offer()], now)
+    with pytest.raises(TypeError, match="now is an int of nanoseconds, not "):
+        parent.withdraw("eu", now)
+    with pytest.raises(TypeError, match="now is an int of nanoseconds, not "):
+        parent.set_up("eu", False, now)
+
+    assert dict(parent.services) == before
+    assert parent.is_up("apps-api-eu@multicluster")
+
+
+HALF = 2**30
+
+
+def test_weights_of_one_target_may_sum_up_past_the_largest_if_a_gcd_can_be_divided_out() -> None:
+    references = [reference(API, 2 * HALF - 2), reference(API, 2 * HALF - 2)]
+    own = [ServiceReference("own", weight=2 * HALF - 2)]
+    parent = Parent(CONFIG, [weighted("w", *references, *own)])
+    parent.advertise("eu", [offer()], 0)
+
+    selector = parent.selector("apps-w@kubernetescrd")
+
+    assert list(selector.weights.values()) == [2, 1]
+
+
+def test_a_sum_of_weights_that_is_too_large_is_refused_with_the_sum() -> None:
+    references = [reference(API, 2**31 - 1), reference(API, 2**31 - 1)]
+    parent = Parent(CONFIG, [weighted("w", *references, ServiceReference("own", weight=1))])
+    parent.advertise("eu", [offer()], 0)
+
+    with pytest.raises(InvalidWeight, match=str(2**32 - 2)):
+        parent.selector("apps-w@kubernetescrd")
+
+
+def test_a_bad_weight_is_not_hidden_by_a_good_one_of_the_same_target() -> None:
+    parent = Parent(CONFIG, [weighted("w", reference(API, -1), reference(API, 2))])
+    parent.advertise("eu", [offer()], 0)
+
+    with pytest.raises(InvalidWeight, match="-1"):
+        parent.selector("apps-w@kubernetescrd")
+
+
+def test_a_fallback_is_not_weighed() -> None:
+    both = Failover(reference(API, 2**31 - 1), reference(API, 2**31 - 1))
+    parent = Parent(CONFIG, [TraefikService("f", "apps", failover=both)])
+    parent.advertise("eu", [offer()], 0)
+
+    assert parent.selector("apps-f@kubernetescrd").pick().child == "eu"

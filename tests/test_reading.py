@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +16,7 @@ from uplinks.model import (
     Uplink,
 )
 from uplinks.reading import Manifests, make_cluster, make_fleet, parse_manifests
+from uplinks.rules import check_cluster
 
 UPLINK = """\
 apiVersion: hub.traefik.io/v1alpha1
@@ -176,3 +180,33 @@ def test_a_fleet_knows_its_children_by_name() -> None:
 def test_two_children_cannot_have_one_name() -> None:
     with pytest.raises(ValueError, match="two children are called 'eu'"):
         make_fleet(Cluster("parent"), [Cluster("eu"), Cluster("eu")])
+
+
+@pytest.mark.parametrize("make", [bytes, bytearray, memoryview])
+def test_bytes_of_any_kind_are_read(make: Callable[[bytes], bytes]) -> None:
+    assert len(parse_manifests(make(UPLINK.encode())).resources) == 1
+
+
+@pytest.mark.parametrize("text", [None, 5, [UPLINK]])
+def test_what_is_no_text_is_a_type_error(text: Any) -> None:
+    with pytest.raises(TypeError, match="a manifest is read from str or bytes"):
+        parse_manifests(text)
+
+
+@pytest.mark.parametrize("hub", ["5", "null", "[]", "{}", "{providers: 5}"])
+def test_a_configuration_of_which_nothing_is_kept_is_counted(hub: str) -> None:
+    cluster = make_cluster("", [parse_manifests(f"hub: {hub}\n")])
+
+    assert (cluster.child_config, cluster.parent_config, cluster.skipped) == (None, None, 1)
+
+
+def test_a_configuration_that_is_declared_twice_is_counted() -> None:
+    texts = [parse_manifests("hub: {uplinkEntryPoints: {}}\n") for _ in range(2)]
+
+    assert make_cluster("", texts).skipped == 1
+
+
+def test_an_empty_expose_name_is_reported() -> None:
+    cluster = make_cluster("", [parse_manifests(UPLINK + "  exposeName: ''\n")])
+
+    assert "UPL106" in {finding.code for finding in check_cluster(cluster)}

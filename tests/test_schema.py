@@ -381,10 +381,15 @@ def test_everything_wrong_is_reported_at_once_where_it_stands() -> None:
     )
 
 
+# 1e2 is 100.0 to Python: what was written is not known here, so it is not shown.
+_FRACTION = "weight is a number with a fraction or an exponent; an integer is allowed"
+
+
 @pytest.mark.parametrize(
     ("spec", "path", "message"),
     [
-        ({"weight": 1.0}, "$.spec.weight", "weight is 1.0 (a number); an integer is allowed"),
+        ({"weight": 1.0}, "$.spec.weight", _FRACTION),
+        ({"weight": 100.0}, "$.spec.weight", _FRACTION),
         ({"weight": True}, "$.spec.weight", "weight is true (a boolean); an integer is allowed"),
         ({"weight": []}, "$.spec.weight", "weight is a list; an integer is allowed"),
         ({"weight": b"5"}, "$.spec.weight", "weight is a bytes; an integer is allowed"),
@@ -465,6 +470,8 @@ def test_a_duration_is_a_duration(section: str, name: str, value: Any, code: str
         [{"Authorization": SECRET}],
         {"Authorization": 7_777_777, "X-Ok": "fine"},
         {"Authorization": 7_777_777.5},
+        {f"Bearer {SECRET}": None},
+        {SECRET: None},
     ],
 )
 def test_no_message_shows_a_header(headers: Any) -> None:
@@ -536,7 +543,7 @@ def test_unknown_fields(tree: Any, path: str, severity: str, suggestion: str | N
 def test_an_unknown_field_of_a_traefik_kind_is_written_back() -> None:
     (router,) = read(router_tree({"routes": [], "brandNew": {"a": [1]}})).resources
 
-    assert unstructure(router)["spec"] == {"brandNew": {"a": [1]}}
+    assert unstructure(router)["spec"] == {"routes": [], "brandNew": {"a": [1]}}
 
 
 def test_thousands_of_unknown_fields_are_reported_in_bounded_time() -> None:
@@ -801,9 +808,26 @@ def test_writing_a_static_configuration() -> None:
 def test_a_field_of_ours_wins_over_one_in_rest() -> None:
     router = IngressRoute("r", "apps", tls={}, rest={"tls": {"secretName": "s"}, "a": 1})
 
-    assert unstructure(router)["spec"] == {"tls": {}, "a": 1}
+    assert unstructure(router)["spec"] == {"routes": [], "tls": {}, "a": 1}
 
 
 def test_a_duration_beyond_64_bits_cannot_be_written() -> None:
     with pytest.raises(InvalidDuration):
         unstructure(Uplink("api", "apps", health_check=HealthCheck(interval=2**70)))
+
+
+def test_a_header_without_a_value_is_found_but_not_named() -> None:
+    diagnostic = only(read(uplink_tree({"healthCheck": {"headers": {SECRET: None}}})))
+
+    assert diagnostic.message == "a value in headers is nothing; a text is allowed"
+    assert diagnostic.location.path == '$.spec.healthCheck.headers["***"]'
+
+
+@pytest.mark.parametrize(
+    "router", [IngressRoute("r", "apps"), IngressRoute("r", "apps", entry_points=("web",))]
+)
+def test_a_router_without_routes_is_read_back_without_a_finding(router: IngressRoute) -> None:
+    tree = unstructure(router)
+
+    assert tree["spec"]["routes"] == []
+    assert read(tree) == Structured((router,))

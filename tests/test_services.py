@@ -369,3 +369,27 @@ def test_a_password_in_an_address_is_not_shown() -> None:
 
     assert "s3cret" not in str(caught.value)
     assert caught.value.got == "https://***@eu.example.com/x"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "me:SECRETX@h",
+        "https:/me:SECRETX@h",
+        "//me:SECRETX@h",
+        "https://me:SEC/RETX@h",
+        "https://h/?token=SECRETX",
+    ],
+)
+def test_a_password_in_a_malformed_address_is_not_shown(address: str) -> None:
+    with pytest.raises(InvalidAddress) as caught:
+        materialize(ParentConfig({"eu": Child(address)}), {})
+
+    assert "RETX" not in str(caught.value) + repr(caught.value)
+
+
+def test_a_weight_of_any_size_is_refused_in_a_few_words() -> None:
+    uplink = Uplink("api", "apps", weight=10**5000)
+
+    with pytest.raises(CannotAdvertise, match="weight is an int of 16610 bits; 0 to 2147483647"):
+        advertise(Cluster("eu", uplinks=[uplink]))

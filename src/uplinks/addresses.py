@@ -3,7 +3,8 @@
 Rules of this file:
 
 1. An address is judged as it is written and kept as it is written.
-2. A user or password in an address is refused, and is never shown.
+2. A user, password, query or fragment in an address is refused, and is never
+   shown, however malformed the address is.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from urllib.parse import urlsplit
 __all__ = ["problem_with_address", "without_userinfo"]
 
 _HOST: Final = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9._]*[A-Za-z0-9.])?|\[[0-9A-Fa-f:.]+\]")
+
+_START: Final = re.compile(r"[A-Za-z][-A-Za-z0-9+.]*://|(?:https?:)?/*", re.IGNORECASE)
+_AT: Final = re.compile("@|%40")  # some write it escaped, and it means the same to them
 
 
 def problem_with_address(address: str) -> str | None:
@@ -53,16 +57,24 @@ def problem_with_address(address: str) -> str | None:
 
 
 def without_userinfo(address: str) -> str:
-    """Mask the user and password of an address, so that it may be shown.
+    """Mask what may be secret in an address, so that it may be shown.
+
+    That is everything before the last ``@`` but the scheme, wherever it stands,
+    since a malformed address has no parts to go by; and query and fragment.
+    Law: what is masked never depends on whether the address is valid.
+    Complexity: O(length).
 
     >>> without_userinfo("https://me:secret@eu.example.com/")
     'https://***@eu.example.com/'
+    >>> without_userinfo("me:sec/ret@eu"), without_userinfo("https://eu/?token=secret")
+    ('***@eu', 'https://eu/?***')
     >>> without_userinfo("https://eu.example.com/")
     'https://eu.example.com/'
 
-    Source: RFC 3986 section 3.2.1.
+    Source: RFC 3986 sections 3.2.1, 3.4 and 3.5.
     """
-    head, slashes, rest = address.partition("://")
-    authority, slash, tail = rest.partition("/")
-    _, at, host = authority.rpartition("@")
-    return f"{head}{slashes}***@{host}{slash}{tail}" if at else address
+    start = _START.match(address)
+    scheme = start[0] if start else ""
+    *before, rest = _AT.split(address[len(scheme) :])
+    shown = re.sub(r"(?s)([?#]).+", r"\1***", rest)
+    return f"{scheme}***@{shown}" if before else f"{scheme}{shown}"

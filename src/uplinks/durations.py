@@ -102,7 +102,8 @@ def format_duration(nanoseconds: int) -> str:
     Law: ``parse_duration(format_duration(x)) == x`` for every 64-bit ``x``.
     Complexity: O(1).
 
-    Raises `InvalidDuration` when the number does not fit into 64 bits.
+    Raises `InvalidDuration` for what is no ``int``, ``bool`` included, and when
+    the number does not fit into 64 bits.
 
     >>> format_duration(90_000_000_000), format_duration(1_500_000_000), format_duration(0)
     ('1m30s', '1.5s', '0s')
@@ -111,6 +112,9 @@ def format_duration(nanoseconds: int) -> str:
 
     Source: Go ``time.Duration.String``.
     """
+    given: object = nanoseconds
+    if isinstance(given, bool) or not isinstance(given, int):
+        raise InvalidDuration(given, f"a {type(given).__name__} is no int of nanoseconds")
     if not _MIN <= nanoseconds <= _MAX:
         raise InvalidDuration(nanoseconds, _OVERFLOW)
     sign = "-" if nanoseconds < 0 else ""

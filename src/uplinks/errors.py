@@ -6,14 +6,15 @@ Rules of this file:
    caller would expect, so ``except ValueError`` keeps working.
 2. The message says what was wrong, what was got and what is allowed; the same
    facts are attributes, so nobody has to parse a message.
-3. Exceptions are for the caller's mistake. What is wrong in a user's manifest
+3. A message has a length: whatever was given is shown cut off if it is long.
+4. Exceptions are for the caller's mistake. What is wrong in a user's manifest
    is a `uplinks.Diagnostic`, never an exception.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from uplinks.diagnostics import Report
@@ -35,6 +36,7 @@ __all__ = [
     "UnknownTarget",
     "UplinksError",
     "ValidationError",
+    "shown",
 ]
 
 
@@ -42,18 +44,31 @@ class UplinksError(Exception):
     """The root of everything this package raises on purpose."""
 
 
-def _shown(got: object) -> str:
-    """Show what was given, but never at any length.
+_LONGEST_TEXT: Final = 60
+_LONGEST_REPR: Final = 240
+
+
+def shown(got: object) -> str:
+    """Show what was given, as ``repr`` does, but never at any length.
 
     A text may have megabytes, and Python refuses to print an int of more than
-    4300 digits.
+    4300 digits. Raises nothing.
+
+    >>> shown("api"), shown("a" * 1000)[-13:], shown(10**1000)
+    ("'api'", '… (1000 long)', 'an int of 3322 bits')
     """
-    limit = 60
-    if isinstance(got, int) and got.bit_length() > 3 * limit:
+    if isinstance(got, int) and got.bit_length() > 3 * _LONGEST_TEXT:
         return f"an int of {got.bit_length()} bits"
-    if isinstance(got, str | bytes) and len(got) > limit:
-        return f"{got[:limit]!r}… ({len(got)} long)"
-    return repr(got)
+    if isinstance(got, str | bytes) and len(got) > _LONGEST_TEXT:
+        return f"{got[:_LONGEST_TEXT]!r}… ({len(got)} long)"
+    try:
+        return _cut(repr(got))
+    except Exception:  # noqa: BLE001 - somebody else's repr; an error must not hide behind it
+        return f"a {type(got).__name__}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_REPR else f"{text[:_LONGEST_REPR]}…"
 
 
 class InvalidDuration(UplinksError, ValueError):
@@ -64,7 +79,7 @@ class InvalidDuration(UplinksError, ValueError):
 
     def __init__(self, got: object, reason: str) -> None:
         super().__init__(
-            f"invalid duration {_shown(got)}: {reason}; "
+            f"invalid duration {shown(got)}: {reason}; "
             "write seconds (30) or a Go duration (1m30s, 1.5s, 500ms)"
         )
         self.got = got
@@ -81,7 +96,7 @@ class InvalidName(UplinksError, ValueError):
     """
 
     def __init__(self, kind: str, got: object, reason: str) -> None:
-        super().__init__(f"invalid {kind} {got!r}: {reason}")
+        super().__init__(f"invalid {kind} {shown(got)}: {_cut(reason)}")
         self.kind = kind
         self.got = got
         self.reason = reason
@@ -97,7 +112,7 @@ class InvalidAddress(UplinksError, ValueError):
     """
 
     def __init__(self, child: str, got: object, reason: str) -> None:
-        super().__init__(f"invalid address {got!r} of child {child!r}: {reason}")
+        super().__init__(f"invalid address {shown(got)} of child {shown(child)}: {reason}")
         self.child = child
         self.got = got
         self.reason = reason
@@ -126,7 +141,7 @@ class CannotAdvertise(UplinksError, ValueError):
     """
 
     def __init__(self, uplink: str, reason: str) -> None:
-        super().__init__(f"cannot advertise uplink {uplink}: {reason}")
+        super().__init__(f"cannot advertise uplink {_cut(uplink)}: {reason}")
         self.uplink = uplink
         self.reason = reason
 
@@ -162,7 +177,7 @@ class UnknownChild(UplinksError, LookupError):
 
     def __init__(self, child: str, suggestion: str | None = None) -> None:
         hint = "" if suggestion is None else f"; did you mean {suggestion!r}?"
-        super().__init__(f"the parent does not list a child {child!r}{hint}")
+        super().__init__(f"the parent does not list a child {shown(child)}{hint}")
         self.child = child
         self.suggestion = suggestion
 
@@ -178,7 +193,7 @@ class UnknownService(UplinksError, LookupError):
 
     def __init__(self, name: str, suggestion: str | None = None) -> None:
         hint = "" if suggestion is None else f"; did you mean {suggestion!r}?"
-        super().__init__(f"no service {name!r}{hint}")
+        super().__init__(f"no service {shown(name)}{hint}")
         self.name = name
         self.suggestion = suggestion
 
@@ -215,7 +230,7 @@ class UnknownTarget(UplinksError, LookupError):
     """A selector does not have this target. Attribute: ``target``."""
 
     def __init__(self, target: Hashable) -> None:
-        super().__init__(f"unknown target {target!r}")
+        super().__init__(f"unknown target {shown(target)}")
         self.target = target
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -226,7 +241,7 @@ class DuplicateTarget(UplinksError, ValueError):
     """A selector has this target already. Attribute: ``target``."""
 
     def __init__(self, target: Hashable) -> None:
-        super().__init__(f"duplicate target {target!r}")
+        super().__init__(f"duplicate target {shown(target)}")
         self.target = target
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -237,7 +252,7 @@ class InvalidWeight(UplinksError, ValueError):
     """A weight is not an integer from 0 to 2**31 - 1. Attribute: ``got``."""
 
     def __init__(self, got: object) -> None:
-        super().__init__(f"invalid weight {got!r}: an int from 0 to 2147483647 is allowed")
+        super().__init__(f"invalid weight {shown(got)}: an int from 0 to 2147483647 is allowed")
         self.got = got
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -248,7 +263,7 @@ class InvalidScheduler(UplinksError, ValueError):
     """A scheduler is unknown, or broke its contract. Attributes: ``got``, ``reason``."""
 
     def __init__(self, got: object, reason: str) -> None:
-        super().__init__(f"invalid scheduler {got!r}: {reason}")
+        super().__init__(f"invalid scheduler {shown(got)}: {reason}")
         self.got = got
         self.reason = reason
 

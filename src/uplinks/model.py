@@ -8,7 +8,8 @@ Rules of this file:
    negative weight or an empty namespace is stored, not refused.
 3. Defaults are resolved here, once: ``None`` means "taken from the child's
    address" or "absent", never "look the default up elsewhere".
-4. Durations are ``int`` nanoseconds. Header values are never shown.
+4. Durations are ``int`` nanoseconds. No repr shows a header's value, or a user
+   or password in an address.
 5. ``origin`` says where an object was read; it takes no part in comparison.
 
 The behaviour follows the Uplink reference of Traefik Hub.
@@ -23,6 +24,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from uplinks import naming
+from uplinks.addresses import without_userinfo
 from uplinks.diagnostics import Diagnostic
 from uplinks.tree import UNLOCATED, Origin
 
@@ -98,10 +100,27 @@ class Header:
     value: str = field(repr=lambda _: "***")
 
 
-def _headers(value: Mapping[str, str] | Iterable[Header]) -> tuple[Header, ...]:
-    if isinstance(value, Mapping):
-        return tuple(Header(name, text) for name, text in value.items())
-    return tuple(value)
+def _headers(
+    value: Mapping[str, str] | Iterable[Header | tuple[str, str]],
+) -> tuple[Header, ...]:
+    if isinstance(value, str | bytes):
+        # Its letters are no headers, and it may be a credential: it is not shown.
+        raise TypeError(f"headers are a mapping or pairs, not {type(value).__name__}")
+    return tuple(map(_header, value.items() if isinstance(value, Mapping) else value))
+
+
+def _header(item: object) -> Header:
+    match item:
+        case Header():
+            return item
+        case (str(name), str(text)):
+            return Header(name, text)
+        case _:
+            raise TypeError(f"a header is a name and a value, both str; got {type(item).__name__}")
+
+
+def _address(value: object) -> str:
+    return repr(without_userinfo(value) if isinstance(value, str) else value)
 
 
 # Zero means unset: Go clients write it for fields that nobody has set.
@@ -137,7 +156,8 @@ class HealthCheck:
 
     Units: ``interval``, ``unhealthy_interval`` and ``timeout`` in nanoseconds;
     0 means unset and becomes the default. ``scheme``, ``port`` and ``hostname`` are ``None`` when
-    they come from the child's address.
+    they come from the child's address. ``headers`` is a mapping, or `Header` objects or pairs of
+    name and value; anything else is a `TypeError`.
 
     >>> check = HealthCheck(path="/health", interval=10_000_000_000)
     >>> check.unhealthy_interval == check.interval, check.timeout, check.status
@@ -209,7 +229,7 @@ class Uplink:
     @property
     def uplink_name(self) -> str:
         """The name routers and parents know it by. It is not checked here."""
-        if self.expose_name:
+        if self.expose_name is not None:
             return self.expose_name
         return f"{self.namespace}-{self.name}"
 
@@ -355,9 +375,13 @@ class ChildConfig:
 
 @frozen
 class Child:
-    """One child as its parent lists it: ``address`` is the URL of its entry point."""
+    """One child as its parent lists it: ``address`` is the URL of its entry point.
 
-    address: str
+    >>> Child("https://me:secret@eu.example.com")
+    Child(address='https://***@eu.example.com')
+    """
+
+    address: str = field(repr=_address)
     rest: Mapping[str, Any] = _rest()
 
 
@@ -453,7 +477,7 @@ class ChildService:
     name: str
     uplink_name: str
     child: str
-    url: str
+    url: str = field(repr=_address)
     health_check: HealthCheck | None = None
     passive_health_check: PassiveHealthCheck | None = None
 

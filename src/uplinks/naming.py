@@ -22,7 +22,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from uplinks.errors import InvalidName
+from uplinks.errors import InvalidName, shown
 
 __all__ = [
     "PROVIDER_SUFFIX",
@@ -193,9 +193,9 @@ def _checked_list(got: object, names: Iterable[str]) -> tuple[str, ...]:
     for position, name in enumerate(names, start=1):
         problem = problem_with_expose_name(name)
         if problem is not None:
-            raise InvalidName(kind, got, f"element {position} ({name!r}): {problem}")
+            raise InvalidName(kind, got, f"element {position} ({shown(name)}): {problem}")
         if name in seen:
-            raise InvalidName(kind, got, f"element {position} ({name!r}) is there already")
+            raise InvalidName(kind, got, f"element {position} ({shown(name)}) is there already")
         seen[name] = None
     if not seen:
         raise InvalidName(kind, got, "it names no uplink")
@@ -226,6 +226,8 @@ def format_uplinks_annotation(names: Iterable[str]) -> str:
 
     >>> format_uplinks_annotation(["apps-a", "apps-b"])
     'apps-a,apps-b'
+
+    Source: reference page, "Referencing Uplinks from Routers".
     """
     names = tuple(names)
     return ",".join(_checked_list(names, names))
@@ -274,6 +276,9 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     'weight'
     >>> nearest("colour", ["exposeName", "weight"]) is None
     True
+
+    Source: J. W. Ratcliff and D. Metzener, "Pattern Matching: the Gestalt
+    Approach", 1988, as in ``difflib``.
     """
     if not name or len(name) > _MAX_NAME:
         return None

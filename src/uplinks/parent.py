@@ -18,12 +18,20 @@ Rules of this file:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from math import gcd
 
 from attrs import evolve
 
 from uplinks.balance import Selector
-from uplinks.errors import NameCollision, SelectorCycle, UnknownChild, UnknownService
+from uplinks.errors import (
+    InvalidWeight,
+    NameCollision,
+    SelectorCycle,
+    UnknownChild,
+    UnknownService,
+)
 from uplinks.model import (
+    MAX_WEIGHT,
     Advertisement,
     ChildService,
     Fleet,
@@ -93,7 +101,14 @@ class Parent:
         Children that the parent does not list are left out. Whether the fleet
         is valid is for `check` to say.
 
+        Complexity: as `advertise`, once for all children.
         Raises: as the constructor and `advertise`; CannotAdvertise.
+
+        >>> from uplinks.model import Cluster
+        >>> Parent.from_fleet(Fleet(Cluster("parent")))
+        <Parent of 0 children, 0 services, 0 composed>
+
+        Source: reference page, "Complete Example".
         """
         config = fleet.parent.parent_config or ParentConfig()
         parent = cls(config, fleet.parent.traefik_services, start=start)
@@ -113,27 +128,49 @@ class Parent:
 
     @property
     def now(self) -> int:
-        """The latest time that anybody told, in nanoseconds."""
+        """The latest time that anybody told, in nanoseconds.
+
+        >>> Parent(ParentConfig()).now
+        0
+        """
         return self._now
 
     @property
     def config(self) -> ParentConfig:
-        """The children, as the parent lists them."""
+        """The children, as the parent lists them.
+
+        >>> Parent(ParentConfig()).config.children
+        mappingproxy({})
+        """
         return self._config
 
     @property
     def services(self) -> Services:
-        """What is materialized at present, by service name."""
+        """What is materialized at present, by service name.
+
+        >>> len(Parent(ParentConfig()).services)
+        0
+        """
         return self._services
 
     @property
     def composed(self) -> Mapping[str, TraefikService]:
-        """The parent's own services that compose others, by service name."""
+        """The parent's own services that compose others, by service name.
+
+        >>> from uplinks.model import Weighted
+        >>> own = TraefikService("api", "apps", weighted=Weighted())
+        >>> list(Parent(ParentConfig(), [own]).composed)
+        ['apps-api@kubernetescrd']
+        """
         return dict(self._own)
 
     @property
     def failovers(self) -> frozenset[Selector]:
-        """Those of the selectors given out that use a fallback, and no weights."""
+        """Those of the selectors given out that use a fallback, and no weights.
+
+        >>> Parent(ParentConfig()).failovers
+        frozenset()
+        """
         return frozenset(self._failovers)
 
     # Changing
@@ -146,8 +183,17 @@ class Parent:
         Complexity: O(all services) to materialize, then O(what changed).
         Raises: UnknownChild for a child that the configuration does not list;
         NameCollision, InvalidName, InvalidAddress and InvalidWeight as
-        `materialize` does.
+        `materialize` does; TypeError when ``now`` is no ``int``.
+
+        >>> from uplinks.model import Child
+        >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com:9443")}))
+        >>> parent.advertise("eu", [Advertisement("api", "apps/api", ["multicluster"])], now=0)
+        >>> list(parent.services)
+        ['api-eu@multicluster', 'api@multicluster']
+
+        Source: reference page, "Uplink Naming" and "Weight Configuration".
         """
+        _check_time(now)
         self._check_child(child)
         self._replace({**self._advertisements, child: tuple(advertisements)}, now)
 
@@ -156,7 +202,17 @@ class Parent:
 
         Selectors that were given out stay and lose the child as a target.
         Complexity and errors: as `advertise`.
+
+        >>> from uplinks.model import Child
+        >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com:9443")}))
+        >>> parent.advertise("eu", [Advertisement("api", "apps/api", ["multicluster"])], now=0)
+        >>> parent.withdraw("eu", now=1)
+        >>> len(parent.services)
+        0
+
+        Source: reference page, "Uplink Naming".
         """
+        _check_time(now)
         self._check_child(child)
         remaining = {name: ads for name, ads in self._advertisements.items() if name != child}
         self._replace(remaining, now)
@@ -170,8 +226,18 @@ class Parent:
 
         Complexity: O(services of the child), each in every selector holding it.
         Raises: UnknownChild; UnknownService for a service that is not there,
-        or is not one child's.
+        or is not one child's; TypeError when ``now`` is no ``int``.
+
+        >>> from uplinks.model import Child
+        >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com:9443")}))
+        >>> parent.advertise("eu", [Advertisement("api", "apps/api", ["multicluster"])], now=0)
+        >>> parent.set_up("api-eu@multicluster", False, now=1)
+        >>> parent.selector("api@multicluster").eligible
+        0
+
+        Source: reference page, "Health Check Behavior".
         """
+        _check_time(now)
         if split_service_reference(name)[1] is None:
             self._check_child(name)
             concerned = [service for service in self._services.direct if service.child == name]
@@ -193,7 +259,15 @@ class Parent:
     def is_up(self, name: str) -> bool:
         """Tell whether a child service, by its name, is up.
 
-        Raises: UnknownService.
+        Complexity: O(1). Raises: UnknownService.
+
+        >>> from uplinks.model import Child
+        >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com:9443")}))
+        >>> parent.advertise("eu", [Advertisement("api", "apps/api", ["multicluster"])], now=0)
+        >>> parent.is_up("api-eu@multicluster")
+        True
+
+        Source: reference page, "Health Check Behavior".
         """
         if not isinstance(self._services.get(name), ChildService):
             raise self._unknown(name, (s.name for s in self._services.direct))
@@ -210,7 +284,17 @@ class Parent:
         Complexity: O(1) for a service that is materialized, O(references) for
         a composed one.
         Raises: UnknownService with a near name when this name, or one that a
-        composed service refers to, is not there; SelectorCycle.
+        composed service refers to, is not there; SelectorCycle; InvalidWeight
+        when a composed service's weights are none, or those of one target sum
+        up to more than 2**31 - 1 even after the gcd of all is divided out.
+
+        >>> from uplinks.model import Child
+        >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com:9443")}))
+        >>> parent.advertise("eu", [Advertisement("api", "apps/api", ["multicluster"])], now=0)
+        >>> parent.selector("api@multicluster").pick().url
+        'https://eu.example.com:9443'
+
+        Source: reference page, "Uplink Naming" and "Weight Configuration".
         """
         for each in self._inside_out(name):
             if each not in self._selectors:
@@ -223,7 +307,15 @@ class Parent:
         One service is taken as it is, whatever its weight; several are
         weighted; none gives a selector that has no targets.
 
-        Raises: IndexError when there is no such route; as `selector`.
+        Complexity: O(references). Raises: IndexError when there is no such
+        route; as `selector`.
+
+        >>> from uplinks.model import Route
+        >>> own = ServiceReference("api", port=80)
+        >>> router = IngressRoute("r", "apps", [Route("Path(`/`)", services=[own])])
+        >>> Parent(ParentConfig()).route(router).pick().name
+        'api'
+
         Source: Traefik's Kubernetes CRD provider.
         """
         services = router.routes[index].services
@@ -288,7 +380,7 @@ class Parent:
         if own.weighted is not None:
             return Selector(_merged(held), start=self._start)
         # A fallback is not weighed: whatever is written there, it takes over.
-        selector = Selector([(t, 1) for t, _ in _merged(held)], scheduler="failover")
+        selector = Selector([(t, 1) for t in dict(held)], scheduler="failover")
         self._failovers.add(selector)
         return selector
 
@@ -411,8 +503,25 @@ def _same_place(before: Services, after: Services, name: str) -> bool:
 def _merged(
     targets: Iterable[tuple[Selector | ServiceReference, int]],
 ) -> list[tuple[Selector | ServiceReference, int]]:
-    """Join entries with one target: it is one target with the sum of their weights."""
+    """Join entries with one target: it is one target with the sum of their weights.
+
+    A sum may be more than a weight can be. Shares are all that counts, so then
+    the gcd of all is divided out; a sum that is still too large is refused.
+    """
     weights: dict[Selector | ServiceReference, int] = {}
     for target, weight in targets:
+        if not 0 <= weight <= MAX_WEIGHT:
+            raise InvalidWeight(weight)
         weights[target] = weights.get(target, 0) + weight
+    if max(weights.values(), default=0) > MAX_WEIGHT:
+        common = gcd(*weights.values())
+        weights = {target: weight // common for target, weight in weights.items()}
+        if (largest := max(weights.values())) > MAX_WEIGHT:
+            raise InvalidWeight(largest)
     return list(weights.items())
+
+
+def _check_time(now: object) -> None:
+    # Before anything changes. A bool is an int to Python and a mistake to everybody else.
+    if isinstance(now, bool) or not isinstance(now, int):
+        raise TypeError(f"now is an int of nanoseconds, not {type(now).__name__}")

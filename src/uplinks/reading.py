@@ -54,14 +54,17 @@ class Manifests:
     skipped: int = 0
 
 
-def parse_manifests(text: bytes | str, source: str = "", cluster: str = "") -> Manifests:
+def parse_manifests(
+    text: bytes | bytearray | memoryview | str, source: str = "", cluster: str = ""
+) -> Manifests:
     r"""Read the resources of one text: YAML, or JSON, of any number of documents.
 
     ``source`` is what diagnostics call the file, ``cluster`` the cluster that
     it belongs to. A text that is wrong gives diagnostics and whatever could be
-    read all the same; it never raises.
+    read all the same; no text makes it raise.
 
-    Complexity: O(len(text)).
+    Complexity: O(len(text)). Raises `TypeError` for what is neither ``str`` nor
+    bytes.
 
     >>> read = parse_manifests("kind: Uplink\n"
     ...     "apiVersion: hub.traefik.io/v1alpha1\n"
@@ -94,26 +97,33 @@ def make_cluster(
     ``diagnostics`` are further findings made on the way to the texts. A static
     configuration may be split over documents: one may hold the child's part
     and another the parent's. A part that is there twice is a finding, and the
-    first one counts.
+    first one counts. A configuration of which nothing is kept, like ``hub: null``,
+    counts as skipped.
 
     Complexity: O(resources).
 
     >>> make_cluster("child-1", [Manifests((Uplink("api", "apps"),))]).uplinks[0].owner
     'apps/api'
+
+    Source: reference page, "Complete Example".
     """
     texts = tuple(manifests)
     resources = [resource for text in texts for resource in text.resources]
     configs = [resource for resource in resources if isinstance(resource, StaticConfig)]
     found = [*diagnostics, *(finding for text in texts for finding in text.diagnostics)]
+    child = _only("child", [c.child for c in configs], found)
+    parent = _only("parent", [c.parent for c in configs], found)
+    kept = {id(part) for part in (child, parent) if part is not None}
+    unused = sum(id(c.child) not in kept and id(c.parent) not in kept for c in configs)
     return Cluster(
         name,
         uplinks=(r for r in resources if isinstance(r, Uplink)),
         routers=(r for r in resources if isinstance(r, IngressRoute)),
         traefik_services=(r for r in resources if isinstance(r, TraefikService)),
-        child_config=_only("child", [c.child for c in configs], found),
-        parent_config=_only("parent", [c.parent for c in configs], found),
+        child_config=child,
+        parent_config=parent,
         diagnostics=found,
-        skipped=sum(text.skipped for text in texts),
+        skipped=sum(text.skipped for text in texts) + unused,
     )
 
 
@@ -144,6 +154,8 @@ def make_fleet(parent: Cluster, children: Iterable[Cluster] = ()) -> Fleet:
 
     >>> make_fleet(Cluster("parent"), [Cluster("eu"), Cluster("us")]).children["eu"].name
     'eu'
+
+    Source: reference page, "Complete Example".
     """
     by_name: dict[str, Cluster] = {}
     for child in children:

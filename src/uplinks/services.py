@@ -38,6 +38,7 @@ from uplinks.errors import (
     InvalidWeight,
     NameCollision,
     UnknownChild,
+    shown,
 )
 from uplinks.model import (
     MAX_WEIGHT,
@@ -123,14 +124,14 @@ def _offer(uplink: Uplink, child: Cluster) -> Advertisement:
     for kind, text in (("name", uplink.name), ("namespace", uplink.namespace)):
         problem = naming.problem_with_name(text)
         if problem is not None:
-            raise CannotAdvertise(uplink.owner, f"invalid {kind} {text!r}: {problem}")
+            raise CannotAdvertise(uplink.owner, f"invalid {kind} {shown(text)}: {problem}")
     try:
         name = naming.uplink_name(uplink.namespace, uplink.name, uplink.expose_name)
     except InvalidName as error:
         raise CannotAdvertise(uplink.owner, str(error)) from error
     if not _is_weight(uplink.weight):
         raise CannotAdvertise(
-            uplink.owner, f"weight is {uplink.weight!r}; 0 to {MAX_WEIGHT} is allowed"
+            uplink.owner, f"weight is {shown(uplink.weight)}; 0 to {MAX_WEIGHT} is allowed"
         )
     return Advertisement(
         uplink_name=name,
@@ -164,7 +165,7 @@ def _entry_points(uplink: Uplink, child: Cluster) -> tuple[str, ...]:
             near = naming.nearest(name, known)
             hint = "" if near is None else f"; did you mean {near!r}?"
             raise CannotAdvertise(
-                uplink.owner, f"the child has no uplink entry point {name!r}{hint}"
+                uplink.owner, f"the child has no uplink entry point {shown(name)}{hint}"
             )
     return uplink.entry_points
 
@@ -181,7 +182,7 @@ def _routers_by_uplink(
         names = naming.split_uplinks_annotation(text)
         problem = _problem_with_router(router, names, owners)
         if problem is not None:
-            uplink = next((owners[name] for name in names if name in owners), repr(text))
+            uplink = next((owners[name] for name in names if name in owners), shown(text))
             raise CannotAdvertise(uplink, f"router {router_name} {problem}")
         for name in names:
             found[name].add(router_name)
@@ -201,7 +202,7 @@ def _problem_with_router(
         if name not in owners:
             near = naming.nearest(name, owners)
             hint = "" if near is None else f"; did you mean {near!r}?"
-            return f"references the unknown uplink {name!r}{hint}"
+            return f"references the unknown uplink {shown(name)}{hint}"
     return None
 
 

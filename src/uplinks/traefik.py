@@ -79,6 +79,8 @@ def dump(config: dict[str, Any]) -> str:
     >>> print(dump({"http": {"services": {}}}), end="")
     http:
       services: {}
+
+    Source: Traefik's file provider; YAML 1.2.2.
     """
     text: str = yaml.dump(
         config,

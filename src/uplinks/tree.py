@@ -73,9 +73,15 @@ def field_path(path: tuple[str | int, ...]) -> str:
 
 @frozen
 class Document:
-    """One YAML or JSON document: its root value, where it stands, which file."""
+    """One YAML or JSON document: its root value, where it stands, which file.
 
-    root: Any
+    The root may hold credentials, so it is no part of a repr.
+
+    >>> Document({"weight": 5}, file="u.yaml")
+    Document(span=Span(line=1, column=1, end_line=1, end_column=1), file='u.yaml')
+    """
+
+    root: Any = field(repr=False)
     span: Span = Span()
     file: str = ""
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from uplinks.adapters.files import (
+    fleets_in,
     is_fleet,
     load,
     load_cluster,
@@ -271,3 +272,25 @@ def test_no_more_is_read_than_the_limit_allows(tmp_path: Path) -> None:
         file.truncate(Limits().size * 50)
 
     assert codes(load_cluster("eu", [tmp_path])) == ["UPL004"]
+
+
+def test_a_folder_of_fleets_names_them(tmp_path: Path) -> None:
+    for path in ("b/parent", "b/children/x", "a/parent", "a/children", "no/parent", ".c/parent"):
+        (tmp_path / path).mkdir(parents=True)
+    (tmp_path / ".c" / "children").mkdir()
+
+    assert fleets_in(tmp_path) == (str(tmp_path / "a"), str(tmp_path / "b"))
+    assert fleets_in(tmp_path / "a") == ()
+    assert fleets_in(tmp_path / "nowhere") == ()
+
+
+def test_a_stream_may_have_a_name() -> None:
+    cluster = load_stream(b"", name="eu")
+
+    assert (cluster.name, [d.location.cluster for d in cluster.diagnostics]) == ("eu", ["eu"])
+
+
+def test_an_empty_path_is_called_so() -> None:
+    [finding] = load_cluster("", [""]).diagnostics
+
+    assert str(finding).startswith("'':1:1: error UPL012: ")

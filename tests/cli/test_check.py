@@ -107,4 +107,48 @@ def test_related_places_stand_below(run: Run, tmp_path: Path) -> None:
     first, second, summary = ran.out.splitlines()
     assert first.startswith(f"{tmp_path}/b.yaml:1:1: error UPL010: ")
     assert second == f"  see: {tmp_path}/a.yaml:1:1: declared here first"
-    assert summary == "0 uplinks, 1 document: 1 error"
+    assert summary == "0 uplinks, 2 documents: 1 error"
+
+
+BANKING = Path("examples/banking")
+
+
+def test_the_parent_or_one_child_may_come_from_standard_input(run: Run) -> None:
+    child = BANKING / "children" / "child-2"
+    text = b"---\n".join(path.read_bytes() for path in sorted(child.glob("*.yaml")))
+    others = (f"--parent={BANKING}/parent", f"--child=child-1={BANKING}/children/child-1")
+
+    ran = run("check", *others, "--child=child-2=-", stdin=text)
+
+    assert ran.status == 0
+    assert ran.out.startswith("2 children, 2 uplinks, 8 documents: ")
+
+
+def test_a_parent_from_standard_input_is_called_so(run: Run) -> None:
+    ran = run("check", "--parent=-", f"--child=child-1={BANKING}/children/child-1")
+
+    assert "<stdin>:1:1: error UPL011: nothing found" in ran.out
+
+
+def test_a_folder_of_fleets_names_them(run: Run) -> None:
+    for command in (("check",), ("materialize",), ("simulate", "--service=x")):
+        ran = run(*command, "examples")
+
+        assert (ran.status, ran.out) == (2, "")
+        assert "examples is a folder of fleets" in ran.err
+        assert "examples/banking, examples/failover, examples/weighted" in ran.err
+
+
+def test_of_many_fleets_some_are_named(run: Run, tmp_path: Path) -> None:
+    for number in range(12):
+        for side in ("parent", "children"):
+            (tmp_path / f"{number:02}" / side).mkdir(parents=True)
+
+    assert run("check", str(tmp_path)).err.endswith("/09 and 2 more\n")
+
+
+@pytest.mark.parametrize("hub", ["5", "null"])
+def test_a_configuration_that_says_nothing_is_a_document(run: Run, hub: str) -> None:
+    ran = run("check", "-", stdin=f"hub: {hub}\n".encode())
+
+    assert "0 uplinks, 1 document: " in ran.out

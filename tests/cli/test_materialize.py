@@ -118,3 +118,13 @@ def test_a_parent_without_children_that_offer_says_so(run: Run, tmp_path: Path) 
     ran = run("materialize", str(fleet))
 
     assert (ran.status, ran.out) == (0, "nothing is advertised\n")
+
+
+@pytest.mark.parametrize("command", [("materialize",), ("simulate", "--service=x")])
+def test_standard_input_alone_is_refused_with_the_way_to_do_it(
+    run: Run, command: tuple[str, ...]
+) -> None:
+    ran = run(*command, "-")
+
+    assert (ran.status, ran.out) == (2, "")
+    assert "name it as --parent - or --child NAME=-" in ran.err

@@ -33,6 +33,7 @@ __all__ = [
     "NOTHING_FOUND",
     "UNREADABLE",
     "AnyPath",
+    "fleets_in",
     "is_fleet",
     "load",
     "load_cluster",
@@ -52,15 +53,48 @@ AnyPath = str | os.PathLike[str]
 
 
 def is_fleet(path: AnyPath) -> bool:
-    """Tell a fleet from one cluster alone: a fleet has ``parent/`` or ``children/``."""
+    """Tell a fleet from one cluster alone: a fleet has ``parent/`` or ``children/``.
+
+    Complexity: O(1). Raises nothing.
+
+    >>> is_fleet("no/such/folder")
+    False
+
+    Source: this library's; the page has no word on files.
+    """
     return any(os.path.isdir(os.path.join(path, side)) for side in (PARENT, CHILDREN))
+
+
+def fleets_in(path: AnyPath) -> tuple[str, ...]:
+    """Name the folders in a folder that are whole fleets, in order.
+
+    Whole: with ``parent/`` and ``children/``, since a cluster's own folders may
+    be called anything. A fleet is not looked into, and neither is what is deeper.
+    Complexity: O(f log f) for f entries. Raises nothing.
+
+    >>> fleets_in("no/such/folder")
+    ()
+
+    Source: this library's; the page has no word on files.
+    """
+    root = os.fspath(path)
+    if is_fleet(root) or not os.path.isdir(root):
+        return ()
+    below = [os.path.join(root, name) for name in _names(root, "", [])]
+    sides = (PARENT, CHILDREN)
+    return tuple(p for p in below if all(os.path.isdir(os.path.join(p, side)) for side in sides))
 
 
 def load(path: AnyPath) -> Fleet | Cluster:
     """Read whatever is there: a fleet, or else one cluster alone.
 
     The cluster of a file or a plain folder has no name. It never raises for
-    what is on the disk.
+    what is on the disk. Complexity: O(bytes).
+
+    >>> load("no/such/file.yaml").diagnostics[0].code
+    'UPL012'
+
+    Source: this library's; the page has no word on files.
     """
     return load_fleet(path) if is_fleet(path) else load_cluster("", [path])
 
@@ -74,6 +108,8 @@ def load_fleet(path: AnyPath) -> Fleet:
 
     >>> load_fleet("no/such/folder").parent.diagnostics[0].code
     'UPL012'
+
+    Source: reference page, "Complete Example", for what belongs to whom.
     """
     root = os.fspath(path)
     parent = os.path.join(root, PARENT)
@@ -106,6 +142,8 @@ def load_fleet_from(
 
     >>> sorted(load_fleet_from("p", {"eu": "e", "us": "u"}).children)
     ['eu', 'us']
+
+    Source: reference page, "Complete Example", for what belongs to whom.
     """
     return make_fleet(
         load_cluster(PARENT, [parent], diagnostics),
@@ -122,6 +160,8 @@ def load_cluster(
 
     >>> [str(d) for d in load_cluster("eu", ["nowhere.yaml"]).diagnostics]
     ['nowhere.yaml:1:1: error UPL012: cannot read it: No such file or directory']
+
+    Source: this library's; the page has no word on files.
     """
     found = list(diagnostics)
     manifests: list[Manifests] = []
@@ -135,15 +175,19 @@ def load_cluster(
     return make_cluster(name, manifests, found)
 
 
-def load_stream(data: bytes, source: str = "-") -> Cluster:
-    """Read one cluster, without a name, from the bytes of a stream.
+def load_stream(data: bytes, source: str = "-", name: str = "") -> Cluster:
+    """Read one cluster from the bytes of a stream, called ``source``.
+
+    Complexity: O(bytes).
 
     >>> [d.code for d in load_stream(b"").diagnostics]
     ['UPL011']
+
+    Source: this library's; the page has no word on files.
     """
-    text = parse_manifests(data, source=source)
-    found = [_nothing(source, _why_nothing([source]))] if _empty(text) else []
-    return make_cluster("", [text], found)
+    text = parse_manifests(data, source=source, cluster=name)
+    found = [_nothing(source, _why_nothing([source]), name)] if _empty(text) else []
+    return make_cluster(name, [text], found)
 
 
 def _empty(text: Manifests) -> bool:
@@ -237,4 +281,5 @@ def _nothing(path: str, reason: str, cluster: str = "") -> Diagnostic:
 
 
 def _error(code: str, path: str, message: str, cluster: str = "") -> Diagnostic:
-    return Diagnostic(code, Severity.ERROR, message, Location(cluster, path))
+    # A file without a name is called by what was given for it.
+    return Diagnostic(code, Severity.ERROR, message, Location(cluster, path or "''"))

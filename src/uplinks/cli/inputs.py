@@ -3,31 +3,38 @@
 Rules of this file:
 
 1. A place is a folder, a file, or ``-`` for standard input; or a parent and
-   its children each have a path of their own.
+   its children each have a path of their own, one of which may be ``-``.
 2. A stream, a file, and a folder without ``parent/`` and ``children/`` are one
    cluster alone. Only `check` can do something with that.
+3. A folder of fleets is neither: which of them is meant is for the user to say.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from uplinks.adapters.files import (
+    PARENT,
     UNREADABLE,
+    AnyPath,
+    fleets_in,
     is_fleet,
     load,
+    load_cluster,
     load_fleet,
-    load_fleet_from,
     load_stream,
 )
 from uplinks.diagnostics import Report
 from uplinks.manifest import Limits
 from uplinks.model import Cluster, Fleet
+from uplinks.reading import make_fleet
 
 __all__ = ["Unusable", "add_fleet", "add_places", "read_fleet", "read_places", "unreadable"]
 
 STREAM = "-"
+MOST_NAMED = 10
 
 
 class Unusable(Exception):
@@ -56,14 +63,14 @@ def add_fleet(parser: argparse.ArgumentParser) -> None:
 
 def _add_paths(parser: argparse.ArgumentParser) -> None:
     paths = parser.add_argument_group("a fleet in several places, instead of FLEET")
-    paths.add_argument("--parent", metavar="PATH", help="the parent's folder or file")
+    paths.add_argument("--parent", metavar="PATH", help="the parent's folder or file, or -")
     paths.add_argument(
         "--child",
         metavar="NAME=PATH",
         action="append",
         default=[],
         type=_child,
-        help="a child's name, as the parent lists it, and its folder or file; repeatable",
+        help="a child's name, as the parent lists it, and its folder or file, or -; repeatable",
     )
 
 
@@ -77,14 +84,14 @@ def _child(text: str) -> tuple[str, str]:
 def read_places(arguments: argparse.Namespace) -> list[Fleet | Cluster]:
     """Read every place that was named.
 
-    Raises: Unusable when none was, or when they contradict each other.
+    Raises: Unusable when none was, when they contradict each other, or when one
+    is a folder of fleets.
     """
     if arguments.parent is not None or arguments.child:
         return [_read_paths(arguments)]
     if not arguments.fleet:
         raise Unusable("name a FLEET, or a --parent and a --child NAME=PATH for each child")
-    if arguments.fleet.count(STREAM) > 1:
-        raise Unusable("standard input (-) can be read only once")
+    _check_places(arguments.fleet)
     return [_read_stream() if path == STREAM else load(path) for path in arguments.fleet]
 
 
@@ -97,9 +104,15 @@ def read_fleet(arguments: argparse.Namespace) -> Fleet:
         return _read_paths(arguments)
     if arguments.fleet is None:
         raise Unusable("name a FLEET, or a --parent and a --child NAME=PATH for each child")
+    if arguments.fleet == STREAM:
+        raise Unusable(
+            "standard input (-) is one cluster alone; name it as --parent - or --child NAME=-, "
+            "beside the others"
+        )
+    _check_places([arguments.fleet])
     fleet = load_fleet(arguments.fleet)
     readable = all(d.code != UNREADABLE for d in fleet.parent.diagnostics)
-    if arguments.fleet == STREAM or (readable and not is_fleet(arguments.fleet)):
+    if readable and not is_fleet(arguments.fleet):
         raise Unusable(
             f"{arguments.fleet} is one cluster alone; a fleet has parent/ and children/NAME/"
         )
@@ -115,12 +128,31 @@ def _read_paths(arguments: argparse.Namespace) -> Fleet:
     for name in names:
         if names.count(name) > 1:
             raise Unusable(f"two children are called {name}")
-    return load_fleet_from(arguments.parent, dict(arguments.child))
+    _check_places([arguments.parent, *(path for _, path in arguments.child)])
+    children = [_read_cluster(name, path) for name, path in arguments.child]
+    return make_fleet(_read_cluster(PARENT, arguments.parent), children)
 
 
-def _read_stream() -> Cluster:
+def _check_places(paths: Sequence[str]) -> None:
+    if "" in paths:
+        raise Unusable("a path is empty; name a folder, a file, or - for standard input")
+    if paths.count(STREAM) > 1:
+        raise Unusable("standard input (-) can be read only once")
+    for path in paths:
+        fleets = () if path == STREAM else fleets_in(path)
+        if fleets:
+            more = len(fleets) - MOST_NAMED
+            names = ", ".join(fleets[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+            raise Unusable(f"{path} is a folder of fleets, not a fleet or a cluster; name {names}")
+
+
+def _read_cluster(name: str, path: AnyPath) -> Cluster:
+    return _read_stream(name) if path == STREAM else load_cluster(name, [path])
+
+
+def _read_stream(name: str = "") -> Cluster:
     # One byte more than allowed, so that the reader sees it is too much.
-    return load_stream(sys.stdin.buffer.read(Limits().size + 1), source="<stdin>")
+    return load_stream(sys.stdin.buffer.read(Limits().size + 1), source="<stdin>", name=name)
 
 
 def unreadable(report: Report) -> bool:

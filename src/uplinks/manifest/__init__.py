@@ -21,6 +21,8 @@ Rules of this file:
    block mapping or sequence ends where its last value ends; a node's tag and
    anchor belong to its place. What is said about the end stands at the end.
 7. Documents in which nothing is written are left out, as kubectl does.
+8. A finding never shows what may be a credential (see ``_masking``), nor the
+   name of an alias or a tag: those may be a value that somebody did not quote.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from attrs import frozen
 
 from uplinks.diagnostics import Diagnostic, Location, Related, Severity, Span
 from uplinks.manifest import _text
+from uplinks.manifest._masking import MASK, advice, in_headers, masked
 from uplinks.manifest._scalars import NUMERIC, ODD_KEYS, WORDS, resolve
 from uplinks.tree import Document, LocatedList, LocatedMap, field_path
 
@@ -89,7 +92,7 @@ class Reading:
 
 
 def read(
-    data: bytes | str,
+    data: bytes | bytearray | memoryview | str,
     file: str = "",
     limits: Limits = _DEFAULT_LIMITS,
     *,
@@ -105,7 +108,8 @@ def read(
 
     Laws (tests/laws/test_manifest_laws.py): never raises on any text; every
     place lies within the text; what ``json.dumps`` writes is read back equal.
-    Complexity: O(len(data)), in time and in space.
+    Complexity: O(len(data)), in time and in space. Raises `TypeError` for what is
+    neither text nor bytes.
 
     >>> reading = read("weight: 5\nactive: yes\n", "u.yaml")
     >>> reading.documents[0].root
@@ -117,6 +121,10 @@ def read(
 
     Source: YAML 1.1 and 1.2 (10.2 JSON schema); RFC 8259.
     """
+    if isinstance(data, bytearray | memoryview):
+        data = bytes(data)
+    if not isinstance(data, bytes | str):
+        raise TypeError(f"a manifest is read from str or bytes, not from {type(data).__name__}")
     reader = _Reader(file, cluster, limits)
     with contextlib.suppress(_EnoughError):
         reader.read(data)
@@ -132,9 +140,6 @@ _CORE: Final[dict[str, tuple[type, ...]]] = {
 _STRING_TAGS: Final = ("!", "tag:yaml.org,2002:str")
 _MAP_TAGS: Final = (None, "!", "tag:yaml.org,2002:map")
 _LIST_TAGS: Final = (None, "!", "tag:yaml.org,2002:seq")
-# Where credentials are written; their values are never shown.
-_SECRET: Final = frozenset({"headers", "data", "stringdata"})
-_LONGEST_SHOWN: Final = 40
 
 
 class _EnoughError(Exception):
@@ -238,7 +243,7 @@ class _Reader:
                     if value in odd_keys and not event.style:
                         self.bad_key(value, span, self.path(node, key))
                     if event.tag is not None and event.tag not in _STRING_TAGS:
-                        self.bad_tag(event.tag, span, self.path(node, key))
+                        self.bad_tag(span, self.path(node, key))
                     if key in marks:
                         # The first value is put back when the document ends.
                         first = (node, key, node[key], marks[key])
@@ -262,7 +267,7 @@ class _Reader:
                 is_map = kind is map_event
                 if event.tag not in (_MAP_TAGS if is_map else _LIST_TAGS):
                     span = Span(line, column, line, column)
-                    self.bad_tag(event.tag, span, self.path(node, key))
+                    self.bad_tag(span, self.path(node, key))
                 stack.append((node, marks, key, key_span, line, column))
                 node = LocatedMap() if is_map else LocatedList()
                 marks = node.marks
@@ -290,7 +295,7 @@ class _Reader:
                 is_key = in_map and key is None
                 if is_key:
                     key, key_span = "*", span
-                self.bad_alias(event.anchor, span, self.path(node, key))
+                self.bad_alias(span, self.path(node, key))
                 if is_key:
                     continue
                 value = None
@@ -374,12 +379,12 @@ class _Reader:
         """Note a finding; give up when there are too many."""
         if len(self.findings) >= self.limits.findings:
             self.stop(f"more than {self.limits.findings} findings", span, path)
-        location = Location(self.cluster, self.file, span, field_path(path))
+        location = Location(self.cluster, self.file, span, field_path(masked(path)))
         self.findings.append(Diagnostic(code, severity, message, location, related, suggestion))
 
     def stop(self, what: str, span: Span, path: tuple[str | int, ...] = ()) -> NoReturn:
         """Note that a limit was passed, and stop reading."""
-        location = Location(self.cluster, self.file, span, field_path(path))
+        location = Location(self.cluster, self.file, span, field_path(masked(path)))
         message = f"{what}; nothing behind this place was read"
         self.findings.append(Diagnostic("UPL004", Severity.ERROR, message, location))
         raise _EnoughError
@@ -389,17 +394,20 @@ class _Reader:
         # A tag's escapes (libyaml) and a scalar's (Python) become characters only
         # in the parser's hands; what then goes wrong has no words and no place.
         message = getattr(error, "problem", None) or "an escape is no character"
+        if message.startswith("found undefined tag handle"):
+            message = "found undefined tag handle"  # the slower parser says which
         mark = getattr(error, "problem_mark", None)
         if context := getattr(error, "context", None):
             message += f", {context}"
             if begun := error.context_mark:
-                message += f" that starts at line {begun.line + 1}"
+                # libyaml gives a last line without its break one of its own.
+                message += f" that starts at line {min(begun.line + 1, self.text_end[0])}"
         where = (mark.line + 1, mark.column + 1) if mark else self.text_end
         self.error("UPL001", f"invalid YAML: {message}", self.point(*where), self.path(None, None))
 
-    def bad_alias(self, name: str, span: Span, path: tuple[str | int, ...]) -> None:
+    def bad_alias(self, span: Span, path: tuple[str | int, ...]) -> None:
         self.broken = True
-        self.error("UPL003", f"an alias (*{name:.40}) is not allowed; write it out", span, path)
+        self.error("UPL003", "an alias is not allowed; write out what it stands for", span, path)
 
     def bad_key(self, text: str, span: Span, path: tuple[str | int, ...]) -> None:
         self.broken = True
@@ -410,15 +418,18 @@ class _Reader:
             got = "a mapping or sequence" if text == "?" else "null"
             self.error("UPL001", f"a key must be text, not {got}", span, path)
 
-    def bad_tag(self, tag: str, span: Span, path: tuple[str | int, ...]) -> None:
+    def bad_tag(self, span: Span, path: tuple[str | int, ...]) -> None:
         self.broken = True
-        self.error("UPL001", f"the tag {tag:.80} is not allowed here; remove it", span, path)
+        self.error("UPL001", "this tag is not allowed here; remove it", span, path)
 
     def duplicate(self, key: str, span: Span, first: Span, path: tuple[str | int, ...]) -> None:
-        there = Location(self.cluster, self.file, first, field_path(path))
+        shown = f"the key {key[:80]!r}"
+        if in_headers(path):
+            path, shown = (*path[:-1], MASK), "this key"
+        there = Location(self.cluster, self.file, first, field_path(masked(path)))
         self.error(
             "UPL002",
-            f"the key {key[:80]!r} stands here twice; the first one counts",
+            f"{shown} stands here twice; the first one counts",
             span,
             path,
             related=(Related(there, "first here"),),
@@ -431,20 +442,18 @@ class _Reader:
         value, _ = resolve(event.value)
         tag = event.tag or ""
         if type(value) not in _CORE.get(tag, ()):
-            self.bad_tag(tag, span, path)
+            self.bad_tag(span, path)
         return value
 
     def ambiguous(self, text: str, what: str, span: Span, path: tuple[str | int, ...]) -> None:
         """Warn of a scalar that YAML 1.1 reads in another way; show it unless it may be secret."""
-        secret = any(isinstance(step, str) and step.lower() in _SECRET for step in path)
-        shown = None if secret or len(text) > _LONGEST_SHOWN else text
+        shown, what_to_do, suggestion = advice(text, path)
         self.error(
             "UPL009",
-            f"{shown!r} is text here, {what} in YAML 1.1; quote it"
-            if shown
-            else f"this is text here, {what} in YAML 1.1; quote it",
+            f"{'this' if shown is None else repr(shown)} is text here, {what} in YAML 1.1; "
+            f"{what_to_do}",
             span,
             path,
             severity=Severity.WARNING,
-            suggestion=None if shown is None else f'"{shown}"',
+            suggestion=suggestion,
         )

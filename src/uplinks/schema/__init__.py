@@ -133,11 +133,15 @@ def unstructure(resource: Resource) -> dict[str, Any]:
     header values are written out. A static configuration gives ``{"hub": …}``.
 
     Law: ``structure(Document(unstructure(x))).resources == (x,)``, provided
-    that no header is there twice and durations fit into 64 bits.
+    that no header is there twice, durations fit into 64 bits, and a child
+    beside a parent has ``multicluster``: the parent's part is written at
+    ``hub.providers.multicluster``, whose presence is what exposes the child.
     Complexity: O(size). Raises `InvalidDuration`.
 
     >>> unstructure(Uplink("api", "apps", weight=10))["spec"]
     {'weight': 10}
+
+    Source: reference page, "Configuration Options" and "Complete Example".
     """
     match resource:
         case Uplink():

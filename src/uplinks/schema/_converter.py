@@ -21,7 +21,13 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 from uplinks.durations import format_duration, parse_duration
 from uplinks.errors import InvalidDuration
 from uplinks.model import Header, HealthCheck, ParentConfig, PassiveHealthCheck
-from uplinks.schema._shapes import IngressRouteSpec, accepted_fields, camel_case, own_fields
+from uplinks.schema._shapes import (
+    IngressRouteManifest,
+    IngressRouteSpec,
+    accepted_fields,
+    camel_case,
+    own_fields,
+)
 
 __all__ = ["CONVERTER", "Refused", "read_duration"]
 
@@ -29,13 +35,15 @@ __all__ = ["CONVERTER", "Refused", "read_duration"]
 class Refused(Exception):
     """A value that does not have the shape it should have.
 
-    ``said`` is what a finding says after the name of the field.
+    ``said`` is what a finding says after the name of the field; ``hidden``: the
+    name may be a value that stands in the wrong place, and must not be said.
     """
 
-    def __init__(self, code: str, said: str) -> None:
+    def __init__(self, code: str, said: str, *, hidden: bool = False) -> None:
         super().__init__(said)
         self.code = code
         self.said = said
+        self.hidden = hidden
 
 
 def _plain(value: Any) -> Any:
@@ -65,6 +73,9 @@ def _shown(value: object) -> str:
     limit = 40
     if value is None or isinstance(value, dict | list) or type(value) not in _NAMES:
         return _type_name(value)
+    if isinstance(value, float):
+        # Python would write it in another way than it is written: 1e2 as 100.0.
+        return "a number with a fraction or an exponent"
     if isinstance(value, int) and value.bit_length() > 3 * limit:
         return f"an integer of {value.bit_length()} bits"
     if isinstance(value, str) and len(value) > limit:
@@ -127,8 +138,10 @@ def _anything(value: object, _: object = None) -> dict[str, Any]:
 
 def _header_value(value: object, _: object = None) -> str:
     if type(value) is not str:
-        # Never the value: it may be a credential, whatever its type.
-        raise Refused("UPL006", f"is {_type_name(value)}; a text is allowed")
+        # Never the value: it may be a credential, whatever its type. A name
+        # without a value may be one too: `headers: {Bearer abc}`.
+        said = f"is {_type_name(value)}; a text is allowed"
+        raise Refused("UPL006", said, hidden=value is None)
     return value
 
 
@@ -216,6 +229,11 @@ def _overrides(cls: Any) -> dict[str, Any]:
             )
         else:
             overrides[name] = override(rename=camel_case(name))
+    if cls is IngressRouteManifest:
+        overrides["spec"] = override(rename="spec", omit_if_default=False)
+    if cls is IngressRouteSpec:
+        # Required, so it is written even when there are none.
+        overrides["routes"] = override(rename="routes", omit_if_default=False)
     if cls is ParentConfig:
         # Without it an empty parent would look like a child that exposes its API.
         overrides["children"] = override(rename="children", omit_if_default=False)

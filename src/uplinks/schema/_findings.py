@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 from cattrs import (
     AttributeValidationNote,
     BaseValidationError,
@@ -27,7 +27,7 @@ from uplinks.diagnostics import Diagnostic, Severity
 from uplinks.naming import nearest
 from uplinks.schema._converter import CONVERTER, Refused
 from uplinks.schema._shapes import accepted_fields, camel_case, own_fields
-from uplinks.tree import Origin
+from uplinks.tree import Origin, field_path
 
 __all__ = [
     "MISSING_FIELD",
@@ -47,11 +47,16 @@ Path = tuple[Any, ...]
 Shape = TypeVar("Shape")
 
 _SUGGESTIONS_PER_OBJECT = 50
+_MASK = "***"
 
 
 @frozen
 class Finding:
-    """One diagnostic before its place is known. ``key``: it is about the key."""
+    """One diagnostic before its place is known.
+
+    ``key``: it is about the key. ``hidden``: the last step of the path may be a
+    credential and is not shown.
+    """
 
     code: str
     path: Path
@@ -59,12 +64,16 @@ class Finding:
     severity: Severity = Severity.ERROR
     key: bool = False
     suggestion: str | None = None
+    hidden: bool = False
 
     def at(self, origin: Origin) -> Diagnostic:
         """Look up the place. Complexity: O(len(path))."""
         # A key that is no text cannot come out of a manifest, but out of a dict.
         steps = (step if type(step) is int else str(step) for step in self.path)
         location = origin.locate(*steps, key=self.key)
+        if self.hidden:
+            shown = field_path((*origin.base, *self.path[:-1], _MASK))
+            location = evolve(location, path=shown)
         return Diagnostic(
             self.code, self.severity, self.message, location, suggestion=self.suggestion
         )
@@ -117,7 +126,8 @@ def _findings(error: BaseException, path: Path, unknown: Severity) -> Iterator[F
         allowed = own_fields(error.cl) | accepted_fields(error.cl)
         yield from unknown_fields(path, error.extra_fields, allowed, unknown)
     elif isinstance(error, Refused):
-        yield Finding(error.code, path, f"{_field(path)} {error.said}")
+        name = f"a value{_within(path[:-1])}" if error.hidden else _field(path)
+        yield Finding(error.code, path, f"{name} {error.said}", hidden=error.hidden)
     elif isinstance(error, KeyError):
         message = f"{_field(path)} is missing{_within(path[:-1])}; it is required"
         yield Finding(MISSING_FIELD, path, message)
