@@ -13,6 +13,8 @@ UNBUILT := $(if $(wildcard src/uplinks/_wrr.*.so),,unbuilt)
 CHECKED := src tests $(sort $(patsubst %/,%,$(dir $(wildcard benchmarks/*.py))))
 ALLOWED := $(wildcard tests/stubtest-allowlist.txt)
 comma := ,
+# The specification in plain Python is not what other switches change.
+COMPILED_ONLY := -p no:cacheprovider -k 'not reference or against'
 SELECTOR := $(wildcard tests/test_balance*.py tests/laws/test_selector*.py tests/embedding)
 
 # Build the compiled part with other switches in a copy under build/: the one in src stays as it is.
@@ -63,7 +65,7 @@ test: $(READY)
 # Bounds and assertions checked, nothing optimized.
 test-debug: $(READY)
 	$(call aside,debug,UPLINKS_DEBUG=1)
-	@cd build/debug && PYTHONPATH=src $(CURDIR)/$(BIN)/python -m pytest $(SELECTOR)
+	@cd build/debug && PYTHONPATH=src $(CURDIR)/$(BIN)/python -m pytest $(COMPILED_ONLY) $(SELECTOR)
 
 # CPython lets go of nothing at its end, so leaks cannot be told; `malloc`, so that each object is watched.
 test-asan: $(READY)
@@ -71,12 +73,12 @@ test-asan: $(READY)
 	@cd build/asan && PYTHONPATH=src PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
 	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
-	    $(CURDIR)/$(BIN)/python -m pytest -p no:cacheprovider $(SELECTOR)
+	    $(CURDIR)/$(BIN)/python -m pytest --capture=sys $(COMPILED_ONLY) $(SELECTOR)
 
 # Traced lines cost a hundred times a pick, so the laws in bulk are left out.
 coverage-pyx: $(READY)
 	$(call aside,trace,UPLINKS_TRACE=1)
-	@tests/coverage-pyx $(filter-out %_bulk.py,$(SELECTOR))
+	@tests/coverage-pyx $(COMPILED_ONLY) $(filter-out %_bulk.py,$(SELECTOR))
 
 # From a clean clone of what is committed, in a clean environment, outside the checkout.
 test-wheel:

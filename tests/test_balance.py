@@ -34,7 +34,11 @@ def test_the_selector_is_the_compiled_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["pick", "add", "remove", "set_weight", "set_up", "eligible", "period", "rows"]
+    "name",
+    [
+        *("pick", "pick_many", "pick_into", "add", "remove", "set_weight", "set_up", "update"),
+        *("replace", "eligible", "period", "rows", "targets"),
+    ],
 )
 def test_the_examples_of_the_compiled_methods(name: str) -> None:
     (test,) = doctest.DocTestFinder().find(getattr(_wrr.Selector, name), name, globs={})

@@ -83,7 +83,7 @@ cdef class FairScheduler(Scheduler):
         self.clock_rest = columns["clock_rest"]
         self.owed = columns["owed"]
         self.delay = columns["delay"]
-        expect(-(<int64_t> 1 << 60) < self.owed < <int64_t> 1 << 60, "owed")
+        expect(abs(self.owed) <= <int64_t> (self.members + 1) << 38, "owed")
         expect(self.delay <= 2 * SCALE, "delay")
         expect(SCALE >> 1 <= self.scale <= SCALE, "scale")
         expect(ORIGIN <= self.clock < HORIZON + SCALE, "clock")
@@ -113,6 +113,9 @@ cdef class FairScheduler(Scheduler):
                 expect(key == NEVER or key < self.clock + 4 * SCALE, "window")
             if self.eligible(i):
                 expect(job.unit == self.weight[i], "unit")
+                # Nobody is ahead or behind by more than a few picks.
+                expect(job.start <= self.clock + 4 * job.length + SLACK, "start")
+                expect(self.clock <= job.start + 4 * job.length + SLACK, "start")
                 expect(self.picked[i] * self.divisor <= self.weight[i], "picked")
                 expect(
                     (self.opening.key[i] != NEVER) + (self.closing.key[i] != NEVER)

@@ -69,9 +69,10 @@ cdef class Selector:
         self.held = []
         self.index = {}
         self.parents = []
+        self.scheduler = Scheduler()  # which picks nothing, until there is a better one
 
     def __init__(self, Scheduler scheduler not None):
-        if self.scheduler is not None:
+        if type(self.scheduler) is not Scheduler or self.held:
             raise TypeError("a selector is made once")
         if scheduler.size:
             raise ValueError("a scheduler serves one selector only")
@@ -106,6 +107,7 @@ cdef class Selector:
             if i >= 0:
                 look_ahead(self.scheduler, self.held)
                 return self.held[i]
+            self.check_failure()
         if exclude is None:
             return self.descend()
         return self.pick_without(exclude)
@@ -121,6 +123,7 @@ cdef class Selector:
             if i >= 0:
                 look_ahead(self.scheduler, self.held)
                 return self.held[i]
+            self.check_failure()
         return self.descend()
 
     @cython.critical_section
@@ -146,7 +149,10 @@ cdef class Selector:
         found = [None] * k
         for j in range(k):
             i = self.scheduler.next_index()
-            found[j] = self.held[i] if i >= 0 else self.descend()
+            if i < 0:
+                self.check_failure()
+                raise self.nothing_eligible()
+            found[j] = self.held[i]
         return found
 
     @cython.critical_section
@@ -355,9 +361,11 @@ cdef class Selector:
             if entry.index < 0:
                 raise self._failure("unknown-target", target)
         for entry, weight, _ in found:
-            self.scheduler.change(
-                entry.index, <uint32_t> weight, self.scheduler.flags[entry.index] & UP
-            )
+            # A scheduler written elsewhere may have called back and removed it.
+            if entry.index >= 0:
+                self.scheduler.change(
+                    entry.index, <uint32_t> weight, self.scheduler.flags[entry.index] & UP
+                )
         self.settle()
         self.check_failure()
 
@@ -498,7 +506,7 @@ cdef class Selector:
         """Take over what `_state` gave, into a selector that is still empty."""
         cdef Entry entry
         cdef Selector below
-        if self.held or self.scheduler is None or len(targets) != len(up):
+        if self.held or len(targets) != len(up):
             raise ValueError("the targets do not fit")
         scheduler.load_columns(columns)
         if scheduler.size != len(targets):

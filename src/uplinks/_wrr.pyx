@@ -35,6 +35,7 @@ cdef extern from *:
     #define UPLINKS_SCALE ((uint64_t) 1 << 60)
     #define UPLINKS_ORIGIN (((uint64_t) 1 << 61) + ((uint64_t) 1 << 32))
     #define UPLINKS_HORIZON ((uint64_t) 1 << 62)
+    #define UPLINKS_SLACK ((uint64_t) 1 << 33)
     static inline uint64_t uplinks_high_product(uint64_t a, uint64_t b) {
     #if defined(__SIZEOF_INT128__)
         return (uint64_t) (((unsigned __int128) a * b) >> 64);
@@ -59,6 +60,8 @@ cdef extern from *:
     const uint64_t ORIGIN "UPLINKS_ORIGIN"
     # Where clock and tags are set back; a period is far shorter than what is left then.
     const uint64_t HORIZON "UPLINKS_HORIZON"
+    # More than all roundings of a change together.
+    const uint64_t SLACK "UPLINKS_SLACK"
     # The upper half of a product of 128 bits.
     uint64_t high_product "uplinks_high_product"(uint64_t a, uint64_t b) nogil
     # Fetch what will be written to soon.
@@ -173,9 +176,10 @@ cdef class Scheduler:
 
     cdef int remove(self, Py_ssize_t i) except -1:
         """Take an index back. It is the next one that `add` gives."""
-        self.free.append(i)
         self.change(i, self.weight[i], False)
+        # Last: what the change calls may add others, which must not get this index.
         self.flags[i] = 0
+        self.free.append(i)
         return 0
 
     cdef void change(self, Py_ssize_t i, uint32_t weight, bint up) noexcept nogil:
@@ -259,13 +263,18 @@ cdef class Scheduler:
     # -- periods ------------------------------------------------------------------
 
     cdef void begin(self) noexcept nogil:
+        cdef uint8_t width = 1 if self.size <= 256 else 2 if self.size <= 65536 else 4
         self.at = 0
         self.begun()
         self.replaying = False
         self.recording = self.replays and self.period <= RECORD_LIMIT
-        self.width = 1 if self.size <= 256 else 2 if self.size <= 65536 else 4
-        if self.table_room * self.width > 1024 or self.table is not NULL and self.table.pins > 1:
+        if (
+            width != self.width
+            or self.table_room * width > 1024
+            or self.table is not NULL and self.table.pins > 1
+        ):
             self.drop_table()
+        self.width = width
 
     cdef void end_period(self) noexcept nogil:
         self.at = 0

@@ -1,0 +1,171 @@
+"""Nine classic bugs of health checkers, planted one at a time: each must be caught.
+
+A check that no bug can fail proves nothing. Source: bugs found in, or ascribed
+to, the checkers of widely used proxies.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from uplinks import health as machine
+from uplinks.health import Cause, Event, Health, Outcome, Probe, State
+
+
+def beside(name: str) -> Any:
+    """Load a test file that stands beside this one: test folders are not packages."""
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)  # pickling looks there
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+exhaustive = beside("test_health_exhaustive")
+simulate = exhaustive.model.simulate
+SEEDS = 40
+
+
+class StaleAccepted(Health):
+    """The outcome for an old generation counts for the new one."""
+
+    def report(self, probe: Probe, outcome: Outcome, now: int) -> list[Event]:
+        record = self._records.get(probe.target)
+        if record is not None and record.flight is not None:
+            probe = record.flight
+        return super().report(probe, outcome, now)
+
+
+class DuplicateAccepted(Health):
+    """The second report of an outcome counts again."""
+
+    def _ignore(self, token: Any) -> None:
+        super()._ignore(token)
+        record = self._records.get(token.target)
+        if record is not None and record.reported and record.flight is None:
+            record.streak += 1
+
+
+class LostOnReconfigure(Health):
+    """A probe whose generation ends in flight leaves its target without a due time."""
+
+    def _renew(self, record: Any, old: Any) -> None:
+        flew = record.flight is not None
+        super()._renew(record, old)
+        if flew:
+            self._due.discard(record)
+
+
+class OffByOne(Health):
+    """A target falls one failure too late."""
+
+    def _judge(self, record: Any, outcome: Outcome, events: list[Event]) -> None:
+        policy = self._policy
+        self._policy = evolve(policy, unhealthy_threshold=policy.unhealthy_threshold + 1)
+        super()._judge(record, outcome, events)
+        self._policy = policy
+
+
+class RawClock(Health):
+    """Time runs backwards when the clock does."""
+
+    def _tell(self, now: int) -> int:
+        self._now = now
+        return now
+
+
+class StreakKept(Health):
+    """Failures that are not in a row are counted as if they were."""
+
+    def _judge(self, record: Any, outcome: Outcome, events: list[Event]) -> None:
+        kept, state = record.streak, record.state
+        super()._judge(record, outcome, events)
+        if record.state is state and record.streak == 0:
+            record.streak = kept
+
+
+class LateSuccess(Health):
+    """A pass after the deadline counts as a pass."""
+
+    def _run_out(self, record: Any, probe: Probe, events: list[Event]) -> None:
+        outcome = Outcome.PASS if self._now <= probe.deadline + 2 else Outcome.LATE
+        self._judge(record, outcome, events)
+
+
+class WrongInterval(Health):
+    """A target that is down is asked at the interval of one that is up."""
+
+    def _judge(self, record: Any, outcome: Outcome, events: list[Event]) -> None:
+        super()._judge(record, outcome, events)
+        if record.state is State.DOWN and outcome is not Outcome.LATE:
+            self._set_due(record, record.base + record.check.interval)
+
+
+class DoubleInFlight(Health):
+    """A slow probe is still under way when the next one starts."""
+
+    def _start(self, record: Any, now: int) -> Probe:
+        probe = super()._start(record, now)
+        self._set_due(record, record.base + record.check.interval)
+        return probe
+
+
+BUGS = [
+    StaleAccepted,
+    DuplicateAccepted,
+    LostOnReconfigure,
+    OffByOne,
+    RawClock,
+    StreakKept,
+    LateSuccess,
+    WrongInterval,
+    DoubleInFlight,
+]
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.__name__)
+def test_the_simulation_catches_it(bug: type[Health]) -> None:
+    caught = 0
+    for seed in range(SEEDS):
+        try:
+            simulate(seed, kind=bug)
+        except (AssertionError, KeyError):
+            caught += 1
+            break
+
+    assert caught, f"{bug.__doc__} went unnoticed"
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.__name__)
+def test_the_search_catches_it(bug: type[Health]) -> None:
+    with pytest.raises((AssertionError, KeyError)):
+        exhaustive.search_all(kind=bug)
+
+
+class Sound(Health):
+    """Nothing is planted."""
+
+
+def test_nothing_is_caught_where_nothing_is_planted() -> None:
+    for seed in range(5):
+        simulate(seed, kind=Sound)
+    for small in exhaustive.CONFIGURATIONS[:4]:
+        exhaustive.search(small, Sound)
+
+
+def test_the_table_is_what_decides() -> None:
+    """One wrong entry in the table is caught like any other bug."""
+    row = dict(machine.TRANSITIONS[State.UP])
+    wrong = {**machine.TRANSITIONS, State.UP: {**row, Cause.FELL: State.UP}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(machine, "TRANSITIONS", wrong)
+        with pytest.raises(AssertionError):
+            exhaustive.search_all()
