@@ -126,7 +126,7 @@ def invalid_header(cluster: Cluster) -> Iterator[Diagnostic]:
       healthCheck:
         headers:
           Authorization: |
-            Bearer token123
+            Bearer abc
     ```
 
     ## Good
@@ -135,7 +135,7 @@ def invalid_header(cluster: Cluster) -> Iterator[Diagnostic]:
     spec:
       healthCheck:
         headers:
-          Authorization: Bearer token123
+          Authorization: Bearer abc
     ```
 
     ## Source
