@@ -23,11 +23,13 @@ __all__ = [
     "CannotAdvertise",
     "DuplicateTarget",
     "InvalidAddress",
+    "InvalidCertificates",
     "InvalidDuration",
     "InvalidName",
     "InvalidScheduler",
     "InvalidSnapshot",
     "InvalidWeight",
+    "MissingExtra",
     "NameCollision",
     "NoEligibleTarget",
     "SelectorCycle",
@@ -290,3 +292,26 @@ class InvalidSnapshot(UplinksError, ValueError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.reason,)
+
+
+class InvalidCertificates(UplinksError, ValueError):
+    """A bundle of certificates cannot be used. Attributes: ``got``, ``reason``."""
+
+    def __init__(self, got: object, reason: str) -> None:
+        super().__init__(f"cannot use certificates {shown(got)}: {_cut(reason)}")
+        self.got = got
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.got, self.reason)
+
+
+class MissingExtra(UplinksError, ImportError):
+    """A part needs packages that are not installed. Attribute: ``extra``."""
+
+    def __init__(self, extra: str) -> None:
+        super().__init__(f"this part is an extra: pip install 'uplinks[{extra}]'")
+        self.extra = extra
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.extra,)

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-__all__ = ["Scheduler"]
+from uplinks.health import Outcome
+from uplinks.model import HealthCheck
+
+__all__ = ["Prober", "Scheduler"]
 
 
 @runtime_checkable
@@ -50,3 +53,31 @@ class Scheduler(Protocol):
         the pick.
         """
         ...
+
+
+@runtime_checkable
+class Prober(Protocol):
+    """Someone who asks a child how it is.
+
+    The caller enforces the deadline by cancelling: a prober has no time-out of
+    its own and stops cleanly when it is cancelled. Many probes may run at once,
+    all in one event loop.
+
+    >>> class Optimist:
+    ...     async def probe(self, url, check):
+    ...         return Outcome.PASS
+    ...     async def close(self):
+    ...         pass
+    >>> isinstance(Optimist(), Prober)
+    True
+    """
+
+    async def probe(self, url: str, check: HealthCheck) -> Outcome:
+        """Ask once: `Outcome.PASS`, or `Outcome.fail` with a short reason without secrets.
+
+        ``url`` is the child's address. What it raises is a bug.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of all connections."""

@@ -1,0 +1,227 @@
+"""Probes over HTTP, on aiohttp: ``pip install 'uplinks[http]'``.
+
+Rules of this file:
+
+1. What is asked, and where a redirect may lead, is for `uplinks.probing`. Here
+   it is sent, and what comes back is put into a few words.
+2. There is no time-out here: the caller cancels. All that a probe does (name,
+   connection, TLS, redirects, headers) happens within `HttpProber.probe`.
+3. Status and headers suffice. A body is never waited for: a connection is kept
+   only if the whole answer came at once, else it is closed.
+4. Nothing ambient: no proxy and no netrc of the environment, no cookies, no
+   header that nobody asked for.
+5. No message of aiohttp or OpenSSL is passed on: it may show what is secret.
+   Reasons are those of this file.
+
+Source: reference page, "Health Check Fields" and "Health Check Behavior".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import ssl
+from types import MappingProxyType
+from typing import Final, Self
+
+from uplinks import __version__
+from uplinks.errors import InvalidCertificates, MissingExtra
+from uplinks.health import Outcome
+from uplinks.model import HealthCheck
+from uplinks.probing import HttpRequest, Refused, http_request, redirected
+
+try:
+    import aiohttp
+except ImportError as error:
+    raise MissingExtra("http") from error
+from yarl import URL
+
+__all__ = ["HttpProber"]
+
+# As long as Go's client keeps one; an interval of 30s must not lose it.
+_IDLE: Final = 90.0
+_BUFFER: Final = 4096  # bytes of a body that are taken in, at most twice, before reading pauses
+
+_AUTOMATIC: Final = ("Accept", "Accept-Encoding", "Content-Type")
+_USER_AGENT: Final = ("User-Agent", f"uplinks/{__version__}")
+# A kept connection may be closed just as the request is sent. aiohttp sends these again.
+_SENT_AGAIN: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+
+_CERTIFICATE: Final = MappingProxyType(
+    {
+        9: "not yet valid",
+        10: "expired",
+        18: "self-signed",
+        19: "unknown issuer",  # the chain's end is self-signed, and not trusted
+        20: "unknown issuer",
+        21: "unknown issuer",
+        62: "hostname mismatch",
+        64: "IP address mismatch",
+    }
+)
+_OS_ERRORS: Final = MappingProxyType(
+    {
+        errno.ECONNREFUSED: "connection refused",
+        errno.ECONNRESET: "connection reset",
+        errno.EPIPE: "connection reset",
+        errno.EHOSTUNREACH: "host unreachable",
+        errno.ENETUNREACH: "network unreachable",
+        errno.ETIMEDOUT: "connection timed out",
+        errno.EMFILE: "too many open files",
+        errno.ENFILE: "too many open files",
+    }
+)
+
+
+class _Method(str):
+    """A method as it is written; aiohttp would write it in capitals."""
+
+    __slots__ = ()
+
+    def upper(self) -> Self:
+        return self
+
+
+class HttpProber:
+    """A `uplinks.protocols.Prober` for the mode ``http``.
+
+    Certificates are verified: against ``ca_file``, a PEM bundle that replaces
+    the system's, or else against the system's. ``insecure=True`` verifies
+    nothing; it is for tests of your own.
+
+    One prober serves any number of targets and probes at once, within one event
+    loop. Connections are kept, and belong to that loop until `close`;
+    afterwards another loop may use the prober.
+
+    Law: no secret is in a reason, a log or a repr
+    (``tests/adapters/test_http_probe.py``).
+    Raises: InvalidCertificates for a bundle that cannot be read; ValueError for
+    one beside ``insecure``.
+
+    >>> import asyncio
+    >>> async def ask():
+    ...     prober = HttpProber()
+    ...     try:
+    ...         return await prober.probe("http://127.0.0.1", HealthCheck(path="//elsewhere"))
+    ...     finally:
+    ...         await prober.close()
+    >>> asyncio.run(ask()).reason
+    "the path is not a plain one that begins with one '/'"
+    """
+
+    def __init__(
+        self, *, ca_file: str | os.PathLike[str] | None = None, insecure: bool = False
+    ) -> None:
+        self._tls = _tls(ca_file, insecure=insecure)
+        self._session: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def probe(self, url: str, check: HealthCheck) -> Outcome:
+        """Ask the child at ``url`` once, following redirects within its origin.
+
+        The first answer that is no redirect to follow decides: its status must
+        be the check's. Cancel it at the deadline; its connection is closed then.
+
+        Raises: RuntimeError when another event loop's connections are still open.
+        """
+        request = http_request(url, check)
+        if isinstance(request, Refused):
+            return Outcome.fail(request.reason)
+        session = self._opened()
+        while True:
+            if session.closed:
+                return Outcome.fail("the prober was closed")
+            try:
+                status, location = await _asked(session, request)
+            except (aiohttp.ClientError, OSError, ValueError) as error:
+                return Outcome.fail(_reason(error))
+            following = redirected(request, status, location)
+            if following is None:
+                break
+            if isinstance(following, Refused):
+                return Outcome.fail(following.reason)
+            request = following
+        if status == request.status:
+            return Outcome.PASS
+        return Outcome.fail(f"status {status}, not {request.status}")
+
+    async def close(self) -> None:
+        """Close all connections. A later probe opens new ones."""
+        session, self._session, self._loop = self._session, None, None
+        if session is not None:
+            await session.close()
+
+    def _opened(self) -> aiohttp.ClientSession:
+        loop = asyncio.get_running_loop()
+        if self._session is None:
+            connector = aiohttp.TCPConnector(
+                ssl=self._tls, limit=0, use_dns_cache=False, keepalive_timeout=_IDLE
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+                skip_auto_headers=_AUTOMATIC,
+                auto_decompress=False,
+                trust_env=False,
+                read_bufsize=_BUFFER,
+            )
+            self._loop = loop
+        elif self._loop is not loop:
+            raise RuntimeError("this prober is open in another event loop; close it there first")
+        return self._session
+
+
+async def _asked(session: aiohttp.ClientSession, request: HttpRequest) -> tuple[int, str | None]:
+    """Send a request; give the answer's status and location."""
+    headers = [("Host", request.host), *((h.name, h.value) for h in request.headers)]
+    if not any(header.name.lower() == "user-agent" for header in request.headers):
+        headers.append(_USER_AGENT)
+    if request.method not in _SENT_AGAIN:
+        headers.append(("Connection", "close"))
+    response = await session.request(
+        _Method(request.method),
+        URL(request.url, encoded=True),
+        headers=headers,
+        allow_redirects=False,
+    )
+    # Has no effect on a connection whose answer is complete: that one is kept.
+    response.close()
+    return response.status, response.headers.get("Location")
+
+
+def _tls(ca_file: str | os.PathLike[str] | None, *, insecure: bool) -> ssl.SSLContext:
+    if insecure and ca_file is not None:
+        raise ValueError("an insecure prober verifies nothing, so it needs no ca_file")
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except ssl.SSLError:
+        raise InvalidCertificates(ca_file, "it is no PEM bundle of certificates") from None
+    except OSError as error:
+        raise InvalidCertificates(ca_file, error.strerror or "it cannot be read") from None
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _reason(error: Exception) -> str:
+    """Put what went wrong into a few words."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError(certificate_error=cause):
+            code = getattr(cause, "verify_code", 0)
+            return f"certificate: {_CERTIFICATE.get(code, f'not accepted (OpenSSL says {code})')}"
+        case aiohttp.ClientConnectorDNSError() | UnicodeError():
+            return "name not resolved"
+        case ssl.SSLError():
+            return "TLS failed"
+        case OSError(errno=number) if number in _OS_ERRORS:
+            return _OS_ERRORS[number]
+        case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError():
+            return "no valid HTTP answer"
+        case aiohttp.ServerDisconnectedError():
+            return "connection closed without an answer"
+        case _:
+            return "connection failed"
