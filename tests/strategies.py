@@ -45,7 +45,7 @@ entry_point_names = st.sampled_from(["multicluster", "uplink", "up-2"])
 weights = st.integers(0, 100) | st.integers(0, MAX_WEIGHT)
 durations = st.integers(1, 3_600_000).map(lambda count: count * MILLISECOND)
 ports = st.integers(1, 65_535)
-paths = st.from_regex(r"/[a-z0-9/]{0,8}", fullmatch=True)
+paths = st.from_regex(r"/([a-z0-9][a-z0-9/]{0,7})?", fullmatch=True)
 matches = paths.map(lambda path: f"PathPrefix(`{path}`)")
 addresses = st.builds("https://{}.example.com:{}".format, labels, ports)
 annotation_maps = st.dictionaries(

@@ -182,7 +182,10 @@ def http_request(url: str, check: HealthCheck) -> HttpRequest | Refused:
     if isinstance(server, Refused):
         return server
     problems = (
-        (_PATH.fullmatch(check.path or "/"), "the path is not a plain one that begins with one '/'"),
+        (
+            _PATH.fullmatch(check.path or "/"),
+            "the path is not a plain one that begins with one '/'",
+        ),
         (_TOKEN.fullmatch(check.method), "the method is no token"),
         (not check.hostname or _is_host(check.hostname), "the hostname is not a host"),
         (all(_TOKEN.fullmatch(h.name) for h in check.headers), "a header's name is no token"),

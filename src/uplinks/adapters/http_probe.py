@@ -217,7 +217,7 @@ def _reason(error: Exception) -> str:
             return "name not resolved"
         case ssl.SSLError():
             return "TLS failed"
-        case OSError(errno=number) if number in _OS_ERRORS:
+        case OSError(errno=int(number)) if number in _OS_ERRORS:
             return _OS_ERRORS[number]
         case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError():
             return "no valid HTTP answer"

@@ -1,0 +1,122 @@
+"""Laws of `uplinks.probing`: no probe leaves its server, and no secret is shown."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+from tests import strategies
+
+from uplinks.model import Header, HealthCheck
+from uplinks.probing import HttpRequest, Refused, Server, http_request, redirected, server_of
+
+SECRET = "kx9-secret-7q"  # noqa: S105 - a mark to look for
+
+hosts = st.sampled_from(["eu", "EU", "us", "api.example.com", "127.0.0.1", "[::1]", "eu."])
+ports = st.sampled_from(["", ":80", ":443", ":8080", ":0", ":99999", ":x"])
+schemes = st.sampled_from(["http:", "https:", "HTTP:", "", "ftp:", "javascript:"])
+slashes = st.sampled_from(["//", "/", "///", ""])
+users = st.sampled_from(["", "@", "me@", "eu@", "eu:80@"])
+tails = st.text("/.?#%a\\@:[] \t\r\n\u00e4", max_size=8)
+locations = (
+    st.builds("{}{}{}{}{}{}".format, schemes, slashes, users, hosts, ports, tails)
+    | tails
+    | st.sampled_from(["/", "/live", "../x?y", "?q"])
+    | st.text(max_size=12)
+)
+addresses = st.builds(
+    "{}//{}{}".format, st.sampled_from(["http:", "https:"]), hosts, st.sampled_from(["", ":8080"])
+)
+statuses = st.sampled_from([301, 302, 303, 307, 308])
+hostnames = st.none() | st.sampled_from(["api.example.com", "eu:8080", "[::1]:443"])
+checks = st.builds(
+    evolve,
+    strategies.http_checks(),
+    hostname=hostnames,
+    follow_redirects=st.just(True),
+    headers=st.just((Header("Authorization", SECRET),)),
+)
+
+wild_checks = st.builds(
+    HealthCheck,
+    scheme=st.none() | st.text(max_size=5),
+    path=st.none() | locations,
+    port=st.none() | st.integers(-1, 70_000),
+    hostname=st.none() | locations,
+)
+
+
+def origin(url: str) -> tuple[Any, ...]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc, parts.username, parts.hostname, parts.port
+
+
+@given(strategies.addresses, strategies.http_checks())
+def test_what_no_rule_calls_an_error_is_asked(address: str, check: HealthCheck) -> None:
+    request = http_request(address, check)
+
+    assert isinstance(request, HttpRequest)
+    assert request.headers == check.headers
+    assert (request.method, request.status) == (check.method, check.status)
+
+
+@given(addresses, wild_checks)
+def test_the_host_is_always_the_address_s(address: str, check: HealthCheck) -> None:
+    server, request = server_of(address, check), http_request(address, check)
+
+    if isinstance(server, Refused):
+        assert request == server
+        return
+    assert server.host == urlsplit(address).hostname
+    if isinstance(request, HttpRequest):
+        assert urlsplit(request.url).hostname == server.host
+        assert urlsplit(request.url).username is None
+        assert not set(request.url + request.host) & set(" \t\r\n\\#@")
+
+
+@given(addresses, checks, st.lists(st.tuples(statuses, locations), max_size=12))
+def test_no_redirect_leaves_the_origin(
+    address: str, check: HealthCheck, steps: list[tuple[int, str]]
+) -> None:
+    first = request = http_request(address, check)
+    assert isinstance(first, HttpRequest)
+    for status, location in steps:
+        assert isinstance(request, HttpRequest)
+        following = redirected(request, status, location)
+        if not isinstance(following, HttpRequest):
+            assert following is None or SECRET not in following.reason
+            continue
+        assert origin(following.url) == origin(first.url)
+        assert (following.host, following.headers) == (first.host, first.headers)
+        assert following.method in {first.method, "GET"}
+        assert request.follows is not None
+        assert following.follows == request.follows - 1  # so that every loop ends
+        assert not set(following.url) & set(" \t\r\n\\#")
+        request = following
+
+
+@given(addresses, checks, st.text(max_size=8))
+def test_no_repr_shows_a_secret(address: str, check: HealthCheck, text: str) -> None:
+    asked = http_request(address, evolve(check, path=f"/?{SECRET}"))
+    spoilt = evolve(check, headers=((text, SECRET + "\n"),), path=SECRET, method=f"{SECRET} {text}")
+
+    assert SECRET not in repr(asked)
+    assert SECRET not in repr(http_request(address, spoilt))
+    assert SECRET not in repr(http_request(f"http://{SECRET}@{text}", check))
+
+
+@given(st.sampled_from(["eu", "::1", "127.0.0.1"]), st.integers(1, 65_535), st.booleans())
+def test_a_server_s_url_leads_back_to_it(host: str, port: int, tls: bool) -> None:  # noqa: FBT001
+    server = Server(host, port, tls=tls)
+
+    assert server_of(server.url, HealthCheck()) == server
+
+
+def test_the_headers_that_a_probe_writes_are_those_of_the_rule() -> None:
+    from uplinks import probing
+    from uplinks.rules import probe_header
+
+    assert probing._OWNED == probe_header._OWNED
