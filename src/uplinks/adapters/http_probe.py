@@ -212,16 +212,17 @@ def _reason(error: Exception) -> str:
     match error:
         case aiohttp.ClientConnectorCertificateError(certificate_error=cause):
             code = getattr(cause, "verify_code", 0)
-            return f"certificate: {_CERTIFICATE.get(code, f'not accepted (OpenSSL says {code})')}"
+            words = f"certificate: {_CERTIFICATE.get(code, f'not accepted (OpenSSL says {code})')}"
         case aiohttp.ClientConnectorDNSError() | UnicodeError():
-            return "name not resolved"
+            words = "name not resolved"
         case ssl.SSLError():
-            return "TLS failed"
+            words = "TLS failed"
         case OSError(errno=int(number)) if number in _OS_ERRORS:
-            return _OS_ERRORS[number]
-        case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError():
-            return "no valid HTTP answer"
+            words = _OS_ERRORS[number]
+        case aiohttp.ClientResponseError():
+            words = "no valid HTTP answer"
         case aiohttp.ServerDisconnectedError():
-            return "connection closed without an answer"
+            words = "connection closed without an answer"
         case _:
-            return "connection failed"
+            words = "connection failed"
+    return words
