@@ -45,7 +45,8 @@ _BUFFER: Final = 4096  # bytes of a body that are taken in, at most twice, befor
 
 _AUTOMATIC: Final = ("Accept", "Accept-Encoding", "Content-Type")
 _USER_AGENT: Final = ("User-Agent", f"uplinks/{__version__}")
-# A kept connection may be closed just as the request is sent. aiohttp sends these again.
+# A kept connection may be closed just as a request is sent. aiohttp sends these again; for
+# others no connection is kept.
 _SENT_AGAIN: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
 _CERTIFICATE: Final = MappingProxyType(
@@ -114,7 +115,7 @@ class HttpProber:
         self, *, ca_file: str | os.PathLike[str] | None = None, insecure: bool = False
     ) -> None:
         self._tls = _tls(ca_file, insecure=insecure)
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}  # by whether they keep connections
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def probe(self, url: str, check: HealthCheck) -> Outcome:
@@ -128,10 +129,11 @@ class HttpProber:
         request = http_request(url, check)
         if isinstance(request, Refused):
             return Outcome.fail(request.reason)
-        session = self._opened()
+        opened = self._sessions
         while True:
-            if session.closed:
+            if self._sessions is not opened:
                 return Outcome.fail("the prober was closed")
+            session = self._session(keeps=request.method in _SENT_AGAIN)
             try:
                 status, location = await _asked(session, request)
             except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -148,18 +150,24 @@ class HttpProber:
 
     async def close(self) -> None:
         """Close all connections. A later probe opens new ones."""
-        session, self._session, self._loop = self._session, None, None
-        if session is not None:
+        sessions, self._sessions, self._loop = self._sessions, {}, None
+        for session in sessions.values():
             await session.close()
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def _session(self, *, keeps: bool) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
-        if self._session is None:
-            connector = aiohttp.TCPConnector(
-                ssl=self._tls, limit=0, use_dns_cache=False, keepalive_timeout=_IDLE
-            )
-            self._session = aiohttp.ClientSession(
-                connector=connector,
+        if self._sessions and self._loop is not loop:
+            raise RuntimeError("this prober is open in another event loop; close it there first")
+        if keeps not in self._sessions:
+            self._loop = loop
+            self._sessions[keeps] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    ssl=self._tls,
+                    limit=0,
+                    use_dns_cache=False,
+                    force_close=not keeps,
+                    keepalive_timeout=_IDLE if keeps else None,
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
                 skip_auto_headers=_AUTOMATIC,
@@ -167,19 +175,18 @@ class HttpProber:
                 trust_env=False,
                 read_bufsize=_BUFFER,
             )
-            self._loop = loop
-        elif self._loop is not loop:
-            raise RuntimeError("this prober is open in another event loop; close it there first")
-        return self._session
+        return self._sessions[keeps]
 
 
 async def _asked(session: aiohttp.ClientSession, request: HttpRequest) -> tuple[int, str | None]:
     """Send a request; give the answer's status and location."""
-    headers = [("Host", request.host), *((h.name, h.value) for h in request.headers)]
-    if not any(header.name.lower() == "user-agent" for header in request.headers):
+    # aiohttp replaces a header by another spelling of it, but not by the same one.
+    spelled: dict[str, str] = {}
+    headers = [("Host", request.host)]
+    for header in request.headers:
+        headers.append((spelled.setdefault(header.name.lower(), header.name), header.value))
+    if "user-agent" not in spelled:
         headers.append(_USER_AGENT)
-    if request.method not in _SENT_AGAIN:
-        headers.append(("Connection", "close"))
     response = await session.request(
         _Method(request.method),
         URL(request.url, encoded=True),
