@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-import uplinks
 from tests.adapters.servers import (
     OK,
     Answer,
@@ -32,6 +30,8 @@ from tests.adapters.servers import (
     run,
     silent_until_left,
 )
+
+import uplinks
 from uplinks.adapters.http_probe import HttpProber
 from uplinks.errors import MissingExtra, UplinksError
 from uplinks.health import Outcome
@@ -145,7 +145,9 @@ def test_cookies_are_not_sent_back() -> None:
 # --- what is answered -------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", [200, 201, 204, 206, 300, 304, 305, 400, 401, 404, 429, 503, 599])
+@pytest.mark.parametrize(
+    "status", [200, 201, 204, 206, 300, 304, 305, 400, 401, 404, 429, 503, 599]
+)
 def test_the_configured_status_passes_and_no_other(status: int) -> None:
     other = 200 if status != 200 else 204
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import trustme
-
 from tests.adapters.servers import OK, Server, answer, probe, run
+
 from uplinks.adapters.http_probe import HttpProber
 from uplinks.errors import InvalidCertificates, UplinksError
 from uplinks.health import Outcome

@@ -22,8 +22,9 @@ import asyncio
 import errno
 import os
 import ssl
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from uplinks import __version__
 from uplinks.errors import InvalidCertificates, MissingExtra
@@ -33,18 +34,20 @@ from uplinks.probing import HttpRequest, Refused, http_request, redirected
 
 try:
     import aiohttp
+    from multidict import CIMultiDict
+    from yarl import URL
 except ImportError as error:
     raise MissingExtra("http") from error
-from yarl import URL
 
 __all__ = ["HttpProber"]
 
 # As long as Go's client keeps one; an interval of 30s must not lose it.
 _IDLE: Final = 90.0
+_REMEMBERED: Final = 4096  # requests; others are only made anew
 _BUFFER: Final = 4096  # bytes of a body that are taken in, at most twice, before reading pauses
 
 _AUTOMATIC: Final = ("Accept", "Accept-Encoding", "Content-Type")
-_USER_AGENT: Final = ("User-Agent", f"uplinks/{__version__}")
+_USER_AGENT: Final = f"uplinks/{__version__}"
 # A kept connection may be closed just as a request is sent. aiohttp sends these again; for
 # others no connection is kept.
 _SENT_AGAIN: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
@@ -117,6 +120,9 @@ class HttpProber:
         self._tls = _tls(ca_file, insecure=insecure)
         self._sessions: dict[bool, aiohttp.ClientSession] = {}  # by whether they keep connections
         self._loop: asyncio.AbstractEventLoop | None = None
+        # The same is asked again and again.
+        self._request = lru_cache(_REMEMBERED)(http_request)
+        self._message = lru_cache(_REMEMBERED)(_message)
 
     async def probe(self, url: str, check: HealthCheck) -> Outcome:
         """Ask the child at ``url`` once, following redirects within its origin.
@@ -126,7 +132,7 @@ class HttpProber:
 
         Raises: RuntimeError when another event loop's connections are still open.
         """
-        request = http_request(url, check)
+        request = self._request(url, check)
         if isinstance(request, Refused):
             return Outcome.fail(request.reason)
         opened = self._sessions
@@ -135,7 +141,7 @@ class HttpProber:
                 return Outcome.fail("the prober was closed")
             session = self._session(keeps=request.method in _SENT_AGAIN)
             try:
-                status, location = await _asked(session, request)
+                status, location = await _asked(session, self._message(request))
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 return Outcome.fail(_reason(error))
             following = redirected(request, status, location)
@@ -178,24 +184,31 @@ class HttpProber:
         return self._sessions[keeps]
 
 
-async def _asked(session: aiohttp.ClientSession, request: HttpRequest) -> tuple[int, str | None]:
+class _Message(NamedTuple):
+    """A request as aiohttp takes it."""
+
+    method: str
+    url: URL
+    headers: CIMultiDict[str]
+
+
+async def _asked(session: aiohttp.ClientSession, message: _Message) -> tuple[int, str | None]:
     """Send a request; give the answer's status and location."""
-    # aiohttp replaces a header by another spelling of it, but not by the same one.
-    spelled: dict[str, str] = {}
-    headers = [("Host", request.host)]
-    for header in request.headers:
-        headers.append((spelled.setdefault(header.name.lower(), header.name), header.value))
-    if "user-agent" not in spelled:
-        headers.append(_USER_AGENT)
-    response = await session.request(
-        _Method(request.method),
-        URL(request.url, encoded=True),
-        headers=headers,
-        allow_redirects=False,
-    )
+    method, url, headers = message
+    response = await session.request(method, url, headers=headers, allow_redirects=False)
     # Has no effect on a connection whose answer is complete: that one is kept.
     response.close()
     return response.status, response.headers.get("Location")
+
+
+def _message(request: HttpRequest) -> _Message:
+    headers = CIMultiDict({"Host": request.host})
+    # aiohttp replaces a header by another spelling of it, but not by the same one.
+    spelled: dict[str, str] = {}
+    for header in request.headers:
+        headers.add(spelled.setdefault(header.name.lower(), header.name), header.value)
+    headers.setdefault("User-Agent", _USER_AGENT)
+    return _Message(_Method(request.method), URL(request.url, encoded=True), headers)
 
 
 def _tls(ca_file: str | os.PathLike[str] | None, *, insecure: bool) -> ssl.SSLContext:
