@@ -39,7 +39,8 @@ class Answer(asyncio.Protocol):
         if self.got.endswith(b"\\r\\n\\r\\n"):
             self.got, close = b"", self.got.startswith(b"GET /close")
             line = b"Connection: close\\r\\n" if close else b""
-            self.transport.write(b"HTTP/1.1 200 OK\\r\\n" + line + b"Content-Length: 2\\r\\n\\r\\nok")
+            head = b"HTTP/1.1 200 OK\\r\\n" + line + b"Content-Length: 2\\r\\n\\r\\n"
+            self.transport.write(head + b"ok")
             if close:
                 self.transport.close()
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import socket
 import ssl
 import struct
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from uplinks.adapters.http_probe import HttpProber
 from uplinks.health import Outcome
 from uplinks.model import HealthCheck
 
-Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
+Reader: TypeAlias = asyncio.StreamReader
+Writer: TypeAlias = asyncio.StreamWriter
 Answer = bytes | Callable[[bytes], bytes] | Callable[["Server", Reader, Writer], Awaitable[None]]
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -84,12 +86,12 @@ class Server:
         self._talks.discard(task)
 
     async def _converse(self, reader: Reader, writer: Writer) -> None:
-        if asyncio.iscoroutinefunction(self._answer):
-            await self._answer(self, reader, writer)
+        answer: Any = self._answer
+        if inspect.iscoroutinefunction(answer):
+            await answer(self, reader, writer)
             return
         while True:
             head = await self.head(reader)
-            answer: Any = self._answer
             writer.write(answer if isinstance(answer, bytes) else answer(head))
             await writer.drain()
 

@@ -74,7 +74,7 @@ def test_a_private_authority_is_accepted_when_it_is_given(host: str, ca_file: Pa
     ],
 )
 def test_a_certificate_that_is_not_accepted(
-    names: list[str], dates: dict[str, datetime], host: str, reason: str, ca_file: Path
+    names: list[str], dates: dict[str, Any], host: str, reason: str, ca_file: Path
 ) -> None:
     tls = context(AUTHORITY.issue_cert(*names, **dates))
 

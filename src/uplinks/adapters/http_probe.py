@@ -26,7 +26,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NamedTuple, Self
 
-from uplinks import __version__
+import uplinks
 from uplinks.errors import InvalidCertificates, MissingExtra
 from uplinks.health import Outcome
 from uplinks.model import HealthCheck
@@ -47,7 +47,7 @@ _REMEMBERED: Final = 4096  # requests; others are only made anew
 _BUFFER: Final = 4096  # bytes of a body that are taken in, at most twice, before reading pauses
 
 _AUTOMATIC: Final = ("Accept", "Accept-Encoding", "Content-Type")
-_USER_AGENT: Final = f"uplinks/{__version__}"
+
 # A kept connection may be closed just as a request is sent. aiohttp sends these again; for
 # others no connection is kept.
 _SENT_AGAIN: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
@@ -207,7 +207,7 @@ def _message(request: HttpRequest) -> _Message:
     spelled: dict[str, str] = {}
     for header in request.headers:
         headers.add(spelled.setdefault(header.name.lower(), header.name), header.value)
-    headers.setdefault("User-Agent", _USER_AGENT)
+    headers.setdefault("User-Agent", f"uplinks/{uplinks.__version__}")
     return _Message(_Method(request.method), URL(request.url, encoded=True), headers)
 
 
