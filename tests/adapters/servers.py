@@ -151,6 +151,14 @@ async def hang_up(server: Server, reader: Reader, writer: Writer) -> None:
     await server.head(reader)
 
 
+def closed_port() -> int:
+    """Find a port where nobody listens."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+    return port
+
+
 def run(main: Coroutine[Any, Any, Any], *, debug: bool = False) -> Any:
     """Run to the end, and let nothing be forgotten: what is left open warns here."""
     try:
