@@ -11,6 +11,7 @@ from uplinks.balance import Selector
 from uplinks.diagnostics import Diagnostic, Report, Severity
 from uplinks.durations import format_duration, parse_duration
 from uplinks.errors import NoEligibleTarget, UplinksError
+from uplinks.health import HealthPolicy, Outcome, Probe, Transition
 from uplinks.model import (
     Advertisement,
     ChildConfig,
@@ -32,7 +33,7 @@ from uplinks.naming import (
     uplink_name,
     weighted_service_name,
 )
-from uplinks.parent import Parent
+from uplinks.parent import Endpoint, Parent
 from uplinks.reading import parse_manifests
 from uplinks.rules import check
 from uplinks.services import advertise, materialize
@@ -46,18 +47,23 @@ __all__ = [
     "ChildService",
     "Cluster",
     "Diagnostic",
+    "Endpoint",
     "Fleet",
     "HealthCheck",
+    "HealthPolicy",
     "IngressRoute",
     "NoEligibleTarget",
+    "Outcome",
     "Parent",
     "ParentConfig",
     "PassiveHealthCheck",
+    "Probe",
     "Report",
     "Selector",
     "Services",
     "Severity",
     "TraefikService",
+    "Transition",
     "Uplink",
     "UplinksError",
     "WeightedService",

@@ -72,6 +72,8 @@ class Cause(StrEnum):
     """What may happen to a target. In a `Transition`: what made it."""
 
     ADDED = "added"
+    KNOWN_UP = "known to be up"  # added with what another target at its address had shown
+    KNOWN_DOWN = "known to be down"
     PASSED = "passed"  # a probe passed
     RECOVERED = "recovered"  # a probe passed, the last that was needed
     FAILED = "failed"  # a probe failed or ran out of time
@@ -89,6 +91,8 @@ TRANSITIONS: Final[Mapping[State, Mapping[Cause, State]]] = MappingProxyType(
     {
         State.GONE: {
             Cause.ADDED: State.UNKNOWN,
+            Cause.KNOWN_UP: State.UP,
+            Cause.KNOWN_DOWN: State.DOWN,
         },
         State.UNKNOWN: {
             Cause.PASSED: State.UP,
@@ -126,6 +130,11 @@ TRANSITIONS: Final[Mapping[State, Mapping[Cause, State]]] = MappingProxyType(
     }
 )
 """The state after, by the state before and what happens. What is missing cannot happen."""
+
+
+_KNOWN: Final[Mapping[State, Cause]] = MappingProxyType(
+    {State.UP: Cause.KNOWN_UP, State.DOWN: Cause.KNOWN_DOWN}
+)
 
 
 def diagram() -> str:
@@ -519,22 +528,46 @@ class Health:
         check: HealthCheck | None,
         passive: PassiveHealthCheck | None,
         now: int,
+        *,
+        like: Hashable = None,
     ) -> list[Event]:
         """Take a target. Its first probe is due within the start window.
 
-        Raises: DuplicateTarget; ValueError for a check that is never or always due.
+        With ``like``, it begins in the state of that target, which stands at
+        the same address.
+
+        Raises: DuplicateTarget; UnknownTarget for ``like``; ValueError for a
+        check that is never or always due.
         """
         if target in self._records:
             raise DuplicateTarget(target)
+        known = State.UNKNOWN if like is None else self._record(like).state
+        watched = check is not None or passive is not None
         _validate(check, passive)
         now = self._tell(now)
         self._phase = self._phase + _GOLDEN & _WHOLE
         record = self._records[target] = _Record(target, self._phase)
         record.check, record.passive = check, passive
         events: list[Event] = []
-        self._apply(record, Cause.ADDED, 0, "", events)
+        cause = _KNOWN.get(known, Cause.ADDED) if watched else Cause.ADDED
+        self._apply(record, cause, 0, "", events)
         self._begin(record)
+        if record.state is State.DOWN and check is None and passive is not None:
+            self._releases.put(record, now + passive.failure_window)
         return events
+
+    def rename(self, target: Hashable, name: Hashable) -> None:
+        """Know a target by another name from now on. All that is known of it stays.
+
+        A probe under way counts, though it carries the old name.
+        Complexity: O(1). Raises: UnknownTarget; DuplicateTarget.
+        """
+        record = self._record(target)
+        if name in self._records:
+            raise DuplicateTarget(name)
+        del self._records[target]
+        record.target = name
+        self._records[name] = record
 
     def remove(self, target: Hashable, now: int) -> list[Event]:
         """Forget a target. A probe under way keeps its place until it ends.

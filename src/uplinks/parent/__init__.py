@@ -11,13 +11,15 @@ Rules of this file:
    a child service unknown again, which means up.
 4. State goes upward by nesting: a composed service holds the selectors of the
    services that it names, and one with nothing eligible is not eligible.
-5. Time is an argument, in nanoseconds of a monotonic clock, and never runs
-   backwards inside.
+5. A child service is picked only while its checks and `set_up` both say up.
+   Selectors learn of it in `_refresh` alone.
+6. Time is an argument, in nanoseconds of a monotonic clock, and never runs
+   backwards inside. What is over by then happens first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import gcd
 
 from attrs import evolve
@@ -30,6 +32,7 @@ from uplinks.errors import (
     UnknownChild,
     UnknownService,
 )
+from uplinks.health import Event, HealthPolicy, Ignored, Outcome, Probe, Transition
 from uplinks.model import (
     MAX_WEIGHT,
     Advertisement,
@@ -43,10 +46,13 @@ from uplinks.model import (
     WeightedService,
 )
 from uplinks.naming import nearest, split_service_reference
+from uplinks.parent._events import EventStream
+from uplinks.parent._lease import Lease
+from uplinks.parent._watch import Endpoint, Watch
 from uplinks.services import advertise as offer
 from uplinks.services import materialize
 
-__all__ = ["Parent", "Target"]
+__all__ = ["Endpoint", "EventStream", "Lease", "Parent", "Target"]
 
 Target = ChildService | ServiceReference
 """What a pick gives: a child, or a Kubernetes Service of the parent itself."""
@@ -56,11 +62,15 @@ class Parent:
     """Turn what children advertise into services that can be picked from.
 
     ``config`` lists the children, ``services`` are the parent's own composed
-    services. ``start`` is where in its schedule each selector begins: any
-    integer, 0 being reproducible.
+    services, ``policy`` decides what the children's checks leave open.
+    ``start`` is where in its schedule each selector begins, and from where
+    probes are spread: any integer, 0 being reproducible.
 
-    Asking: `services`, `selector`, `route`, `is_up`.
+    Asking: `services`, `selector`, `route`, `is_up`, `events`.
     Changing: `advertise`, `withdraw`, `set_up`.
+    Using: `lease`, `observe`.
+    Driving: whenever `next_wakeup` says, and after each change, start what
+    `due` gives; say by `report` how each probe ended.
 
     Raises: NameCollision when two of ``services`` have one name.
 
@@ -81,21 +91,31 @@ class Parent:
     """
 
     def __init__(
-        self, config: ParentConfig, services: Iterable[TraefikService] = (), *, start: int = 0
+        self,
+        config: ParentConfig,
+        services: Iterable[TraefikService] = (),
+        *,
+        policy: HealthPolicy | None = None,
+        start: int = 0,
     ) -> None:
+        self._policy = HealthPolicy() if policy is None else policy
+        self._watch = Watch(self._policy, start)
+        self._events = EventStream()
         self._config = config
         self._own = _by_service_name(services)
         self._start = start
         self._now = 0
         self._advertisements: dict[str, tuple[Advertisement, ...]] = {}
         self._services = materialize(config, {})
-        self._down: set[str] = set()
+        self._held: set[str] = set()  # child services that `set_up` keeps from being picked
         self._selectors: dict[str, Selector] = {}
         self._routes: dict[tuple[object, ...], Selector] = {}
         self._failovers: set[Selector] = set()
 
     @classmethod
-    def from_fleet(cls, fleet: Fleet, *, start: int = 0) -> Parent:
+    def from_fleet(
+        cls, fleet: Fleet, *, policy: HealthPolicy | None = None, start: int = 0
+    ) -> Parent:
         """Make the parent of a fleet, with everything its children offer.
 
         Children that the parent does not list are left out. Whether the fleet
@@ -111,7 +131,7 @@ class Parent:
         Source: reference page, "Complete Example".
         """
         config = fleet.parent.parent_config or ParentConfig()
-        parent = cls(config, fleet.parent.traefik_services, start=start)
+        parent = cls(config, fleet.parent.traefik_services, policy=policy, start=start)
         offers = {
             name: offer(cluster)
             for name, cluster in sorted(fleet.children.items())
@@ -134,6 +154,33 @@ class Parent:
         0
         """
         return self._now
+
+    @property
+    def policy(self) -> HealthPolicy:
+        """What was decided for all children.
+
+        >>> Parent(ParentConfig()).policy.unhealthy_threshold
+        1
+        """
+        return self._policy
+
+    @property
+    def events(self) -> EventStream:
+        """What happened to `Endpoint` targets, and overloads, until it is drained.
+
+        >>> Parent(ParentConfig()).events
+        <EventStream of 0, 0 dropped>
+        """
+        return self._events
+
+    @property
+    def ignored(self) -> Ignored:
+        """How many outcomes of probes did not count so far.
+
+        >>> Parent(ParentConfig()).ignored.late
+        0
+        """
+        return self._watch.health.ignored
 
     @property
     def config(self) -> ParentConfig:
@@ -183,7 +230,8 @@ class Parent:
         Complexity: O(all services) to materialize, then O(what changed).
         Raises: UnknownChild for a child that the configuration does not list;
         NameCollision, InvalidName, InvalidAddress and InvalidWeight as
-        `materialize` does; TypeError when ``now`` is no ``int``.
+        `materialize` does; ValueError for a check whose times are not above 0;
+        TypeError when ``now`` is no ``int``.
 
         >>> from uplinks.model import Child
         >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com:9443")}))
@@ -218,11 +266,11 @@ class Parent:
         self._replace(remaining, now)
 
     def set_up(self, name: str, up: bool, now: int) -> None:  # noqa: FBT001 - the selector's face
-        """Say whether a child may be picked: all its services, or one by its name.
+        """Hold a child out, or let it in again: all its services, or one by its name.
 
         ``name`` is a child's (``child-1``) or a child service's
         (``apps-api-child-1@multicluster``). A service that is advertised
-        later begins up.
+        later is let in. One that is let in is picked while its checks say up.
 
         Complexity: O(services of the child), each in every selector holding it.
         Raises: UnknownChild; UnknownService for a service that is not there,
@@ -246,18 +294,107 @@ class Parent:
             if not isinstance(service, ChildService):
                 raise self._unknown(name, (s.name for s in self._services.direct))
             concerned = [service]
-        self._tick(now)
+        self._let_pass(now)
         for service in concerned:
-            (self._down.discard if up else self._down.add)(service.name)
-            for holder in _holders(service):
-                selector = self._selectors.get(holder)
-                if selector is not None:
-                    selector.set_up(service, up)
+            (self._held.discard if up else self._held.add)(service.name)
+        self._refresh(concerned)
+
+    # Driving
+
+    def due(self, now: int) -> list[Probe]:
+        """Start the probes that are due: ``probe.target`` is an `Endpoint`.
+
+        Each is in flight until `report` says how it ended; until its
+        ``deadline`` (ns) at the latest, when it has failed.
+        Complexity: O(log n) a probe. Raises: TypeError when ``now`` is no ``int``.
+
+        >>> from uplinks.model import Child, HealthCheck
+        >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com:9443")}))
+        >>> check = HealthCheck(path="/health")
+        >>> offer = Advertisement("api", "apps/api", ["multicluster"], health_check=check)
+        >>> parent.advertise("eu", [offer], now=0)
+        >>> parent.next_wakeup()
+        618033988
+        >>> [probe] = parent.due(now=618033988)
+        >>> parent.report(probe, Outcome.fail("status 503"), now=700_000_000)
+        >>> parent.is_up("api-eu@multicluster"), parent.next_wakeup()
+        (False, 18541019662)
+
+        Source: reference page, "Health Check Behavior".
+        """
+        _check_time(now)
+        self._let_pass(now)
+        return self._watch.health.due(now)
+
+    def report(self, probe: Probe, outcome: Outcome, now: int) -> None:
+        """Say how a probe ended.
+
+        Law: an outcome counts once, and only while its probe is in flight and
+        asks what is still asked; `ignored` counts the others.
+        Complexity: O(log n), and O(services at the endpoint) for a transition.
+        Raises: TypeError; ValueError for a probe that this parent never gave.
+        """
+        _check_time(now)
+        # First, so that an answer at its deadline counts; the machine itself judges later ones.
+        self._tell(self._watch.health.report(probe, outcome, now))
+        self._let_pass(now)
+
+    def next_wakeup(self) -> int | None:
+        """Tell when (ns) to call `due` again; ``None``: not before something changes.
+
+        >>> Parent(ParentConfig()).next_wakeup() is None
+        True
+        """
+        return self._watch.health.next_wakeup()
+
+    # Using
+
+    def observe(self, target: Target | str, ok: bool, now: int) -> None:  # noqa: FBT001 - the selector's face
+        """Say how a request to a child service, or to one by its name, ended.
+
+        Only a passive check cares. A service that is gone or has moved since it
+        was picked, or one of the parent's own, has none.
+        Complexity: O(1), and O(services at the endpoint) for a transition.
+        Raises: UnknownService for a name that is not there; TypeError.
+        """
+        _check_time(now)
+        name = target if isinstance(target, str) else target.name
+        service = self._services.get(name)
+        if not isinstance(service, ChildService):
+            if isinstance(target, str):
+                raise self._unknown(name, (s.name for s in self._services.direct))
+            service = None
+        self._let_pass(now)
+        endpoint = self._watch.endpoint(name)
+        if service is None or endpoint is None:
+            return
+        if isinstance(target, str) or getattr(target, "url", None) == service.url:
+            self._tell(self._watch.health.observe(endpoint, ok, now))
+
+    def lease(self, name: str, *, clock: Callable[[], int] | None = None) -> Lease:
+        """Pick from a service for one request; its end is told to `observe`.
+
+        ``clock`` gives the time (ns) of that; without one it is the latest time
+        that anybody told.
+        Complexity and errors: as `selector`; NoEligibleTarget on entering.
+
+        >>> from uplinks.model import Child
+        >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com:9443")}))
+        >>> parent.advertise("eu", [Advertisement("api", "apps/api", ["multicluster"])], now=0)
+        >>> with parent.lease("api@multicluster") as target:
+        ...     target.url
+        'https://eu.example.com:9443'
+        """
+
+        def observe(target: ChildService, ok: bool) -> None:  # noqa: FBT001 - as observe's
+            self.observe(target, ok, self._now if clock is None else clock())
+
+        return Lease(self.selector(name), observe)
 
     # Asking
 
     def is_up(self, name: str) -> bool:
-        """Tell whether a child service, by its name, is up.
+        """Tell whether a child service, by its name, is up and not held out.
 
         Complexity: O(1). Raises: UnknownService.
 
@@ -271,7 +408,17 @@ class Parent:
         """
         if not isinstance(self._services.get(name), ChildService):
             raise self._unknown(name, (s.name for s in self._services.direct))
-        return name not in self._down
+        return self._serves(name)
+
+    def services_at(self, endpoint: Endpoint) -> tuple[str, ...]:
+        """Name the child services that an endpoint decides about; none if it is gone.
+
+        Complexity: O(services there).
+
+        >>> Parent(ParentConfig()).services_at(Endpoint("https://eu.example.com:9443"))
+        ()
+        """
+        return self._watch.services(endpoint)
 
     def selector(self, name: str) -> Selector:
         """Give the selector of a service: the same object for the same name.
@@ -333,13 +480,19 @@ class Parent:
 
     def _replace(self, advertisements: Mapping[str, tuple[Advertisement, ...]], now: int) -> None:
         services = materialize(self._config, advertisements)  # raises before anything changes
-        self._tick(now)
-        before, self._services = self._services, services
+        before = self._services
+        names = dict.fromkeys(s.name for s in (*before.direct, *services.direct))
+        plan = self._watch.plan(before, services, names)  # raises, too
+        self._let_pass(now)
+        self._services = services
         self._advertisements = dict(advertisements)
-        self._down = {name for name in self._down if _same_place(before, services, name)}
+        self._held = {name for name in self._held if _same_place(before, services, name)}
+        events = self._watch.follow(plan, self._now)
         for name, selector in self._selectors.items():
             if name not in self._own:
                 self._follow(selector, _targets(before, name), _targets(services, name))
+        self._refresh(s for name in plan if isinstance(s := services.get(name), ChildService))
+        self._tell(events)
 
     def _follow(
         self,
@@ -356,7 +509,7 @@ class Parent:
                 selector.set_weight(target, weight)
             elif target not in before:
                 selector.add(target, weight)
-                selector.set_up(target, target.name not in self._down)
+                selector.set_up(target, self._serves(target.name))
             elif before[target] != weight:
                 selector.set_weight(target, weight)
         # Last, so that a selector whose targets are all replaced is never empty.
@@ -373,7 +526,7 @@ class Parent:
             targets = _targets(self._services, name)
             selector = Selector(list(targets.items()), start=self._start)
             for target in targets:
-                if target.name in self._down:
+                if not self._serves(target.name):
                     selector.set_up(target, False)  # noqa: FBT003 - the selector's face
             return selector
         held = [(self._target(r, own.namespace), r.weight) for r in _references(own)]
@@ -439,8 +592,31 @@ class Parent:
 
     # Small change
 
-    def _tick(self, now: int) -> None:
+    def _let_pass(self, now: int) -> None:
         self._now = max(self._now, now)
+        self._tell(self._watch.health.expire(self._now))
+
+    def _tell(self, events: Iterable[Event]) -> None:
+        """Keep what happened, and let the selectors know."""
+        events = list(events)
+        self._events.extend(events)
+        endpoints = (event.target for event in events if isinstance(event, Transition))
+        for endpoint in endpoints:
+            assert isinstance(endpoint, Endpoint)  # noqa: S101 - the watch adds nothing else
+            services = (self._services[name] for name in self._watch.services(endpoint))
+            self._refresh(s for s in services if isinstance(s, ChildService))
+
+    def _serves(self, name: str) -> bool:
+        return name not in self._held and self._watch.is_up(name)
+
+    def _refresh(self, services: Iterable[ChildService]) -> None:
+        """Let every selector that holds one of these child services know whether it is up."""
+        for service in services:
+            up = self._serves(service.name)
+            for holder in _holders(service):
+                selector = self._selectors.get(holder)
+                if selector is not None:
+                    selector.set_up(service, up)
 
     def _check_child(self, child: str) -> None:
         if child not in self._config.children:
