@@ -182,7 +182,7 @@ def test_a_manifest_cannot_drive_the_terminal(run: Run, tmp_path: Path) -> None:
 
 
 class _InterruptedBytes(io.BytesIO):
-    def read(self, size: int | None = -1, /) -> bytes:  # noqa: ARG002 - the stream's face
+    def read(self, size: int | None = -1, /) -> bytes:
         raise KeyboardInterrupt
 
 

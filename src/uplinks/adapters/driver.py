@@ -1,0 +1,391 @@
+"""Drive a parent in asyncio: the only loop, and the only clock, of this library.
+
+Rules of this file:
+
+1. Every call of the parent is made under one lock and with the time of the
+   clock. Picks need no lock: a selector is whole between any two calls.
+2. A prober may raise, hang or lie: that is a failed probe, and the loop goes on.
+   A probe is cancelled at its deadline; the machine judges what that means, and
+   finds a driver that was late itself not to be the target's failure.
+3. Listeners and logging are called in the loop and under no lock, in the order
+   in which things happened. A listener that raises is logged.
+4. What is started is stopped: no task and no thread outlives `Driver`, but a
+   probe that will not be cancelled; it is abandoned after `GRACE` seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from importlib.metadata import entry_points
+from typing import Any, Final, Protocol, Self
+
+from uplinks.addresses import without_userinfo
+from uplinks.balance import Selector
+from uplinks.errors import MissingExtra
+from uplinks.health import Event, Outcome, Overloaded, Probe, State, Transition
+from uplinks.model import Advertisement
+from uplinks.parent import Endpoint, Lease, Parent, Target
+from uplinks.protocols import Prober
+
+__all__ = ["GRACE", "Driver", "Listener"]
+
+GRACE: Final = 1.0
+"""How long (s) `Driver` waits at its end for probes that it has cancelled."""
+
+_NANOSECONDS: Final = 1_000_000_000
+_GROUP: Final = "uplinks.probers"
+_LOG: Final = logging.getLogger("uplinks")
+
+
+class Listener(Protocol):
+    """Someone who wants to know. Called in the driver's loop: be quick."""
+
+    def on_event(self, event: Event) -> None:
+        """Hear of a transition or an overload."""
+
+    def on_probe(self, probe: Probe, outcome: Outcome, duration: int) -> None:
+        """Hear how a probe ended, ``duration`` nanoseconds after its start."""
+
+
+class _NoProber:
+    """Stands where a prober is missing: the check cannot pass, and says why."""
+
+    def __init__(self, reason: str) -> None:
+        self._outcome = Outcome.fail(reason)
+
+    async def probe(self, url: str, check: object) -> Outcome:  # noqa: ARG002 - a Prober's face
+        return self._outcome
+
+    async def close(self) -> None:
+        pass
+
+
+class Driver:
+    """Probe a parent's children while a block runs, and tell it the time.
+
+    ``probers`` are the ones to use, by mode. Without them they are those of the
+    entry points ``uplinks.probers``, made when first needed and closed at the
+    end. ``clock`` gives nanoseconds that never go backwards.
+
+    ``async with driver:`` runs it in the loop that is running, ``with
+    driver.in_thread():`` in a thread of its own. Every method may be called from
+    any thread. One driver drives a parent at a time; it may be started again.
+
+    >>> from uplinks import Advertisement, HealthCheck, Parent, ParentConfig
+    >>> from uplinks.model import Child
+    >>> class Pessimist:
+    ...     async def probe(self, url, check):
+    ...         return Outcome.fail("as expected")
+    ...     async def close(self):
+    ...         pass
+    >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com")}))
+    >>> heard = threading.Event()
+    >>> class Ear:
+    ...     def on_event(self, event):
+    ...         if getattr(event, "after", None) is State.DOWN:
+    ...             heard.set()
+    ...     def on_probe(self, probe, outcome, duration):
+    ...         pass
+    >>> driver = Driver(parent, {"http": Pessimist()}, listeners=[Ear()])
+    >>> with driver.in_thread():
+    ...     driver.advertise("eu", [Advertisement("api", "apps/api", ["multicluster"],
+    ...                                           health_check=HealthCheck(path="/"))])
+    ...     heard.wait(10)
+    True
+    >>> parent.is_up("api-eu@multicluster")
+    False
+
+    Source: reference page, "Health Check Behavior".
+    """
+
+    def __init__(
+        self,
+        parent: Parent,
+        probers: Mapping[str, Prober] | None = None,
+        *,
+        clock: Callable[[], int] = time.monotonic_ns,
+        listeners: Iterable[Listener] = (),
+    ) -> None:
+        self._parent = parent
+        self._given = None if probers is None else dict(probers)
+        self._probers: dict[str, Prober] = {}
+        self._clock = clock
+        self._listeners = tuple(listeners)
+        self._lock = threading.RLock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wake: asyncio.Event | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._asleep_until: int | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __repr__(self) -> str:
+        return f"<Driver of {self._parent!r}, {'running' if self._loop else 'stopped'}>"
+
+    @property
+    def parent(self) -> Parent:
+        """Whom it drives. Ask it what you like; change it through the driver."""
+        return self._parent
+
+    # The parent's face, from any thread
+
+    def advertise(self, child: str, advertisements: Iterable[Advertisement]) -> None:
+        """Take everything that a child offers, now. As `Parent.advertise`."""
+        self._call(lambda now: self._parent.advertise(child, advertisements, now))
+
+    def withdraw(self, child: str) -> None:
+        """Forget everything that a child offered, now. As `Parent.withdraw`."""
+        self._call(lambda now: self._parent.withdraw(child, now))
+
+    def set_up(self, name: str, up: bool) -> None:  # noqa: FBT001 - the parent's face
+        """Hold a child out, or let it in again, now. As `Parent.set_up`."""
+        self._call(lambda now: self._parent.set_up(name, up, now))
+
+    def observe(self, target: Target | str, ok: bool) -> None:  # noqa: FBT001 - the parent's face
+        """Say how a request to a child service ended, now. As `Parent.observe`."""
+        self._call(lambda now: self._parent.observe(target, ok, now))
+
+    def selector(self, name: str) -> Selector:
+        """Give the selector of a service. As `Parent.selector`."""
+        with self._lock:
+            return self._parent.selector(name)
+
+    def lease(self, name: str) -> Lease:
+        """Pick from a service for one request; its end is told to `observe`."""
+        return Lease(self.selector(name), self.observe)
+
+    def _call(self, change: Callable[[int], None]) -> None:
+        with self._lock:
+            change(self._clock())
+            news = bool(self._parent.events)
+            if news or self._parent.next_wakeup() != self._asleep_until:
+                self._poke()
+
+    def _poke(self) -> None:
+        loop, wake = self._loop, self._wake
+        if loop is not None and wake is not None:
+            with suppress(RuntimeError):  # it has been closed since
+                loop.call_soon_threadsafe(wake.set)
+
+    # Starting and stopping
+
+    async def __aenter__(self) -> Self:
+        with self._lock:
+            if self._loop is not None:
+                raise RuntimeError("this driver runs already")
+            self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
+        self._running = self._loop.create_task(self._run(self._wake), name="uplinks driver")
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        running, self._running = self._running, None
+        assert running is not None  # noqa: S101 - entered
+        try:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+        finally:
+            await self._end_probes()
+            with self._lock:
+                self._loop = self._wake = self._asleep_until = None
+            self._dispatch()
+            probers, self._probers = self._probers, {}
+            for prober in probers.values() if self._given is None else ():
+                await self._close(prober)
+
+    async def _close(self, prober: Prober) -> None:
+        try:
+            async with asyncio.timeout(GRACE):
+                await prober.close()
+        except Exception as problem:  # noqa: BLE001 - it is a stranger's
+            _LOG.error("a prober could not be closed: %s", type(problem).__name__)
+
+    async def _end_probes(self) -> None:
+        tasks = set(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            _, unending = await asyncio.wait(tasks, timeout=GRACE)
+            if unending:
+                _LOG.error("%d probes will not be cancelled: they are abandoned", len(unending))
+        self._tasks.clear()
+
+    @contextmanager
+    def in_thread(self) -> Iterator[Self]:
+        """Run in a thread of its own while the block runs.
+
+        Raises: RuntimeError when it runs already.
+        """
+        started = threading.Event()
+        loop = asyncio.new_event_loop()
+        ended = asyncio.Event()
+        problems: list[BaseException] = []
+
+        async def live() -> None:
+            async with self:
+                started.set()
+                await ended.wait()
+
+        def run() -> None:
+            try:
+                loop.run_until_complete(live())
+            except BaseException as problem:  # noqa: BLE001 - raised where it can be seen
+                problems.append(problem)
+            finally:
+                started.set()
+                loop.close()
+
+        thread = threading.Thread(target=run, name="uplinks driver")
+        thread.start()
+        started.wait()
+        try:
+            if not problems:
+                yield self
+        finally:
+            with suppress(RuntimeError):  # it has ended by itself
+                loop.call_soon_threadsafe(ended.set)
+            thread.join()
+        if problems:
+            raise problems[0]
+
+    # The loop
+
+    async def _run(self, wake: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            wake.clear()
+            with self._lock:
+                probes = self._parent.due(self._clock())
+                self._asleep_until = wakeup = self._parent.next_wakeup()
+            for probe in probes:
+                task = loop.create_task(self._probe(probe))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            self._dispatch()
+            wait = None if wakeup is None else max(0, wakeup - self._clock()) / _NANOSECONDS
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await wake.wait()
+
+    async def _probe(self, probe: Probe) -> None:
+        endpoint = probe.target
+        assert isinstance(endpoint, Endpoint)  # noqa: S101 - Parent.due gives nothing else
+        started = self._clock()
+        try:
+            async with asyncio.timeout((probe.deadline - started) / _NANOSECONDS) as limit:
+                outcome = await self._ask(endpoint.url, probe)
+        except TimeoutError:
+            outcome = Outcome.TIMEOUT
+        # At its deadline the machine has given the probe up, or is about to: see `Parent.due`.
+        if not limit.expired():
+            with self._lock:
+                self._parent.report(probe, outcome, self._clock())
+            self._poke()
+        duration = self._clock() - started
+        for listener in self._listeners:
+            with _kept_apart(listener):
+                listener.on_probe(probe, outcome, duration)
+
+    async def _ask(self, url: str, probe: Probe) -> Outcome:
+        mode = probe.check.mode
+        if len(self._tasks) > 2 * self._parent.policy.concurrency:
+            return Outcome.fail("probes hang: too many have not ended")
+        current = asyncio.current_task()
+        try:
+            prober = self._probers.get(mode) or self._prober(mode)
+            outcome = await prober.probe(url, probe.check)
+        except Exception as problem:  # noqa: BLE001 - a prober is a stranger's
+            if current is not None and current.cancelling():
+                raise TimeoutError from None  # what a prober makes of being cancelled
+            kind = type(problem).__name__
+            _LOG.error("the prober for mode %r failed: %s", mode, kind)
+            return Outcome.fail(f"the prober failed: {kind}")
+        if not isinstance(outcome, Outcome):
+            _LOG.error("the prober for mode %r gave no Outcome: %s", mode, type(outcome).__name__)
+            return Outcome.fail("the prober gave no outcome")
+        return outcome
+
+    def _prober(self, mode: str) -> Prober:
+        """Find the prober for a mode, and keep it. One that is missing is said once."""
+        given = self._given
+        prober: Prober
+        if given is not None:
+            prober = given.get(mode) or self._missing(mode, f"no prober for mode {mode!r}")
+        else:
+            found: Any = next(iter(entry_points(group=_GROUP, name=mode)), None)
+            if found is None:
+                prober = self._missing(mode, f"no prober for mode {mode!r}")
+            else:
+                try:
+                    prober = found.load()()
+                except MissingExtra as problem:
+                    prober = self._missing(mode, str(problem))
+        self._probers[mode] = prober
+        return prober
+
+    def _missing(self, mode: str, reason: str) -> Prober:
+        _LOG.error("checks of mode %r cannot pass: %s", mode, reason)
+        return _NoProber(reason)
+
+    # Telling
+
+    def _dispatch(self) -> None:
+        with self._lock:
+            events = self._parent.events.drain()
+            services = [self._services(event) for event in events]
+        for event, names in zip(events, services, strict=True):
+            _log(event, names)
+            for listener in self._listeners:
+                with _kept_apart(listener):
+                    listener.on_event(event)
+
+    def _services(self, event: Event) -> tuple[str, ...]:
+        target = event.target if isinstance(event, Transition) else None
+        return self._parent.services_at(target) if isinstance(target, Endpoint) else ()
+
+
+@contextmanager
+def _kept_apart(listener: Listener) -> Iterator[None]:
+    """Keep the loop from what a listener raises."""
+    try:
+        yield
+    except Exception:  # noqa: BLE001 - whatever it is, it is logged
+        _LOG.exception("a listener failed: %s", type(listener).__name__)
+
+
+def _log(event: Event, services: tuple[str, ...]) -> None:
+    if isinstance(event, Overloaded):
+        _LOG.warning(
+            "probes cannot keep up: asked again after %.3fs only",
+            event.effective_interval / _NANOSECONDS,
+            extra={"effective_interval": event.effective_interval, "at": event.at},
+        )
+        return
+    endpoint = event.target
+    url = without_userinfo(endpoint.url) if isinstance(endpoint, Endpoint) else ""
+    known = {State.DOWN: logging.WARNING, State.UP: logging.INFO}
+    reason = f": {event.reason}" if event.reason else ""
+    _LOG.log(
+        known.get(event.after, logging.DEBUG),
+        "%s is %s (%s%s), of concern to %d services",
+        url,
+        event.after.value,
+        event.cause.value,
+        reason,
+        len(services),
+        extra={
+            "url": url,
+            "services": services,
+            "before": event.before.value,
+            "after": event.after.value,
+            "cause": event.cause.value,
+            "streak": event.streak,
+            "generation": event.generation,
+            "at": event.at,
+            "reason": event.reason,
+        },
+    )
