@@ -55,9 +55,8 @@ demo: $(READY)
 	@$(BIN)/uplinks check examples/banking
 	@printf '\n== Materialize the services the parent generates ==\n\n'
 	@$(BIN)/uplinks materialize examples/banking
-	@printf '\n== Pick 9000 times; child-1 is down from pick 3000 to pick 6000 ==\n\n'
-	@$(BIN)/uplinks simulate examples/banking --service banking-banking-api@multicluster \
-	    --requests 9000 --down child-1@3000-6000
+	@printf '\n== Let children fail and come back, on real sockets under load ==\n\n'
+	@$(BIN)/uplinks demo
 
 test: $(READY)
 	@$(BIN)/python -m pytest

@@ -1,0 +1,34 @@
+"""The demonstration is run for real: it must find every promise kept."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import pytest
+
+from uplinks.cli import main
+
+
+def test_the_demonstration_finds_every_promise_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    lines = out.splitlines()
+    assert re.fullmatch(r"shop-web@multicluster .* web-1 60, web-2 20", lines[1])
+    assert re.fullmatch(r"shop-quotes@multicluster .* quotes-1 60, quotes-2 20", lines[2])
+    assert lines[-1] == "Every promise was kept."
+
+
+def test_without_the_extras_it_says_what_to_install(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in list(sys.modules):
+        if name.startswith("uplinks.cli.demo."):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    monkeypatch.delattr("uplinks.cli.demo.show", raising=False)
+    assert main(["demo"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "pip install 'uplinks[http,grpc]'" in err

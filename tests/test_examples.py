@@ -1,0 +1,97 @@
+"""What stands in examples/ runs, and the README shows it as it is."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from collections import Counter
+from pathlib import Path
+from types import ModuleType
+
+from aiohttp.test_utils import TestClient, TestServer
+from tests.adapters.servers import Server, answer
+
+ROOT = Path(__file__).parent.parent
+SERVICE = ROOT / "examples" / "service" / "service.py"
+
+PARENT = """
+hub:
+  providers:
+    multicluster:
+      children:
+        eu: {{address: "{eu}"}}
+        us: {{address: "{us}"}}
+"""
+CHILD = """
+hub:
+  uplinkEntryPoints:
+    multicluster: {address: ":9443", asDefault: true}
+  providers:
+    multicluster: {}
+"""
+UPLINK = """
+apiVersion: hub.traefik.io/v1alpha1
+kind: Uplink
+metadata: {name: api, namespace: apps}
+spec:
+  healthCheck: {path: /health, interval: 20ms, timeout: 10s}
+"""
+
+
+def example() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("service", SERVICE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def write_fleet(folder: Path, **urls: str) -> None:
+    (folder / "parent").mkdir()
+    (folder / "parent" / "traefik.yaml").write_text(PARENT.format(**urls))
+    for name in urls:
+        child = folder / "children" / name
+        child.mkdir(parents=True)
+        (child / "traefik.yaml").write_text(CHILD)
+        (child / "uplink.yaml").write_text(UPLINK)
+
+
+def test_the_readme_shows_the_service_as_it_is() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    body = SERVICE.read_text(encoding="utf-8").split('"""\n\n', 1)[1]
+    assert f"```python\n{body}```" in readme
+
+
+def test_the_service_goes_on_while_a_child_is_down_and_shares_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        healthy = True
+
+        def eu(head: bytes) -> bytes:
+            return answer(200 if healthy else 503, body=b"eu")
+
+        async with Server(eu) as one, Server(answer(200, body=b"us")) as two:
+            write_fleet(tmp_path, eu=one.url, us=two.url)
+            app = example().application(str(tmp_path), "apps-api@multicluster")
+            async with TestClient(TestServer(app)) as client:
+
+                async def ask(number: int) -> Counter[str]:
+                    found: Counter[str] = Counter()
+                    for _ in range(number):
+                        async with client.get("/orders") as response:
+                            found[await response.text()] += 1
+                    return found
+
+                assert await ask(10) == {"eu": 5, "us": 5}
+                healthy = False
+                while "eu" in await ask(4):
+                    pass
+                assert await ask(10) == {"us": 10}
+                healthy = True
+                while "eu" not in await ask(4):
+                    pass
+                assert await ask(10) == {"eu": 5, "us": 5}
+
+    asyncio.run(asyncio.wait_for(main(), 60))
