@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from uplinks.balance import ReferenceSelector, Selector
-from uplinks.errors import InvalidScheduler, NoEligibleTarget
+from uplinks.errors import InvalidScheduler, NoEligibleTarget, UnknownTarget
 
 FIVE_ONE_ONE = [("a", 5), ("b", 1), ("c", 1)]
 
@@ -249,17 +250,20 @@ def thrown(error: BaseException) -> Any:
 @pytest.mark.parametrize(
     ("answer", "failure"),
     [
-        (lambda: 3, IndexError),
-        (lambda: -1, IndexError),
-        (lambda: -2, IndexError),
-        (lambda: 2, IndexError),  # has weight 0
-        (lambda: 1, IndexError),  # is down
-        (lambda: 2**31, IndexError),
-        (lambda: 10**40, (IndexError, OverflowError)),
-        (lambda: 0.0, TypeError),
-        (lambda: "0", TypeError),
-        (lambda: None, TypeError),
+        (lambda: 3, InvalidScheduler),
+        (lambda: -1, InvalidScheduler),
+        (lambda: -2, InvalidScheduler),
+        (lambda: 2, InvalidScheduler),  # has weight 0
+        (lambda: 1, InvalidScheduler),  # is down
+        (lambda: True, InvalidScheduler),  # is 1
+        (lambda: 2**31, InvalidScheduler),
+        (lambda: 10**40, InvalidScheduler),
+        (lambda: -(10**40), InvalidScheduler),
+        (lambda: 0.0, InvalidScheduler),
+        (lambda: "0", InvalidScheduler),
+        (lambda: None, InvalidScheduler),
         (lambda: thrown(KeyError("own")), KeyError),
+        (lambda: thrown(TypeError("own")), TypeError),
         (lambda: thrown(KeyboardInterrupt()), KeyboardInterrupt),
     ],
 )
@@ -274,7 +278,40 @@ def test_an_insane_index_is_refused_and_nothing_is_harmed(
         with pytest.raises(failure):
             ask()
         assert selector.pick() == "a"
+        selector._check()
     assert dict(selector.counts) == {"a": 3, "b": 0, "c": 0}
+    foreign.answer = answer
+    with pytest.raises(failure):
+        selector.pick_into(array("I", bytes(8)))
+    assert dict(selector.counts) == {"a": 3, "b": 0, "c": 0}
+
+
+def test_a_broken_contract_says_what_was_got(make_selector: Any, foreign: Foreign) -> None:
+    selector = make_selector([("a", 5)], scheduler=foreign)
+    foreign.answer = lambda: "x" * 1000
+
+    with pytest.raises(
+        InvalidScheduler, match=r"next_index\(\) gave 'x+'… \(1000 long\)"
+    ) as raised:
+        selector.pick()
+    assert raised.value.got is foreign
+
+
+def test_an_answer_that_calls_back_is_judged_by_what_it_has_left(
+    make_selector: Any, foreign: Foreign
+) -> None:
+    selector = make_selector([("a", 5), ("b", 1)], scheduler=foreign)
+
+    class Meddler:
+        def __index__(self) -> int:
+            selector.set_up("a", False)
+            return 0
+
+    foreign.answer = Meddler
+    with pytest.raises(InvalidScheduler):
+        selector.pick()
+    assert text(selector, 2) == "bb"
+    selector._check()
 
 
 def test_a_foreign_refusal_is_raised_by_the_change(make_selector: Any, foreign: Foreign) -> None:
@@ -338,8 +375,8 @@ def test_a_foreign_order_that_calls_back_corrupts_nothing(
     foreign.answer = answer
     foreign.on_weight = lambda _index, _weight: act()
 
-    # What may be refused is refused with a failure of ours, or as an index that is gone.
-    with suppress(LookupError):
+    # What may be refused is refused with a failure of ours.
+    with suppress(NoEligibleTarget, UnknownTarget, InvalidScheduler):
         OUTER[outer](selector)
 
     foreign.answer = foreign.on_weight = None

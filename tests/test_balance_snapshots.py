@@ -169,6 +169,70 @@ def test_what_is_no_snapshot_is_refused(make_selector: Any, change: dict[str, An
             make_selector.restore({k: v for k, v in snapshot.items() if k != key})
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": 2},
+        {"scheduler": "none"},
+        {"targets": [{"target": "a"}]},
+        {"targets": [{"target": "a"}, {"target": "a"}, {"target": "c"}]},
+        {"targets": [{"target": []}, {"target": "b"}, {"target": "c"}]},
+        {"up": [True]},
+        {"up": [True, None, True]},
+        {"up": [True, 1, None]},
+        {"up": [True, True, True]},
+    ],
+)
+def test_the_same_damage_is_refused_in_the_same_words(change: dict[str, Any]) -> None:
+    words = set()
+    for make in (Selector, ReferenceSelector):
+        selector = make([("a", 2), ("b", 1), ("c", 1)])
+        selector.remove("c")
+        with pytest.raises(InvalidSnapshot) as raised:
+            make.restore({**selector.snapshot(), **change})
+        words.add(raised.value.reason)
+
+    assert len(words) == 1
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("weight", [2, 1]),
+        ("weight", [2, -1, 1]),
+        ("weight", [2, 2**31, 1]),
+        ("weight", [2, True, 1]),
+        ("weight", [2, 1.0, 1]),
+        ("weight", (2, 1, 1)),
+        ("weight", None),
+        ("made", [0, -1, 0]),
+        ("made", [0, 2**64, 0]),
+        ("made", [0, 0]),
+        ("free", []),
+        ("free", [1]),
+        ("free", [2, 2]),
+        ("free", [3]),
+        ("free", ["2"]),
+        ("free", None),
+    ],
+)
+def test_a_damaged_column_is_refused(make_selector: Any, order: str, name: str, value: Any) -> None:
+    selector = make_selector([("a", 2), ("b", 1), ("c", 1)], scheduler=order)
+    selector.remove("c")
+    snapshot = selector.snapshot()
+    make_selector.restore(snapshot)
+    columns = snapshot["columns"]
+    assert name in columns
+
+    with pytest.raises(InvalidSnapshot):
+        make_selector.restore({**snapshot, "columns": {**columns, name: value}})
+    with pytest.raises(InvalidSnapshot):
+        make_selector.restore(
+            {**snapshot, "columns": {k: v for k, v in columns.items() if k != name}}
+        )
+
+
 def test_a_snapshot_of_the_other_implementation_is_refused() -> None:
     for one, two in ((Selector, ReferenceSelector), (ReferenceSelector, Selector)):
         with pytest.raises(InvalidSnapshot):

@@ -239,6 +239,8 @@ cdef class SmoothScheduler(Scheduler):
     cdef Py_ssize_t decide(self) noexcept nogil:
         cdef Py_ssize_t i
         cdef Py_ssize_t best = -1
+        if not self.total:
+            return -1
         if self.stale:
             self.lay_out()
         for i in range(self.size):
@@ -246,8 +248,6 @@ cdef class SmoothScheduler(Scheduler):
                 self.credit[i] += self.weight[i]
                 if best < 0 or self.credit[i] > self.credit[best]:
                     best = i
-        if best < 0:
-            return -1
         self.credit[best] -= <int64_t> self.total
         self.picked[best] += 1
         self.made[best] += 1
@@ -393,11 +393,13 @@ cdef class ForeignScheduler(Scheduler):
     """Law: whatever `inner` says, as long as it is an eligible index.
 
     `inner` has `set_weight(index, weight)`, weight 0 meaning that the index may
-    not be picked, and `next_index()`.
+    not be picked, and `next_index()`. `refusal(inner, answer)` makes the
+    exception for an answer that is no such index.
     """
 
-    def __cinit__(self, inner):
+    def __cinit__(self, inner, refusal):
         self.inner = inner
+        self.refusal = refusal
         self.replays = False
 
     cdef uint64_t cycle(self) noexcept nogil:
@@ -416,11 +418,20 @@ cdef class ForeignScheduler(Scheduler):
             return -1
         with gil:
             try:
-                i = self.inner.next_index()
-                if not 0 <= i < self.size or not self.eligible(i):
-                    raise IndexError(f"index {i} is not eligible")
+                i = self.checked(self.inner.next_index())
             except BaseException as error:
                 self.failure = error
                 return -2
         self.made[i] += 1
+        return i
+
+    cdef Py_ssize_t checked(self, object answer) except -2:
+        cdef Py_ssize_t i = -1
+        try:
+            i = answer
+        except (TypeError, OverflowError):
+            pass  # and so no index
+        # Its `__index__` may have changed what is eligible: look only now.
+        if not 0 <= i < self.size or not self.eligible(i):
+            raise self.refusal(self.inner, answer)
         return i

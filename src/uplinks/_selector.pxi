@@ -509,10 +509,11 @@ cdef class Selector:
         if self.held or len(targets) != len(up):
             raise ValueError("the targets do not fit")
         scheduler.load_columns(columns)
+        expect(scheduler.columns() == columns, "what is taken over otherwise than given")
         if scheduler.size != len(targets):
             raise ValueError("the targets do not fit")
         for i in range(len(targets)):
-            if (up[i] is None) != (scheduler.flags[i] == 0):
+            if type(up[i]) is not (type(None) if scheduler.flags[i] == 0 else bool):
                 raise ValueError("up cannot be")
             if up[i] is None:
                 continue
@@ -528,8 +529,15 @@ cdef class Selector:
                 below = <Selector> self.held[entry.index]
                 self.nested += 1
                 below.parents.append((ref(self), entry))
-            self.refresh(entry)
         self.settle()
+        check_selector(self)
+
+    @cython.critical_section
+    def _check(self):
+        """Raise `ValueError` unless everything kept, here and below, agrees."""
+        cdef Selector node
+        for node in self.below():
+            check_selector(node)
 
     # -- inside -----------------------------------------------------------------
 

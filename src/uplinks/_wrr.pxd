@@ -182,6 +182,9 @@ cdef class FailoverScheduler(Scheduler):
 @cython.final
 cdef class ForeignScheduler(Scheduler):
     cdef object inner
+    cdef object refusal         # (inner, answer) -> what to raise for an answer that is no index
+
+    cdef Py_ssize_t checked(self, object answer) except -2
 
 
 @cython.final

@@ -88,10 +88,10 @@ cdef uint32_t gcd(uint32_t a, uint32_t b) noexcept nogil:
 
 
 cdef list column(dict columns, str name, Py_ssize_t size):
-    """A column of a snapshot: a list with an item for each index."""
+    """A column of a snapshot: a list with an int for each index."""
     cdef object found = columns[name]
-    if type(found) is not list or len(found) != size:
-        raise ValueError(f"{name} does not fit")
+    expect(type(found) is list and len(found) == size, name)
+    expect(all([type(item) is int for item in found]), name)
     return found
 
 
@@ -380,7 +380,9 @@ cdef class Scheduler:
         expect(self.size == 0, "a scheduler in use")
         self.reserve(size)
         self.size = size
-        self.free = [int(i) for i in columns["free"]]
+        self.free = list(column(columns, "free", len(columns["free"])))
+        for name in ("pristine", "stale", "replaying", "recording"):
+            expect(type(columns[name]) is bool, name)
         for i in range(self.size):
             self.weight[i] = weight[i]
             self.flags[i] = flags[i]
@@ -451,3 +453,4 @@ cdef class Scheduler:
 include "_fair.pxi"
 include "_orders.pxi"
 include "_selector.pxi"
+include "_checks.pxi"

@@ -79,7 +79,7 @@ class _Face:
         if isinstance(scheduler, str) and scheduler in _ORDERS:
             return getattr(known, _ORDERS[scheduler])()
         if all(callable(getattr(scheduler, name, None)) for name in ("set_weight", "next_index")):
-            return known.ForeignScheduler(scheduler)
+            return known.ForeignScheduler(scheduler, _refusal)
         names = ", ".join(map(repr, (*_ORDERS, "random")))
         raise errors.InvalidScheduler(
             scheduler, f"known are {names}, and objects with set_weight and next_index"
@@ -194,6 +194,13 @@ class _Face:
         return _unpickled, (type(self), _SNAPSHOT_VERSION, face._order, face._state())  # noqa: SLF001
 
 
+def _refusal(scheduler: object, answer: object) -> errors.InvalidScheduler:
+    return errors.InvalidScheduler(
+        scheduler,
+        f"next_index() gave {errors.shown(answer)}: an index whose weight is above 0 is allowed",
+    )
+
+
 def _shares(selector: _Core, picks: int) -> list[int]:
     """Share so many picks out the way the fair schedule has done it by then.
 
@@ -237,7 +244,6 @@ _FAILURES: Final[Mapping[str, type[Exception]]] = MappingProxyType(
         "duplicate-target": errors.DuplicateTarget,
         "weight": errors.InvalidWeight,
         "cycle": errors.SelectorCycle,
-        "scheduler": errors.InvalidScheduler,
     }
 )
 

@@ -49,8 +49,9 @@ class Scheduler(Protocol):
     def next_index(self) -> int:
         """Give an index whose weight is above 0; there is one when this is called.
 
-        Another index is refused with `IndexError`; what it raises is raised by
-        the pick.
+        Any other answer (another type, out of range, an index of weight 0) is
+        refused: the pick raises `uplinks.errors.InvalidScheduler`, and neither
+        picks nor counts anything. What this raises itself is raised by the pick.
         """
         ...
 

@@ -16,10 +16,11 @@ from typing import Any, Final
 
 import pytest
 
-from uplinks.balance import Selector
+from uplinks.balance import ReferenceSelector, Selector
 from uplinks.errors import InvalidSnapshot, UplinksError
 
-MUTATIONS: Final = 6000
+KINDS: Final[dict[str, Any]] = {"compiled": Selector, "reference": ReferenceSelector}
+MUTATIONS: Final = {"compiled": 6000, "reference": 800}  # the specification is slow on purpose
 VALUES: Final[tuple[Any, ...]] = (
     *(0, 1, 2, 3, 7, 255, 2**20, 2**31 - 1, 2**31, 2**32, 2**59, 2**60, 2**61),
     *(2**62, 2**63 - 1, 2**63, 2**64 - 1, 10**30, -1, -(2**63)),
@@ -27,11 +28,11 @@ VALUES: Final[tuple[Any, ...]] = (
 )
 
 
-def begin(order: str, roll: random.Random) -> Any:
+def begin(make: Any, order: str, roll: random.Random) -> Any:
     """Make a selector and bring it to any moment of its life."""
     size = roll.choice([0, 1, 2, 3, 5, 5, 40])
     weights = [roll.choice([0, 1, 1, 2, 5, 40, 2**31 - 1]) for _ in range(size)]
-    selector = Selector(list(enumerate(weights)), scheduler=order, start=roll.choice([0, 0, 5]))
+    selector = make(list(enumerate(weights)), scheduler=order, start=roll.choice([0, 0, 5]))
     for _ in range(roll.randint(0, 5)):
         if selector.eligible:
             selector.pick_many(roll.choice([0, 1, 5, min(300, selector.period()), 300]))
@@ -104,43 +105,46 @@ def live_on(selector: Any, roll: random.Random) -> None:
             selector.add(roll.randrange(4), 2)
     _ = selector.counts, selector.rows(), selector.period(), repr(selector)
     with suppress(InvalidSnapshot):
-        Selector.restore(selector.snapshot())
+        type(selector).restore(selector.snapshot())
 
 
-def attack(order: str, first: int, last: int) -> int:
+def attack(kind: str, order: str, first: int, last: int) -> int:
     """Tamper so often; say how many got through."""
     through = 0
     for number in range(first, last):
         print(number, flush=True)  # noqa: T201 - so that a crash has a number
         roll = random.Random(f"{order} {number}")  # noqa: S311 - reproducible
-        snapshot = begin(order, roll).snapshot()
+        snapshot = begin(KINDS[kind], order, roll).snapshot()
         tamper(snapshot, roll)
         try:
-            selector = Selector.restore(snapshot)
+            selector = KINDS[kind].restore(snapshot)
         except InvalidSnapshot:
             continue
         through += 1
+        selector._check()
         live_on(selector, roll)
     return through
 
 
 @pytest.mark.parametrize("order", ["fair", "edf", "smooth", "failover"])
-def test_a_snapshot_that_was_tampered_with_harms_nothing(order: str) -> None:
-    run = [sys.executable, "-X", "faulthandler", __file__, order, "0", str(MUTATIONS)]
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_snapshot_that_was_tampered_with_harms_nothing(kind: str, order: str) -> None:
+    mutations = MUTATIONS[kind]
+    run = [sys.executable, "-X", "faulthandler", __file__, kind, order, "0", str(mutations)]
     try:
-        done = subprocess.run(run, capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run(run, capture_output=True, text=True, check=False, timeout=300)
     except subprocess.TimeoutExpired as late:
-        # Not a matter of speed: one mutation takes well below a millisecond.
+        # Not a matter of speed: one mutation takes a few milliseconds at most.
         output = late.stdout or b""
         text = output.decode() if isinstance(output, bytes) else output
         pytest.fail(f"no end; begun so far: {text.split()[-2:]}")
 
     last = done.stdout.split()[-1:]
     assert done.returncode == 0, f"at mutation {last} of {order}:\n{done.stderr[-3000:]}"
-    assert 0 < int(last[0]) < MUTATIONS
+    assert 0 < int(last[0]) < mutations
 
 
 if __name__ == "__main__":
     print(  # noqa: T201 - for the test that runs this
-        attack(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+        attack(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
     )

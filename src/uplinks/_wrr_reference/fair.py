@@ -18,10 +18,11 @@ open later by that until it is made up for.
 
 from __future__ import annotations
 
+from collections import Counter
 from math import gcd
 from typing import Final
 
-from uplinks._wrr_reference.scheduler import Scheduler, ceil_div
+from uplinks._wrr_reference.scheduler import Scheduler, ceil_div, expect
 
 __all__ = ["RECORD_LIMIT", "FairScheduler"]
 
@@ -30,6 +31,8 @@ RECORD_LIMIT: Final = 1 << 20
 
 _SCALE: Final = 1 << 60
 _FINE: Final = 24
+_SLACK: Final = 1 << 33
+"""More than all roundings of a change together."""
 
 
 class FairScheduler(Scheduler):
@@ -72,6 +75,43 @@ class FairScheduler(Scheduler):
             self._cut(i)
         self.pristine = False
         return picks
+
+    def check(self) -> None:
+        super().check()
+        members = self.members()
+        quota = {i: self.weight[i] // gcd(*(self.weight[j] for j in members)) for i in members}
+        expect(self.total == sum(self.weight[i] for i in members), "total")
+        expect(self.divisor == gcd(*(self.weight[i] for i in members)), "divisor")
+        expect(self.shifts == max(0, 2 * len(members) - 2), "shifts")
+        expect(_SCALE // 2 <= self.scale <= _SCALE, "scale")
+        expect(self.clock >= 0, "clock")
+        expect(0 <= self.clock_rest < max(1, self.total), "clock_rest")
+        expect(abs(self.owed) <= (len(members) + 1) << 38, "owed")
+        expect(0 <= self.delay <= 2 * _SCALE, "delay")
+        expect(0 <= self.at < max(1, self.period()), "at")
+        expect(set(self.recording) <= set(members), "recording")
+        if self.recorded:
+            expect(Counter(self.recording) == quota, "recording")
+            expect(not any(self.picked), "picked")
+        else:
+            expect(len(self.recording) == min(self.at, RECORD_LIMIT), "recording")
+            expect(sum(self.picked) == self.at, "picked")
+            recorded = Counter(self.recording)
+            expect(all(recorded[i] <= k for i, k in enumerate(self.picked)), "picked")
+        for i, k in enumerate(self.picked):
+            expect(0 <= k <= quota.get(i, 0), "picked")
+        for i in members:
+            self._check_job(i)
+
+    def _check_job(self, i: int) -> None:
+        """See that nobody is ahead or behind by more than a few picks."""
+        length = self.scale // self.weight[i]
+        close = self.closes[i]
+        expect(self.unit[i] == self.weight[i], "unit")
+        expect(0 <= self.rest[i] < self.unit[i], "rest")
+        expect(abs(self.start[i] - self.clock) <= 4 * length + _SLACK, "start")
+        for edge in (self.opens[i], self.opens[i] if close is None else close):
+            expect(0 <= edge - self.start[i] <= length + 2, "window")
 
     # -- a pick -------------------------------------------------------------
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from operator import index
 from typing import Any
 
-from uplinks._wrr_reference.scheduler import Scheduler, ceil_div
+from uplinks._wrr_reference.scheduler import Scheduler, ceil_div, expect
 
 __all__ = [
     "EdfScheduler",
@@ -39,6 +40,11 @@ class SmoothScheduler(Scheduler):
         if i == len(self.credit):
             self.credit.append(0)
         self.credit[i] = 0
+
+    def check(self) -> None:
+        super().check()
+        expect(all(abs(credit) < 1 << 62 for credit in self.credit), "credit")
+        expect(0 <= self.at < max(1, self.period()), "at")
 
     def _moving(self) -> None:
         self.pristine = self.pristine and self.at == 0
@@ -88,6 +94,18 @@ class EdfScheduler(Scheduler):
         for column in (self.deadline, self.rest, self.unit):
             if i == len(column):
                 column.append(0)
+
+    def check(self) -> None:
+        super().check()
+        expect(self.clock >= 0, "clock")
+        expect(0 <= self.at < max(1, self.period()), "at")
+        for i in self.members():
+            unit = self.unit[i]
+            expect(unit == self.weight[i], "unit")
+            expect(0 <= self.rest[i] < unit, "rest")
+            # A changed weight may have rounded it up, by less than the old one.
+            latest = self.clock + self.UNIT // unit + (1 << 32)
+            expect(self.clock <= self.deadline[i] <= latest, "deadline")
 
     def _moving(self) -> None:
         self.pristine = self.pristine and self.at == 0
@@ -185,9 +203,10 @@ class RandomScheduler(Scheduler):
 class ForeignScheduler(Scheduler):
     """Whatever another object says, as long as it is an eligible index."""
 
-    def __init__(self, inner: Any) -> None:
+    def __init__(self, inner: Any, refusal: Callable[[Any, Any], Exception]) -> None:
         super().__init__()
         self.inner = inner
+        self.refusal = refusal
 
     def period(self) -> int:
         return 0
@@ -202,9 +221,13 @@ class ForeignScheduler(Scheduler):
         if not self.any_eligible():
             return -1
         try:
-            i: int = index(self.inner.next_index())
+            answer = self.inner.next_index()
+            try:
+                i = index(answer)
+            except TypeError:
+                i = -1
             if not 0 <= i < len(self.weight) or not self.eligible(i):
-                raise IndexError(f"index {i} is not eligible")
+                raise self.refusal(self.inner, answer)
         except BaseException as error:  # noqa: BLE001 - whoever picks gets it
             self.failure = error
             return -2

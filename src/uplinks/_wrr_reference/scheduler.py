@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import gcd
+from types import MappingProxyType
+from typing import Final
 
-__all__ = ["Scheduler", "ceil_div"]
+__all__ = ["Scheduler", "ceil_div", "expect"]
+
+# What a column holds, where it is not plain integers.
+_KINDS: Final[Mapping[str, tuple[type, ...]]] = MappingProxyType(
+    {"up": (bool,), "alive": (bool,), "closes": (int, type(None))}
+)
+
+
+def expect(holds: object, what: str) -> None:
+    """See that a part of the state is as it can be."""
+    if not holds:
+        raise ValueError(f"{what} cannot be")
 
 
 def ceil_div(a: int, b: int) -> int:
@@ -74,6 +88,20 @@ class Scheduler:
         if i >= 0:
             self.made[i] += 1
         return i
+
+    def check(self) -> None:
+        """Raise `ValueError` unless changes and picks can have led to this state."""
+        n = len(self.weight)
+        for name, column in vars(self).items():
+            if isinstance(column, list):
+                kinds = _KINDS.get(name, (int,))
+                expect(all(type(item) in kinds for item in column), name)
+                expect(len(column) == n or name in {"free", "recording"}, name)
+        expect(all(0 <= w < 1 << 31 for w in self.weight), "weight")
+        expect(all(0 <= m < 1 << 64 for m in self.made), "made")
+        expect(all(a or not u for u, a in zip(self.up, self.alive, strict=True)), "up")
+        expect(sorted(self.free) == [i for i in range(n) if not self.alive[i]], "free")
+        expect(self.failure is None, "a failure that nobody was told")
 
     def skip(self, picks: int, counts: list[int] | None) -> None:
         """Move on by so many picks, of which `counts` says who had them."""

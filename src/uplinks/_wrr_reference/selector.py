@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from copy import deepcopy
+from itertools import compress, count
 from typing import Any
 from weakref import ref
 
-from uplinks._wrr_reference.scheduler import Scheduler
+from uplinks._wrr_reference.scheduler import Scheduler, expect
 
 __all__ = ["Selector"]
+
+
+def _columns(scheduler: Scheduler) -> dict[str, Any]:
+    return {name: column for name, column in vars(scheduler).items() if name != "failure"}
 
 
 class Selector:
@@ -193,24 +198,55 @@ class Selector:
     def _state(self) -> tuple[list[Any], list[bool | None], dict[str, Any]]:
         alive = self._scheduler.alive
         up = [self._up[i] if alive[i] else None for i in range(len(alive))]
-        return list(self._targets), up, deepcopy(vars(self._scheduler))
+        return list(self._targets), up, deepcopy(_columns(self._scheduler))
 
     def _load(
         self, scheduler: Scheduler, targets: list[Any], up: list[Any], columns: dict[str, Any]
     ) -> None:
-        if vars(scheduler).keys() != columns.keys() or not len(targets) == len(up) == len(
-            columns["weight"]
-        ):
+        """Take over what `_state` gave, if it is a state that can be."""
+        fresh = _columns(scheduler)
+        if len(targets) != len(up) or fresh.keys() != columns.keys():
             raise ValueError("the targets do not fit")
+        for name, column in fresh.items():
+            expect(type(columns[name]) is type(column), name)
         vars(scheduler).update(deepcopy(columns))
-        self._scheduler, self._targets = scheduler, targets
+        scheduler.check()
+        if len(scheduler.weight) != len(targets):
+            raise ValueError("the targets do not fit")
+        for i, target in enumerate(targets):
+            expect(type(up[i]) is (bool if scheduler.alive[i] else type(None)), "up")
+            if up[i] is not None and self._index.setdefault(target, i) != i:
+                raise ValueError("a target stands twice")
+        self._scheduler = scheduler
+        self._targets = [
+            t if state is not None else None for t, state in zip(targets, up, strict=True)
+        ]
         self._up = [bool(state) for state in up]
-        self._index = {t: i for i, t in enumerate(targets) if up[i] is not None}
-        for i in self._index.values():
-            if isinstance(targets[i], Selector):
-                targets[i]._parents.append(ref(self))
-            self._refresh(i)
+        for target in self._index:
+            if isinstance(target, Selector):
+                target._parents.append(ref(self))
         self._settle()
+        self._check_own()
+
+    def _check(self) -> None:
+        """Raise `ValueError` unless everything kept, here and below, agrees."""
+        for node in self._below():
+            node._check_own()
+
+    def _check_own(self) -> None:
+        scheduler = self._scheduler
+        scheduler.check()
+        expect(len(self._targets) == len(self._up) == len(scheduler.weight), "targets")
+        expect(sorted(self._index.values()) == list(compress(count(), scheduler.alive)), "index")
+        for target, i in self._index.items():
+            passable = self._up[i]
+            if isinstance(target, Selector):
+                passable = passable and target.eligible
+                expect([p() for p in target._parents].count(self) == 1, "parents")
+            expect(self._targets[i] is target, "index")
+            expect(scheduler.up[i] is passable, "up")
+        expect(all(self._targets[i] is None for i in scheduler.free), "targets")
+        expect(self._was_eligible is self.eligible, "eligible")
 
     # -- inside -------------------------------------------------------------
 
