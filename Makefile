@@ -28,6 +28,10 @@ define aside
 	    || { cat log; exit 1; }; }
 endef
 
+# What runs there must be what was built there, and not what stands in src.
+ASIDE := PYTHONPATH=src HYPOTHESIS_PROFILE=instrumented
+LOADED := -c 'import uplinks._wrr as w; "/build/" in w.__file__ or exit(w.__file__)'
+
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
 .PHONY: demo test test-debug test-asan test-wheel coverage-pyx test-proxies lint bench docs clean unbuilt
@@ -64,17 +68,19 @@ test: $(READY)
 # Bounds and assertions checked, nothing optimized.
 test-debug: $(READY)
 	$(call aside,debug,UPLINKS_DEBUG=1)
-	@cd build/debug && PYTHONPATH=src $(CURDIR)/$(BIN)/python -m pytest $(COMPILED_ONLY) $(SELECTOR)
+	@cd build/debug && $(ASIDE) $(CURDIR)/$(BIN)/python $(LOADED)
+	@cd build/debug && $(ASIDE) $(CURDIR)/$(BIN)/python -m pytest $(COMPILED_ONLY) $(SELECTOR)
 
 # CPython lets go of nothing at its end, so leaks cannot be told; `malloc`, so that each object is watched.
 test-asan: $(READY)
 	$(call aside,asan,UPLINKS_DEBUG=1 UPLINKS_SANITIZE=address$(comma)undefined)
-	@cd build/asan && PYTHONPATH=src PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
+	@cd build/asan && nm -D src/uplinks/_wrr.*.so | grep -q __asan_report_store
+	@cd build/asan && $(ASIDE) PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
 	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	    $(CURDIR)/$(BIN)/python -m pytest --capture=sys $(COMPILED_ONLY) $(SELECTOR)
 
-# Traced lines cost a hundred times a pick, so the laws in bulk are left out.
+# Traced lines cost a hundred times a pick, so the laws in bulk are left out: the others run the same lines.
 coverage-pyx: $(READY)
 	$(call aside,trace,UPLINKS_TRACE=1)
 	@tests/coverage-pyx $(COMPILED_ONLY) $(filter-out %_bulk.py,$(SELECTOR))

@@ -12,8 +12,11 @@ import random
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from math import gcd
 from typing import Any, Final
+
+import pytest
 
 from uplinks.balance import Selector
 
@@ -207,6 +210,28 @@ def test_law_6_the_first_picks_of_all_starts_are_the_weights() -> None:
         firsts = Counter(Selector(weights.items(), start=start).pick() for start in starts)
         assert firsts == {i: w // unit for i, w in weights.items() if w}
         done += period * (period - 1) // 2
+
+
+@pytest.mark.parametrize("scheduler", ["fair", "edf", "smooth"])
+@pytest.mark.parametrize("start", [1000, 2**20 - 1, 2**20])
+def test_law_6_a_start_amid_a_long_period_is_so_many_picks(scheduler: str, start: int) -> None:
+    targets = [("a", 2**31 - 1), ("b", 3**19), ("c", 5**9), ("d", 1)]
+    selector = Selector(targets, scheduler=scheduler)
+    selector.pick_into(array("I", bytes(4 * start)))
+
+    moved = Selector(targets, scheduler=scheduler, start=start)
+
+    assert moved.pick_many(5000) == selector.pick_many(5000)
+
+
+def test_law_6_far_starts_give_first_picks_like_the_weights() -> None:
+    targets = [(0, 2**31 - 1), (1, 2**30), (2, 2**29 + 1)]
+    total, n = sum(w for _, w in targets), 30_000
+    roll = dice(6)
+    firsts = Counter(Selector(targets, start=roll.randrange(total)).pick() for _ in range(n))
+
+    distance = sum(abs(Fraction(firsts[i], n) - Fraction(w, total)) for i, w in targets) / 2
+    assert distance < Fraction(1, 100)
 
 
 def test_law_7_the_largest_weights_are_reckoned_exactly() -> None:

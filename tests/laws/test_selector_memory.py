@@ -66,7 +66,12 @@ def copies(selector: Any) -> None:
 
 def damaged(selector: Any) -> None:
     snapshot = selector.snapshot()
-    for change in ({"up": [True]}, {"columns": {}}, {"targets": snapshot["targets"][:1] * 3}):
+    changes: tuple[dict[str, Any], ...] = (
+        {"up": [True]},
+        {"columns": {}},
+        {"targets": snapshot["targets"][:1] * 3},
+    )
+    for change in changes:
         with suppress(UplinksError):
             type(selector).restore({**snapshot, **change})
 
@@ -106,7 +111,7 @@ OPERATIONS: dict[str, Callable[[Any, Target, Target], object]] = {
     "an update refused": lambda s, a, z: raised(lambda: s.update({a: 1, z: 1})),
     "an exclusion refused": lambda s, a, _z: raised(lambda: s.pick(exclude=[a, []])),
     "a buffer refused": lambda s, _a, _z: raised(lambda: s.pick_into(array("i", [0]))),
-    "all excluded": lambda s, a, _z: raised(lambda: s.pick(exclude=list(s.weights))),
+    "all excluded": lambda s, _a, _z: raised(lambda: s.pick(exclude=list(s.weights))),
     "a cycle": lambda s, _a, _z: raised(lambda: s.add(s, 1)),
     "too many picks": lambda s, _a, _z: raised(lambda: s.pick_many(-1)),
 }
@@ -164,7 +169,7 @@ def test_a_selector_that_ends_lets_go_of_everything(order: str) -> None:
 class Foreign:
     """A scheduler that raises, or answers what is no index."""
 
-    def set_weight(self, index: int, weight: int) -> None:
+    def set_weight(self, _index: int, weight: int) -> None:
         if weight == 4:
             raise ValueError("own")
 
@@ -203,7 +208,7 @@ def test_a_cycle_through_a_scheduler_is_collected(make_selector: Any) -> None:
 
 def test_a_cycle_through_a_failure_nobody_was_told_is_collected() -> None:
     class Late(Foreign):
-        def set_weight(self, index: int, weight: int) -> None:
+        def set_weight(self, _index: int, _weight: int) -> None:
             raise self.failure  # type: ignore[attr-defined] # set below
 
     late: Any = Late()
@@ -329,14 +334,32 @@ def test_the_end_of_a_selector_may_use_another() -> None:
 # -- threads -------------------------------------------------------------------------
 
 
+def together(*work: Callable[[], None]) -> list[BaseException]:
+    """Run each in a thread of its own, begun at once; give what they raise."""
+    failures: list[BaseException] = []
+    start = threading.Barrier(len(work))
+
+    def run(act: Callable[[], None]) -> None:
+        try:
+            start.wait()
+            act()
+        except BaseException as error:  # noqa: BLE001 - given to whoever asked
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(act,)) for act in work]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return failures
+
+
 @pytest.mark.parametrize("order", ["fair", "edf", "smooth", "failover"])
 def test_everything_at_once_from_many_threads(order: str) -> None:
     selector = Selector([(i, 1 + i % 5) for i in range(40)], scheduler=order)
     inner = Selector([("x", 1), ("y", 2)])
     top = Selector([(selector, 2), (inner, 1)])
     found: list[Counter[int]] = []
-    failures: list[BaseException] = []
-    start = threading.Barrier(6)
 
     def picks() -> None:
         mine: Counter[int] = Counter()
@@ -361,18 +384,7 @@ def test_everything_at_once_from_many_threads(order: str) -> None:
             _ = selector.counts, selector.rows(), selector.targets
             pickle.loads(pickle.dumps(inner)).pick()  # noqa: S301 - our own bytes
 
-    def run(act: Callable[[], None]) -> None:
-        try:
-            start.wait()
-            act()
-        except BaseException as error:  # noqa: BLE001 - raised again below
-            failures.append(error)
-
-    threads = [threading.Thread(target=run, args=(act,)) for act in [picks, changes, copies] * 2]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    failures = together(picks, changes, copies, picks, changes, copies)
 
     assert failures == []
     top._check()
