@@ -78,6 +78,24 @@ def test_equal_deadlines_take_turns_in_the_order_of_insertion(make_selector: Any
     assert text(make_selector([(c, 3) for c in "badc"], scheduler="edf"), 8) == "badcbadc"
 
 
+def test_a_start_that_smooth_jumps_to_is_the_same_on_both() -> None:
+    targets = [("a", 2**31 - 1), ("b", 3**19), ("c", 0), ("d", 1)]
+    picks = [
+        make(targets, scheduler="smooth", start=2**40 + 7).pick_many(50)
+        for make in (Selector, ReferenceSelector)
+    ]
+
+    assert picks[0] == picks[1]
+
+
+@pytest.mark.parametrize("scheduler", ["fair", "edf", "smooth"])
+def test_single_picks_of_hundreds_of_targets(make_selector: Any, scheduler: str) -> None:
+    selector = make_selector([(i, 1) for i in range(300)], scheduler=scheduler)
+
+    for _ in range(2):
+        assert [selector.pick() for _ in range(300)] == list(range(300))
+
+
 # -- chance --------------------------------------------------------------------
 
 
@@ -311,6 +329,26 @@ def test_an_answer_that_calls_back_is_judged_by_what_it_has_left(
     with pytest.raises(InvalidScheduler):
         selector.pick()
     assert text(selector, 2) == "bb"
+    selector._check()
+
+
+def test_a_foreign_order_that_takes_away_all_that_is_left(
+    make_selector: Any, foreign: Foreign
+) -> None:
+    selector = make_selector([("a", 5)], scheduler=foreign)
+
+    def answer() -> Any:
+        selector.set_up("a", False)
+        selector.set_up("a", True)
+        foreign.answer = lambda: selector.set_up("a", False) or 0
+        return 0
+
+    foreign.answer = answer
+    with pytest.raises(InvalidScheduler):
+        selector.pick_many(3)
+    with pytest.raises(NoEligibleTarget):
+        selector.pick_many(1)
+    assert dict(selector.counts) == {"a": 1}
     selector._check()
 
 

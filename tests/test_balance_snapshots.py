@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from uplinks import _wrr
 from uplinks.balance import ReferenceSelector, Selector
 from uplinks.errors import InvalidSnapshot
 
@@ -249,3 +250,24 @@ def test_a_selector_that_was_never_made_is_empty() -> None:
     made = Selector([("a", 1)])
     with pytest.raises(TypeError, match="made once"):
         made.__init__()  # type: ignore[misc] # what is tested
+
+
+def test_the_core_without_its_face() -> None:
+    """What only somebody who goes round `balance` can meet is refused, too."""
+    used = _wrr.FailoverScheduler()
+    core = _wrr.Selector(used)
+    core.add("a", 1)
+    with pytest.raises(NotImplementedError):
+        core.remove("b")
+    with pytest.raises(ValueError, match="one selector only"):
+        _wrr.Selector(used)
+    columns = core._state()[2]
+    with pytest.raises(ValueError, match="do not fit"):
+        _wrr.Selector(_wrr.FairScheduler())._load(_wrr.FailoverScheduler(), [], [], columns)
+    with pytest.raises(ValueError, match="in use"):
+        _wrr.Selector(_wrr.FairScheduler())._load(used, ["a"], [True], columns)
+
+
+def test_more_targets_than_there_are_indices() -> None:
+    with pytest.raises(OverflowError, match="at most 1048576 targets"):
+        Selector()._reserve(2**20 + 1)

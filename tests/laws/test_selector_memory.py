@@ -89,8 +89,8 @@ OPERATIONS: dict[str, Callable[[Any, Target, Target], object]] = {
     "pick": lambda s, _a, _z: s.pick(),
     "next": lambda s, _a, _z: next(s),
     "iter": lambda s, _a, _z: iter(s),
-    "pick_many": lambda s, _a, _z: s.pick_many(50),
-    "pick_into": lambda s, _a, _z: s.pick_into(array("I", bytes(4 * 50))),
+    "pick_many": lambda s, _a, _z: s.pick_many(20),
+    "pick_into": lambda s, _a, _z: s.pick_into(array("I", bytes(80))),
     "exclude": lambda s, a, z: s.pick(exclude=[a, z]),
     "add, remove": lambda s, _a, z: (s.add(z, 3), s.pick(), s.remove(z)),
     "set_weight": lambda s, a, _z: (s.set_weight(a, 7), s.set_weight(a, 5)),
@@ -130,7 +130,7 @@ def counted(objects: list[Any]) -> list[int]:
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("name", [*OPERATIONS, *COPIES])
-def test_no_operation_keeps_or_drops_a_reference(order: str, name: str) -> None:
+def test_no_operation_keeps_or_drops_anything(order: str, name: str) -> None:
     if name in COPIES and order == "random":
         order = "fair"  # whose state is not ours to copy
     targets, stranger = [Target("a"), Target("b"), Target("c")], Target("z")
@@ -141,13 +141,13 @@ def test_no_operation_keeps_or_drops_a_reference(order: str, name: str) -> None:
         act(selector, targets[0], stranger)
 
     before = counted(everything)
-    for _ in range(50):
+    for _ in range(30):
         act(selector, targets[0], stranger)
     after = counted(everything)
 
     assert after[:-1] == before[:-1]
-    # A list more or less is pytest's; fifty would be ours.
-    assert abs(after[-1] - before[-1]) < 25
+    # A list more or less is pytest's; thirty would be ours.
+    assert abs(after[-1] - before[-1]) < 15
     selector._check()
 
 
