@@ -34,7 +34,7 @@ LOADED := -c 'import uplinks._wrr as w; "/build/" in w.__file__ or exit(w.__file
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test test-debug test-asan test-wheel coverage-pyx test-proxies lint bench docs clean unbuilt
+.PHONY: demo test test-compiled test-debug test-asan test-wheel coverage-pyx test-proxies lint bench docs clean unbuilt
 
 # Whatever changes the build or the tools makes both anew; nothing else does.
 $(READY): pyproject.toml setup.py $(COMPILED) $(UNBUILT)
@@ -64,6 +64,9 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m pytest
+
+# The proof of the compiled selector; `make -j2` runs two of these at a time.
+test-compiled: test-asan coverage-pyx test-debug test-wheel
 
 # Bounds and assertions checked, nothing optimized.
 test-debug: $(READY)

@@ -17,7 +17,7 @@ from hypothesis import settings
 
 settings.register_profile("dev", deadline=None, print_blob=True)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
-settings.register_profile("instrumented", settings.get_profile("ci"), max_examples=15)
+settings.register_profile("instrumented", settings.get_profile("ci"), max_examples=10)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 

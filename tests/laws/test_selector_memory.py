@@ -267,7 +267,7 @@ INSIDE: dict[str, Callable[[Any], object]] = {
     "down": lambda s: [s.set_up(t, False) for t, _, _ in s.rows() if isinstance(t, str)],
     "snapshot": lambda s: s.snapshot(),
     "look": lambda s: (s.counts, s.weights, s.targets, s.eligible),
-    "collect": lambda _s: gc.collect(),
+    "collect": lambda _s: gc.collect(1),
 }
 OUTSIDE: dict[str, Callable[[Any], object]] = {
     "add": lambda s: s.add(Caller("new"), 3),
