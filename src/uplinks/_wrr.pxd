@@ -193,7 +193,7 @@ cdef class Entry:
     cdef bint up
 
 
-cdef class Selector:
+cdef class Picker:
     cdef object __weakref__
     cdef Scheduler scheduler
     cdef list held              # the targets by index; None where an index is free
@@ -212,3 +212,7 @@ cdef class Selector:
     cdef int settle(self) except -1
     cdef int check_failure(self) except -1
     cdef object nothing_eligible(self)
+
+
+cdef class Selector(Picker):
+    pass

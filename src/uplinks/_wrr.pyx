@@ -7,7 +7,7 @@
 # Bounds checks are switched in setup.py: off, but in a debug build.
 """The compiled schedulers and selector: the only code that runs once a pick.
 
-Rules of this file and of the three that it includes:
+Rules of this file and of all that it includes:
 
 1. They import nothing of this package, and know only integers and opaque
    objects. `_wrr_reference` is their specification: pick for pick the same.
@@ -85,21 +85,6 @@ cdef uint32_t gcd(uint32_t a, uint32_t b) noexcept nogil:
         a = b
         b = c
     return a
-
-
-cdef list column(dict columns, str name, Py_ssize_t size):
-    """A column of a snapshot: a list with an int for each index."""
-    cdef object found = columns[name]
-    expect(type(found) is list and len(found) == size, name)
-    expect(all([type(item) is int for item in found]), name)
-    return found
-
-
-cdef int expect(bint holds, str what) except -1:
-    """See that a column of a snapshot holds what it can."""
-    if not holds:
-        raise ValueError(f"{what} cannot be")
-    return 0
 
 
 cdef void *grown(void *old, size_t count, size_t size) except NULL:
@@ -349,88 +334,11 @@ cdef class Scheduler:
 
     cdef dict columns(self):
         """The whole state as plain data; `load_columns` takes it back."""
-        cdef Py_ssize_t i
-        cdef uint64_t k
-        return {
-            "weight": [self.weight[i] for i in range(self.size)],
-            "flags": [self.flags[i] for i in range(self.size)],
-            "made": [self.made[i] for i in range(self.size)],
-            "picked": self.picked_in_period(),
-            "free": list(self.free),
-            "at": self.at,
-            "laps": self.laps,
-            "pristine": self.pristine,
-            "stale": self.stale,
-            "replaying": self.replaying,
-            "recording": self.recording,
-            "table": [
-                entry(self.table, self.width, k)
-                for k in range(self.period if self.replaying else self.at if self.recording else 0)
-            ],
-        }
+        return columns_of(self)
 
     cdef int load_columns(self, dict columns) except -1:
         """Take over a state, if it is one that picks could have led to."""
-        cdef Py_ssize_t i
-        cdef Py_ssize_t size = len(columns["flags"])
-        cdef list weight = column(columns, "weight", size)
-        cdef list flags = column(columns, "flags", size)
-        cdef list made = column(columns, "made", size)
-        cdef list picked = column(columns, "picked", size)
-        expect(self.size == 0, "a scheduler in use")
-        self.reserve(size)
-        self.size = size
-        self.free = list(column(columns, "free", len(columns["free"])))
-        for name in ("pristine", "stale", "replaying", "recording"):
-            expect(type(columns[name]) is bool, name)
-        for i in range(self.size):
-            self.weight[i] = weight[i]
-            self.flags[i] = flags[i]
-            self.made[i] = made[i]
-            self.picked[i] = picked[i]
-            expect(self.weight[i] < <uint32_t> 1 << 31, "weight")
-            expect(self.flags[i] in (0, ALIVE, ALIVE | UP), "flags")
-            self.appear(i)
-            if self.eligible(i):
-                self.members += 1
-                self.total += self.weight[i]
-            else:
-                self.picked[i] = 0
-            self.update_divisor(i)
-        expect(
-            sorted(self.free) == [i for i in range(self.size) if self.flags[i] == 0], "free"
-        )
-        self.divisor = self.divisors[1] if size else 0
-        self.period = self.total // self.divisor if self.divisor else 0
-        self.width = 1 if self.size <= 256 else 2 if self.size <= 65536 else 4
-        self.pristine = columns["pristine"]
-        self.stale = columns["stale"]
-        self.recording = self.replays and (columns["replaying"] or columns["recording"])
-        expect(not self.recording or self.period <= RECORD_LIMIT, "recording")
-        expect(<uint64_t> len(columns["table"]) <= self.period, "table")
-        for index in columns["table"]:
-            expect(0 <= index < self.size and self.eligible(index), "table")
-            if self.recording:
-                self.record(index)
-            self.at += 1
-        if self.recording and not self.table_room and columns["table"]:
-            raise MemoryError
-        self.at = columns["at"]
-        self.laps = columns["laps"]
-        expect(self.at < max(<uint64_t> 1, self.period), "at")
-        if columns["replaying"]:
-            expect(
-                self.recording and self.period and <uint64_t> len(columns["table"]) == self.period,
-                "table",
-            )
-            self.recording = False
-            self.replaying = True
-            self.check_table()
-        else:
-            expect(not self.recording or <uint64_t> len(columns["table"]) == self.at, "table")
-        if size:
-            self.announce(0)
-        return 0
+        return load(self, columns)
 
     cdef int check_table(self) except -1:
         """See that a recorded period gives each index its share."""
@@ -450,7 +358,10 @@ cdef class Scheduler:
         )
 
 
+include "_columns.pxi"
 include "_fair.pxi"
+include "_edf.pxi"
 include "_orders.pxi"
+include "_picker.pxi"
 include "_selector.pxi"
 include "_checks.pxi"
