@@ -34,7 +34,7 @@ from uplinks.naming import (
     weighted_service_name,
 )
 from uplinks.parent import Endpoint, Parent
-from uplinks.reading import parse_manifests
+from uplinks.reading import check_manifests, parse_manifests
 from uplinks.rules import check
 from uplinks.services import advertise, materialize
 from uplinks.traefik import to_traefik
@@ -69,6 +69,7 @@ __all__ = [
     "WeightedService",
     "advertise",
     "check",
+    "check_manifests",
     "child_service_name",
     "format_duration",
     "materialize",

@@ -13,7 +13,7 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
-__all__ = ["problem_with_address", "without_userinfo"]
+__all__ = ["endpoint", "is_plain", "problem_with_address", "without_userinfo"]
 
 _HOST: Final = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9._]*[A-Za-z0-9.])?|\[[0-9A-Fa-f:.]+\]")
 
@@ -54,6 +54,37 @@ def problem_with_address(address: str) -> str | None:
         (_HOST.fullmatch(host) is None, "it has no valid host"),
     )
     return next((problem for wrong, problem in problems if wrong), None)
+
+
+def is_plain(address: str) -> bool:
+    """Tell whether what is sent to an address can be read on the way: no TLS.
+
+    Complexity: O(length).
+
+    >>> is_plain("http://eu.example.com"), is_plain("https://eu.example.com")
+    (True, False)
+
+    Source: RFC 9110 section 4.2.
+    """
+    return address.lower().startswith("http://")
+
+
+def endpoint(address: str) -> tuple[str, str, int] | None:
+    """Give scheme, host and port of a valid address, or ``None`` for any other.
+
+    Law: two addresses have one endpoint exactly if a request to either goes to
+    the same server, as far as their texts tell. Complexity: O(length).
+
+    >>> endpoint("https://EU.example.com.:443/") == endpoint("https://eu.example.com")
+    True
+
+    Source: RFC 3986 section 6.2.
+    """
+    if problem_with_address(address) is not None:
+        return None
+    parts = urlsplit(address)
+    port = parts.port or (80 if is_plain(address) else 443)
+    return parts.scheme, (parts.hostname or "").removesuffix("."), port
 
 
 def without_userinfo(address: str) -> str:

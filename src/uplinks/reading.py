@@ -5,7 +5,7 @@ Rules of this file:
 1. Text never makes it raise. Whatever is wrong comes back as a diagnostic,
    beside everything that could be read in spite of it.
 2. It joins what others know: `manifest` knows text and places, `schema` knows
-   kinds and fields. What is valid is the business of the rules.
+   kinds and fields, `rules` know what is valid.
 3. Nothing that was read is dropped in silence: an object declared twice stays
    twice, and a part of a static configuration that has no room is reported.
 """
@@ -17,8 +17,8 @@ from typing import TypeVar
 
 from attrs import frozen
 
-from uplinks import manifest, schema
-from uplinks.diagnostics import Diagnostic, Related, Severity
+from uplinks import manifest, rules, schema
+from uplinks.diagnostics import Diagnostic, Related, Report, Severity
 from uplinks.model import (
     ChildConfig,
     Cluster,
@@ -31,7 +31,14 @@ from uplinks.model import (
     Uplink,
 )
 
-__all__ = ["DECLARED_TWICE", "Manifests", "make_cluster", "make_fleet", "parse_manifests"]
+__all__ = [
+    "DECLARED_TWICE",
+    "Manifests",
+    "check_manifests",
+    "make_cluster",
+    "make_fleet",
+    "parse_manifests",
+]
 
 DECLARED_TWICE = "UPL010"
 
@@ -87,6 +94,35 @@ def parse_manifests(
         diagnostics += structured.diagnostics
         skipped += structured.skipped
     return Manifests(tuple(resources), tuple(diagnostics), skipped)
+
+
+def check_manifests(
+    text: bytes | bytearray | memoryview | str,
+    source: str = "",
+    role: rules.Role | None = None,
+    extra: Iterable[rules.Rule] = (),
+    *,
+    known_modes: Iterable[str] = (),
+) -> Report:
+    r"""Check one text alone: what is wrong in it, as far as it can be told from it.
+
+    ``source`` is as for `parse_manifests`; the rest as for `rules.check_cluster`.
+    A ``role`` says that the text is all of a cluster.
+
+    Complexity: O(n log n) for a text of length n. Raises `TypeError` for what is
+    neither ``str`` nor bytes, and ValueError as `rules.check`.
+
+    >>> for found in check_manifests("kind: Uplink\n"
+    ...     "apiVersion: hub.traefik.io/v1alpha1\n"
+    ...     "metadata: {name: api-workload, namespace: apps}\n"
+    ...     "spec: {weight: -1}\n", source="f.yaml"):
+    ...     print(found)
+    f.yaml:4:16: error UPL103: weight of uplink apps/api-workload is -1; 0 to 2147483647 is allowed
+
+    Source: reference page, "Configuration Options".
+    """
+    cluster = make_cluster("", [parse_manifests(text, source)])
+    return rules.check_cluster(cluster, role, extra, known_modes=known_modes)
 
 
 def make_cluster(

@@ -127,6 +127,22 @@ class Origin:
                 break
         return Location(self.cluster, self.document.file, span, field_path(path))
 
+    def written(self, *path: str | int) -> Any:
+        """Give what is written at a path of the object, or ``None`` if nothing is.
+
+        Complexity: O(len(path)).
+
+        >>> UNLOCATED.written("spec") is None
+        True
+        """
+        node = self.document.root
+        for step in self.base + path:
+            inside = isinstance(node, list) and isinstance(step, int) and step < len(node)
+            if not inside and not (isinstance(node, dict) and step in node):
+                return None
+            node = node[step]
+        return node
+
 
 UNLOCATED = Origin()
 """The origin of an object that was made in Python, not read."""

@@ -9,29 +9,43 @@ Rules of this package:
    `RETIRED`.
 3. Findings made while reading are part of each report, so that whoever checks
    gets everything at once.
+4. Rules of others are values that the caller passes. One that raises, or yields
+   what is no finding of its own, becomes one error with its code that names it:
+   the rest of the report stands, and its text, which may hold anything, does
+   not get in. A rule of `ALL` that raises is a bug of ours and is raised.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator
+from functools import partial
 from typing import Final, Literal
 
+from attrs import evolve
+
 from uplinks import naming
-from uplinks.diagnostics import Report
+from uplinks.diagnostics import Diagnostic, Location, Report, Severity
 from uplinks.model import Cluster, Fleet
 from uplinks.rules import (
+    address,
+    agreement,
     collision,
+    entry_point,
     fleet,
     health_check,
     objects,
     probe_header,
     probe_request,
     reference,
+    renamed,
     router,
+    timing,
+    unused,
     uplink,
     weight,
 )
 from uplinks.rules._guess import Finding, settle
-from uplinks.rules._rule import SECTIONS, Rule, Scope
+from uplinks.rules._rule import OWN_PREFIX, SECTIONS, Family, Rule, Scope, rule
 from uplinks.rules.shape import SHAPE, ShapeCode
 
 __all__ = [
@@ -39,6 +53,7 @@ __all__ = [
     "RETIRED",
     "SECTIONS",
     "SHAPE",
+    "Family",
     "Role",
     "Rule",
     "Scope",
@@ -48,6 +63,7 @@ __all__ = [
     "codes",
     "find",
     "pages",
+    "rule",
 ]
 
 ALL: Final[tuple[Rule, ...]] = (
@@ -55,12 +71,16 @@ ALL: Final[tuple[Rule, ...]] = (
     uplink.invalid_name,  # 101
     uplink.invalid_namespace,  # 102
     uplink.negative_weight,  # 103
+    weight.zero_weight,  # 104
     uplink.weight_too_large,  # 105
     uplink.invalid_expose_name,  # 106
-    uplink.unknown_entry_point,  # 108
-    uplink.no_default_entry_point,  # 109
-    health_check.negative_duration,  # 202
-    health_check.slow_timeout,  # 203
+    uplink.normalized_name,  # 107
+    entry_point.unknown_entry_point,  # 108
+    entry_point.no_default_entry_point,  # 109
+    entry_point.entry_point_named_twice,  # 110
+    unused.unused_uplink,  # 111
+    timing.negative_duration,  # 202
+    timing.slow_timeout,  # 203
     health_check.unknown_mode,  # 204
     health_check.unknown_scheme,  # 205
     probe_request.invalid_method,  # 206
@@ -71,25 +91,40 @@ ALL: Final[tuple[Rule, ...]] = (
     probe_header.header_of_the_probe,  # 211
     probe_header.invalid_header,  # 212
     probe_request.invalid_hostname,  # 213
+    probe_header.plain_credential,  # 214
+    probe_request.missing_path,  # 215
+    timing.slower_when_unhealthy,  # 216
     health_check.invalid_passive_check,  # 217
     router.entry_points_with_uplinks,  # 301
     router.tls_with_uplinks,  # 302
     router.unknown_uplink,  # 303
     router.uplink_named_twice,  # 304
     router.empty_element,  # 305
+    router.no_routes,  # 306
     reference.unresolved_service,  # 307
     reference.missing_kind,  # 308
+    renamed.renamed_uplink,  # 309
     reference.circle,  # 310
+    objects.uncomposed_type,  # 311
     reference.unknown_traefik_service,  # 312
     weight.reference_weight,  # 313
     objects.more_than_one_type,  # 314
     objects.missing_identity,  # 315
     collision.uplink_name_collision,  # 401
     collision.service_name_collision,  # 402
-    fleet.invalid_address,  # 406
+    agreement.different_checks,  # 403
+    agreement.different_names,  # 404
+    weight.only_zero_weights,  # 405
+    address.invalid_address,  # 406
     fleet.unlisted_child,  # 407
     fleet.child_without_manifests,  # 408
     fleet.child_without_provider,  # 409
+    entry_point.child_without_entry_points,  # 410
+    agreement.partly_checked,  # 411
+    agreement.no_failover,  # 412
+    unused.unrouted_uplink,  # 413
+    address.plain_address,  # 414
+    address.shared_address,  # 415
     fleet.invalid_child_name,  # 416
 )
 """Every rule, sorted by code."""
@@ -101,13 +136,19 @@ Role = Literal["child", "parent"]
 """What a whole cluster is in its fleet."""
 
 
-def check(subject: Fleet) -> Report:
+def check(subject: Fleet, extra: Iterable[Rule] = (), *, known_modes: Iterable[str] = ()) -> Report:
     """Check a parent and its children: every rule on everything it is about.
 
+    ``extra`` are rules of others, made with `rule`; ``known_modes`` are modes of
+    health checks that can be probed beside ``http`` and ``grpc``.
+
     Law: a pure function; the report does not depend on the order of anything
-    in the fleet. It never raises for what was read from a manifest.
+    in the fleet. It never raises for what was read from a manifest, nor for what
+    an extra rule does.
     Complexity: O(n log n) for n objects, and a bounded time for all suggestions
-    together: of a great many unknown names only the first get one.
+    together: of a great many unknown names only the first get one. To that comes
+    what the extra rules take. Raises ValueError for an extra rule whose code is
+    taken or has this library's prefix.
 
     >>> from uplinks.model import Uplink
     >>> bad = Cluster("eu", uplinks=[Uplink("api", "apps", weight=-1)])
@@ -117,25 +158,31 @@ def check(subject: Fleet) -> Report:
     Source: reference page, "Configuration Options", "Uplink Naming",
     "Referencing Uplinks from Routers" and "Health Check Fields".
     """
+    judges = _judges(extra, known_modes)
     found: list[Finding] = []
     for cluster in subject.clusters:
         found += cluster.diagnostics
-        found += _found_in(cluster, whole=True)
-    for each in ALL:
-        if each.scope == "fleet":
-            found += each.function(subject)
+        found += _found(judges, {"manifests", "cluster"}, cluster)
+    found += _found(judges, {"fleet", "any"}, subject)
     return Report(settle(found))
 
 
-def check_cluster(cluster: Cluster, role: Role | None = None) -> Report:
+def check_cluster(
+    cluster: Cluster,
+    role: Role | None = None,
+    extra: Iterable[Rule] = (),
+    *,
+    known_modes: Iterable[str] = (),
+) -> Report:
     """Check one cluster on its own, without what only a fleet can show.
 
     With a ``role`` all manifests of the cluster are taken to be there. Without
     one, as for a single file, they may be a part only: then a router's uplinks
     are judged only if there are uplinks, and entry points only if there is a
-    static configuration.
+    static configuration. ``extra`` and ``known_modes`` are as for `check`.
 
     Law: a pure function, as `check`. Complexity: O(n log n) for n objects.
+    Raises ValueError as `check`.
 
     >>> from uplinks.model import UPLINKS_ANNOTATION, IngressRoute
     >>> route = IngressRoute("r", "apps", tls={}, annotations={UPLINKS_ANNOTATION: "apps-api"})
@@ -147,12 +194,59 @@ def check_cluster(cluster: Cluster, role: Role | None = None) -> Report:
     Source: as `check`.
     """
     whole = role is not None or bool(cluster.uplinks)
-    return Report(settle([*cluster.diagnostics, *_found_in(cluster, whole=whole)]))
+    scopes: list[Scope] = ["manifests", "any"]
+    scopes += ["cluster"] if whole else []
+    judges = _judges(extra, known_modes)
+    return Report(settle([*cluster.diagnostics, *_found(judges, scopes, cluster)]))
 
 
-def _found_in(cluster: Cluster, *, whole: bool) -> list[Finding]:
-    scopes = {"manifests", "cluster"} if whole else {"manifests"}
-    return [found for each in ALL if each.scope in scopes for found in each.function(cluster)]
+def _judges(extra: Iterable[Rule], known_modes: Iterable[str]) -> list[tuple[Rule, bool]]:
+    """Give every rule, and whether it is one of ours."""
+    taken = {*codes(), *RETIRED}
+    judges = [(each, True) for each in ALL]
+    for each in extra:
+        if each.code.startswith(OWN_PREFIX) or each.code in taken:
+            raise ValueError(f"code {each.code} of rule {each.name!r} is taken; choose another")
+        taken.add(each.code)
+        judges.append((each, False))
+    modes = tuple(dict.fromkeys([*health_check.MODES, *known_modes]))
+    mode = judges.index((health_check.unknown_mode, True))
+    # The one rule that a caller may tell something.
+    knowing = partial(health_check.unknown_mode.function, modes=modes)
+    judges[mode] = (evolve(health_check.unknown_mode, function=knowing), True)
+    return judges
+
+
+def _found(
+    judges: Iterable[tuple[Rule, bool]], scopes: Collection[Scope], subject: Cluster | Fleet
+) -> list[Finding]:
+    found: list[Finding] = []
+    for each, ours in judges:
+        if each.scope in scopes:
+            found += each.function(subject) if ours else _guarded(each, subject)
+    return found
+
+
+def _guarded(each: Rule, subject: Cluster | Fleet) -> Iterator[Finding]:
+    """Ask a rule of others, which may do anything."""
+    where = Location(cluster=subject.name if isinstance(subject, Cluster) else subject.parent.name)
+    try:
+        for finding in each.function(subject):
+            if not isinstance(finding, Diagnostic) or finding.code != each.code:
+                got = finding.code if isinstance(finding, Diagnostic) else type(finding).__name__
+                what = f"it yielded {got!r}, which is no finding of its own"
+                break
+            yield finding
+        else:
+            return
+    except Exception as problem:  # noqa: BLE001 - whatever it is, the report stands without it
+        what = f"it raised {type(problem).__name__}"
+    yield Diagnostic(
+        each.code,
+        Severity.ERROR,
+        f"rule {each.code} ({each.name}) failed: {what}; what it judges was not checked to the end",
+        where,
+    )
 
 
 def codes() -> tuple[str, ...]:

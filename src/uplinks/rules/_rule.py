@@ -14,7 +14,9 @@ Rules of this file:
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from attrs import field, frozen
@@ -22,11 +24,25 @@ from attrs import field, frozen
 from uplinks.diagnostics import Diagnostic, Location, Related, Severity
 from uplinks.rules._guess import Finding, settle
 
-__all__ = ["SECTIONS", "Rule", "Scope", "rule", "shown", "some"]
+__all__ = [
+    "OWN_PREFIX",
+    "SECTIONS",
+    "Family",
+    "Rule",
+    "Scope",
+    "family_of",
+    "rule",
+    "shown",
+    "some",
+]
 
-Scope = Literal["manifests", "cluster", "fleet"]
+Scope = Literal["manifests", "cluster", "fleet", "any"]
 """How much a rule must see: any manifests of one cluster, all manifests of one
-cluster, or the parent and all its children."""
+cluster, or the parent and all its children. ``any``: it is asked about a whole
+`uplinks.Fleet` if there is one, else about the manifests of one `uplinks.Cluster`."""
+
+Family = Literal["shape", "uplink", "health check", "router", "fleet", "other"]
+"""What a code is about, told by its first digit; ``other`` for a code of others."""
 
 SECTIONS: Final = ("What it checks", "Why", "Bad", "Good", "Source")
 
@@ -34,7 +50,26 @@ _JUDGED_ON: Final = {
     "manifests": "any manifests of a cluster, even one file alone",
     "cluster": "all manifests of a cluster",
     "fleet": "a parent together with its children",
+    "any": "a parent together with its children, or any manifests of a cluster",
 }
+
+_FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
+    {"0": "shape", "1": "uplink", "2": "health check", "3": "router", "4": "fleet"}
+)
+
+OWN_PREFIX: Final = "UPL"
+_CODE: Final = re.compile(r"[A-Z]{2,12}[0-9]{3,6}")
+
+
+def family_of(code: str) -> Family:
+    """Tell what a code is about.
+
+    >>> family_of("UPL203"), family_of("ACME001")
+    ('health check', 'other')
+    """
+    own = code.startswith(OWN_PREFIX)
+    return _FAMILIES.get(code[len(OWN_PREFIX)], "other") if own else "other"
+
 
 _LONGEST: Final = 60
 _MOST: Final = 10
@@ -85,7 +120,7 @@ class Rule:
     severity: Severity
     scope: Scope
     reads: tuple[str, ...]
-    function: Callable[[Any], Iterator[Finding]] = field(repr=False)
+    function: Callable[..., Iterator[Finding]] = field(repr=False)
 
     def __call__(self, subject: Any) -> Iterator[Diagnostic]:
         """Check a `uplinks.Cluster`, or a `uplinks.Fleet` if that is the scope.
@@ -104,6 +139,16 @@ class Rule:
     ) -> Diagnostic:
         """Make a finding of this rule: its code and its severity, at a place."""
         return Diagnostic(self.code, self.severity, message, location, tuple(related), suggestion)
+
+    @property
+    def family(self) -> Family:
+        """What the rule is about."""
+        return family_of(self.code)
+
+    @property
+    def needs(self) -> Literal["cluster", "fleet"]:
+        """The least that the rule can judge."""
+        return "fleet" if self.scope == "fleet" else "cluster"
 
     @property
     def summary(self) -> str:
@@ -127,7 +172,34 @@ class Rule:
 def rule(
     code: str, *, name: str, severity: Severity, scope: Scope, reads: tuple[str, ...]
 ) -> Callable[[Callable[[Any], Iterator[Finding]]], Rule]:
-    """Attach a rule's metadata to the generator function that checks it."""
+    r"""Make a rule of the generator function that checks: the decorator for own rules.
+
+    The function takes a `uplinks.Cluster` (``scope`` ``manifests`` or
+    ``cluster``) or a `uplinks.Fleet` (``fleet``) and yields findings, made with
+    the rule's ``at``. Its docstring is the rule's page. ``code`` is a prefix in
+    capitals and a number; the prefix ``UPL`` is this library's. ``reads`` says
+    which fields are read, for whoever reads the catalogue.
+
+    Raises: ValueError for a malformed code.
+
+    >>> from uplinks import Cluster, Severity, Uplink, rules
+    >>> @rules.rule("ACME001", name="no-apps", severity=Severity.WARNING, scope="manifests",
+    ...             reads=("uplinks",))
+    ... def no_apps(cluster):
+    ...     '''Warn of an uplink in the namespace `apps`.'''
+    ...     for uplink in cluster.uplinks:
+    ...         if uplink.namespace == "apps":
+    ...             yield no_apps.at(uplink.origin.locate("metadata", "namespace"), "not in apps")
+    >>> cluster = Cluster("eu", uplinks=[Uplink("api", "apps")])
+    >>> print(*rules.check_cluster(cluster, extra=[no_apps]))
+    <text>:1:1: warning ACME001: not in apps
+
+    Source: this library's.
+    """
+    if _CODE.fullmatch(code) is None:
+        raise ValueError(
+            f"invalid code {shown(code)}; a prefix in capitals and a number is allowed"
+        )
 
     def attach(function: Callable[[Any], Iterator[Finding]]) -> Rule:
         return Rule(code, name, severity, scope, reads, function)

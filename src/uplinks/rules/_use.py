@@ -5,17 +5,29 @@ Only `weighted` and `failover` of a TraefikService are followed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from attrs import frozen
 
 from uplinks import naming
 from uplinks.diagnostics import Location
-from uplinks.model import Cluster, IngressRoute, ServiceReference, TraefikService
+from uplinks.model import Cluster, Fleet, IngressRoute, ServiceReference, TraefikService, Uplink
 from uplinks.tree import Origin
 
-__all__ = ["KIND", "KUBERNETES", "MULTICLUSTER", "Use", "of_cluster", "of_router", "of_service"]
+__all__ = [
+    "KIND",
+    "KUBERNETES",
+    "MULTICLUSTER",
+    "Use",
+    "composed",
+    "of_cluster",
+    "of_router",
+    "of_service",
+    "renamed_names",
+    "renamed_services",
+    "used_uplinks",
+]
 
 MULTICLUSTER: Final = naming.PROVIDER_SUFFIX.removeprefix("@")
 KUBERNETES: Final = "kubernetescrd"
@@ -77,6 +89,95 @@ def of_cluster(cluster: Cluster) -> Iterator[Use]:
     for service in cluster.traefik_services:
         for uses in of_service(service):
             yield from uses
+
+
+def renamed_names(uplinks: Iterable[Uplink]) -> Mapping[str, Uplink]:
+    """Map the names that uplinks would have without their exposeName, and nobody has."""
+    uplinks = tuple(uplinks)
+    known = {uplink.uplink_name for uplink in uplinks}
+    derived = {f"{u.namespace}-{u.name}": u for u in uplinks if u.expose_name is not None}
+    return {name: uplink for name, uplink in derived.items() if name not in known}
+
+
+def renamed_services(fleet: Fleet) -> Mapping[str, tuple[str, Uplink]]:
+    """Map names of services that exposeName renamed to what they are called now."""
+    known, renamed = set[str](), dict[str, tuple[str, Uplink]]()
+    for child in sorted(fleet.children):
+        for uplink in fleet.children[child].uplinks:
+            name, derived = uplink.uplink_name, f"{uplink.namespace}-{uplink.name}"
+            known |= {name, f"{name}-{child}"}
+            renamed.setdefault(derived, (name, uplink))
+            renamed.setdefault(f"{derived}-{child}", (f"{name}-{child}", uplink))
+    return {name: now for name, now in renamed.items() if name not in known}
+
+
+def used_uplinks(fleet: Fleet) -> tuple[Mapping[str, str], bool]:
+    """Map the service names that the parent refers to, to their uplinks' names.
+
+    The second is False when some reference is to no service that there is.
+    """
+    services = _services(fleet)
+    names = [n for use in of_cluster(fleet.parent) if (n := _of_uplink(use)) is not None]
+    return {n: services[n] for n in names if n in services}, all(n in services for n in names)
+
+
+def composed(fleet: Fleet) -> Mapping[str, str]:
+    """Map each uplink name to one that stands for all that the parent composes with it.
+
+    Two uplinks are composed when a route, or a weighted or failover
+    TraefikService, leads to both, directly or through other TraefikServices.
+    """
+    services = _services(fleet)
+    parent = fleet.parent
+    above: dict[object, object] = {}
+
+    def top(node: object) -> object:
+        while (higher := above.get(node, node)) != node:
+            above[node] = above.get(higher, higher)  # halving the way keeps it short
+            node = higher
+        return node
+
+    def join(uses: Iterable[Use], holder: object) -> None:
+        for use in uses:
+            node = _node(use, services)
+            if node is not None:
+                above[top(node)] = top(holder)
+
+    for i, router in enumerate(parent.routers):
+        for j, uses in enumerate(of_router(router)):
+            join(uses, (i, j))
+    for service in parent.traefik_services:
+        for uses in of_service(service):
+            join(uses, service.service_name)
+    first: dict[object, str] = {}
+    names = sorted(set(services.values()))
+    return {name: first.setdefault(top(("uplink", name)), name) for name in names}
+
+
+def _services(fleet: Fleet) -> dict[str, str]:
+    """Map the names of all services that the children's uplinks give to uplink names."""
+    return {
+        name: uplink.uplink_name
+        for child in sorted(fleet.children)
+        for uplink in fleet.children[child].uplinks
+        for name in (f"{uplink.uplink_name}-{child}", uplink.uplink_name)
+    }
+
+
+def _of_uplink(use: Use) -> str | None:
+    name, provider = naming.split_service_reference(use.reference.name)
+    return name if provider == MULTICLUSTER else None
+
+
+def _node(use: Use, services: Mapping[str, str]) -> object:
+    name, provider = naming.split_service_reference(use.reference.name)
+    if use.reference.kind != KIND:
+        return None
+    if provider == MULTICLUSTER:
+        return ("uplink", services[name]) if name in services else None
+    if provider is None:
+        return f"{use.namespace}-{name}@{KUBERNETES}"
+    return use.reference.name
 
 
 _ROUTES: Final = ("spec", "routes")

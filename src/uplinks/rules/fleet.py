@@ -1,4 +1,4 @@
-"""Rules about clusters that belong together (UPL406 to UPL409, UPL416).
+"""Rules about clusters that belong together (UPL407 to UPL409, UPL416).
 
 Source: reference page, "Complete Example".
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from uplinks import addresses, naming
+from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Location, Related, Severity
 from uplinks.model import Cluster, Fleet
 from uplinks.rules._guess import Finding, Guess
@@ -17,72 +17,11 @@ from uplinks.rules._rule import rule, some
 __all__ = [
     "child_without_manifests",
     "child_without_provider",
-    "invalid_address",
     "invalid_child_name",
     "unlisted_child",
 ]
 
 _CHILDREN: Final = ("hub", "providers", "multicluster", "children")
-
-
-@rule(
-    "UPL406",
-    name="child-address",
-    severity=Severity.ERROR,
-    scope="manifests",
-    reads=("parent_config",),
-)
-def invalid_address(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Require a usable address of each child.
-
-    ## What it checks
-
-    `address` of each child below `hub.providers.multicluster.children` is a
-    URL with `http` or `https`, a host and perhaps a port from 1 to 65535;
-    nothing else, except for a `/` at the end.
-
-    ## Why
-
-    It becomes the server URL of the child's services, where Traefik takes the
-    path from the request and knows no user or password.
-
-    ## Bad
-
-    ```yaml
-    hub:
-      providers:
-        multicluster:
-          children:
-            child-1:
-              address: child1.example.com:9443
-    ```
-
-    ## Good
-
-    ```yaml
-    hub:
-      providers:
-        multicluster:
-          children:
-            child-1:
-              address: https://child1.example.com:9443
-    ```
-
-    ## Source
-
-    Uplink reference, "Complete Example"; RFC 3986, section 3.
-    """
-    config = cluster.parent_config
-    if config is None:
-        return
-    for name in sorted(config.children):
-        problem = addresses.problem_with_address(config.children[name].address)
-        if problem is not None:
-            # The address itself is not shown: it may hold a password.
-            yield invalid_address.at(
-                config.origin.locate(*_CHILDREN, name, "address"),
-                f"invalid address of child {name!r}: {problem}",
-            )
 
 
 @rule(

@@ -1,33 +1,31 @@
-"""Rules about when and how a child is probed (UPL202 to UPL205, UPL210, UPL217).
+"""Rules about how a child is probed (UPL204, UPL205, UPL210, UPL217).
 
-What a probe's request is made of is for `probe_request` and `probe_header`. The
-rules judge what the model holds: a field that is not written, or is 0 where 0
-means unset, has its default.
+When it is probed is for `timing`, what a probe's request is made of for
+`probe_request` and `probe_header`. The rules judge what the model holds: a field
+that is not written, or is 0 where 0 means unset, has its default.
 
 Source: reference page, "Health Check Fields".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
-from uplinks.diagnostics import Diagnostic, Related, Severity
-from uplinks.durations import format_duration
-from uplinks.model import DEFAULT_TIMEOUT, Cluster, HealthCheck, Uplink
+from uplinks.diagnostics import Diagnostic, Severity
+from uplinks.model import Cluster, HealthCheck, Uplink
 from uplinks.rules._guess import Finding, Guess
 from uplinks.rules._rule import rule, shown
 
 __all__ = [
+    "MODES",
     "ignored_by_grpc",
     "invalid_passive_check",
-    "negative_duration",
-    "slow_timeout",
     "unknown_mode",
     "unknown_scheme",
 ]
 
-_MODES: Final = ("http", "grpc")
+MODES: Final = ("http", "grpc")
 _SCHEMES: Final = ("http", "https")
 
 
@@ -38,136 +36,19 @@ def _checked(cluster: Cluster) -> Iterator[tuple[Uplink, HealthCheck]]:
 
 
 @rule(
-    "UPL202",
-    name="negative-duration",
-    severity=Severity.ERROR,
-    scope="manifests",
-    reads=("uplinks",),
-)
-def negative_duration(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse a negative duration of a health check.
-
-    ## What it checks
-
-    `interval`, `unhealthyInterval` and `timeout` of `spec.healthCheck`, and
-    `failureWindow` of `spec.passiveHealthCheck`, are not below 0. 0 means
-    unset: the default is taken.
-
-    ## Why
-
-    A proxy takes some default instead, and not always the one that an unset
-    field has. Nothing that was written would come true.
-
-    ## Bad
-
-    ```yaml
-    spec:
-      healthCheck:
-        interval: -10s
-    ```
-
-    ## Good
-
-    ```yaml
-    spec:
-      healthCheck:
-        interval: 10s
-    ```
-
-    ## Source
-
-    Uplink reference, "Health Check Fields".
-    """
-    for uplink in cluster.uplinks:
-        durations: list[tuple[str, str, int]] = []
-        active, passive = uplink.health_check, uplink.passive_health_check
-        if active is not None:
-            durations.append(("healthCheck", "interval", active.interval))
-            if active.unhealthy_interval != active.interval:  # else it is only inherited
-                durations.append(("healthCheck", "unhealthyInterval", active.unhealthy_interval))
-            durations.append(("healthCheck", "timeout", active.timeout))
-        if passive is not None:
-            durations.append(("passiveHealthCheck", "failureWindow", passive.failure_window))
-        for check, name, duration in durations:
-            if duration < 0:
-                yield negative_duration.at(
-                    uplink.origin.locate("spec", check, name),
-                    f"{name} of uplink {uplink.owner} is {format_duration(duration)}; "
-                    "0 (unset) or more is allowed",
-                )
-
-
-@rule(
-    "UPL203",
-    name="slow-timeout",
-    severity=Severity.WARNING,
-    scope="manifests",
-    reads=("uplinks",),
-)
-def slow_timeout(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Warn of a timeout that is not below the interval.
-
-    ## What it checks
-
-    `timeout` of `spec.healthCheck` (5s if unset) is below `interval` (30s if
-    unset). `unhealthyInterval` is not compared: to look often for a child that
-    is down is what it is for.
-
-    ## Why
-
-    The next probe is due before the last one has ended. The interval is not
-    kept, and a child that fails is noticed later than it says.
-
-    ## Bad
-
-    ```yaml
-    spec:
-      healthCheck:
-        interval: 3s
-    ```
-
-    ## Good
-
-    ```yaml
-    spec:
-      healthCheck:
-        interval: 3s
-        timeout: 1s
-    ```
-
-    ## Source
-
-    Uplink reference, "Health Check Fields".
-    """
-    for uplink, check in _checked(cluster):
-        if not 0 <= check.interval <= check.timeout:
-            continue
-        interval = uplink.origin.locate("spec", "healthCheck", "interval")
-        timeout = uplink.origin.locate("spec", "healthCheck", "timeout")
-        # The default is not written anywhere, but the interval beside it is.
-        unset = check.timeout == DEFAULT_TIMEOUT
-        related = [] if unset else [Related(interval, "the interval is here")]
-        yield slow_timeout.at(
-            interval if unset else timeout,
-            f"timeout of uplink {uplink.owner} is {format_duration(check.timeout)}, not below "
-            f"its interval of {format_duration(check.interval)}",
-            related,
-        )
-
-
-@rule(
     "UPL204",
     name="unknown-mode",
     severity=Severity.ERROR,
     scope="manifests",
     reads=("uplinks",),
 )
-def unknown_mode(cluster: Cluster) -> Iterator[Finding]:
+def unknown_mode(cluster: Cluster, modes: Collection[str] = MODES) -> Iterator[Finding]:
     """Require a known mode of a health check.
 
     ## What it checks
 
-    `mode` of `spec.healthCheck` is `http` or `grpc`.
+    `mode` of `spec.healthCheck` is `http` or `grpc`, or a further mode that
+    whoever checks says it can probe (`check(..., known_modes=["tcp"])`).
 
     ## Why
 
@@ -194,13 +75,13 @@ def unknown_mode(cluster: Cluster) -> Iterator[Finding]:
     Uplink reference, "Health Check Fields".
     """
     for uplink, check in _checked(cluster):
-        if check.mode not in _MODES:
+        if check.mode not in modes:
             finding = unknown_mode.at(
                 uplink.origin.locate("spec", "healthCheck", "mode"),
                 f"unknown health check mode {shown(check.mode)} of uplink {uplink.owner}; "
-                f"{' or '.join(_MODES)} is allowed",
+                f"{' or '.join(modes)} is allowed",
             )
-            yield Guess(finding, check.mode, _MODES)
+            yield Guess(finding, check.mode, modes)
 
 
 @rule(

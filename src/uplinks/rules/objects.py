@@ -1,4 +1,5 @@
-"""Rules about objects as such, before what they mean (UPL010, UPL314, UPL315).
+"""Rules about objects as such, before what they mean (UPL010, UPL311, UPL314,
+UPL315).
 
 Source: Kubernetes, "Object Names and IDs".
 """
@@ -6,13 +7,14 @@ Source: Kubernetes, "Object Names and IDs".
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
+from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Location, Related, Severity
 from uplinks.model import Cluster, IngressRoute, TraefikService, Uplink
 from uplinks.rules._rule import rule, shown
 
-__all__ = ["declared_twice", "missing_identity", "more_than_one_type"]
+__all__ = ["declared_twice", "missing_identity", "more_than_one_type", "uncomposed_type"]
 
 _TYPES: Final = ("weighted", "failover", "mirroring", "highestRandomWeight")
 
@@ -82,6 +84,75 @@ def declared_twice(cluster: Cluster) -> Iterator[Diagnostic]:
                 [Related(first[identity], "declared here first")],
             )
         first.setdefault(identity, where)
+
+
+@rule(
+    "UPL311",
+    name="uncomposed-type",
+    severity=Severity.WARNING,
+    scope="manifests",
+    reads=("traefik_services",),
+)
+def uncomposed_type(cluster: Cluster) -> Iterator[Diagnostic]:
+    """Warn of uplinks in a type of service that uplinks does not compose.
+
+    ## What it checks
+
+    No `mirroring` or `highestRandomWeight` of a `TraefikService` refers to
+    `name@multicluster`.
+
+    ## Why
+
+    Only `weighted` and `failover` are composed here. The reference is not
+    checked, and `materialize` and `simulate` know nothing of it; Traefik does.
+
+    ## Bad
+
+    ```yaml
+    apiVersion: traefik.io/v1alpha1
+    kind: TraefikService
+    metadata: {name: api, namespace: apps}
+    spec:
+      mirroring:
+        name: apps-api-workload@multicluster
+        kind: TraefikService
+    ```
+
+    ## Good
+
+    ```yaml
+    apiVersion: traefik.io/v1alpha1
+    kind: TraefikService
+    metadata: {name: api, namespace: apps}
+    spec:
+      weighted:
+        services:
+          - name: apps-api-workload@multicluster
+            kind: TraefikService
+    ```
+
+    ## Source
+
+    Traefik's Kubernetes CRD: `mirroring` and `highestRandomWeight`.
+    """
+    for service in cluster.traefik_services:
+        for name in ("mirroring", "highestRandomWeight"):
+            if _refers_to_uplinks(service.rest.get(name)):
+                yield uncomposed_type.at(
+                    service.origin.locate("spec", name, key=True),
+                    f"TraefikService {service.namespace}/{service.name} has uplinks in {name}, "
+                    "which is not composed here, so its references are not checked",
+                )
+
+
+def _refers_to_uplinks(node: Any) -> bool:
+    """Look into the type itself and the lists of services in it: that is all there is."""
+    if not isinstance(node, dict):
+        return False
+    lists = (node.get("services"), node.get("mirrors"))
+    entries = [node, *(item for each in lists if isinstance(each, list) for item in each)]
+    names = [entry.get("name") for entry in entries if isinstance(entry, dict)]
+    return any(isinstance(n, str) and n.endswith(naming.PROVIDER_SUFFIX) for n in names)
 
 
 @rule(
@@ -173,7 +244,10 @@ def missing_identity(cluster: Cluster) -> Iterator[Diagnostic]:
     apiVersion: traefik.io/v1alpha1
     kind: IngressRoute
     metadata: {name: api}
-    spec: {routes: []}
+    spec:
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
     ```
 
     ## Good
@@ -182,7 +256,10 @@ def missing_identity(cluster: Cluster) -> Iterator[Diagnostic]:
     apiVersion: traefik.io/v1alpha1
     kind: IngressRoute
     metadata: {name: api, namespace: apps}
-    spec: {routes: []}
+    spec:
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
     ```
 
     ## Source

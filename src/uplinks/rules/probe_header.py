@@ -1,4 +1,4 @@
-"""Rules about the headers that a probe sends (UPL211, UPL212).
+"""Rules about the headers that a probe sends (UPL211, UPL212, UPL214).
 
 The value of a header is never shown, and neither is a name that cannot be one.
 
@@ -13,11 +13,12 @@ from typing import Final
 
 from attrs import evolve
 
-from uplinks.diagnostics import Diagnostic, Severity
-from uplinks.model import Cluster, HealthCheck, Uplink
+from uplinks import addresses
+from uplinks.diagnostics import Diagnostic, Related, Severity
+from uplinks.model import Cluster, Fleet, HealthCheck, Uplink
 from uplinks.rules._rule import rule, shown
 
-__all__ = ["header_of_the_probe", "invalid_header"]
+__all__ = ["header_of_the_probe", "invalid_header", "plain_credential"]
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -35,6 +36,13 @@ _OWNED: Final = frozenset(
         "transfer-encoding",
         "upgrade",
     }
+)
+
+# Words that make a header's name that of a credential, and pairs of them.
+_CREDENTIALS: Final = re.compile(
+    r"(?:^|[-_])(?:authorization|auth|cookie|credentials?|password|secret|token|apikey|"
+    r"(?:api|access|private)[-_]key)(?:$|[-_])",
+    re.IGNORECASE,
 )
 
 
@@ -157,4 +165,86 @@ def invalid_header(cluster: Cluster) -> Iterator[Diagnostic]:
                     uplink.origin.locate(*path, header.name, key=True),
                     f"invalid value of header {shown(header.name)} of uplink {uplink.owner}: "
                     "it has a line break or another control character",
+                )
+
+
+@rule(
+    "UPL214",
+    name="plain-credential",
+    severity=Severity.WARNING,
+    scope="any",
+    reads=("children", "children.uplinks", "parent.parent_config", "parent.uplinks"),
+)
+def plain_credential(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
+    """Warn of a credential that is sent over plain http.
+
+    ## What it checks
+
+    `headers` of `spec.healthCheck` has no header that looks like a credential
+    (`Authorization`, `Cookie`, `X-Api-Key`, any name with `token`, `secret`,
+    `password` and the like in it) when `scheme` is `http`, or when there is no
+    `scheme` and the parent reaches the child at `http://`. Only a fleet shows
+    the address.
+
+    ## Why
+
+    Whoever sees the network reads it, at every probe.
+
+    ## Bad
+
+    ```yaml
+    spec:
+      healthCheck:
+        path: /health
+        scheme: http
+        headers:
+          Authorization: Bearer abc
+    ```
+
+    ## Good
+
+    ```yaml
+    spec:
+      healthCheck:
+        path: /health
+        scheme: https
+        headers:
+          Authorization: Bearer abc
+    ```
+
+    ## Source
+
+    Uplink reference, "Health Check Fields"; RFC 6750, section 5.3.
+    """
+    if not isinstance(subject, Fleet):
+        yield from _plain_credentials(subject, None)
+        return
+    yield from _plain_credentials(subject.parent, None)
+    config = subject.parent.parent_config
+    for name in sorted(subject.children):
+        child = None if config is None else config.children.get(name)
+        plain = config is not None and child is not None and addresses.is_plain(child.address)
+        path = ("hub", "providers", "multicluster", "children", name, "address")
+        where = config.origin.locate(*path) if plain and config is not None else None
+        related = None if where is None else Related(where, "the child's address is plain http")
+        yield from _plain_credentials(subject.children[name], related)
+
+
+def _plain_credentials(cluster: Cluster, address: Related | None) -> Iterator[Diagnostic]:
+    for uplink, check in _checked(cluster):
+        locate = uplink.origin.locate
+        if check.scheme == "http":
+            why = Related(locate("spec", "healthCheck", "scheme"), "the scheme is plain http")
+        elif check.scheme is None and address is not None:
+            why = address
+        else:
+            continue
+        for header in check.headers:
+            name = header.name
+            if _TOKEN.fullmatch(name) and _CREDENTIALS.search(name) and check.mode != "grpc":
+                yield plain_credential.at(
+                    locate("spec", "healthCheck", "headers", name, key=True),
+                    f"header {shown(name)} of uplink {uplink.owner} looks like a credential and "
+                    "is sent over plain http; use https",
+                    [why],
                 )

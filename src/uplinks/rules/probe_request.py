@@ -1,4 +1,4 @@
-"""Rules about the request that a probe sends (UPL206 to UPL209, UPL213).
+"""Rules about the request that a probe sends (UPL206 to UPL209, UPL213, UPL215).
 
 Its headers have a file of their own: `probe_header`. The path, whose query may
 hold a token, and the hostname are never shown. Whatever would end a line of the
@@ -23,6 +23,7 @@ __all__ = [
     "invalid_path",
     "invalid_port",
     "invalid_status",
+    "missing_path",
 ]
 
 _LOWEST_STATUS: Final = 100
@@ -307,4 +308,55 @@ def invalid_hostname(cluster: Cluster) -> Iterator[Diagnostic]:
                 uplink.origin.locate("spec", "healthCheck", "hostname"),
                 f"invalid health check hostname of uplink {uplink.owner}; "
                 "a host, perhaps with a port, is allowed",
+            )
+
+
+@rule(
+    "UPL215",
+    name="missing-path",
+    severity=Severity.WARNING,
+    scope="manifests",
+    reads=("uplinks",),
+)
+def missing_path(cluster: Cluster) -> Iterator[Diagnostic]:
+    """Warn of a health check over http without a path.
+
+    ## What it checks
+
+    `path` of `spec.healthCheck` is written, unless another `mode` than `http`
+    is.
+
+    ## Why
+
+    The probe then asks for `/` at the uplink entry point, and what answers there
+    is whichever router matches, often none: 404, and the child counts as down.
+
+    ## Bad
+
+    ```yaml
+    spec:
+      healthCheck:
+        interval: 10s
+    ```
+
+    ## Good
+
+    ```yaml
+    spec:
+      healthCheck:
+        path: /health
+        interval: 10s
+    ```
+
+    ## Source
+
+    Uplink reference, "Basic Health Check Example": all but the one in gRPC mode
+    have a path.
+    """
+    for uplink, check in _checked(cluster):
+        if check.mode == "http" and check.path is None:
+            yield missing_path.at(
+                uplink.origin.locate("spec", "healthCheck", key=True),
+                f"health check of uplink {uplink.owner} has no path; write the one that "
+                "answers while the workload is well (path: /health)",
             )

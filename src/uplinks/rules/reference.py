@@ -16,7 +16,15 @@ from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.model import Cluster, Fleet, TraefikService
 from uplinks.rules._guess import Finding, Guess
 from uplinks.rules._rule import rule, shown
-from uplinks.rules._use import KIND, KUBERNETES, MULTICLUSTER, Use, of_cluster, of_service
+from uplinks.rules._use import (
+    KIND,
+    KUBERNETES,
+    MULTICLUSTER,
+    Use,
+    of_cluster,
+    of_service,
+    renamed_services,
+)
 
 __all__ = ["circle", "missing_kind", "unknown_traefik_service", "unresolved_service"]
 
@@ -67,9 +75,12 @@ def unresolved_service(fleet: Fleet) -> Iterator[Finding]:
         for uplink in cluster.uplinks:
             known.add(uplink.uplink_name)
             known.add(f"{uplink.uplink_name}-{child}")
+    renamed = renamed_services(fleet)
     for use in of_cluster(fleet.parent):
         name, provider = naming.split_service_reference(use.reference.name)
-        if provider == MULTICLUSTER and use.reference.kind == KIND and name not in known:
+        if provider != MULTICLUSTER or use.reference.kind != KIND or name in renamed:
+            continue  # UPL309 knows what a renamed one is called now
+        if name not in known:
             finding = unresolved_service.at(
                 use.location,
                 f"{use.holder} references {shown(use.reference.name)}, "

@@ -1,4 +1,4 @@
-"""Rules about routers with the uplinks annotation (UPL301 to UPL305).
+"""Rules about routers, above all those with the uplinks annotation (UPL301 to UPL306).
 
 Source: reference page, "Referencing Uplinks from Routers".
 """
@@ -13,10 +13,12 @@ from uplinks.diagnostics import Diagnostic, Location, Related, Severity
 from uplinks.model import UPLINKS_ANNOTATION, Cluster, IngressRoute
 from uplinks.rules._guess import Finding, Guess
 from uplinks.rules._rule import rule, shown
+from uplinks.rules._use import renamed_names
 
 __all__ = [
     "empty_element",
     "entry_points_with_uplinks",
+    "no_routes",
     "tls_with_uplinks",
     "unknown_uplink",
     "uplink_named_twice",
@@ -73,7 +75,9 @@ def entry_points_with_uplinks(cluster: Cluster) -> Iterator[Diagnostic]:
       annotations:
         hub.traefik.io/router.uplinks: "apps-my-uplink"
     spec:
-      routes: []
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
     ```
 
     ## Source
@@ -127,7 +131,9 @@ def tls_with_uplinks(cluster: Cluster) -> Iterator[Diagnostic]:
       annotations:
         hub.traefik.io/router.uplinks: "apps-my-uplink"
     spec:
-      routes: []
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
     ```
 
     ## Source
@@ -181,7 +187,10 @@ def unknown_uplink(cluster: Cluster) -> Iterator[Finding]:
       namespace: apps
       annotations:
         hub.traefik.io/router.uplinks: "api-workload"
-    spec: {routes: []}
+    spec:
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
     ```
 
     ## Good
@@ -197,9 +206,10 @@ def unknown_uplink(cluster: Cluster) -> Iterator[Finding]:
     Uplink reference, "Referencing Uplinks from Routers".
     """
     known = {uplink.uplink_name for uplink in cluster.uplinks}
+    renamed = renamed_names(cluster.uplinks)
     for router, owner, where in _advertised(cluster):
         for name in dict.fromkeys(_names(router)):
-            if name and name not in known:
+            if name and name not in known and name not in renamed:  # UPL309 knows better
                 message = f"router {owner} references the unknown uplink {shown(name)}"
                 yield Guess(unknown_uplink.at(where, message), name, known)
 
@@ -300,4 +310,60 @@ def empty_element(cluster: Cluster) -> Iterator[Diagnostic]:
                 where,
                 f"element {names.index('') + 1} of the uplinks annotation of router {owner} "
                 "is empty; write names with commas between them",
+            )
+
+
+@rule(
+    "UPL306",
+    name="no-routes",
+    severity=Severity.WARNING,
+    scope="manifests",
+    reads=("routers",),
+)
+def no_routes(cluster: Cluster) -> Iterator[Diagnostic]:
+    """Warn of a router without routes.
+
+    ## What it checks
+
+    `spec.routes` of an `IngressRoute` is not an empty list. Without the field it
+    is UPL007.
+
+    ## Why
+
+    Nothing is routed, and the uplinks that it names lead nowhere.
+
+    ## Bad
+
+    ```yaml
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata: {name: api, namespace: apps}
+    spec: {routes: []}
+    ```
+
+    ## Good
+
+    ```yaml
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata: {name: api, namespace: apps}
+    spec:
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+          services:
+            - {name: api-service, port: 8080}
+    ```
+
+    ## Source
+
+    Traefik's Kubernetes CRD: `routes`.
+    """
+    for router in cluster.routers:
+        # Routes that were refused while reading are reported, and were not none.
+        if not router.routes and router.origin.written("spec", "routes") == []:
+            yield no_routes.at(
+                router.origin.locate("spec", "routes"),
+                f"router {router.namespace}/{router.name} has no routes, so it routes nothing; "
+                "add one with a match and services",
             )

@@ -10,11 +10,12 @@ Source: reference page, "Configuration Options"; YAML 1.2.2; RFC 8259.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from attrs import frozen
 
 from uplinks.diagnostics import Severity
+from uplinks.rules._rule import Family, family_of
 
 __all__ = ["SHAPE", "ShapeCode"]
 
@@ -39,6 +40,16 @@ class ShapeCode:
     bad: str
     good: str
     source: str
+
+    @property
+    def family(self) -> Family:
+        """What the code is about."""
+        return family_of(self.code)
+
+    @property
+    def needs(self) -> Literal["cluster", "fleet"]:
+        """The least that shows it: any text of a cluster."""
+        return "cluster"
 
     @property
     def page(self) -> str:

@@ -1,4 +1,4 @@
-"""Rules about uplinks (UPL1xx): names, weight, entry points.
+"""Rules about uplinks (UPL101 to UPL107): names and weight.
 
 Source: reference page, "Configuration Options" and "Uplink Naming".
 """
@@ -8,18 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from uplinks import naming
-from uplinks.diagnostics import Diagnostic, Related, Severity
+from uplinks.diagnostics import Diagnostic, Severity
 from uplinks.model import MAX_WEIGHT, Cluster
-from uplinks.rules._guess import Finding, Guess
-from uplinks.rules._rule import rule, shown, some
+from uplinks.rules._rule import rule, shown
 
 __all__ = [
     "invalid_expose_name",
     "invalid_name",
     "invalid_namespace",
     "negative_weight",
-    "no_default_entry_point",
-    "unknown_entry_point",
+    "normalized_name",
     "weight_too_large",
 ]
 
@@ -161,7 +159,7 @@ def negative_weight(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ```yaml
     spec:
-      weight: 0
+      weight: 1
     ```
 
     ## Source
@@ -273,132 +271,55 @@ def invalid_expose_name(cluster: Cluster) -> Iterator[Diagnostic]:
 
 
 @rule(
-    "UPL108",
-    name="unknown-entry-point",
-    severity=Severity.ERROR,
-    scope="cluster",
-    reads=("child_config", "uplinks"),
+    "UPL107",
+    name="normalized-name",
+    severity=Severity.WARNING,
+    scope="manifests",
+    reads=("uplinks",),
 )
-def unknown_entry_point(cluster: Cluster) -> Iterator[Finding]:
-    """Require that an uplink's entry points exist.
+def normalized_name(cluster: Cluster) -> Iterator[Diagnostic]:
+    """Warn of an uplink name that a router's reference changes.
 
     ## What it checks
 
-    Each name in `spec.entryPoints` of an `Uplink` is a key of
-    `hub.uplinkEntryPoints` in the static configuration of the same cluster.
-    Nothing is checked when no static configuration was read.
+    The uplink name (`exposeName`, else `<namespace>-<name>`) has no `.` and no
+    two `-` in a row.
 
     ## Why
 
-    An uplink on an entry point that does not exist is reachable by no parent.
+    Traefik rewrites `name@provider` in an `IngressRoute`: every run of other
+    characters than letters and digits becomes one `-`. A reference to
+    `api.v1@multicluster` looks for `api-v1`, which may be nobody's, or another
+    uplink's.
 
     ## Bad
 
     ```yaml
-    hub:
-      uplinkEntryPoints:
-        multicluster:
-          address: ":9443"
-    ---
-    apiVersion: hub.traefik.io/v1alpha1
-    kind: Uplink
-    metadata: {name: api-workload, namespace: apps}
     spec:
-      entryPoints:
-        - multiclustre
+      exposeName: api.v1
     ```
 
     ## Good
 
     ```yaml
     spec:
-      entryPoints:
-        - multicluster
+      exposeName: api-v1
     ```
 
     ## Source
 
-    Uplink reference, "Configuration Options".
+    Uplink reference, "Uplink Naming"; Traefik's Kubernetes CRD provider.
     """
-    config = cluster.child_config
-    if config is None:
-        return
-    known, there_are = config.uplink_entry_points, some(config.uplink_entry_points)
-    declared = config.origin.locate("hub", "uplinkEntryPoints", key=True)
     for uplink in cluster.uplinks:
-        for index, entry_point in enumerate(uplink.entry_points):
-            if entry_point in known:
-                continue
-            finding = unknown_entry_point.at(
-                uplink.origin.locate("spec", "entryPoints", index),
-                f"uplink {uplink.owner} names the unknown uplink entry point "
-                f"{shown(entry_point)}; there are: {there_are}",
-                [Related(declared, "uplink entry points are declared here")],
-            )
-            yield Guess(finding, entry_point, known)
-
-
-@rule(
-    "UPL109",
-    name="no-default-entry-point",
-    severity=Severity.ERROR,
-    scope="cluster",
-    reads=("child_config", "uplinks"),
-)
-def no_default_entry_point(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Require an entry point for each uplink.
-
-    ## What it checks
-
-    An `Uplink` without `spec.entryPoints` is in a cluster where at least one of
-    `hub.uplinkEntryPoints` has `asDefault: true`. Nothing is checked when no
-    static configuration was read.
-
-    ## Why
-
-    Without an entry point an uplink is reachable by no parent.
-
-    ## Bad
-
-    ```yaml
-    hub:
-      uplinkEntryPoints:
-        multicluster:
-          address: ":9443"
-    ---
-    apiVersion: hub.traefik.io/v1alpha1
-    kind: Uplink
-    metadata: {name: api-workload, namespace: apps}
-    ```
-
-    ## Good
-
-    ```yaml
-    hub:
-      uplinkEntryPoints:
-        multicluster:
-          address: ":9443"
-          asDefault: true
-    ```
-
-    ## Source
-
-    Uplink reference, "Configuration Options": "If not specified, uses default
-    uplink entry points".
-    """
-    config = cluster.child_config
-    if config is None or config.default_entry_points:
-        return
-    for uplink in cluster.uplinks:
-        if not uplink.entry_points:
-            yield no_default_entry_point.at(
-                uplink.origin.locate("spec", "entryPoints"),
-                f"uplink {uplink.owner} names no entry point and no uplink entry point of "
-                "the cluster has asDefault: true",
-                [
-                    Related(
-                        config.origin.locate("hub", "uplinkEntryPoints", key=True),
-                        "none of these is a default",
-                    )
-                ],
+        name = uplink.uplink_name
+        normal = naming.normalize(name)
+        # What is no name at all is reported as such.
+        if normal != name and naming.problem_with_expose_name(name) is None:
+            chosen = uplink.expose_name is not None
+            where = ("spec", "exposeName") if chosen else ("metadata", "name")
+            yield normalized_name.at(
+                uplink.origin.locate(*where),
+                f"uplink name {shown(name)} of uplink {uplink.owner} becomes {shown(normal)} "
+                "where a router refers to it; choose an exposeName that stays as it is",
+                suggestion=normal if chosen else None,
             )

@@ -1,4 +1,4 @@
-"""The rule about weights of references (UPL313).
+"""Rules about weights of 0, and of references (UPL104, UPL313, UPL405).
 
 Source: Traefik's Kubernetes CRD provider.
 """
@@ -6,14 +6,14 @@ Source: Traefik's Kubernetes CRD provider.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 
-from uplinks.diagnostics import Diagnostic, Severity
-from uplinks.model import MAX_WEIGHT, Cluster
+from uplinks.diagnostics import Diagnostic, Related, Severity
+from uplinks.model import MAX_WEIGHT, Cluster, Fleet, Uplink
 from uplinks.rules._rule import rule, shown
 from uplinks.rules._use import KIND, KUBERNETES, Use, of_router, of_service
 
-__all__ = ["reference_weight"]
+__all__ = ["only_zero_weights", "reference_weight", "zero_weight"]
 
 
 @rule(
@@ -100,3 +100,124 @@ def _target(use: Use) -> Hashable:
     if "@" in reference.name:
         return reference.name
     return f"{use.namespace}-{reference.name}@{KUBERNETES}"
+
+
+@rule(
+    "UPL104",
+    name="zero-weight",
+    severity=Severity.WARNING,
+    scope="any",
+    reads=("children", "children.uplinks", "parent.uplinks"),
+)
+def zero_weight(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
+    """Warn of weight 0.
+
+    ## What it checks
+
+    `spec.weight` of an `Uplink` is above 0. When no child of a fleet has a
+    weight above 0, that is UPL405.
+
+    ## Why
+
+    The child is advertised but never picked, not even when all others are down.
+    That drains a child on purpose; left in, it is a failover that never comes.
+
+    ## Bad
+
+    ```yaml
+    spec:
+      weight: 0
+    ```
+
+    ## Good
+
+    ```yaml
+    spec:
+      weight: 10
+    ```
+
+    ## Source
+
+    Uplink reference, "Configuration Options" and "Weight Configuration".
+    """
+    if isinstance(subject, Fleet):
+        drained = {name for name, offers in _offers(subject).items() if _all_zero(offers)}
+        uplinks = [
+            *subject.parent.uplinks,
+            *(u for c in sorted(subject.children) for u in subject.children[c].uplinks),
+        ]
+    else:
+        drained, uplinks = set(), [*subject.uplinks]
+    for uplink in uplinks:
+        if uplink.weight == 0 and uplink.uplink_name not in drained:
+            yield zero_weight.at(
+                uplink.origin.locate("spec", "weight"),
+                f"weight of uplink {uplink.owner} is 0: it is advertised but never picked; "
+                "write 1 or more, unless it is drained on purpose",
+            )
+
+
+@rule(
+    "UPL405",
+    name="only-zero-weights",
+    severity=Severity.ERROR,
+    scope="fleet",
+    reads=("children", "children.uplinks"),
+)
+def only_zero_weights(fleet: Fleet) -> Iterator[Diagnostic]:
+    """Refuse an uplink that every child offers with weight 0.
+
+    ## What it checks
+
+    Of the children that advertise an uplink name, at least one has a
+    `spec.weight` above 0.
+
+    ## Why
+
+    A child of weight 0 is never picked, so the weighted service has nobody to
+    pick and every request fails.
+
+    ## Bad
+
+    ```yaml
+    # in every child
+    spec:
+      weight: 0
+    ```
+
+    ## Good
+
+    ```yaml
+    # in at least one child
+    spec:
+      weight: 10
+    ```
+
+    ## Source
+
+    Uplink reference, "Weight Configuration".
+    """
+    for name, offers in _offers(fleet).items():
+        if _all_zero(offers):
+            (_, first), *others = offers
+            yield only_zero_weights.at(
+                first.origin.locate("spec", "weight"),
+                f"every child that offers uplink {shown(name)} has weight 0, so no request is "
+                "ever served; give at least one child a weight above 0",
+                [
+                    Related(uplink.origin.locate("spec", "weight"), f"child {child!r} has 0 too")
+                    for child, uplink in others
+                ],
+            )
+
+
+def _offers(fleet: Fleet) -> Mapping[str, Sequence[tuple[str, Uplink]]]:
+    offers: dict[str, list[tuple[str, Uplink]]] = defaultdict(list)
+    for child in sorted(fleet.children):
+        for uplink in fleet.children[child].uplinks:
+            offers[uplink.uplink_name].append((child, uplink))
+    return offers
+
+
+def _all_zero(offers: Sequence[tuple[str, Uplink]]) -> bool:
+    return all(uplink.weight == 0 for _, uplink in offers)

@@ -1,0 +1,301 @@
+"""Rules about one workload as several children offer it (UPL403, UPL404, UPL411, UPL412).
+
+Children that offer one uplink name are the targets of one service, so what they
+say about it should agree.
+
+Source: reference page, "Weight Configuration" and "Health Check Behavior".
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
+
+from uplinks.diagnostics import Diagnostic, Location, Related, Severity
+from uplinks.model import Fleet, HealthCheck, Uplink
+from uplinks.rules._rule import rule, shown
+from uplinks.rules._use import composed
+
+__all__ = ["different_checks", "different_names", "no_failover", "partly_checked"]
+
+Offer = tuple[str, Uplink]
+
+# Hostname, port, scheme and the values of headers are a child's own.
+_COMPARED: Final[Mapping[str, Callable[[HealthCheck], object]]] = {
+    "mode": lambda check: check.mode,
+    "path": lambda check: check.path,
+    "method": lambda check: check.method,
+    "status": lambda check: check.status,
+    "interval": lambda check: check.interval,
+    "unhealthyInterval": lambda check: check.unhealthy_interval,
+    "timeout": lambda check: check.timeout,
+    "followRedirects": lambda check: check.follow_redirects,
+}
+
+
+def _offers(fleet: Fleet, of: Callable[[Uplink], str]) -> Mapping[str, Sequence[Offer]]:
+    offers: dict[str, list[Offer]] = defaultdict(list)
+    for child in sorted(fleet.children):
+        for uplink in fleet.children[child].uplinks:
+            offers[of(uplink)].append((child, uplink))
+    return offers
+
+
+def _uplink_name(uplink: Uplink) -> str:
+    return uplink.uplink_name
+
+
+def _named_at(uplink: Uplink) -> Location:
+    path = ("spec", "exposeName") if uplink.expose_name is not None else ("metadata", "name")
+    return uplink.origin.locate(*path)
+
+
+@rule(
+    "UPL403",
+    name="different-checks",
+    severity=Severity.WARNING,
+    scope="fleet",
+    reads=("children", "children.uplinks"),
+)
+def different_checks(fleet: Fleet) -> Iterator[Diagnostic]:
+    """Warn of children that want to be probed differently for one uplink.
+
+    ## What it checks
+
+    `spec.healthCheck` of all children that advertise one uplink name agrees in
+    `mode`, `path`, `method`, `status`, `interval`, `unhealthyInterval`,
+    `timeout` and `followRedirects`. `hostname`, `port`, `scheme` and `headers`
+    may be each child's own, and a child may have none: see UPL411.
+
+    ## Why
+
+    The children serve one workload. One that is probed in another way is taken
+    out at another moment, or for another reason, than the rest; mostly somebody
+    changed one cluster and forgot the others.
+
+    ## Bad
+
+    ```yaml
+    # child-1
+    spec:
+      healthCheck: {path: /health, interval: 10s}
+    ---
+    # child-2
+    spec:
+      healthCheck: {path: /healthz, interval: 10s}
+    ```
+
+    ## Good
+
+    ```yaml
+    # child-1 and child-2
+    spec:
+      healthCheck: {path: /health, interval: 10s}
+    ```
+
+    ## Source
+
+    Uplink reference, "Health Check Configuration".
+    """
+    for name, offers in _offers(fleet, _uplink_name).items():
+        checked = [(child, u, u.health_check) for child, u in offers if u.health_check is not None]
+        for child, uplink, check in checked[1:]:
+            first_child, first, wanted = checked[0]
+            fields = [f for f, of in _COMPARED.items() if of(check) != of(wanted)]
+            if wanted.unhealthy_interval == wanted.interval and "interval" in fields:
+                # Where it only follows the interval it is no difference of its own.
+                inherited = check.unhealthy_interval == check.interval
+                fields = [f for f in fields if f != "unhealthyInterval" or not inherited]
+            if fields:
+                path = ("spec", "healthCheck", *fields[:1])
+                yield different_checks.at(
+                    uplink.origin.locate(*path),
+                    f"health check of uplink {shown(name)} on child {child!r} differs from that "
+                    f"on child {first_child!r} in {', '.join(fields)}; write the same in both",
+                    [Related(first.origin.locate(*path), f"child {first_child!r} says so here")],
+                )
+
+
+@rule(
+    "UPL404",
+    name="different-names",
+    severity=Severity.WARNING,
+    scope="fleet",
+    reads=("children", "children.uplinks", "parent.routers", "parent.traefik_services"),
+)
+def different_names(fleet: Fleet) -> Iterator[Diagnostic]:
+    """Warn of one object that children expose under different names.
+
+    ## What it checks
+
+    An `Uplink` of one namespace and name has the same uplink name in each child,
+    unless a route, or a weighted or failover `TraefikService`, of the parent
+    leads to all of the names.
+
+    ## Why
+
+    Children share a service only if they share the uplink name. Under different
+    names each has a service of its own, and none takes over for another.
+
+    ## Bad
+
+    ```yaml
+    # child eu
+    metadata: {name: api-workload, namespace: apps}
+    spec: {exposeName: api-workload-eu}
+    ---
+    # child us
+    metadata: {name: api-workload, namespace: apps}
+    spec: {exposeName: api-workload-us}
+    ```
+
+    ## Good
+
+    Take the same name in both, or compose them on the parent:
+
+    ```yaml
+    apiVersion: traefik.io/v1alpha1
+    kind: TraefikService
+    metadata: {name: api-workload, namespace: apps}
+    spec:
+      failover:
+        service: {name: api-workload-eu@multicluster, kind: TraefikService}
+        fallback: {name: api-workload-us@multicluster, kind: TraefikService}
+    ```
+
+    ## Source
+
+    Uplink reference, "Uplink Naming" and "Health Check with Failover".
+    """
+    together = composed(fleet)
+    for owner, offers in _offers(fleet, lambda uplink: uplink.owner).items():
+        if len({together[uplink.uplink_name] for _, uplink in offers}) == 1:
+            continue
+        (first_child, first), *others = offers
+        child, uplink = next(o for o in others if o[1].uplink_name != first.uplink_name)
+        yield different_names.at(
+            _named_at(uplink),
+            f"uplink {owner} is {shown(uplink.uplink_name)} on child {child!r} and "
+            f"{shown(first.uplink_name)} on child {first_child!r}, so they never share a "
+            "service; take one name, or compose both in a TraefikService of the parent",
+            [Related(_named_at(first), f"child {first_child!r} names it here")],
+        )
+
+
+@rule(
+    "UPL411",
+    name="partly-checked",
+    severity=Severity.WARNING,
+    scope="fleet",
+    reads=("children", "children.uplinks"),
+)
+def partly_checked(fleet: Fleet) -> Iterator[Diagnostic]:
+    """Warn of an uplink that only some of its children let be checked.
+
+    ## What it checks
+
+    Of the children that advertise one uplink name either all or none have
+    `spec.healthCheck`. A child with `spec.passiveHealthCheck` alone is let
+    through, since failing requests take it out.
+
+    ## Why
+
+    A child without a check is never taken out, however long it is down, and gets
+    its share of the requests. Nor does the service as a whole ever count as
+    down.
+
+    ## Bad
+
+    ```yaml
+    # child-1
+    spec:
+      healthCheck: {path: /health}
+    ---
+    # child-2
+    spec:
+      weight: 10
+    ```
+
+    ## Good
+
+    ```yaml
+    # child-1 and child-2
+    spec:
+      healthCheck: {path: /health}
+    ```
+
+    ## Source
+
+    Uplink reference, "Health Check Behavior"; Traefik: a service reports its
+    health only if all its children do.
+    """
+    for name, offers in _offers(fleet, _uplink_name).items():
+        checked = [(c, u) for c, u in offers if u.health_check is not None]
+        for child, uplink in offers if checked else ():
+            if uplink.health_check is None and uplink.passive_health_check is None:
+                other, has_it = checked[0]
+                yield partly_checked.at(
+                    uplink.origin.locate("metadata", "name"),
+                    f"uplink {shown(name)} has no health check on child {child!r}, so that child "
+                    f"is never taken out; write the one of child {other!r} here too",
+                    [Related(has_it.origin.locate("spec", "healthCheck", key=True), "it is here")],
+                )
+
+
+@rule(
+    "UPL412",
+    name="no-failover",
+    severity=Severity.INFO,
+    scope="fleet",
+    reads=("children", "children.uplinks", "parent.routers", "parent.traefik_services"),
+)
+def no_failover(fleet: Fleet) -> Iterator[Diagnostic]:
+    """Note an uplink that only one child of several offers.
+
+    ## What it checks
+
+    In a fleet of two children or more, each uplink name is advertised by two of
+    them, or composed with another uplink in a route, or a weighted or failover
+    `TraefikService`, of the parent.
+
+    ## Why
+
+    When the only child is down, nobody takes over.
+
+    ## Bad
+
+    ```yaml
+    # child-1 only; there is a child-2
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
+    ```
+
+    ## Good
+
+    ```yaml
+    # child-1 and child-2
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
+    ```
+
+    ## Source
+
+    Uplink reference, "Health Check Behavior".
+    """
+    if len(fleet.children) == 1:
+        return
+    together = composed(fleet)
+    size = Counter(together.values())
+    declared = Counter(uplink.owner for c in fleet.children.values() for uplink in c.uplinks)
+    for name, offers in _offers(fleet, _uplink_name).items():
+        child, uplink = offers[0]
+        alone = len({c for c, _ in offers}) == 1 and size[together[name]] == 1
+        if alone and declared[uplink.owner] == 1:  # else it is UPL404
+            yield no_failover.at(
+                _named_at(uplink),
+                f"only child {child!r} offers uplink {shown(name)}, so nobody takes over when "
+                "it is down",
+            )

@@ -1,0 +1,172 @@
+"""Rules about uplinks that nobody uses (UPL111, UPL413).
+
+Whoever sees only a part of what uses an uplink must not say that nobody does. So
+these are silent while some reference leads nowhere: it may be the one that was
+meant, and it is reported.
+
+Source: reference page, "Overview" and "Referencing Uplinks from Routers".
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from uplinks import naming
+from uplinks.diagnostics import Diagnostic, Location, Related, Severity
+from uplinks.model import UPLINKS_ANNOTATION, Cluster, Fleet, IngressRoute, Uplink
+from uplinks.rules._rule import rule, shown
+from uplinks.rules._use import used_uplinks
+
+__all__ = ["unrouted_uplink", "unused_uplink"]
+
+
+@rule(
+    "UPL111",
+    name="unused-uplink",
+    severity=Severity.WARNING,
+    scope="cluster",
+    reads=("routers", "uplinks"),
+)
+def unused_uplink(cluster: Cluster) -> Iterator[Diagnostic]:
+    """Warn of an uplink that no router references.
+
+    ## What it checks
+
+    Each `Uplink` is named by the annotation `hub.traefik.io/router.uplinks` of
+    at least one `IngressRoute` of the same cluster. A cluster without any
+    `IngressRoute` is not judged: its routers may be of another kind.
+
+    ## Why
+
+    Parents send requests to an uplink, and no router of the child takes them.
+
+    ## Bad
+
+    ```yaml
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata: {name: api, namespace: apps}
+    spec:
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+    ```
+
+    ## Good
+
+    ```yaml
+    metadata:
+      annotations:
+        hub.traefik.io/router.uplinks: "apps-api-workload"
+    ```
+
+    ## Source
+
+    Uplink reference, "Referencing Uplinks from Routers".
+    """
+    named = {name for router in cluster.routers for name in _names(router)}
+    known = {uplink.uplink_name for uplink in cluster.uplinks}
+    if not cluster.routers or not named <= known:
+        return
+    for uplink in cluster.uplinks:
+        if uplink.uplink_name not in named:
+            yield unused_uplink.at(
+                uplink.origin.locate("metadata", "name"),
+                f"no router references uplink {uplink.owner}, so nothing answers its requests; "
+                f"name it in the annotation of a router, {UPLINKS_ANNOTATION}: "
+                f"{shown(uplink.uplink_name)}",
+            )
+
+
+def _names(router: IngressRoute) -> tuple[str, ...]:
+    text = router.annotations.get(UPLINKS_ANNOTATION)
+    return () if text is None else naming.split_uplinks_annotation(text)
+
+
+@rule(
+    "UPL413",
+    name="unrouted-uplink",
+    severity=Severity.INFO,
+    scope="fleet",
+    reads=("children", "children.uplinks", "parent.routers", "parent.traefik_services"),
+)
+def unrouted_uplink(fleet: Fleet) -> Iterator[Diagnostic]:
+    """Note an uplink that the parent never routes to.
+
+    ## What it checks
+
+    Each uplink name is referenced at least once, as `<uplink-name>@multicluster`
+    or as `<uplink-name>-<child>@multicluster`, by an `IngressRoute` or a weighted
+    or failover `TraefikService` of the parent. A parent that references no
+    uplink at all is not judged: its routers may be elsewhere.
+
+    ## Why
+
+    The service is materialized and probed, and gets no request.
+
+    ## Bad
+
+    ```yaml
+    # parent; the children also declare apps/other-workload
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata: {name: api, namespace: apps}
+    spec:
+      entryPoints: [websecure]
+      routes:
+        - match: Host(`api.example.com`)
+          kind: Rule
+          services:
+            - {name: apps-api-workload@multicluster, kind: TraefikService}
+    ---
+    # child
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: other-workload, namespace: apps}
+    ```
+
+    ## Good
+
+    ```yaml
+    services:
+      - {name: apps-other-workload@multicluster, kind: TraefikService}
+    ```
+
+    ## Source
+
+    Uplink reference, "Overview" and "Complete Example".
+    """
+    used, all_known = used_uplinks(fleet)
+    if not used or not all_known:
+        return
+    routed = set(used.values())
+    idle: Mapping[str, list[tuple[str, Uplink]]] = defaultdict(list)
+    for child in sorted(fleet.children):
+        for uplink in fleet.children[child].uplinks:
+            if uplink.uplink_name not in routed:
+                idle[uplink.uplink_name].append((child, uplink))
+    for name, offers in idle.items():
+        (_, first), *others = offers
+        yield unrouted_uplink.at(
+            _named_at(first),
+            f"the parent routes nothing to uplink {shown(name)}; reference "
+            f"{shown(name + naming.PROVIDER_SUFFIX)} there, or remove the uplink",
+            [
+                Related(_named_at(uplink), f"child {child!r} offers it too")
+                for child, uplink in others
+            ],
+        )
+
+
+def _named_at(uplink: Uplink) -> Location:
+    path = ("spec", "exposeName") if uplink.expose_name is not None else ("metadata", "name")
+    return uplink.origin.locate(*path)
