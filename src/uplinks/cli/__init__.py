@@ -22,14 +22,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import uplinks
-from uplinks.cli import check, demo, materialize, simulate
+from uplinks.cli import check, demo, materialize, schema, simulate
 from uplinks.cli.console import FINDINGS, UNUSABLE, Console
 from uplinks.cli.inputs import Unusable
 from uplinks.errors import UplinksError
 
 __all__ = ["main"]
 
-COMMANDS = (check, materialize, simulate, demo)
+COMMANDS = (check, materialize, simulate, schema, demo)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -17,7 +17,8 @@ Rules of this package:
 
 The files: ``_shapes`` (the mappings of a manifest), ``_converter`` (values and
 refusals), ``_findings`` (refusals with paths), ``_kinds`` (which kinds there
-are), ``_fields`` (the fields of Traefik's kinds); here each kind is put together.
+are), ``_fields`` (the fields of Traefik's kinds), ``_json_schema`` (the shape of
+an Uplink for others); here each kind is put together.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ from uplinks.schema._findings import (
     build,
     unknown_fields,
 )
+from uplinks.schema._json_schema import json_schema
 from uplinks.schema._kinds import HUB_API, TRAEFIK_API, is_list, strange_kind
 from uplinks.schema._shapes import (
     IngressRouteManifest,
@@ -61,7 +63,7 @@ from uplinks.schema._shapes import (
 )
 from uplinks.tree import Document, Origin
 
-__all__ = ["Structured", "structure", "unstructure"]
+__all__ = ["Structured", "json_schema", "structure", "unstructure"]
 
 
 @frozen

@@ -1,0 +1,263 @@
+"""The JSON Schema of an Uplink, made from its shape: for editors and other validators.
+
+Rules of this file:
+
+1. Which fields there are, their types and their defaults come from the shapes
+   and the model. Only what a type cannot say is written here: a sentence,
+   limits, examples.
+2. It says no more than a reader and the rules about one Uplink say, and all that
+   JSON Schema can say of it. What it cannot, it lets through: what depends on
+   other objects, a duration that overflows 64 bits, the headers that a probe
+   writes itself, the length of a hostname and the range of its port, `1.0` for an
+   integer, and modes that somebody may have a prober for.
+3. Only keywords of draft 7 and patterns without lookaround: editors know no more.
+
+Source: the Uplink CRD; reference page, "Configuration Options" and "Health
+Check Fields".
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from typing import Any, Final, Union, get_args, get_origin, get_type_hints
+
+import attrs
+
+from uplinks.durations import format_duration
+from uplinks.model import MAX_WEIGHT, UPLINKS_ANNOTATION, Header, HealthCheck, PassiveHealthCheck
+from uplinks.schema._kinds import HUB_API
+from uplinks.schema._shapes import (
+    Metadata,
+    UplinkManifest,
+    UplinkSpec,
+    accepted_fields,
+    camel_case,
+    own_fields,
+)
+
+__all__ = ["json_schema"]
+
+# `$` of some engines also matches before a line break at the end.
+_ONE_LINE: Final = {"not": {"type": "string", "pattern": r"\n"}}
+_UNIT: Final = "(ns|us|\u00b5s|\u03bcs|ms|s|m|h)"
+_DURATION: Final = {
+    "type": ["integer", "string", "null"],
+    "minimum": 0,
+    "maximum": (2**63 - 1) // 10**9,
+    "pattern": rf"^(\+?([0-9]+|(([0-9]+(\.[0-9]*)?|\.[0-9]+){_UNIT})+)|"
+    rf"-(0+|((0+(\.0*)?|\.0+){_UNIT})+))$",
+    **_ONE_LINE,
+}
+_HTTP_WORD: Final = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+_LABEL: Final = {"pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", "maxLength": 63, **_ONE_LINE}
+_HOST_LABEL: Final = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_PATH_BYTE: Final = r"""!"$&-\[\]-~"""
+_PATH_BYTE_BUT_SLASH: Final = r"""!"$&-.0-\[\]-~"""
+
+_SAID: Final[Mapping[tuple[type, str], Mapping[str, Any]]] = types.MappingProxyType(
+    {
+        (UplinkManifest, "metadata"): {"description": "What the object is called."},
+        (UplinkManifest, "spec"): {"description": "How the workload is offered to parents."},
+        (Metadata, "name"): {
+            "description": "Name of the uplink; with the namespace it makes the uplink name.",
+            "examples": ["api-workload"],
+            **_LABEL,
+        },
+        (Metadata, "namespace"): {
+            "description": "Namespace of the uplink.",
+            "examples": ["apps"],
+            **_LABEL,
+        },
+        (Metadata, "annotations"): {
+            "description": f"Annotations. {UPLINKS_ANNOTATION} belongs on an IngressRoute.",
+        },
+        (UplinkSpec, "expose_name"): {
+            "description": "The uplink name that parents see, instead of <namespace>-<name>. "
+            "Routers refer to it by this name only. Avoid dots: references normalize them.",
+            "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+            "maxLength": 253,
+            "examples": ["api-workload-eu"],
+            **_ONE_LINE,
+        },
+        (UplinkSpec, "entry_points"): {
+            "description": "Names of hub.uplinkEntryPoints of the child. Unset or empty: all "
+            "that have asDefault: true.",
+            "examples": [["multicluster"]],
+        },
+        (UplinkSpec, "weight"): {
+            "description": "Share of the requests among the children with this uplink name. 0 is "
+            "advertised but never picked.",
+            "minimum": 0,
+            "maximum": MAX_WEIGHT,
+            "examples": [10],
+        },
+        (UplinkSpec, "health_check"): {
+            "description": "How the parent probes the child's uplink entry point.",
+            "examples": [{"path": "/health", "interval": "10s", "timeout": "3s"}],
+        },
+        (UplinkSpec, "passive_health_check"): {
+            "description": "How failing requests take the child out.",
+            "examples": [{"failureWindow": "10s", "maxFailedAttempts": 3}],
+        },
+        (HealthCheck, "path"): {
+            "description": "Path that answers while the workload is well. A query is allowed.",
+            "pattern": rf"^/(([{_PATH_BYTE_BUT_SLASH}]|%[0-9A-Fa-f]{{2}})"
+            rf"([{_PATH_BYTE}]|%[0-9A-Fa-f]{{2}})*)?$",
+            "examples": ["/health"],
+            **_ONE_LINE,
+        },
+        (HealthCheck, "scheme"): {
+            "description": "Scheme of the probe. Unset: that of the child's address.",
+            "enum": ["http", "https", None],
+        },
+        (HealthCheck, "mode"): {
+            "description": "http, or grpc for the gRPC health checking protocol; further modes "
+            "need a prober of their own.",
+            "anyOf": [{"enum": ["http", "grpc"]}, {}],
+        },
+        (HealthCheck, "method"): {
+            "description": "Method of the probe's request.",
+            "pattern": _HTTP_WORD,
+            "examples": ["GET", "HEAD"],
+            **_ONE_LINE,
+        },
+        (HealthCheck, "status"): {
+            "description": "The status that means healthy. 0 is unset.",
+            "anyOf": [{"enum": [0, None]}, {"minimum": 100, "maximum": 599}],
+            "examples": [200, 204],
+        },
+        (HealthCheck, "port"): {
+            "description": "Port to probe. Unset or 0: that of the child's address.",
+            "minimum": 0,
+            "maximum": 65535,
+            "examples": [443],
+        },
+        (HealthCheck, "interval"): {
+            "description": "Time between probes of a child that is up: seconds, or 1m30s. "
+            "0 is unset.",
+            "examples": ["10s", 30],
+            **_DURATION,
+        },
+        (HealthCheck, "unhealthy_interval"): {
+            "description": "Time between probes of a child that is down. Unset or 0: interval.",
+            "examples": ["5s"],
+            **_DURATION,
+        },
+        (HealthCheck, "timeout"): {
+            "description": "How long a probe may take; less than interval. 0 is unset.",
+            "examples": ["3s"],
+            **_DURATION,
+        },
+        (HealthCheck, "hostname"): {
+            "description": "Host header of the probe. Unset: the host of the child's address.",
+            "pattern": rf"^({_HOST_LABEL}(\.{_HOST_LABEL})*\.?|\[[0-9A-Fa-f:.]+\])"
+            "(:[0-9]{1,5})?$",
+            "examples": ["api.example.com"],
+            **_ONE_LINE,
+        },
+        (HealthCheck, "follow_redirects"): {"description": "Whether the probe follows redirects."},
+        (HealthCheck, "headers"): {
+            "description": "Headers of the probe. For Host there is hostname.",
+            "propertyNames": {"pattern": _HTTP_WORD, **_ONE_LINE},
+            "additionalProperties": {
+                "type": "string",
+                "not": {"pattern": r"[\x00-\x08\x0a-\x1f\x7f]"},
+            },
+            "examples": [{"X-Health-Check": "true"}],
+        },
+        (PassiveHealthCheck, "failure_window"): {
+            "description": "Time within which failures are counted. 0 is unset.",
+            "examples": ["10s"],
+            **_DURATION,
+        },
+        (PassiveHealthCheck, "max_failed_attempts"): {
+            "description": "Failures within the window that take the child out. 0 is unset.",
+            "minimum": 0,
+            "examples": [3],
+        },
+    }
+)
+
+_REQUIRED: Final[Mapping[type, tuple[str, ...]]] = types.MappingProxyType(
+    {Metadata: ("name", "namespace")}
+)
+_TYPES: Final = types.MappingProxyType({str: "string", int: "integer", bool: "boolean"})
+
+
+def json_schema() -> dict[str, Any]:
+    """Give the JSON Schema (draft 7) of one Uplink, as plain values.
+
+    Law: what the reader or a rule about one Uplink refuses, this refuses, and
+    the reverse, but for what its description names. ``null`` is unset, as when
+    reading. `tests/laws/test_json_schema_laws.py` shows it.
+    Complexity: O(fields). Raises nothing.
+
+    >>> schema = json_schema()
+    >>> schema["required"], sorted(schema["properties"]["spec"]["properties"])[:2]
+    (['apiVersion', 'kind', 'metadata'], ['entryPoints', 'exposeName'])
+
+    Source: the Uplink CRD; reference page, "Configuration Options".
+    """
+    manifest = _object(UplinkManifest)
+    own = {
+        "apiVersion": {"const": HUB_API, "description": "The API that the kind belongs to."},
+        "kind": {"const": "Uplink", "description": "The kind of object."},
+    }
+    fields = manifest["properties"]
+    fields["metadata"]["type"] = "object"
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$id": "urn:uplinks:schema:uplink:v1alpha1",
+        "title": "Uplink",
+        "description": "Advertises to parent clusters that this cluster can serve a workload. "
+        "Not said here: what depends on other objects, durations beyond 64 bits of nanoseconds, "
+        "headers that a probe writes itself, the length of a hostname and the range of its port.",
+        **manifest,
+        "properties": {**fields, **own},
+        "required": [*own, "metadata"],
+    }
+
+
+def _object(cls: type[attrs.AttrsInstance]) -> dict[str, Any]:
+    hints = get_type_hints(cls)
+    properties: dict[str, Any] = {
+        camel_case(attribute.name): _field(cls, attribute, hints[attribute.name])
+        for attribute in attrs.fields(cls)
+        if camel_case(attribute.name) in own_fields(cls)
+    }
+    known: dict[str, Any] = {name: {} for name in sorted(accepted_fields(cls) - properties.keys())}
+    schema = {"type": "object", "properties": {**known, **properties}}
+    required = _REQUIRED.get(cls)
+    if required is not None:
+        schema["required"] = list(required)
+    return {**schema, "additionalProperties": False}
+
+
+def _field(cls: type, attribute: attrs.Attribute[Any], hint: Any) -> dict[str, Any]:
+    kind = _kind(hint)
+    wanted = attribute.name in _REQUIRED.get(cls, ())
+    if not wanted and isinstance(kind.get("type"), str):
+        kind["type"] = [kind["type"], "null"]
+    default = _default(cls, attribute)
+    return {**kind, **({} if default is None or wanted else {"default": default}),
+            **_SAID[cls, attribute.name]}  # fmt: skip
+
+
+def _kind(hint: Any) -> dict[str, Any]:
+    if get_origin(hint) in {Union, types.UnionType}:
+        hint = next(each for each in get_args(hint) if each is not type(None))
+    if get_origin(hint) is tuple:
+        item = get_args(hint)[0]
+        return {"type": "object"} if item is Header else {"type": "array", "items": _kind(item)}
+    if get_origin(hint) is Mapping:
+        return {"type": "object", "additionalProperties": _kind(get_args(hint)[1])}
+    return {"type": _TYPES[hint]} if hint in _TYPES else _object(hint)
+
+
+def _default(cls: type, attribute: attrs.Attribute[Any]) -> Any:
+    """The default as it is written, or ``None`` where nothing would be."""
+    default = attribute.default
+    if "pattern" in _SAID[cls, attribute.name] and isinstance(default, int):
+        return format_duration(default) if default else None
+    return default if isinstance(default, bool | int | str) else None
