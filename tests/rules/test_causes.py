@@ -22,6 +22,9 @@ from uplinks.model import (
     Uplink,
     Weighted,
 )
+from uplinks.reading import make_cluster, parse_manifests
+
+SECOND = 1_000_000_000
 
 
 def fleet_of(**children: Uplink) -> Fleet:
@@ -86,7 +89,7 @@ def test_names_are_composed_through_other_services() -> None:
 
 def test_different_checks_are_told_apart_by_what_is_written() -> None:
     def fields(**change: Any) -> list[str]:
-        first = HealthCheck(path="/", interval=10)
+        first = HealthCheck(path="/", interval=20 * SECOND)
         second = attrs.evolve(first, **{"unhealthy_interval": 0} | change)
         found = rules.check(
             fleet_of(
@@ -96,9 +99,10 @@ def test_different_checks_are_told_apart_by_what_is_written() -> None:
         return [d.message for d in found if d.code == "UPL403"]
 
     assert fields(hostname="x", port=1, scheme="http", headers={"A": "b"}) == []
-    assert ["in interval;" in message for message in fields(interval=20)] == [True]
+    assert ["in interval;" in message for message in fields(interval=30 * SECOND)] == [True]
     assert [
-        "in interval, unhealthyInterval;" in m for m in fields(interval=20, unhealthy_interval=5)
+        "in interval, unhealthyInterval;" in m
+        for m in fields(interval=30 * SECOND, unhealthy_interval=1)
     ] == [True]
     assert ["in path, status;" in m for m in fields(path="/x", status=204)] == [True]
 
@@ -131,3 +135,28 @@ def test_credentials_are_told_by_their_names(name: str, is_one: bool) -> None:  
 
     assert [d.code for d in checked(check)] == ["UPL214"] * is_one
     assert checked(HealthCheck(path="/", scheme="https", headers={name: "S3cr3t"})) == []
+
+
+def test_a_difference_that_has_another_cause_is_not_reported_again() -> None:
+    def found(check: str) -> list[str]:
+        one, other = (
+            make_cluster(
+                name,
+                [
+                    parse_manifests(
+                        "apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink\n"
+                        f"metadata: {{name: api, namespace: apps}}\nspec:\n  healthCheck: {text}\n",
+                        source=name,
+                    )
+                ],
+            )
+            for name, text in [("c", "{path: /x, interval: 10s}"), ("d", check)]
+        )
+        return coded(Fleet(Cluster("p"), {"c": one, "d": other}))
+
+    assert found("{path: /y, interval: 10s}") == ["UPL403"]
+    assert found("{path: //y, interval: 10s}") == ["UPL209"]
+    assert found("{path: /x, interval: 1d}") == ["UPL201"]
+    assert found("{path: /x, intervall: 10s}") == ["UPL005"]
+    assert found("5") == ["UPL006"]
+    assert found("") == ["UPL411"]

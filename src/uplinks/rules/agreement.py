@@ -8,12 +8,14 @@ Source: reference page, "Weight Configuration" and "Health Check Behavior".
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from uplinks.diagnostics import Diagnostic, Location, Related, Severity
-from uplinks.model import Fleet, HealthCheck, Uplink
+from uplinks.model import Cluster, Fleet, HealthCheck, Uplink
+from uplinks.rules import health_check, probe_request, timing
 from uplinks.rules._rule import rule, shown
 from uplinks.rules._use import composed
 
@@ -51,12 +53,48 @@ def _named_at(uplink: Uplink) -> Location:
     return uplink.origin.locate(*path)
 
 
+class _Refused:
+    """Where fields of health checks were refused while reading: no value was meant there."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._places = sorted(
+            (finding.location.file, finding.location.span.line)
+            for child in sorted(fleet.children)
+            for finding in fleet.children[child].diagnostics
+            if ".healthCheck" in finding.location.path
+        )
+
+    def is_in(self, uplink: Uplink) -> bool:
+        check = uplink.origin.locate("spec", "healthCheck")
+        begin = bisect_left(self._places, (check.file, check.span.line))
+        return begin < bisect_right(self._places, (check.file, check.span.end_line))
+
+
+def _is_wrong(uplink: Uplink) -> bool:
+    """Whether a rule about health checks has found the cause of a difference already."""
+    alone = Cluster("", uplinks=[uplink])
+    return any(found for each in _OF_ONE_CHECK for found in each.function(alone))
+
+
+_OF_ONE_CHECK: Final = (
+    health_check.ignored_by_grpc,
+    health_check.unknown_mode,
+    probe_request.invalid_method,
+    probe_request.invalid_path,
+    probe_request.invalid_status,
+    probe_request.missing_path,
+    timing.negative_duration,
+    timing.slow_timeout,
+    timing.slower_when_unhealthy,
+)
+
+
 @rule(
     "UPL403",
     name="different-checks",
     severity=Severity.WARNING,
     scope="fleet",
-    reads=("children", "children.uplinks"),
+    reads=("children", "children.diagnostics", "children.uplinks"),
 )
 def different_checks(fleet: Fleet) -> Iterator[Diagnostic]:
     """Warn of children that want to be probed differently for one uplink.
@@ -66,7 +104,8 @@ def different_checks(fleet: Fleet) -> Iterator[Diagnostic]:
     `spec.healthCheck` of all children that advertise one uplink name agrees in
     `mode`, `path`, `method`, `status`, `interval`, `unhealthyInterval`,
     `timeout` and `followRedirects`. `hostname`, `port`, `scheme` and `headers`
-    may be each child's own, and a child may have none: see UPL411.
+    may be each child's own, and a child may have none: see UPL411. Nothing is
+    said of a check that has another finding: it may be the cause.
 
     ## Why
 
@@ -98,6 +137,7 @@ def different_checks(fleet: Fleet) -> Iterator[Diagnostic]:
 
     Uplink reference, "Health Check Configuration".
     """
+    refused = _Refused(fleet)
     for name, offers in _offers(fleet, _uplink_name).items():
         checked = [(child, u, u.health_check) for child, u in offers if u.health_check is not None]
         for child, uplink, check in checked[1:]:
@@ -107,7 +147,7 @@ def different_checks(fleet: Fleet) -> Iterator[Diagnostic]:
                 # Where it only follows the interval it is no difference of its own.
                 inherited = check.unhealthy_interval == check.interval
                 fields = [f for f in fields if f != "unhealthyInterval" or not inherited]
-            if fields:
+            if fields and not any(refused.is_in(u) or _is_wrong(u) for u in (first, uplink)):
                 path = ("spec", "healthCheck", *fields[:1])
                 yield different_checks.at(
                     uplink.origin.locate(*path),
@@ -233,7 +273,9 @@ def partly_checked(fleet: Fleet) -> Iterator[Diagnostic]:
     for name, offers in _offers(fleet, _uplink_name).items():
         checked = [(c, u) for c, u in offers if u.health_check is not None]
         for child, uplink in offers if checked else ():
-            if uplink.health_check is None and uplink.passive_health_check is None:
+            # A check that was refused as a whole is reported, and was not none.
+            has_none = uplink.origin.written("spec", "healthCheck") is None
+            if has_none and uplink.health_check is None and uplink.passive_health_check is None:
                 other, has_it = checked[0]
                 yield partly_checked.at(
                     uplink.origin.locate("metadata", "name"),
