@@ -239,7 +239,8 @@ PLANTED: list[tuple[str, list[Edit]]] = [
                  "        - name: «shop-cart@multicluster\n          port: 80\n")]),
     ("UPL309", [(E, ANNOTATION, "«" + ANNOTATION.replace("login-eu", "shop-login"))]),
     ("UPL309", [(R, "  tls: {}\n", ROUTED.replace("WHAT", "«shop-login-us@multicluster"))]),
-    ("UPL310", [(R, "    services:\n", "    services:\n      - {name: «main, kind: TraefikService}\n")]),
+    ("UPL310", [(R, "    services:\n",
+                 "    services:\n      - {name: «main, kind: TraefikService}\n")]),
     ("UPL311", end("---\napiVersion: traefik.io/v1alpha1\nkind: TraefikService\n"
                    "metadata: {name: m, namespace: shop}\n"
                    "spec: {«mirroring: {name: shop-cart@multicluster, kind: TraefikService}}\n",

@@ -5,7 +5,9 @@ Only `weighted` and `failover` of a TraefikService are followed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cmp_to_key
 from typing import Final
 
 from attrs import frozen
@@ -19,11 +21,14 @@ __all__ = [
     "KIND",
     "KUBERNETES",
     "MULTICLUSTER",
+    "Offer",
     "Use",
     "composed",
+    "named_at",
     "of_cluster",
     "of_router",
     "of_service",
+    "offers_by",
     "renamed_names",
     "renamed_services",
     "used_uplinks",
@@ -91,11 +96,48 @@ def of_cluster(cluster: Cluster) -> Iterator[Use]:
             yield from uses
 
 
+Offer = tuple[str, Uplink]
+"""A child's name and an uplink of it."""
+
+
+def named_at(uplink: Uplink) -> Location:
+    """Where an uplink's name comes from."""
+    path = ("spec", "exposeName") if uplink.expose_name is not None else ("metadata", "name")
+    return uplink.origin.locate(*path)
+
+
+def offers_by(of: Callable[[Uplink], str], fleet: Fleet) -> Mapping[str, Sequence[Offer]]:
+    """Group what the children offer; in a group by child, whatever order it was read in."""
+    offers: dict[str, list[Offer]] = defaultdict(list)
+    for child in sorted(fleet.children):
+        for uplink in fleet.children[child].uplinks:
+            offers[of(uplink)].append((child, uplink))
+    return {name: _in_order(group) for name, group in offers.items()}
+
+
+def _in_order(group: list[Offer]) -> list[Offer]:
+    """Sort what one child offers more than once; the children are in order already."""
+    alone = len({child for child, _ in group}) == len(group)
+    return group if alone else sorted(group, key=cmp_to_key(_compare))
+
+
+def _compare(one: Offer, other: Offer) -> int:
+    mine, its = (one[0], one[1].owner), (other[0], other[1].owner)
+    if mine == its:
+        # One object declared twice, which is rare: only now places are looked up.
+        mine, its = ((str(named_at(u)), repr(u)) for _, u in (one, other))
+    return (mine > its) - (mine < its)
+
+
 def renamed_names(uplinks: Iterable[Uplink]) -> Mapping[str, Uplink]:
     """Map the names that uplinks would have without their exposeName, and nobody has."""
     uplinks = tuple(uplinks)
     known = {uplink.uplink_name for uplink in uplinks}
-    derived = {f"{u.namespace}-{u.name}": u for u in uplinks if u.expose_name is not None}
+    exposed = sorted(
+        (u for u in uplinks if u.expose_name is not None),
+        key=lambda u: (u.owner, u.uplink_name),
+    )
+    derived = {f"{u.namespace}-{u.name}": u for u in exposed}
     return {name: uplink for name, uplink in derived.items() if name not in known}
 
 
@@ -103,9 +145,11 @@ def renamed_services(fleet: Fleet) -> Mapping[str, tuple[str, Uplink]]:
     """Map names of services that exposeName renamed to what they are called now."""
     known, renamed = set[str](), dict[str, tuple[str, Uplink]]()
     for child in sorted(fleet.children):
-        for uplink in fleet.children[child].uplinks:
-            name, derived = uplink.uplink_name, f"{uplink.namespace}-{uplink.name}"
-            known |= {name, f"{name}-{child}"}
+        uplinks = fleet.children[child].uplinks
+        known |= {uplink.uplink_name for uplink in uplinks}
+        known |= {f"{uplink.uplink_name}-{child}" for uplink in uplinks}
+        for derived, uplink in renamed_names(uplinks).items():
+            name = uplink.uplink_name
             renamed.setdefault(derived, (name, uplink))
             renamed.setdefault(f"{derived}-{child}", (f"{name}-{child}", uplink))
     return {name: now for name, now in renamed.items() if name not in known}
@@ -150,18 +194,19 @@ def composed(fleet: Fleet) -> Mapping[str, str]:
         for uses in of_service(service):
             join(uses, service.service_name)
     first: dict[object, str] = {}
-    names = sorted(set(services.values()))
+    names = sorted({u.uplink_name for c in fleet.children.values() for u in c.uplinks})
     return {name: first.setdefault(top(("uplink", name)), name) for name in names}
 
 
 def _services(fleet: Fleet) -> dict[str, str]:
     """Map the names of all services that the children's uplinks give to uplink names."""
-    return {
-        name: uplink.uplink_name
+    of_children = {
+        f"{uplink.uplink_name}-{child}": uplink.uplink_name
         for child in sorted(fleet.children)
         for uplink in fleet.children[child].uplinks
-        for name in (f"{uplink.uplink_name}-{child}", uplink.uplink_name)
     }
+    names = of_children.values()
+    return {**of_children, **dict(zip(names, names, strict=True))}
 
 
 def _of_uplink(use: Use) -> str | None:

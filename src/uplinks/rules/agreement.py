@@ -9,19 +9,17 @@ Source: reference page, "Weight Configuration" and "Health Check Behavior".
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from uplinks.diagnostics import Diagnostic, Location, Related, Severity
+from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.model import Cluster, Fleet, HealthCheck, Uplink
 from uplinks.rules import health_check, probe_request, timing
 from uplinks.rules._rule import rule, shown
-from uplinks.rules._use import composed
+from uplinks.rules._use import composed, named_at, offers_by
 
 __all__ = ["different_checks", "different_names", "no_failover", "partly_checked"]
-
-Offer = tuple[str, Uplink]
 
 # Hostname, port, scheme and the values of headers are a child's own.
 _COMPARED: Final[Mapping[str, Callable[[HealthCheck], object]]] = {
@@ -36,21 +34,12 @@ _COMPARED: Final[Mapping[str, Callable[[HealthCheck], object]]] = {
 }
 
 
-def _offers(fleet: Fleet, of: Callable[[Uplink], str]) -> Mapping[str, Sequence[Offer]]:
-    offers: dict[str, list[Offer]] = defaultdict(list)
-    for child in sorted(fleet.children):
-        for uplink in fleet.children[child].uplinks:
-            offers[of(uplink)].append((child, uplink))
-    return offers
-
-
 def _uplink_name(uplink: Uplink) -> str:
     return uplink.uplink_name
 
 
-def _named_at(uplink: Uplink) -> Location:
-    path = ("spec", "exposeName") if uplink.expose_name is not None else ("metadata", "name")
-    return uplink.origin.locate(*path)
+def _owner(uplink: Uplink) -> str:
+    return uplink.owner
 
 
 class _Refused:
@@ -138,7 +127,7 @@ def different_checks(fleet: Fleet) -> Iterator[Diagnostic]:
     Uplink reference, "Health Check Configuration".
     """
     refused = _Refused(fleet)
-    for name, offers in _offers(fleet, _uplink_name).items():
+    for name, offers in offers_by(_uplink_name, fleet).items():
         checked = [(child, u, u.health_check) for child, u in offers if u.health_check is not None]
         for child, uplink, check in checked[1:]:
             first_child, first, wanted = checked[0]
@@ -209,17 +198,17 @@ def different_names(fleet: Fleet) -> Iterator[Diagnostic]:
     Uplink reference, "Uplink Naming" and "Health Check with Failover".
     """
     together = composed(fleet)
-    for owner, offers in _offers(fleet, lambda uplink: uplink.owner).items():
+    for owner, offers in offers_by(_owner, fleet).items():
         if len({together[uplink.uplink_name] for _, uplink in offers}) == 1:
             continue
         (first_child, first), *others = offers
         child, uplink = next(o for o in others if o[1].uplink_name != first.uplink_name)
         yield different_names.at(
-            _named_at(uplink),
+            named_at(uplink),
             f"uplink {owner} is {shown(uplink.uplink_name)} on child {child!r} and "
             f"{shown(first.uplink_name)} on child {first_child!r}, so they never share a "
             "service; take one name, or compose both in a TraefikService of the parent",
-            [Related(_named_at(first), f"child {first_child!r} names it here")],
+            [Related(named_at(first), f"child {first_child!r} names it here")],
         )
 
 
@@ -270,7 +259,7 @@ def partly_checked(fleet: Fleet) -> Iterator[Diagnostic]:
     Uplink reference, "Health Check Behavior"; Traefik: a service reports its
     health only if all its children do.
     """
-    for name, offers in _offers(fleet, _uplink_name).items():
+    for name, offers in offers_by(_uplink_name, fleet).items():
         checked = [(c, u) for c, u in offers if u.health_check is not None]
         for child, uplink in offers if checked else ():
             # A check that was refused as a whole is reported, and was not none.
@@ -332,12 +321,12 @@ def no_failover(fleet: Fleet) -> Iterator[Diagnostic]:
     together = composed(fleet)
     size = Counter(together.values())
     declared = Counter(uplink.owner for c in fleet.children.values() for uplink in c.uplinks)
-    for name, offers in _offers(fleet, _uplink_name).items():
+    for name, offers in offers_by(_uplink_name, fleet).items():
         child, uplink = offers[0]
         alone = len({c for c, _ in offers}) == 1 and size[together[name]] == 1
         if alone and declared[uplink.owner] == 1:  # else it is UPL404
             yield no_failover.at(
-                _named_at(uplink),
+                named_at(uplink),
                 f"only child {child!r} offers uplink {shown(name)}, so nobody takes over when "
                 "it is down",
             )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from attrs import frozen
 
@@ -18,14 +19,9 @@ from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Location, Related, Severity
 from uplinks.model import Cluster, Fleet, Uplink
 from uplinks.rules._rule import rule
+from uplinks.rules._use import named_at
 
 __all__ = ["service_name_collision", "uplink_name_collision"]
-
-
-def _named_at(uplink: Uplink) -> Location:
-    """Where the uplink name comes from."""
-    path = ("spec", "exposeName") if uplink.expose_name is not None else ("metadata", "name")
-    return uplink.origin.locate(*path)
 
 
 @rule(
@@ -76,16 +72,25 @@ def uplink_name_collision(cluster: Cluster) -> Iterator[Diagnostic]:
 
     Uplink reference, "Uplink Naming".
     """
-    first: dict[str, Uplink] = {}
-    for uplink in sorted(cluster.uplinks, key=lambda u: (_named_at(u), u.owner)):
-        other = first.setdefault(uplink.uplink_name, uplink)
-        if other.owner != uplink.owner:
+    named: Mapping[str, list[Uplink]] = defaultdict(list)
+    for uplink in cluster.uplinks:
+        named[uplink.uplink_name].append(uplink)
+    for name, uplinks in named.items():
+        if len(uplinks) == 1:
+            continue
+        other, *rest = sorted(uplinks, key=lambda u: (named_at(u), u.owner))
+        for uplink in rest:
+            if other.owner == uplink.owner:
+                continue
             yield uplink_name_collision.at(
-                _named_at(uplink),
-                f"uplink {uplink.owner} has the uplink name {uplink.uplink_name!r}, "
+                named_at(uplink),
+                f"uplink {uplink.owner} has the uplink name {name!r}, "
                 f"which uplink {other.owner} has already",
-                [Related(_named_at(other), f"uplink {other.owner} takes the name here")],
+                [Related(named_at(other), f"uplink {other.owner} takes the name here")],
             )
+
+
+_MOST_SHOWN: Final = 20
 
 
 @frozen
@@ -96,7 +101,7 @@ class _Claim:
     uplink: Uplink
 
     def related(self) -> Related:
-        return Related(_named_at(self.uplink), f"claimed by {self}")
+        return Related(named_at(self.uplink), f"claimed by {self}")
 
     def __str__(self) -> str:
         return f"uplink {self.uplink.owner} of child {self.child!r}"
@@ -156,7 +161,7 @@ def service_name_collision(fleet: Fleet) -> Iterator[Diagnostic]:
     shared: Mapping[str, list[_Claim]] = defaultdict(list)
     direct: Mapping[str, list[_Claim]] = defaultdict(list)
     for child in sorted(fleet.children):
-        for uplink in sorted(fleet.children[child].uplinks, key=lambda u: (u.owner, _named_at(u))):
+        for uplink in fleet.children[child].uplinks:
             claim = _Claim(child, uplink)
             shared[uplink.uplink_name].append(claim)
             direct[f"{uplink.uplink_name}-{child}"].append(claim)
@@ -165,14 +170,20 @@ def service_name_collision(fleet: Fleet) -> Iterator[Diagnostic]:
         child_services = {(claim.uplink.uplink_name, claim.child) for claim in alone}
         if len(child_services) + bool(together) < 2 and not _by_accident(together):  # noqa: PLR2004
             continue
-        claims = sorted([*together, *alone], key=lambda claim: (claim.child, claim.uplink.owner))
+        together, alone = sorted(together, key=_order), sorted(alone, key=_order)
+        claims = sorted([*together, *alone], key=_order)
         owners = [*map(str, together), *(f"{claim}, directly" for claim in alone)]
+        more = f" and {len(owners) - _MOST_SHOWN} more" if len(owners) > _MOST_SHOWN else ""
         yield service_name_collision.at(
-            _named_at(claims[-1].uplink),
+            named_at(claims[-1].uplink),
             f"service name {name + naming.PROVIDER_SUFFIX!r} is claimed by "
-            f"{' and by '.join(owners)}",
-            [claim.related() for claim in claims],
+            f"{' and by '.join(owners[:_MOST_SHOWN])}{more}; give one of them another exposeName",
+            [claim.related() for claim in claims[:_MOST_SHOWN]],
         )
+
+
+def _order(claim: _Claim) -> tuple[str, str, Location]:
+    return claim.child, claim.uplink.owner, named_at(claim.uplink)
 
 
 def _by_accident(claims: Sequence[_Claim]) -> bool:

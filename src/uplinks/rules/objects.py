@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from uplinks import naming
-from uplinks.diagnostics import Diagnostic, Location, Related, Severity
+from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.model import Cluster, IngressRoute, TraefikService, Uplink
 from uplinks.rules._rule import rule, shown
 
@@ -66,24 +66,25 @@ def declared_twice(cluster: Cluster) -> Iterator[Diagnostic]:
 
     Kubernetes, "Object Names and IDs".
     """
-    first: dict[tuple[str, str, str], Location] = {}
+    declared: dict[tuple[str, str, str], list[Uplink | IngressRoute | TraefikService]] = {}
     objects: list[tuple[str, Uplink | IngressRoute | TraefikService]] = [
         *(("Uplink", uplink) for uplink in cluster.uplinks),
         *(("IngressRoute", router) for router in cluster.routers),
         *(("TraefikService", service) for service in cluster.traefik_services),
     ]
-    for kind, item in sorted(objects, key=lambda pair: pair[1].origin.locate("metadata", "name")):
-        if not item.name:
-            continue  # reported as missing; two of these are not one object
-        where = item.origin.locate("metadata", "name")
-        identity = (kind, item.namespace, item.name)
-        if identity in first:
+    for kind, item in objects:
+        if item.name:  # else it is reported as missing; two of these are not one object
+            declared.setdefault((kind, item.namespace, item.name), []).append(item)
+    for (kind, namespace, name), items in declared.items():
+        if len(items) == 1:
+            continue
+        first, *others = sorted(item.origin.locate("metadata", "name") for item in items)
+        for where in others:
             yield declared_twice.at(
                 where,
-                f"{kind} {item.namespace}/{item.name} is declared twice in one cluster",
-                [Related(first[identity], "declared here first")],
+                f"{kind} {namespace}/{name} is declared twice in one cluster",
+                [Related(first, "declared here first")],
             )
-        first.setdefault(identity, where)
 
 
 @rule(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Related, Severity
@@ -213,8 +214,10 @@ def circle(cluster: Cluster) -> Iterator[Diagnostic]:
                 continue
             use, target = edge
             if target in depth:
-                members = [services[i] for i in path[depth[target] :]]
-                yield circle.at(use.location, _way(members), _places(members))
+                start_at = depth[target]
+                first = [services[i] for i in path[start_at : start_at + _MOST_SHOWN]]
+                message = _way(first, len(path) - start_at)
+                yield circle.at(use.location, message, _places(first))
             elif target not in finished:
                 depth[target] = len(path)
                 path.append(target)
@@ -245,9 +248,15 @@ def _targets(
     return found
 
 
-def _way(members: Sequence[TraefikService]) -> str:
-    names = [f"{service.namespace}/{service.name}" for service in (*members, members[0])]
-    return f"TraefikServices in a circle: {' -> '.join(names)}"
+_MOST_SHOWN: Final = 20
+"""Members of a circle that are named. Many references may close a long one."""
+
+
+def _way(members: Sequence[TraefikService], length: int) -> str:
+    names = [f"{service.namespace}/{service.name}" for service in members]
+    more = length - len(names)
+    way = " -> ".join([*names, *([f"{more} more"] if more else []), names[0]])
+    return f"TraefikServices in a circle: {way}; take one of these references out"
 
 
 def _places(members: Sequence[TraefikService]) -> list[Related]:

@@ -97,10 +97,10 @@ def renamed_uplink(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
 def _annotations(cluster: Cluster) -> Iterator[Diagnostic]:
     renamed = renamed_names(cluster.uplinks)
     for router in cluster.routers:
-        where = router.origin.locate("metadata", "annotations", UPLINKS_ANNOTATION)
         for name in dict.fromkeys(router.uplinks):
             if name in renamed:
                 uplink = renamed[name]
+                where = router.origin.locate("metadata", "annotations", UPLINKS_ANNOTATION)
                 holder = f"router {router.namespace}/{router.name}"
                 yield _finding(holder, name, uplink.uplink_name, uplink, where)
 

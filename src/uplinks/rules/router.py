@@ -25,12 +25,16 @@ __all__ = [
 ]
 
 
-def _advertised(cluster: Cluster) -> Iterator[tuple[IngressRoute, str, Location]]:
-    """The routers with the annotation, their names, and where the annotation is."""
+def _advertised(cluster: Cluster) -> Iterator[tuple[IngressRoute, str]]:
+    """The routers with the annotation, and their names."""
     for router in cluster.routers:
         if router.advertised:
-            where = router.origin.locate("metadata", "annotations", UPLINKS_ANNOTATION)
-            yield router, f"{router.namespace}/{router.name}", where
+            yield router, f"{router.namespace}/{router.name}"
+
+
+def _where(router: IngressRoute) -> Location:
+    """Where the annotation is; looked up for a finding only."""
+    return router.origin.locate("metadata", "annotations", UPLINKS_ANNOTATION)
 
 
 def _names(router: IngressRoute) -> tuple[str, ...]:
@@ -85,13 +89,13 @@ def entry_points_with_uplinks(cluster: Cluster) -> Iterator[Diagnostic]:
     Uplink reference, "Referencing Uplinks from Routers": "The router must not
     specify `entryPoints`".
     """
-    for router, owner, where in _advertised(cluster):
+    for router, owner in _advertised(cluster):
         if router.entry_points is not None:
             yield entry_points_with_uplinks.at(
                 router.origin.locate("spec", "entryPoints", key=True),
                 f"router {owner} has entryPoints and the uplinks annotation; "
                 "entry points come from the uplink",
-                [Related(where, "the uplinks annotation is here")],
+                [Related(_where(router), "the uplinks annotation is here")],
             )
 
 
@@ -141,13 +145,13 @@ def tls_with_uplinks(cluster: Cluster) -> Iterator[Diagnostic]:
     Uplink reference, "Referencing Uplinks from Routers": "The router must not
     specify `tls` configuration".
     """
-    for router, owner, where in _advertised(cluster):
+    for router, owner in _advertised(cluster):
         if router.tls is not None:
             yield tls_with_uplinks.at(
                 router.origin.locate("spec", "tls", key=True),
                 f"router {owner} has tls and the uplinks annotation; "
                 "TLS is handled by the uplink entry point",
-                [Related(where, "the uplinks annotation is here")],
+                [Related(_where(router), "the uplinks annotation is here")],
             )
 
 
@@ -207,11 +211,11 @@ def unknown_uplink(cluster: Cluster) -> Iterator[Finding]:
     """
     known = {uplink.uplink_name for uplink in cluster.uplinks}
     renamed = renamed_names(cluster.uplinks)
-    for router, owner, where in _advertised(cluster):
+    for router, owner in _advertised(cluster):
         for name in dict.fromkeys(_names(router)):
             if name and name not in known and name not in renamed:  # UPL309 knows better
                 message = f"router {owner} references the unknown uplink {shown(name)}"
-                yield Guess(unknown_uplink.at(where, message), name, known)
+                yield Guess(unknown_uplink.at(_where(router), message), name, known)
 
 
 @rule(
@@ -252,11 +256,11 @@ def uplink_named_twice(cluster: Cluster) -> Iterator[Diagnostic]:
 
     Uplink reference, "Referencing Uplinks from Routers".
     """
-    for router, owner, where in _advertised(cluster):
+    for router, owner in _advertised(cluster):
         for name, times in Counter(_names(router)).items():
             if name and times > 1:
                 yield uplink_named_twice.at(
-                    where,
+                    _where(router),
                     f"router {owner} names the uplink {shown(name)} {times} times; once is enough",
                 )
 
@@ -301,13 +305,14 @@ def empty_element(cluster: Cluster) -> Iterator[Diagnostic]:
 
     Uplink reference, "Referencing Uplinks from Routers".
     """
-    for router, owner, where in _advertised(cluster):
+    for router, owner in _advertised(cluster):
         names = _names(router)
         if names == ("",):
-            yield empty_element.at(where, f"the uplinks annotation of router {owner} is empty")
+            message = f"the uplinks annotation of router {owner} is empty"
+            yield empty_element.at(_where(router), message)
         elif "" in names:
             yield empty_element.at(
-                where,
+                _where(router),
                 f"element {names.index('') + 1} of the uplinks annotation of router {owner} "
                 "is empty; write names with commas between them",
             )

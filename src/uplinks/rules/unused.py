@@ -9,14 +9,13 @@ Source: reference page, "Overview" and "Referencing Uplinks from Routers".
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from uplinks import naming
-from uplinks.diagnostics import Diagnostic, Location, Related, Severity
+from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.model import UPLINKS_ANNOTATION, Cluster, Fleet, IngressRoute, Uplink
 from uplinks.rules._rule import rule, shown
-from uplinks.rules._use import used_uplinks
+from uplinks.rules._use import named_at, offers_by, used_uplinks
 
 __all__ = ["unrouted_uplink", "unused_uplink"]
 
@@ -149,24 +148,20 @@ def unrouted_uplink(fleet: Fleet) -> Iterator[Diagnostic]:
     if not used or not all_known:
         return
     routed = set(used.values())
-    idle: Mapping[str, list[tuple[str, Uplink]]] = defaultdict(list)
-    for child in sorted(fleet.children):
-        for uplink in fleet.children[child].uplinks:
-            if uplink.uplink_name not in routed:
-                idle[uplink.uplink_name].append((child, uplink))
-    for name, offers in idle.items():
+    for name, offers in offers_by(_uplink_name, fleet).items():
+        if name in routed:
+            continue
         (_, first), *others = offers
         yield unrouted_uplink.at(
-            _named_at(first),
+            named_at(first),
             f"the parent routes nothing to uplink {shown(name)}; reference "
             f"{shown(name + naming.PROVIDER_SUFFIX)} there, or remove the uplink",
             [
-                Related(_named_at(uplink), f"child {child!r} offers it too")
+                Related(named_at(uplink), f"child {child!r} offers it too")
                 for child, uplink in others
             ],
         )
 
 
-def _named_at(uplink: Uplink) -> Location:
-    path = ("spec", "exposeName") if uplink.expose_name is not None else ("metadata", "name")
-    return uplink.origin.locate(*path)
+def _uplink_name(uplink: Uplink) -> str:
+    return uplink.uplink_name

@@ -6,12 +6,12 @@ Source: Traefik's Kubernetes CRD provider.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.model import MAX_WEIGHT, Cluster, Fleet, Uplink
 from uplinks.rules._rule import rule, shown
-from uplinks.rules._use import KIND, KUBERNETES, Use, of_router, of_service
+from uplinks.rules._use import KIND, KUBERNETES, Offer, Use, of_router, of_service, offers_by
 
 __all__ = ["only_zero_weights", "reference_weight", "zero_weight"]
 
@@ -141,7 +141,9 @@ def zero_weight(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
     Uplink reference, "Configuration Options" and "Weight Configuration".
     """
     if isinstance(subject, Fleet):
-        drained = {name for name, offers in _offers(subject).items() if _all_zero(offers)}
+        drained = {
+            name for name, offers in offers_by(_uplink_name, subject).items() if _all_zero(offers)
+        }
         uplinks = [
             *subject.parent.uplinks,
             *(u for c in sorted(subject.children) for u in subject.children[c].uplinks),
@@ -197,7 +199,7 @@ def only_zero_weights(fleet: Fleet) -> Iterator[Diagnostic]:
 
     Uplink reference, "Weight Configuration".
     """
-    for name, offers in _offers(fleet).items():
+    for name, offers in offers_by(_uplink_name, fleet).items():
         if _all_zero(offers):
             (_, first), *others = offers
             yield only_zero_weights.at(
@@ -211,13 +213,9 @@ def only_zero_weights(fleet: Fleet) -> Iterator[Diagnostic]:
             )
 
 
-def _offers(fleet: Fleet) -> Mapping[str, Sequence[tuple[str, Uplink]]]:
-    offers: dict[str, list[tuple[str, Uplink]]] = defaultdict(list)
-    for child in sorted(fleet.children):
-        for uplink in fleet.children[child].uplinks:
-            offers[uplink.uplink_name].append((child, uplink))
-    return offers
+def _uplink_name(uplink: Uplink) -> str:
+    return uplink.uplink_name
 
 
-def _all_zero(offers: Sequence[tuple[str, Uplink]]) -> bool:
+def _all_zero(offers: Sequence[Offer]) -> bool:
     return all(uplink.weight == 0 for _, uplink in offers)
