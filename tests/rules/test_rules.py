@@ -244,6 +244,19 @@ def test_many_long_circles_cost_little() -> None:
     assert max(len(d.related) for d in found) == 20
 
 
+def test_a_service_declared_again_is_one_service_in_a_circle() -> None:
+    count = 500
+    services = [service("s", "s")] + [service("s", "t") for _ in range(count)] + [service("t", "s")]
+
+    found = list(rules.check_cluster(Cluster("p", traefik_services=services)))
+
+    messages = [d.message for d in found if d.code == "UPL310"]
+    assert sorted(set(messages)) == [
+        circle("apps/s -> apps/s"),
+        circle("apps/s -> apps/t -> apps/s"),
+    ]
+
+
 def test_each_reference_that_closes_a_circle_is_reported_once() -> None:
     # Two circles through b, and a diamond, which is none.
     assert circles(

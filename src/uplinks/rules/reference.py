@@ -193,10 +193,7 @@ def circle(cluster: Cluster) -> Iterator[Diagnostic]:
 
     Traefik, "recursion detected"; this library's selectors refuse it as well.
     """
-    services = sorted(
-        cluster.traefik_services, key=lambda s: (s.namespace, s.name, s.origin.locate())
-    )
-    uses = [[use for each in of_service(service) for use in each] for service in services]
+    services, uses = _merged(cluster.traefik_services)
     targets = _targets(services, uses)
     finished: set[int] = set()
     for start in range(len(services)):
@@ -224,14 +221,31 @@ def circle(cluster: Cluster) -> Iterator[Diagnostic]:
                 waiting.append(iter(targets[target]))
 
 
+def _merged(
+    declared: Sequence[TraefikService],
+) -> tuple[Sequence[TraefikService], Sequence[Sequence[Use]]]:
+    """The services and their references; one that is declared again is the same one.
+
+    Otherwise each reference would lead to all of them, and cost a square.
+    """
+    services: list[TraefikService] = []
+    uses: list[list[Use]] = []
+    for service in sorted(declared, key=lambda s: (s.namespace, s.name, s.origin.locate())):
+        last = services[-1] if services else None
+        if last is None or (last.namespace, last.name) != (service.namespace, service.name):
+            services.append(service)
+            uses.append([])
+        uses[-1].extend(use for each in of_service(service) for use in each)
+    return services, uses
+
+
 def _targets(
     services: Sequence[TraefikService], uses: Sequence[Sequence[Use]]
 ) -> Sequence[Sequence[tuple[Use, int]]]:
     """For each service the references to others of the cluster, and to which."""
-    by_owner: Mapping[tuple[str, str], list[int]] = defaultdict(list)
+    by_owner = {(service.namespace, service.name): i for i, service in enumerate(services)}
     by_name: Mapping[str, list[int]] = defaultdict(list)
     for i, service in enumerate(services):
-        by_owner[service.namespace, service.name].append(i)
         by_name[service.service_name].append(i)
     found: list[list[tuple[Use, int]]] = [[] for _ in services]
     for i, made in enumerate(uses):
@@ -241,7 +255,8 @@ def _targets(
             name, provider = naming.split_service_reference(use.reference.name)
             near: list[int] = []
             if provider is None:
-                near = by_owner.get((use.namespace, name), [])
+                owner = by_owner.get((use.namespace, name))
+                near = [] if owner is None else [owner]
             elif provider == KUBERNETES:
                 near = by_name.get(use.reference.name, [])
             found[i].extend((use, target) for target in near)

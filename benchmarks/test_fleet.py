@@ -1,0 +1,140 @@
+"""A fleet ten times as large takes ten times the time and memory: check, advertise, materialize.
+
+Ten children offer the same uplinks, each with a health check and a router, and a
+parent routes to all of them. The collector is off while a time is taken, and its
+own work is not counted: it walks the million objects of the fleet, which are not ours.
+"""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from collections.abc import Callable
+from time import process_time_ns
+from typing import Any, Final
+
+import pytest
+from benchmarks.conftest import ATTEMPTS, TOLERANCE
+
+from uplinks import (
+    ChildConfig,
+    Cluster,
+    Fleet,
+    HealthCheck,
+    IngressRoute,
+    ParentConfig,
+    Uplink,
+    advertise,
+    check,
+    materialize,
+)
+from uplinks.model import UPLINKS_ANNOTATION, Child, Route, ServiceReference, UplinkEntryPoint
+
+SECTION: Final = "fleet: 10 x 10,000 uplinks / 10 x 1,000"
+CHILDREN: Final = tuple(f"child-{i}" for i in range(10))
+SMALL: Final = 1_000
+LARGE: Final = 10_000
+RATIO: Final = 12
+"""Ten times the objects, and 20 % for caches that the larger fleet does not fit. With the
+tolerance of every gate here a time may be 13.8 times; memory is counted and has no tolerance."""
+
+
+def fleet(uplinks: int) -> Fleet:
+    names = [f"workload-{i:05}" for i in range(uplinks)]
+    probe = HealthCheck(
+        path="/health", interval=10 * 10**9, timeout=10**9, headers={"X-Probe": "1"}
+    )
+    config = ChildConfig({"up": UplinkEntryPoint(":9443", as_default=True)}, multicluster=True)
+    behind = [ServiceReference("workload", port=80)]
+
+    def child(name: str) -> Cluster:
+        return Cluster(
+            name,
+            [Uplink(each, "apps", weight=10, health_check=probe) for each in names],
+            [
+                IngressRoute(
+                    each,
+                    "apps",
+                    [Route(f"PathPrefix(`/{each}`)", services=behind)],
+                    annotations={UPLINKS_ANNOTATION: f"apps-{each}"},
+                )
+                for each in names
+            ],
+            child_config=config,
+        )
+
+    routes = [
+        Route(
+            f"Host(`{each}.example.com`)",
+            services=[ServiceReference(f"apps-{each}@multicluster", kind="TraefikService")],
+        )
+        for each in names
+    ]
+    listed = ParentConfig({name: Child(f"https://{name}.example.com") for name in CHILDREN})
+    parent = Cluster("parent", routers=[IngressRoute("all", "apps", routes)], parent_config=listed)
+    return Fleet(parent, {name: child(name) for name in CHILDREN})
+
+
+def checked(subject: Fleet) -> object:
+    report = check(subject)
+    assert len(report) == 0
+    return report
+
+
+def materialized(subject: Fleet) -> object:
+    config = subject.parent.parent_config
+    assert config is not None
+    return materialize(config, {name: advertise(c) for name, c in subject.children.items()})
+
+
+def nanoseconds(work: Callable[[Fleet], object], subject: Fleet) -> int:
+    gc.collect()
+    gc.disable()
+    try:
+        before = process_time_ns()
+        work(subject)
+        return process_time_ns() - before
+    finally:
+        gc.enable()
+
+
+def peak(work: Callable[[Fleet], object], subject: Fleet) -> int:
+    gc.collect()
+    tracemalloc.start()
+    try:
+        work(subject)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.fixture(scope="module")
+def fleets() -> tuple[Fleet, Fleet]:
+    return fleet(SMALL), fleet(LARGE)
+
+
+@pytest.mark.parametrize("work", [checked, materialized])
+def test_time_grows_with_the_fleet(
+    work: Callable[[Fleet], object], fleets: tuple[Fleet, Fleet], bench: Any
+) -> None:
+    small, large = fleets
+
+    ratio = float("inf")
+    for _ in range(ATTEMPTS):
+        # Just before and just after, as for every ratio here.
+        before, dear, after = (nanoseconds(work, each) for each in (small, large, small))
+        ratio = min(ratio, 2 * dear / (before + after))
+        if ratio <= RATIO:
+            break
+    bench.keep(SECTION, f"{work.__name__}, time", "ratio", ratio, limit=RATIO * TOLERANCE)
+    bench.keep(SECTION, f"{work.__name__}, time", "seconds", dear / 1e9)
+
+
+@pytest.mark.parametrize("work", [checked, materialized])
+def test_memory_grows_with_the_fleet(
+    work: Callable[[Fleet], object], fleets: tuple[Fleet, Fleet], bench: Any
+) -> None:
+    small, large = (peak(work, each) for each in fleets)
+
+    bench.keep(SECTION, f"{work.__name__}, peak memory", "ratio", large / small, limit=RATIO)
+    bench.keep(SECTION, f"{work.__name__}, peak memory", "megabytes", large / 1e6)

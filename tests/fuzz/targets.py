@@ -1,0 +1,188 @@
+"""What is fuzzed: each target takes any bytes and raises when a law is broken.
+
+Rules of this file:
+
+1. A target calls public functions only, and catches exactly what they say they
+   raise. Any other exception, a `RecursionError` too, is a finding.
+2. Whatever is accepted comes back from a round trip; whatever is refused is
+   refused in few words.
+3. No secret that went in comes out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from uplinks import addresses, naming, rules
+from uplinks.durations import format_duration, parse_duration
+from uplinks.errors import InvalidDuration, InvalidName
+from uplinks.model import Cluster, Fleet, StaticConfig
+from uplinks.reading import check_manifests, make_cluster, parse_manifests
+from uplinks.schema import structure, unstructure
+from uplinks.tree import Document
+
+__all__ = ["SEEDS", "TARGETS", "Target"]
+
+Target = Callable[[bytes], None]
+
+_SHORT: Final = 2_000
+_SECRET: Final = "S3cr3tS3cr3t"  # noqa: S105 - what must not be shown
+
+
+def loader(data: bytes) -> None:
+    """Read manifests, check them as each part of a fleet, and write back what was read."""
+    read = parse_manifests(data, source="f.yaml")
+    cluster = make_cluster("c", [read])
+    alone = rules.check_cluster(cluster)
+    assert set(cluster.diagnostics) <= set(alone.diagnostics)
+    for fleet in (Fleet(cluster), Fleet(Cluster("p"), {"c": cluster})):
+        for found in rules.check(fleet):
+            assert found.location.span.line >= 1
+            assert found.location.span.column >= 1
+            assert len(found.message) <= _SHORT
+    for resource in read.resources:
+        if isinstance(resource, StaticConfig) and resource.child and resource.parent:
+            continue  # where the parent's part is written is what exposes the child
+        if any(found.code == "UPL201" for found in read.diagnostics):
+            continue
+        again = structure(Document(unstructure(resource)))
+        assert again.resources == (resource,)
+
+
+def durations(data: bytes) -> None:
+    """Read a duration; write it; read it again."""
+    text = data.decode("utf-8", "surrogateescape")
+    try:
+        value = parse_duration(text)
+    except InvalidDuration as error:
+        assert len(str(error)) <= _SHORT
+        return
+    assert -(2**63) <= value < 2**63
+    assert parse_duration(format_duration(value)) == value
+
+
+def names(data: bytes) -> None:
+    """Judge names, make the names of services of them, take these apart."""
+    first, _, rest = data.decode("utf-8", "surrogateescape").partition("\0")
+    namespace, _, child = rest.partition("\0")
+    normal = naming.normalize(first)
+    assert naming.normalize(normal) == normal
+    assert naming.nearest(first, [namespace, child]) in {None, namespace, child}
+    try:
+        uplink = naming.uplink_name(namespace, first)
+        service = naming.child_service_name(uplink, child)
+    except InvalidName as error:
+        assert len(str(error)) <= _SHORT
+        return
+    assert naming.split_service_reference(service) == (f"{uplink}-{child}", "multicluster")
+    assert naming.uplink_name("x", "y", uplink) == uplink
+    assert uplink.isascii()
+
+
+def uplink_lists(data: bytes) -> None:
+    """Read the list of uplinks; write it; read it again."""
+    text = data.decode("utf-8", "surrogateescape")
+    assert ",".join(naming.split_uplinks_annotation(text)).count(",") == text.count(",")
+    try:
+        found = naming.parse_uplinks_annotation(text)
+    except InvalidName as error:
+        assert len(str(error)) <= _SHORT
+        return
+    assert len(set(found)) == len(found) > 0
+    assert naming.parse_uplinks_annotation(naming.format_uplinks_annotation(found)) == found
+
+
+def headers(data: bytes) -> None:
+    """Check a header of any name, and a secret with anything around it as its value."""
+    name, _, rest = data.decode("utf-8", "replace").partition("\0")
+    before, _, after = rest.partition("\0")
+    check = {"path": "/", "scheme": "http", "headers": {name: f"{before}{_SECRET}{after}"}}
+    tree = {
+        "apiVersion": "hub.traefik.io/v1alpha1",
+        "kind": "Uplink",
+        "metadata": {"name": "a", "namespace": "b"},
+        "spec": {"healthCheck": check},
+    }
+    report = check_manifests(json.dumps(tree))
+    assert _SECRET not in repr(report)
+    cluster = make_cluster("c", [parse_manifests(json.dumps(tree))])
+    assert _SECRET not in repr(cluster)
+    for uplink in cluster.uplinks if report.ok else ():
+        assert unstructure(uplink)["spec"]["healthCheck"]["headers"] == check["headers"]
+
+
+def urls(data: bytes) -> None:
+    """Judge an address; show it without what may be secret."""
+    before, _, after = data.decode("utf-8", "surrogateescape").partition("\0")
+    shown = addresses.without_userinfo(f"{before}{_SECRET}@{after}")
+    assert _SECRET not in shown
+    address = before + after
+    valid = addresses.problem_with_address(address) is None
+    assert valid == (addresses.endpoint(address) is not None)
+    assert not (valid and "@" in address)
+
+
+TARGETS: Final[Mapping[str, Target]] = MappingProxyType(
+    {
+        "loader": loader,
+        "durations": durations,
+        "names": names,
+        "annotations": uplink_lists,
+        "headers": headers,
+        "urls": urls,
+    }
+)
+
+_UPLINK: Final = b"""\
+apiVersion: hub.traefik.io/v1alpha1
+kind: Uplink
+metadata: {name: a, namespace: b, annotations: {c: d}}
+spec:
+  exposeName: x
+  entryPoints: [up]
+  weight: 10
+  healthCheck: {path: /h, interval: 10s, timeout: 3, headers: {A: "b"}, status: 200}
+  passiveHealthCheck: {failureWindow: 10s, maxFailedAttempts: 3}
+"""
+_ROUTER: Final = b"""\
+apiVersion: traefik.io/v1alpha1
+kind: IngressRoute
+metadata: {name: a, namespace: b, annotations: {hub.traefik.io/router.uplinks: "x, b-a"}}
+spec:
+  routes:
+    - match: PathPrefix(`/`)
+      kind: Rule
+      services: [{name: x@multicluster, kind: TraefikService, weight: 1}]
+"""
+_SERVICE: Final = b"""\
+apiVersion: traefik.io/v1alpha1
+kind: TraefikService
+metadata: {name: a, namespace: b}
+spec:
+  weighted: {services: [{name: a, kind: TraefikService}, {name: x@multicluster}]}
+  failover: {service: {name: a}, fallback: {name: b-a@kubernetescrd, kind: TraefikService}}
+"""
+_STATIC: Final = b"""\
+hub:
+  uplinkEntryPoints: {up: {address: ":9443", asDefault: true}}
+  providers: {multicluster: {children: {c: {address: "https://c:1"}}, pollInterval: 5}}
+"""
+
+SEEDS: Final[Mapping[str, tuple[bytes, ...]]] = MappingProxyType(
+    {
+        "loader": (
+            *(_UPLINK, _ROUTER, _SERVICE, _STATIC, b"---\n".join((_UPLINK, _ROUTER, _SERVICE))),
+            *(b'{"kind": "List", "items": [{}]}', b"a: &x [*x]", b"{<<: {}}", b"? [a]\n: !!x b"),
+            *(b"[" * 99, b"- " * 99, b"\xef\xbb\xbfa: |\n  b\n...\n---\n# c", b"%YAML 1.1\n---\n"),
+        ),
+        "durations": (b"1m30s", b"-1.5s", b"500ms", "1\u00b5s".encode(), b"9223372036", b"1h1h"),
+        "names": (b"api\0apps\0eu", b"a-b\0c\0d.e_F", b"\0\0", b"a" * 64),
+        "annotations": (b"a,b", b" a , b.c ", b",", b"a,a", b""),
+        "headers": (b"Authorization\0Bearer \0", b"Host\0\0\n", b"x y\0\0\r\nA: b", b"<<\0\0"),
+        "urls": (b"https://a.b:1/\0", b"http://u:p\0a", b"https://[::1]:1", b"//\0?x#y"),
+    }
+)
+"""What mutation begins with."""
