@@ -1,4 +1,4 @@
-"""Nine classic bugs of health checkers, planted one at a time: each must be caught.
+"""Classic bugs of health checkers, planted one at a time: each must be caught.
 
 A check that no bug can fail proves nothing. Source: bugs found in, or ascribed
 to, the checkers of widely used proxies.
@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from uplinks import health as machine
-from uplinks.health import Cause, Event, Health, Outcome, Probe, State
+from uplinks.health import TRANSITIONS, Cause, Event, Health, Outcome, Probe, State, _machine
 
 
 def beside(name: str) -> Any:
@@ -118,6 +117,21 @@ class DoubleInFlight(Health):
         return probe
 
 
+class StateForgotten(Health):
+    """A target that begins like another begins as a new one."""
+
+    def add(self, target: Any, check: Any, passive: Any, now: int, *, like: Any = None) -> Any:
+        return super().add(target, check, passive, now)
+
+
+class OldName(Health):
+    """What happens to a target that is known by another name is told of the old one."""
+
+    def rename(self, target: Any, name: Any) -> None:
+        super().rename(target, name)
+        self._records[name].target = target
+
+
 BUGS = [
     StaleAccepted,
     DuplicateAccepted,
@@ -128,6 +142,8 @@ BUGS = [
     LateSuccess,
     WrongInterval,
     DoubleInFlight,
+    StateForgotten,
+    OldName,
 ]
 
 
@@ -163,9 +179,9 @@ def test_nothing_is_caught_where_nothing_is_planted() -> None:
 
 def test_the_table_is_what_decides() -> None:
     """One wrong entry in the table is caught like any other bug."""
-    row = dict(machine.TRANSITIONS[State.UP])
-    wrong = {**machine.TRANSITIONS, State.UP: {**row, Cause.FELL: State.UP}}
+    row = dict(TRANSITIONS[State.UP])
+    wrong = {**TRANSITIONS, State.UP: {**row, Cause.FELL: State.UP}}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(machine, "TRANSITIONS", wrong)
+        patch.setattr(_machine, "TRANSITIONS", wrong)
         with pytest.raises(AssertionError):
             exhaustive.search_all()

@@ -88,6 +88,18 @@ CONFIGURATIONS = (
         ),
         depth=5,
     ),
+    Small(
+        "begun like another, and known by another name",
+        policy(2, 2),
+        QUICK,
+        others=(
+            ("add", 1, QUICK, None, 0),
+            ("add", 1, None, TRIES, 0),
+            ("remove", 0),
+            ("rename", 1, 0),
+        ),
+        depth=5,
+    ),
     Small("a clock that jumps", policy(1, 2), SLOW, clocks=(0, -3, 7), depth=6),
     Small("two targets, one at a time, T > I", policy(1, 2, 1), SLOW, targets=2, depth=8),
     Small("three targets, two at a time", policy(1, 1, 2, 2), QUICK, targets=3, depth=7),
@@ -112,15 +124,24 @@ def events(small: Small, twin: Any) -> Iterator[tuple[Event, int]]:
         yield ("report", probe, Outcome.PASS), probe.deadline + 1
     for probe in ended[-1:]:
         yield ("report", probe, Outcome.TIMEOUT), now
+    for other in small.others:
+        if possible(other, health):
+            yield other, now
     if 0 not in health:
-        yield ("add", 0, small.check, small.passive), now
+        yield ("add", 0, small.check, small.passive, None), now
         return
     if health._records[0].passive is not None:
         yield ("observe", 0, True), now
         yield ("observe", 0, False), now
         yield ("observe", 0, False), now + 2
-    for other in small.others:
-        yield other, now
+
+
+def possible(event: Event, health: Health) -> bool:
+    """What comes must be new, and what else is spoken of must be there."""
+    name, target, *rest = event
+    if name == "add":
+        return target not in health and rest[-1] in health
+    return target in health and (name != "rename" or rest[0] not in health)
 
 
 def outlook(twin: Any) -> Any:
@@ -167,7 +188,7 @@ def search(small: Small, kind: type[Health] = Health) -> tuple[int, bool]:
     """See every state within the depth; tell how many, and whether there are no others."""
     twin = model.Twin(small.policy, kind)
     for target in range(small.targets):
-        twin.do("add", target, small.check, small.passive, now=0)
+        twin.do("add", target, small.check, small.passive, None, now=0)
     seen, frontier = {outlook(twin)}, [pickle.dumps(twin)]
     for _ in range(small.depth):
         reached = []

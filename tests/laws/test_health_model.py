@@ -92,12 +92,26 @@ class Model:
             row.base = self.now + row.phase * row.check.interval // 2**64 - row.check.interval
             self.schedule(row, self.now + row.phase * window // 2**64)
 
-    def add(self, target: Any, check: Any, passive: Any) -> list[Any]:
+    def add(self, target: Any, check: Any, passive: Any, like: Any = None) -> list[Any]:
         self.added += 1
         row = Row(check, passive, self.added * GOLDEN % 2**64, self.now)
+        cause = "added"
+        if like is not None and (check is not None or passive is not None):
+            row.state = self.rows[like].state
+            cause = "added" if row.state == "unknown" else f"known to be {row.state}"
         self.rows[target] = row
         self.begin(row)
-        return [(target, "gone", "unknown", "added", 0, 0, self.now)]
+        if row.state == "down" and check is None:
+            row.release = self.turned(self.now + passive.failure_window)
+        return [(target, "gone", row.state, cause, 0, 0, self.now)]
+
+    def rename(self, target: Any, name: Any) -> list[Any]:
+        """All stays, but what is not in flight any more is known by the old name only."""
+        names = {each: each for each in self.rows} | {target: name}
+        self.rows = {names[each]: row for each, row in self.rows.items()}
+        flights = self.flights.items()
+        self.flights = {s: (names.get(t, t), g, d) for s, (t, g, d) in flights}
+        return []
 
     def remove(self, target: Any) -> list[Any]:
         row = self.rows.pop(target)
@@ -191,6 +205,7 @@ class Model:
     def report(self, token: Any, verdict: str) -> list[Any]:
         target, generation, sequence = token
         flight = self.flights.pop(sequence, None)
+        target = target if flight is None else flight[0]
         row = self.rows.get(target)
         if row is None or row.generation != generation or row.last[0] != sequence:
             self.stale += 1
@@ -264,6 +279,14 @@ class Twin:
         elif name == "observe":
             target, ok = arguments
             assert shown(health.observe(target, ok, now)) == model.observe(target, ok=ok)
+        elif name == "add":
+            target, check, passive, like = arguments
+            events = health.add(target, check, passive, now, like=like)
+            assert shown(events) == model.add(target, check, passive, like)
+        elif name == "rename":
+            health.rename(*arguments)
+            model.rename(*arguments)
+            assert shown(health.expire(now)) == model.expire()
         elif name == "reconfigure":
             target, check, passive, moved = arguments
             events = health.reconfigure(target, check, passive, now, address_changed=moved)
@@ -329,7 +352,11 @@ def step(rng: random.Random, twin: Twin) -> None:
         # Of the last few probes: in or out of order, late, twice, or never.
         twin.do("report", rng.choice(twin.given), rng.choice(OUTCOMES), now=now)
     elif target not in twin.health:
-        twin.do("add", target, a_check(rng), rng.choice(PASSIVES), now=now)
+        other = rng.choice((None, None, None, *twin.health._records))
+        if chance < 0.9 and other is not None:
+            twin.do("rename", other, target, now=now)
+        else:
+            twin.do("add", target, a_check(rng), rng.choice(PASSIVES), other, now=now)
     elif chance < 0.95:
         twin.do("observe", target, rng.random() < 0.3, now=now)
     elif chance < 0.96:
@@ -411,15 +438,26 @@ class HealthFollowsItsDefinition(RuleBasedStateMachine):
             self.twin.do(name, *arguments, now=health.now + step)
             return
         before = (health.now, health.next_wakeup(), len(health))
-        extra = {"address_changed": arguments[-1]} if name == "reconfigure" else {}
-        given = arguments[:-1] if extra else arguments
+        extra = {"add": "like", "reconfigure": "address_changed"}.get(name)
+        named = {extra: arguments[-1]} if extra else {}
+        given = [*arguments[:-1], health.now + step] if extra else [*arguments, health.now + step]
         with pytest.raises(UplinksError):
-            getattr(health, name)(*given, health.now + step, **extra)
+            getattr(health, name)(*given[: 2 if name == "rename" else None], **named)
         assert (health.now, health.next_wakeup(), len(health)) == before
 
     @rule(which=targets, check=checks, passive=passives, step=steps)
     def add(self, which: str, check: Any, passive: Any, step: int) -> None:
-        self.attempt("add", which, check, passive, step=step)
+        self.attempt("add", which, check, passive, None, step=step)
+
+    @rule(which=targets, other=targets, check=checks, passive=passives, step=steps)
+    def add_like(self, which: str, other: str, check: Any, passive: Any, step: int) -> None:
+        if other in self.twin.health:
+            self.attempt("add", which, check, passive, other, step=step)
+
+    @rule(which=targets, name=targets)
+    def rename(self, which: str, name: str) -> None:
+        if name not in self.twin.health:
+            self.attempt("rename", which, name, step=0)
 
     @rule(which=targets, step=steps)
     def remove(self, which: str, step: int) -> None:

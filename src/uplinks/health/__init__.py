@@ -1,0 +1,56 @@
+"""Who is up: outcomes of probes and requests in, probes and transitions out.
+
+Rules of this file:
+
+1. A target's state changes in one place only, by looking `TRANSITIONS` up.
+   What is not in the table cannot happen.
+2. No I/O, no clock, no chance: time is an argument, in integer nanoseconds of
+   a monotonic clock, and never runs backwards inside.
+3. A probe is known by its token. An outcome counts only while its token is the
+   one in flight; everything else is ignored and counted.
+4. A target with a check has exactly one probe in flight or exactly one due time.
+5. Slots lie at a fixed rate, whatever a probe takes. Slots that are missed
+   become one; none is replayed.
+6. What is refused raises and changes nothing, not even the time.
+
+The time from a target's failure to its removal is bounded: `detection_bound`.
+
+Source: reference page, "Health Check Fields" and "Health Check Behavior".
+"""
+
+from __future__ import annotations
+
+from uplinks.health._bounds import detection_bound, effective_interval, recovery_bound
+from uplinks.health._machine import Health
+from uplinks.health._states import TRANSITIONS, Cause, State, diagram
+from uplinks.health._values import (
+    Event,
+    HealthPolicy,
+    Ignored,
+    Outcome,
+    Overloaded,
+    Probe,
+    Token,
+    Transition,
+    Verdict,
+)
+
+__all__ = [
+    "TRANSITIONS",
+    "Cause",
+    "Event",
+    "Health",
+    "HealthPolicy",
+    "Ignored",
+    "Outcome",
+    "Overloaded",
+    "Probe",
+    "State",
+    "Token",
+    "Transition",
+    "Verdict",
+    "detection_bound",
+    "diagram",
+    "effective_interval",
+    "recovery_bound",
+]
