@@ -9,9 +9,11 @@ import pytest
 from uplinks.model import HealthCheck
 from uplinks.probing import (
     MAX_REDIRECTS,
+    GrpcCall,
     HttpRequest,
     Refused,
     Server,
+    grpc_call,
     http_request,
     redirected,
     server_of,
@@ -253,3 +255,34 @@ def test_ten_redirects_are_followed_and_no_more() -> None:
 
     assert redirected(request, 302, "/") == Refused("redirected more than 10 times")
     assert redirected(request, 200, None) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "fields", "authority"),
+    [
+        ("http://eu:9443", {}, "eu:9443"),
+        ("http://eu", {}, "eu"),
+        ("https://eu:443", {}, "eu"),
+        ("https://eu", {"port": 80}, "eu:80"),
+        ("https://[::1]:9443", {}, "[::1]:9443"),
+        ("http://eu", {"hostname": ""}, "eu"),
+        ("http://eu", {"hostname": "api.example.com:8080"}, "api.example.com:8080"),
+        ("https://eu", {"hostname": "api.example.com:8080"}, "api.example.com"),
+        ("https://eu", {"hostname": "api.example.com"}, "api.example.com"),
+        ("https://eu", {"hostname": "[::1]"}, "[::1]"),
+        ("https://eu", {"hostname": "[::1]:80"}, "[::1]"),
+    ],
+)
+def test_what_a_call_calls_the_server(url: str, fields: dict[str, Any], authority: str) -> None:
+    call = grpc_call(url, HealthCheck(mode="grpc", **fields))
+
+    assert isinstance(call, GrpcCall)
+    assert (call.authority, call.server) == (authority, server_of(url, HealthCheck(**fields)))
+
+
+@pytest.mark.parametrize("hostname", ["a b", "http://api", "me@api", "api/", "api:99999"])
+def test_what_cannot_be_called(hostname: str) -> None:
+    check = HealthCheck(mode="grpc", hostname=hostname)
+
+    assert grpc_call(ADDRESS, check) == Refused("the hostname is not a host")
+    assert isinstance(grpc_call("ftp://eu", HealthCheck()), Refused)

@@ -29,9 +29,11 @@ from uplinks.model import Header, HealthCheck
 
 __all__ = [
     "MAX_REDIRECTS",
+    "GrpcCall",
     "HttpRequest",
     "Refused",
     "Server",
+    "grpc_call",
     "http_request",
     "redirected",
     "server_of",
@@ -209,6 +211,42 @@ def http_request(url: str, check: HealthCheck) -> HttpRequest | Refused:
         status=check.status,
         follows=MAX_REDIRECTS if check.follow_redirects else None,
     )
+
+
+@frozen
+class GrpcCall:
+    """One call of a probe: whom, and what it calls them (``:authority``)."""
+
+    server: Server
+    authority: str
+
+
+def grpc_call(url: str, check: HealthCheck) -> GrpcCall | Refused:
+    """Make the call of a probe in gRPC mode.
+
+    ``hostname`` is what ``Host`` is to HTTP: the authority, and no more. Over
+    TLS it is without a port: there gRPC accepts another name only so. Path,
+    method, status, headers and redirects are HTTP's, and have no effect.
+
+    Complexity: O(length). Raises nothing.
+
+    >>> grpc_call("https://eu.example.com:9443", HealthCheck(mode="grpc")).authority
+    'eu.example.com:9443'
+    >>> grpc_call("http://eu.example.com", HealthCheck(mode="grpc", hostname="api:80")).authority
+    'api:80'
+
+    Source: reference page, "Health Check Fields"; RFC 9113 section 8.3.1.
+    """
+    server = server_of(url, check)
+    if isinstance(server, Refused):
+        return server
+    if not check.hostname:
+        return GrpcCall(server, server.written_host)
+    if not _is_host(check.hostname):
+        return Refused("the hostname is not a host")
+    if server.tls and urlsplit(f"//{check.hostname}").port is not None:
+        return GrpcCall(server, check.hostname.rpartition(":")[0])
+    return GrpcCall(server, check.hostname)
 
 
 def redirected(

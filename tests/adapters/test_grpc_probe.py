@@ -5,295 +5,294 @@ from __future__ import annotations
 import asyncio
 import importlib
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import grpc
 import pytest
-import trustme
-from tests.adapters.servers import Server
+from tests.adapters.grpc_servers import SERVING, GrpcServer, Reply, aborting, never, probe
+from tests.adapters.servers import (
+    Reader,
+    Server,
+    Writer,
+    answer,
+    closed_port,
+    cut_off_at,
+    run,
+)
+from tests.adapters.servers import reset as reset_by_server
 
+import uplinks
+from uplinks.adapters import grpc_probe
 from uplinks.adapters.grpc_probe import GrpcProber
-from uplinks.errors import InvalidCertificates, MissingExtra
+from uplinks.errors import MissingExtra
 from uplinks.health import Outcome
 from uplinks.model import HealthCheck
+from uplinks.protocols import Prober
 
-AUTHORITY = trustme.CA()
-DAY = timedelta(days=1)
-METHOD = "/grpc.health.v1.Health/Check"
-SERVING = b"\x08\x01"
-
-Handler = Callable[[bytes, Any], Awaitable[bytes]]
-
-
-async def serving(request: bytes, _: Any) -> bytes:
-    assert request == b""
-    return SERVING
+SECRET = "kx9-secret-7q"  # noqa: S105 - a mark to look for
+CHECK = HealthCheck(mode="grpc")
+MANY = 200
+SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"  # a frame of HTTP/2 that settles nothing
 
 
-def replying(reply: bytes) -> Handler:
-    async def handle(_: bytes, __: Any) -> bytes:
-        return reply
+def probed(reply: Reply = SERVING, **fields: Any) -> Outcome:
+    """Probe a server once."""
 
-    return handle
+    async def main() -> Outcome:
+        async with GrpcServer(reply) as server:
+            return await probe(server.url, **fields)
 
-
-def aborting(code: grpc.StatusCode) -> Handler:
-    async def handle(_: bytes, context: Any) -> bytes:
-        await context.abort(code, "details that may be secret")
-        raise AssertionError
-
-    return handle
+    outcome: Outcome = run(main())
+    return outcome
 
 
-class Only(grpc.GenericRpcHandler):  # type: ignore[misc,unused-ignore]
-    def __init__(self, handler: Handler) -> None:
-        self.handler = handler
-        self.peers: set[str] = set()
-        self.metadata: dict[str, str] = {}
-
-    def service(self, details: Any) -> Any:
-        if details.method != METHOD:
-            return None
-
-        async def handle(request: bytes, context: Any) -> bytes:
-            self.peers.add(context.peer())
-            return await self.handler(request, context)
-
-        return grpc.unary_unary_rpc_method_handler(handle)
+# --- what is sent -----------------------------------------------------------
 
 
-@asynccontextmanager
-async def child(
-    handler: Handler | Only = serving,
-    *,
-    certificate: trustme.LeafCert | None = None,
-    address: str = "127.0.0.1:0",
-) -> AsyncIterator[int]:
-    only = handler if isinstance(handler, Only) else Only(handler)
-    server = grpc.aio.server(handlers=[only])
-    if certificate is None:
-        port = server.add_insecure_port(address)
-    else:
-        pair = (certificate.private_key_pem.bytes(), certificate.cert_chain_pems[0].bytes())
-        port = server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
-    await server.start()
-    try:
-        yield port
-    finally:
-        await server.stop(None)
+def test_a_call_is_the_health_checking_protocol_s_and_no_more() -> None:
+    async def main() -> tuple[Outcome, GrpcServer]:
+        async with GrpcServer() as server:
+            key = {"X-Key": SECRET}
+            outcome = await probe(server.url, path="/x", method="POST", status=503, headers=key)
+            return outcome, server
+
+    outcome, server = run(main())
+
+    assert outcome == Outcome.PASS
+    assert server.calls == [("/grpc.health.v1.Health/Check", b"")]
+    assert [*server.metadata[0]] == ["user-agent"]
+    assert str(server.metadata[0]["user-agent"]).startswith(f"uplinks/{uplinks.__version__} ")
 
 
-def run(main: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(main, 60))
+@pytest.mark.parametrize(
+    ("hostname", "authority"), [(None, "127.0.0.1:PORT"), ("api.example.com:80",) * 2]
+)
+def test_the_hostname_is_the_authority(hostname: str | None, authority: str) -> None:
+    said: list[bytes] = []
+
+    async def listen(server: Server, reader: Reader, writer: Writer) -> None:
+        writer.write(SETTINGS)
+        said.append(await reader.readuntil(b"user-agent"))
+
+    async def main() -> int:
+        async with Server(listen) as server:
+            await probe(server.url, hostname=hostname)
+            return int(server.port)
+
+    written = authority.replace("PORT", str(run(main())))
+
+    # Neither indexed nor compressed: the name, the length, the value.
+    assert b":authority" + bytes([len(written)]) + written.encode() in said[0]
 
 
-async def ask(prober: GrpcProber, url: str, **fields: Any) -> Outcome:
-    return await prober.probe(url, HealthCheck(mode="grpc", **fields))
+def test_the_check_s_port_and_scheme_are_asked() -> None:
+    async def main() -> Outcome:
+        async with GrpcServer() as server:
+            return await probe("https://127.0.0.1:1", scheme="http", port=server.port)
+
+    assert run(main()) == Outcome.PASS
 
 
-def asked(handler: Handler, **fields: Any) -> Outcome:
-    found: list[Outcome] = []
+def test_an_address_of_ipv6_is_asked() -> None:
+    async def main() -> Outcome:
+        async with GrpcServer(host="::1") as server:
+            return await probe(f"http://[::1]:{server.port}")
 
-    async def main() -> None:
-        prober = GrpcProber()
-        async with child(handler) as port:
-            found.append(await ask(prober, f"http://127.0.0.1:{port}", **fields))
-        await prober.close()
-
-    run(main())
-    return found[0]
+    assert run(main()) == Outcome.PASS
 
 
-def test_serving_passes() -> None:
-    assert asked(serving) == Outcome.PASS
+def test_a_name_is_resolved() -> None:
+    async def main() -> Outcome:
+        async with GrpcServer() as server:
+            return await probe(f"http://localhost:{server.port}")
+
+    assert run(main()) == Outcome.PASS
+
+
+def test_proxies_of_the_environment_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("grpc_proxy", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port()}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("no_grpc_proxy", raising=False)
+
+    assert probed() == Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("url", "fields", "reason"),
+    [
+        ("unix:///run/x", {}, "the address cannot be asked: it does not start with http:// or"),
+        (f"http://me:{SECRET}@eu", {}, "the address cannot be asked: it has a user or password"),
+        ("http://eu", {"scheme": "ftp"}, "the scheme is neither http nor https"),
+        ("http://eu", {"hostname": f"me:{SECRET}@eu"}, "the hostname is not a host"),
+    ],
+)
+def test_what_cannot_be_asked_is_not(url: str, fields: dict[str, Any], reason: str) -> None:
+    outcome: Outcome = run(probe(url, **fields))
+
+    assert outcome.reason.startswith(reason)
+    assert SECRET not in repr(outcome)
+
+
+# --- what comes back --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "reply", [SERVING, b"\x10\x05\x08\x01", b"\x08\x01\x12\x03abc", b"\x08\x02\x08\x01"]
+)
+def test_serving_passes(reply: bytes) -> None:
+    assert probed(reply) == Outcome.PASS
 
 
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [
-        (b"", "status UNKNOWN"),
-        (b"\x08\x02", "status NOT_SERVING"),
-        (b"\x08\x03", "status SERVICE_UNKNOWN"),
-        (b"\x08\x63", "status UNKNOWN"),
-        (b"\x08", "no reply of a health check: it ends too early"),
-        (b"\x12\x81\x80" + b"x" * 10_000, "its reply is too large, or it has no resources"),
+        (b"", "health status UNKNOWN"),
+        (b"\x08\x00", "health status UNKNOWN"),
+        (b"\x08\x02", "health status NOT_SERVING"),
+        (b"\x08\x03", "health status SERVICE_UNKNOWN"),
+        (b"\x08\x04", "health status UNKNOWN"),
+        (b"\x08\x01\x08\x02", "health status NOT_SERVING"),
+        (b"\x08", "invalid reply: it ends too early"),
+        (b"\x08\x01\x12", "invalid reply: it ends too early"),
+        (b"\x0a\x01\x01", "invalid reply: the status is no number"),
+        (b"\x08\x01" + b"\x12\x80\x20" + bytes(4096), "gRPC status RESOURCE_EXHAUSTED"),
+    ],
+    ids=range(10),
+)
+def test_other_replies_do_not_pass(reply: bytes, reason: str) -> None:
+    assert probed(reply) == Outcome.fail(reason)
+
+
+@pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code.value[0]])
+def test_no_status_of_grpc_passes_or_is_passed_on(code: grpc.StatusCode) -> None:
+    # CANCELLED by the server is an answer like any other, no cancellation of ours.
+    assert probed(aborting(code, SECRET)) == Outcome.fail(f"gRPC status {code.name}")
+
+
+def test_a_server_without_the_service_does_not_pass() -> None:
+    async def main() -> Outcome:
+        server = grpc.aio.server()
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        try:
+            return await probe(f"http://127.0.0.1:{port}")
+        finally:
+            await server.stop(None)
+
+    assert run(main()) == Outcome.fail("gRPC status UNIMPLEMENTED")
+
+
+async def _hang_up(server: Server, reader: Reader, writer: Writer) -> None:
+    """Close without a word, and not by a reset."""
+    writer.write_eof()
+    await reader.read()
+
+
+async def _go(server: Server, reader: Reader, writer: Writer) -> None:
+    """Accept the call, then close."""
+    writer.write(SETTINGS)
+    await reader.readuntil(b"user-agent")
+
+
+@pytest.mark.parametrize(
+    ("talk", "reason"),
+    [
+        (reset_by_server, "connection reset"),
+        (_hang_up, "connection closed without an answer"),
+        (_go, "gRPC status UNAVAILABLE"),
+        (answer(400), "no HTTP/2"),
+        (b"\xff" * 1000, "no HTTP/2"),
+    ],
+    ids=["reset", "hang-up", "closed-in-call", "http/1.1", "noise"],
+)
+def test_a_server_of_something_else(talk: Any, reason: str) -> None:
+    async def main() -> Outcome:
+        async with Server(talk) as server:
+            return await probe(server.url)
+
+    assert run(main()) == Outcome.fail(reason)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        (lambda: f"http://127.0.0.1:{closed_port()}", "connection refused"),
+        (lambda: "http://a..b:1", "name not resolved"),
+        (lambda: f"http://{'x' * 64}:1", "name not resolved"),
     ],
 )
-def test_any_other_reply_fails(reply: bytes, reason: str) -> None:
-    assert asked(replying(reply)) == Outcome.fail(reason)
+def test_nobody_is_there(url: Callable[[], str], reason: str) -> None:
+    assert run(probe(url())) == Outcome.fail(reason)
 
 
-def test_fields_of_another_version_are_skipped() -> None:
-    assert asked(replying(b"\x12\x02ab\x08\x01\x18\x05")) == Outcome.PASS
+# --- deadlines --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["CANCELLED", "INTERNAL", "UNAUTHENTICATED", "DEADLINE_EXCEEDED"])
-def test_a_code_fails_with_its_name_and_nothing_the_server_said(name: str) -> None:
-    assert asked(aborting(grpc.StatusCode[name])) == Outcome.fail(f"status {name}")
+def test_a_call_without_a_reply_ends_with_its_deadline() -> None:
+    async def main() -> tuple[bool, Outcome, list[str]]:
+        async with GrpcServer(never) as server:
+            prober = GrpcProber()
+            cut_off = await cut_off_at(server.asked, prober.probe(server.url, CHECK))
+            await server.left.wait()  # the call has ended at the server, too
+            server.reply = SERVING
+            outcome = await probe(server.url, prober)
+            await prober.close()
+            return cut_off, outcome, server.peers
+
+    cut_off, outcome, peers = run(main(), debug=True)
+
+    assert (cut_off, outcome) == (True, Outcome.PASS)
+    assert len(set(peers)) == 2  # the connection may be what did not answer
 
 
-def test_a_server_without_health_checks_is_unimplemented() -> None:
-    reason = "it has no health check: UNIMPLEMENTED"
-    assert asked(aborting(grpc.StatusCode.UNIMPLEMENTED)) == Outcome.fail(reason)
+def test_a_connection_without_a_word_ends_with_its_deadline() -> None:
+    async def silent(server: Server, reader: Reader, writer: Writer) -> None:
+        await server.head(reader)
+        await reader.read()
+
+    async def main() -> bool:
+        async with Server(silent) as server:
+            prober = GrpcProber()
+            check = HealthCheck(mode="grpc", timeout=1)
+            cut_off = await cut_off_at(server.asked, prober.probe(server.url, check))
+            await server.left.wait()  # gRPC has given up as well
+            await prober.close()
+            return cut_off
+
+    assert run(main(), debug=True) is True
 
 
-def test_port_and_hostname_of_the_check_are_used() -> None:
-    async def main() -> None:
-        prober = GrpcProber()
-        async with child() as port:
-            url = "http://127.0.0.1:1"
-            assert await ask(prober, url, port=port, hostname="api.example.com") == Outcome.PASS
-        await prober.close()
+def test_a_probe_that_is_cancelled_before_it_begins() -> None:
+    async def main() -> tuple[bool, Outcome]:
+        async with GrpcServer() as server:
+            prober = GrpcProber()
+            probing = asyncio.create_task(prober.probe(server.url, CHECK))
+            probing.cancel()
+            await asyncio.wait([probing])
+            outcome = await probe(server.url, prober)
+            await prober.close()
+            return probing.cancelled(), outcome
 
-    run(main())
-
-
-def test_ipv6() -> None:
-    async def main() -> None:
-        prober = GrpcProber()
-        async with child(address="[::1]:0") as port:
-            assert await ask(prober, f"http://[::1]:{port}") == Outcome.PASS
-        await prober.close()
-
-    run(main())
+    assert run(main()) == (True, Outcome.PASS)
 
 
-def test_a_child_that_comes_back_passes_at_the_first_probe() -> None:
-    async def main() -> None:
-        prober = GrpcProber()
-        async with child() as port:
-            url = f"http://127.0.0.1:{port}"
-            assert await ask(prober, url) == Outcome.PASS
-        for _ in range(3):
-            assert (await ask(prober, url)).reason.startswith("it cannot be reached")
-        async with child(address=f"127.0.0.1:{port}"):
-            assert await ask(prober, url) == Outcome.PASS
-        await prober.close()
-
-    run(main())
+# --- the package ------------------------------------------------------------
 
 
-def test_a_server_that_never_answers_is_left_when_the_caller_cancels() -> None:
-    async def main() -> None:
-        called, left = asyncio.Event(), asyncio.Event()
-
-        async def hang(_: bytes, __: Any) -> bytes:
-            called.set()
-            try:
-                await asyncio.Event().wait()
-            finally:
-                left.set()
-            raise AssertionError
-
-        prober = GrpcProber()
-        async with child(hang) as port:
-            probe = asyncio.create_task(ask(prober, f"http://127.0.0.1:{port}"))
-            await called.wait()
-            probe.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await probe
-            await left.wait()
-        await prober.close()
-
-    run(main())
+def test_it_is_a_prober() -> None:
+    assert isinstance(GrpcProber(), Prober)
 
 
-def test_a_server_of_another_protocol_fails() -> None:
-    async def main() -> None:
-        prober = GrpcProber()
-        async with Server() as server:
-            outcome = await ask(prober, server.url)
-        await prober.close()
-        assert outcome.reason
-        assert outcome != Outcome.PASS
-
-    run(main())
+def test_certificates_cannot_be_left_unverified() -> None:
+    with pytest.raises(ValueError, match="gRPC cannot leave certificates unverified"):
+        GrpcProber(insecure=True)
 
 
-def test_hundreds_at_once_over_one_connection() -> None:
-    async def main() -> None:
-        only = Only(serving)
-        prober = GrpcProber()
-        async with child(only) as port:
-            url = f"http://127.0.0.1:{port}"
-            outcomes = await asyncio.gather(*(ask(prober, url) for _ in range(200)))
-        await prober.close()
-        assert set(outcomes) == {Outcome.PASS}
-        assert len(only.peers) == 1
-
-    run(main())
-
-
-def test_after_close_another_loop_may_use_it() -> None:
-    prober = GrpcProber()
-
-    async def main() -> None:
-        async with child() as port:
-            assert await ask(prober, f"http://127.0.0.1:{port}") == Outcome.PASS
-        await prober.close()
-
-    run(main())
-    run(main())
-
-
-def test_an_address_that_cannot_be_asked_fails() -> None:
-    async def main() -> None:
-        assert "cannot be asked" in (await ask(GrpcProber(), "ftp://eu.example.com")).reason
-
-    run(main())
-
-
-# TLS
-
-
-@pytest.fixture
-def ca_file(tmp_path: Path) -> Path:
-    file = tmp_path / "ca.pem"
-    AUTHORITY.cert_pem.write_to_path(str(file))
-    return file
-
-
-def asked_over_tls(ca_file: Path | None, certificate: trustme.LeafCert | None) -> Outcome:
-    found: list[Outcome] = []
-
-    async def main() -> None:
-        prober = GrpcProber(ca_file=ca_file)
-        async with child(certificate=certificate) as port:
-            found.append(await ask(prober, f"https://127.0.0.1:{port}"))
-        await prober.close()
-
-    run(main())
-    return found[0]
-
-
-def test_a_private_authority_is_accepted_when_it_is_given(ca_file: Path) -> None:
-    certificate = AUTHORITY.issue_cert("127.0.0.1")
-    assert asked_over_tls(ca_file, certificate) == Outcome.PASS
-    assert asked_over_tls(None, certificate) != Outcome.PASS
-
-
-def test_a_wrong_name_an_expired_certificate_and_plaintext_are_refused(ca_file: Path) -> None:
-    now = datetime.now(UTC)
-    expired = AUTHORITY.issue_cert("127.0.0.1", not_before=now - 2 * DAY, not_after=now - DAY)
-    for certificate in (AUTHORITY.issue_cert("other.example.com"), expired, None):
-        outcome = asked_over_tls(ca_file, certificate)
-        assert outcome.reason.startswith("it cannot be reached, or its certificate")
-
-
-def test_a_bundle_that_is_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidCertificates):
-        GrpcProber(ca_file=tmp_path / "absent.pem")
-    (tmp_path / "empty.pem").write_text("nothing")
-    with pytest.raises(InvalidCertificates, match="no certificate"):
-        GrpcProber(ca_file=tmp_path / "empty.pem")
-
-
-def test_without_grpcio_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "grpc", None)
-    monkeypatch.delitem(sys.modules, "uplinks.adapters.grpc_probe")
-    with pytest.raises(MissingExtra, match=r"uplinks\[grpc\]"):
-        importlib.import_module("uplinks.adapters.grpc_probe")
+    monkeypatch.delitem(sys.modules, grpc_probe.__name__)
+
+    with pytest.raises(MissingExtra, match=r"pip install 'uplinks\[grpc\]'"):
+        importlib.import_module(grpc_probe.__name__)

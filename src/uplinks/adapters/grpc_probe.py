@@ -2,180 +2,249 @@
 
 Rules of this file:
 
-1. The question is ``grpc.health.v1.Health/Check`` for the service ``""``, which
-   is the whole server. ``SERVING`` is the only answer that passes.
-2. There is no time-out here: the caller cancels.
-3. Nothing is tried twice, and a connection that failed is not used again: a
-   child that comes back passes at the first probe.
-4. Nothing ambient: no proxy of the environment.
-5. No message of a server is passed on: reasons are those of this file.
+1. Whom to call, and what they are called, is for `uplinks.probing`; what a
+   reply means, for `uplinks.health_reply`. Here the call is made.
+2. There is no time-out here: the caller cancels. All that a probe does (name,
+   connection, TLS, call) happens within `GrpcProber.probe`.
+3. A channel is kept only while its calls are replied to. Channels that failed
+   wait longer and longer before they connect again; a new one does not wait,
+   so a child that is back passes at the next probe.
+4. Nothing ambient: no proxy of the environment, no configuration out of DNS,
+   no call that is sent twice.
+5. No message of the server or of gRPC is passed on: it may show what is
+   secret. Reasons are those of this file.
 
-Source: reference page, "Health Check Fields"; the gRPC health checking protocol.
+Source: the gRPC health checking protocol; reference page, "Health Check Fields".
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 from collections import OrderedDict
+from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, NamedTuple
 
-from attrs import define
-
+import uplinks
 from uplinks.errors import InvalidCertificates, MissingExtra
 from uplinks.health import Outcome
 from uplinks.health_reply import InvalidReply, ServingStatus, read_status
 from uplinks.model import HealthCheck
-from uplinks.probing import Refused, Server, server_of
+from uplinks.probing import GrpcCall, Refused, Server, grpc_call
 
 try:
     import grpc
+    from grpc import aio
 except ImportError as error:
     raise MissingExtra("grpc") from error
 
 __all__ = ["GrpcProber"]
 
-_METHOD: Final = "/grpc.health.v1.Health/Check"
-_ALL_SERVICES: Final = b""  # a HealthCheckRequest whose service is ""
-_KEPT: Final = 4096  # channels; those used longest ago are closed
-_LARGEST: Final = 4096  # bytes of a reply
+_CHECK: Final = "/grpc.health.v1.Health/Check"
+_REQUEST: Final = b""  # a HealthCheckRequest whose service is ""
+
+_REMEMBERED: Final = 4096  # calls; others are only made anew
+_MOST_CHANNELS: Final = 512  # each a connection: half of what many systems let a process open
+_MILLISECOND: Final = 1_000_000  # ns
+_MOST_MILLISECONDS: Final = 2**31 - 1
+_LONGEST_REPLY: Final = 4096  # bytes; two say all
 
 _OPTIONS: Final = (
     ("grpc.enable_http_proxy", 0),
     ("grpc.enable_retries", 0),
-    ("grpc.max_receive_message_length", _LARGEST),
-    ("grpc.max_metadata_size", 16_384),
-    # Channels to one server share nothing, so that none waits for what another one failed at.
+    ("grpc.service_config_disable_resolution", 1),
+    # Otherwise channels of one address share a connection, and the wait after a failure.
     ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.max_receive_message_length", _LONGEST_REPLY),
+    ("grpc.primary_user_agent", f"uplinks/{uplinks.__version__}"),
 )
 
-
-@define(eq=False)
-class _Channel:
-    """A channel, and how many probes use it at present."""
-
-    channel: Any
-    ask: Any
-    users: int = 0
-    retired: bool = False
+# What gRPC says of a connection that did not come about, and what we do. These texts are no
+# promise of gRPC; without a match it is "no connection".
+_CONNECTION: Final = (
+    ("Hostname Verification Check failed", "certificate: name mismatch"),
+    ("certificate has expired", "certificate: expired"),
+    ("certificate is not yet valid", "certificate: not yet valid"),
+    ("CERTIFICATE_VERIFY_FAILED", "certificate: not accepted"),
+    ("handshake failed", "TLS failed"),
+    ("errors resolving", "name not resolved"),
+    ("Failed parsing HTTP/2", "no HTTP/2"),
+    ("Connection refused", "connection refused"),
+    ("Connection reset", "connection reset"),
+    ("Socket closed", "connection closed without an answer"),
+)
 
 
 class GrpcProber:
     """A `uplinks.protocols.Prober` for the mode ``grpc``.
 
-    An ``https`` address is asked over TLS: its certificate is verified against
-    ``ca_file``, a PEM bundle that replaces the built-in one. Certificates are
-    always verified; grpcio knows no other way. The check's ``hostname`` is the
-    ``:authority``, which over TLS the certificate must bear, too.
+    It calls ``grpc.health.v1.Health/Check`` for the service ``""``; SERVING is
+    all that passes, and a server without that service does not. Over TLS,
+    certificates are verified for the host of the child's address: against
+    ``ca_file``, a PEM bundle, or else against gRPC's own. gRPC cannot leave them
+    unverified, so ``insecure=True`` is refused.
 
     One prober serves any number of targets and probes at once, within one event
-    loop; connections are kept until `close`, after which it may be used anew.
+    loop. Of the connections that nobody uses the latest used are kept, up to
+    512, and belong to that loop until `close`.
 
-    Raises: InvalidCertificates for a bundle that cannot be read.
+    Law: a child that is back passes at the next probe; no secret is in a reason
+    (``tests/adapters/test_grpc_probe.py``).
+    Raises: InvalidCertificates for a bundle that cannot be read; ValueError for
+    ``insecure``.
 
     >>> import asyncio
     >>> async def ask():
     ...     prober = GrpcProber()
     ...     try:
-    ...         return await prober.probe("127.0.0.1", HealthCheck(mode="grpc"))
+    ...         return await prober.probe("grpc://127.0.0.1", HealthCheck(mode="grpc"))
     ...     finally:
     ...         await prober.close()
     >>> asyncio.run(ask()).reason
     'the address cannot be asked: it does not start with http:// or https://'
+
+    Source: the gRPC health checking protocol.
     """
 
-    def __init__(self, *, ca_file: str | os.PathLike[str] | None = None) -> None:
-        self._roots = None if ca_file is None else _roots(ca_file)
-        self._channels: OrderedDict[tuple[Server, str | None], _Channel] = OrderedDict()
+    def __init__(
+        self, *, ca_file: str | os.PathLike[str] | None = None, insecure: bool = False
+    ) -> None:
+        if insecure:
+            raise ValueError("gRPC cannot leave certificates unverified; give a ca_file instead")
+        self._credentials = grpc.ssl_channel_credentials(_certificates(ca_file))
+        self._lines: OrderedDict[_Asked, _Line] = OrderedDict()  # the latest used last
         self._loop: asyncio.AbstractEventLoop | None = None
+        # The same is asked again and again.
+        self._call = lru_cache(_REMEMBERED)(grpc_call)
 
     async def probe(self, url: str, check: HealthCheck) -> Outcome:
-        """Ask the child at ``url`` once. Cancel it at the deadline.
+        """Call the child at ``url`` once; cancel it at the deadline.
 
+        Complexity: one call, and a connection if none was kept.
         Raises: RuntimeError when another event loop's connections are still open.
         """
-        server = server_of(url, check)
-        if isinstance(server, Refused):
-            return Outcome.fail(server.reason)
-        key = (server, check.hostname)
-        channel = self._channel(key)
-        channel.users += 1
-        await self._close_oldest()
-        outcome = None
+        call = self._call(url, check)
+        if isinstance(call, Refused):
+            return Outcome.fail(call.reason)
+        asked = _Asked(call, check.timeout)
+        line = self._take(asked)
+        replied = False
         try:
-            status = read_status(await channel.ask(_ALL_SERVICES))
-            passed = status is ServingStatus.SERVING
-            outcome = Outcome.PASS if passed else Outcome.fail(f"status {status.name}")
-        except InvalidReply as problem:
-            return Outcome.fail(f"no reply of a health check: {problem}")
-        except grpc.RpcError as problem:
-            return Outcome.fail(_reason(problem.code()))
+            reply = await line.check(_REQUEST)
+            replied = True
+        except aio.AioRpcError as error:
+            return Outcome.fail(_reason(error, line.channel))
         finally:
-            channel.users -= 1
-            if outcome is None:  # failed or cancelled: the next probe connects anew
-                self._retire(key, channel)
-            if channel.retired and not channel.users:
-                await channel.channel.close()
-        return outcome
+            await self._give_back(asked, line, keep=replied)
+        return _judged(reply)
 
     async def close(self) -> None:
-        """Close all connections. A later probe opens new ones."""
-        channels, self._channels, self._loop = self._channels, OrderedDict(), None
-        for channel in channels.values():
-            channel.retired = True
-            await channel.channel.close()
+        """Close all connections, those in use when their probes end.
 
-    def _channel(self, key: tuple[Server, str | None]) -> _Channel:
+        A later probe opens new ones.
+        """
+        lines, self._lines, self._loop = self._lines, OrderedDict(), None
+        for line in lines.values():
+            if not line.users:
+                await line.channel.close()
+
+    def _take(self, asked: _Asked) -> _Line:
         loop = asyncio.get_running_loop()
-        if self._channels and self._loop is not loop:
+        if self._lines and self._loop is not loop:
             raise RuntimeError("this prober is open in another event loop; close it there first")
         self._loop = loop
-        channel = self._channels.get(key)
-        if channel is None:
-            channel = self._channels[key] = self._open(*key)
-        else:
-            self._channels.move_to_end(key)
-        return channel
+        if asked not in self._lines:
+            self._lines[asked] = _Line(_channel(asked, self._credentials))
+        self._lines.move_to_end(asked)
+        line = self._lines[asked]
+        line.users += 1
+        return line
 
-    def _open(self, server: Server, hostname: str | None) -> _Channel:
-        options = [*_OPTIONS, *([("grpc.default_authority", hostname)] if hostname else [])]
-        channel = (
-            grpc.aio.secure_channel(
-                server.authority, grpc.ssl_channel_credentials(self._roots), options
-            )
-            if server.tls
-            else grpc.aio.insecure_channel(server.authority, options)
-        )
-        return _Channel(channel, channel.unary_unary(_METHOD))
-
-    async def _close_oldest(self) -> None:
-        while len(self._channels) > _KEPT:
-            key, oldest = next(iter(self._channels.items()))
-            self._retire(key, oldest)
-            if not oldest.users:
-                await oldest.channel.close()
-
-    def _retire(self, key: tuple[Server, str | None], channel: _Channel) -> None:
-        channel.retired = True
-        if self._channels.get(key) is channel:
-            del self._channels[key]
+    async def _give_back(self, asked: _Asked, line: _Line, *, keep: bool) -> None:
+        line.users -= 1
+        if not keep and self._lines.get(asked) is line:
+            del self._lines[asked]
+        if not line.users and self._lines.get(asked) is not line:
+            await line.channel.close()
+        if len(self._lines) > _MOST_CHANNELS:
+            for oldest, idle in self._lines.items():
+                if not idle.users:
+                    del self._lines[oldest]
+                    await idle.channel.close()
+                    break
 
 
-def _reason(code: Any) -> str:
-    known = {
-        grpc.StatusCode.UNAVAILABLE: "it cannot be reached, or its certificate is not accepted",
-        grpc.StatusCode.UNIMPLEMENTED: "it has no health check: UNIMPLEMENTED",
-        grpc.StatusCode.RESOURCE_EXHAUSTED: "its reply is too large, or it has no resources",
-    }
-    return known.get(code) or f"status {getattr(code, 'name', 'unknown')}"
+class _Asked(NamedTuple):
+    """What a channel is for."""
+
+    call: GrpcCall
+    timeout: int  # ns
 
 
-def _roots(file: str | os.PathLike[str]) -> bytes:
+class _Line:
+    """A channel, its one method, and how many probes use it."""
+
+    __slots__ = ("channel", "check", "users")
+
+    def __init__(self, channel: aio.Channel) -> None:
+        self.channel = channel
+        self.check: aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(_CHECK)
+        self.users = 0
+
+
+def _channel(asked: _Asked, credentials: grpc.ChannelCredentials) -> aio.Channel:
+    server, authority = asked.call.server, asked.call.authority
+    patience = min(max(0, asked.timeout) // _MILLISECOND + 1000, _MOST_MILLISECONDS)
+    options = (
+        *_OPTIONS,
+        ("grpc.default_authority", authority),
+        # Otherwise a connection that nobody waits for any more may be tried for 20 s. A little
+        # more than the deadline: that is for the caller to enforce.
+        ("grpc.min_reconnect_backoff_ms", patience),
+    )
+    if not server.tls:
+        return aio.insecure_channel(_target(server), options)
+    # The name to verify; it would be the authority's otherwise.
+    name = ("grpc.ssl_target_name_override", server.host)
+    return aio.secure_channel(_target(server), credentials, (*options, name))
+
+
+def _target(server: Server) -> str:
+    """Write whom to connect to, with the kind of name: without it ``unix:`` would be a path."""
     try:
-        roots = Path(file).read_bytes()
+        return f"ipv{ip_address(server.host).version}:{server.authority}"
+    except ValueError:
+        return f"dns:///{server.authority}"
+
+
+def _certificates(ca_file: str | os.PathLike[str] | None) -> bytes | None:
+    if ca_file is None:
+        return None
+    try:
+        # gRPC would say nothing of a bundle without certificates, and accept nobody.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca_file)
+        return Path(ca_file).read_bytes()
+    except ssl.SSLError:
+        raise InvalidCertificates(ca_file, "it is no PEM bundle of certificates") from None
     except OSError as error:
-        raise InvalidCertificates(file, error.strerror or "it cannot be read") from error
-    if b"-----BEGIN CERTIFICATE-----" not in roots:
-        raise InvalidCertificates(file, "it holds no certificate")
-    return roots
+        raise InvalidCertificates(ca_file, error.strerror or "it cannot be read") from None
+
+
+def _judged(reply: bytes) -> Outcome:
+    try:
+        status = read_status(reply)
+    except InvalidReply as error:
+        return Outcome.fail(f"invalid reply: {error}")
+    passed = status is ServingStatus.SERVING
+    return Outcome.PASS if passed else Outcome.fail(f"health status {status.name}")
+
+
+def _reason(error: aio.AioRpcError, channel: aio.Channel) -> str:
+    """Put what went wrong into a few words."""
+    if channel.get_state() is not grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+        return f"gRPC status {error.code().name}"
+    details = error.details() or ""
+    return next((words for text, words in _CONNECTION if text in details), "no connection")
