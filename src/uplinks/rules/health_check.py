@@ -146,8 +146,9 @@ def ignored_by_grpc(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ## What it checks
 
-    With `mode: grpc`, `path`, `method`, `status`, `hostname`, `headers` and
+    With `mode: grpc`, `path`, `method`, `status`, `headers` and
     `followRedirects` of `spec.healthCheck` are not set, or have their defaults.
+    (`hostname` is the call's authority.)
 
     ## Why
 
@@ -184,7 +185,6 @@ def ignored_by_grpc(cluster: Cluster) -> Iterator[Diagnostic]:
             "path": check.path != unset.path,
             "method": check.method != unset.method,
             "status": check.status != unset.status,
-            "hostname": check.hostname != unset.hostname,
             "headers": check.headers != unset.headers,
             "followRedirects": check.follow_redirects != unset.follow_redirects,
         }
