@@ -72,6 +72,11 @@ class Location:
     span: Span = Span()
     path: str = "$"
 
+    @property
+    def sort_key(self) -> tuple[str, str, Span, str]:
+        """The same order as that of locations, many times as fast."""
+        return (self.cluster, self.file, self.span, self.path)
+
     def __str__(self) -> str:
         return f"{self.file or '<text>'}:{self.span.line}:{self.span.column}"
 
@@ -109,9 +114,9 @@ class Diagnostic:
     suggestion: str | None = None
 
     @property
-    def sort_key(self) -> tuple[Location, str, int, str]:
+    def sort_key(self) -> tuple[tuple[str, str, Span, str], str, int, str]:
         """By place, then code, then message: total, so that reports are stable."""
-        return (self.location, self.code, self.severity.rank, self.message)
+        return (self.location.sort_key, self.code, self.severity.rank, self.message)
 
     def __str__(self) -> str:
         hint = "" if self.suggestion is None else f" (did you mean {self.suggestion!r}?)"

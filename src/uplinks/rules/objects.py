@@ -78,7 +78,10 @@ def declared_twice(cluster: Cluster) -> Iterator[Diagnostic]:
     for (kind, namespace, name), items in declared.items():
         if len(items) == 1:
             continue
-        first, *others = sorted(item.origin.locate("metadata", "name") for item in items)
+        first, *others = sorted(
+            (item.origin.locate("metadata", "name") for item in items),
+            key=lambda place: place.sort_key,
+        )
         for where in others:
             yield declared_twice.at(
                 where,

@@ -230,7 +230,9 @@ def _merged(
     """
     services: list[TraefikService] = []
     uses: list[list[Use]] = []
-    for service in sorted(declared, key=lambda s: (s.namespace, s.name, s.origin.locate())):
+    for service in sorted(
+        declared, key=lambda s: (s.namespace, s.name, s.origin.locate().sort_key)
+    ):
         last = services[-1] if services else None
         if last is None or (last.namespace, last.name) != (service.namespace, service.name):
             services.append(service)
