@@ -282,8 +282,10 @@ def test_two_uplinks_with_one_name_relate_each_other() -> None:
     found = bad("UPL401")
 
     assert [d.message for d in found] == [
-        "uplink a/b-c has the uplink name 'a-b-c', which uplink a-b/c has already",
-        "uplink x/z has the uplink name 'a-b-c', which uplink a-b/c has already",
+        ("uplink a/b-c has the uplink name 'a-b-c', which uplink a-b/c has already"
+        "; give one of them another exposeName"),
+        ("uplink x/z has the uplink name 'a-b-c', which uplink a-b/c has already"
+        "; give one of them another exposeName"),
     ]
     assert [[r.location.span.line for r in d.related] for d in found] == [[4], [4]]
 
@@ -357,7 +359,13 @@ def test_an_unlisted_child_has_a_suggestion() -> None:
     found = [d for d in rules.check(Fleet(parent, {"chidl-1": child})) if d.code == "UPL407"]
 
     assert [(d.message, d.suggestion) for d in found] == [
-        ("the parent does not list child 'chidl-1'; it lists: child-1, child-2", "child-1")
+        (
+            (
+                "the parent does not list child 'chidl-1'; it lists: child-1, child-2; "
+                "add it there, with its address"
+            ),
+            "child-1",
+        )
     ]
     assert [r.location.path for r in found[0].related] == ["$.hub.providers.multicluster.children"]
 
@@ -366,8 +374,11 @@ def test_a_parent_without_a_static_configuration_lists_nobody() -> None:
     fleet = Fleet(Cluster("parent"), {"eu": Cluster("eu")})
 
     assert [d.message for d in rules.check(fleet)] == [
-        "the parent does not list child 'eu'; it lists: none",
-        "there is no static configuration of child 'eu', so no parent can discover its uplinks",
+        "the parent does not list child 'eu'; it lists: none; add it there, with its address",
+        (
+            "there is no static configuration of child 'eu', so no parent can discover its "
+            "uplinks; write multicluster: {} below hub.providers"
+        ),
     ]
 
 

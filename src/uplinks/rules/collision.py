@@ -85,7 +85,7 @@ def uplink_name_collision(cluster: Cluster) -> Iterator[Diagnostic]:
             yield uplink_name_collision.at(
                 named_at(uplink),
                 f"uplink {uplink.owner} has the uplink name {name!r}, "
-                f"which uplink {other.owner} has already",
+                f"which uplink {other.owner} has already; give one of them another exposeName",
                 [Related(named_at(other), f"uplink {other.owner} takes the name here")],
             )
 

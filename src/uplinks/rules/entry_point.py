@@ -145,7 +145,8 @@ def no_default_entry_point(cluster: Cluster) -> Iterator[Diagnostic]:
             yield no_default_entry_point.at(
                 uplink.origin.locate("spec", "entryPoints"),
                 f"uplink {uplink.owner} names no entry point and no uplink entry point of "
-                "the cluster has asDefault: true",
+                "the cluster has asDefault: true; name one in spec.entryPoints, "
+                "or make one a default",
                 [
                     Related(
                         config.origin.locate("hub", "uplinkEntryPoints", key=True),

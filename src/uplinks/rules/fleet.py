@@ -155,7 +155,8 @@ def unlisted_child(fleet: Fleet) -> Iterator[Finding]:
     for name in sorted(set(fleet.children) - listed):
         finding = unlisted_child.at(
             _anywhere(name, fleet.children[name]),
-            f"the parent does not list child {name!r}; it lists: {it_lists}",
+            f"the parent does not list child {name!r}; it lists: {it_lists}; "
+            "add it there, with its address",
             related,
         )
         yield Guess(finding, name, unmatched)
@@ -217,7 +218,8 @@ def child_without_manifests(fleet: Fleet) -> Iterator[Finding]:
     for name in sorted(set(config.children) - set(fleet.children)):
         finding = child_without_manifests.at(
             config.origin.locate(*_CHILDREN, name, key=True),
-            f"the parent lists child {name!r}, but there are no manifests of it",
+            f"the parent lists child {name!r}, but there are no manifests of it; "
+            "add them to what is checked, or take it off the list",
         )
         yield Guess(finding, name, unmatched)
 
@@ -277,4 +279,8 @@ def child_without_provider(fleet: Fleet) -> Iterator[Diagnostic]:
             message = f"child {name!r} does not have hub.providers.multicluster"
         else:
             continue
-        yield child_without_provider.at(where, f"{message}, so no parent can discover its uplinks")
+        yield child_without_provider.at(
+            where,
+            f"{message}, so no parent can discover its uplinks; "
+            "write multicluster: {} below hub.providers",
+        )

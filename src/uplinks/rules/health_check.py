@@ -192,7 +192,8 @@ def ignored_by_grpc(cluster: Cluster) -> Iterator[Diagnostic]:
             if is_set:
                 yield ignored_by_grpc.at(
                     uplink.origin.locate("spec", "healthCheck", name, key=True),
-                    f"{name} of uplink {uplink.owner} is ignored by a health check in grpc mode",
+                    f"{name} of uplink {uplink.owner} is ignored by a health check in grpc mode; "
+                    "remove it, or take http mode",
                 )
 
 

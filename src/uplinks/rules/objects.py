@@ -85,7 +85,7 @@ def declared_twice(cluster: Cluster) -> Iterator[Diagnostic]:
         for where in others:
             yield declared_twice.at(
                 where,
-                f"{kind} {namespace}/{name} is declared twice in one cluster",
+                f"{kind} {namespace}/{name} is declared twice in one cluster; remove one",
                 [Related(first, "declared here first")],
             )
 
@@ -217,7 +217,7 @@ def more_than_one_type(cluster: Cluster) -> Iterator[Diagnostic]:
             yield more_than_one_type.at(
                 locate("spec", there[1], key=True),
                 f"TraefikService {service.namespace}/{service.name} has {' and '.join(there)}; "
-                "one type is allowed",
+                "one type is allowed, so remove the others",
                 [Related(locate("spec", there[0], key=True), f"{there[0]} is here")],
             )
 

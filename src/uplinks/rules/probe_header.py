@@ -100,7 +100,8 @@ def header_of_the_probe(cluster: Cluster) -> Iterator[Diagnostic]:
             if name in _OWNED:
                 yield header_of_the_probe.at(
                     uplink.origin.locate("spec", "healthCheck", "headers", header.name, key=True),
-                    f"header {header.name} of uplink {uplink.owner} is written by the probe itself",
+                    f"header {header.name} of uplink {uplink.owner} is written by the probe "
+                    "itself; remove it",
                     suggestion="hostname" if name == "host" else None,
                 )
 

@@ -137,7 +137,8 @@ def slow_timeout(cluster: Cluster) -> Iterator[Diagnostic]:
         yield slow_timeout.at(
             interval if unset else timeout,
             f"timeout of uplink {uplink.owner} is {format_duration(check.timeout)}, not below "
-            f"its interval of {format_duration(check.interval)}",
+            f"its interval of {format_duration(check.interval)}; make it shorter, so that one "
+            "probe ends before the next begins",
             related,
         )
 

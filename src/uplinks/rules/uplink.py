@@ -120,7 +120,10 @@ def invalid_namespace(cluster: Cluster) -> Iterator[Diagnostic]:
     for uplink in cluster.uplinks:
         problem = naming.problem_with_name(uplink.namespace)
         if not uplink.namespace:
-            message = f"uplink {shown(uplink.name)} has no namespace; its name is derived from it"
+            message = (
+                f"uplink {shown(uplink.name)} has no namespace, of which its name is made; "
+                "write metadata.namespace"
+            )
         elif problem is not None:
             name = shown(uplink.name)
             message = f"invalid namespace {shown(uplink.namespace)} of uplink {name}: {problem}"
