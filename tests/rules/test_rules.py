@@ -282,10 +282,14 @@ def test_two_uplinks_with_one_name_relate_each_other() -> None:
     found = bad("UPL401")
 
     assert [d.message for d in found] == [
-        ("uplink a/b-c has the uplink name 'a-b-c', which uplink a-b/c has already"
-        "; give one of them another exposeName"),
-        ("uplink x/z has the uplink name 'a-b-c', which uplink a-b/c has already"
-        "; give one of them another exposeName"),
+        (
+            "uplink a/b-c has the uplink name 'a-b-c', which uplink a-b/c has already"
+            "; give one of them another exposeName"
+        ),
+        (
+            "uplink x/z has the uplink name 'a-b-c', which uplink a-b/c has already"
+            "; give one of them another exposeName"
+        ),
     ]
     assert [[r.location.span.line for r in d.related] for d in found] == [[4], [4]]
 
