@@ -59,7 +59,6 @@ _OPTIONS: Final = (
     # Otherwise channels of one address share a connection, and the wait after a failure.
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.max_receive_message_length", _LONGEST_REPLY),
-    ("grpc.primary_user_agent", f"uplinks/{uplinks.__version__}"),
 )
 
 # What gRPC says of a connection that did not come about, and what we do. These texts are no
@@ -200,6 +199,7 @@ def _channel(asked: _Asked, credentials: grpc.ChannelCredentials) -> aio.Channel
     patience = min(max(0, asked.timeout) // _MILLISECOND + 1000, _MOST_MILLISECONDS)
     options = (
         *_OPTIONS,
+        ("grpc.primary_user_agent", f"uplinks/{uplinks.__version__}"),
         ("grpc.default_authority", authority),
         # Otherwise a connection that nobody waits for any more may be tried for 20 s. A little
         # more than the deadline: that is for the caller to enforce.
