@@ -212,6 +212,15 @@ class Parent:
         return dict(self._own)
 
     @property
+    def selectors(self) -> Mapping[str, Selector]:
+        """The selectors given out so far, by service name. Asking makes none.
+
+        >>> dict(Parent(ParentConfig()).selectors)
+        {}
+        """
+        return dict(self._selectors)
+
+    @property
     def failovers(self) -> frozenset[Selector]:
         """Those of the selectors given out that use a fallback, and no weights.
 

@@ -1,0 +1,158 @@
+"""Metrics for Prometheus, on prometheus-client: ``pip install 'uplinks[prometheus]'``.
+
+Rules of this file:
+
+1. A pick pays nothing: what the parent and its selectors know already is asked
+   for when somebody scrapes. Only events and probes are counted as they happen.
+2. Labels are names of services and children, addresses without a user, and
+   words of this package: as many as there are children and services, no
+   reason, no header.
+3. A scrape may come from any thread, and changes nothing. What has just gone is
+   left out.
+
+Source: Prometheus, "Metric and label naming".
+"""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Final
+
+from attrs import asdict
+
+from uplinks.addresses import without_userinfo
+from uplinks.errors import MissingExtra
+from uplinks.health import Event, Outcome, Probe, Transition
+from uplinks.model import ChildService
+from uplinks.parent import Endpoint, Parent
+
+try:
+    from prometheus_client import CollectorRegistry, Counter, Histogram
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+    from prometheus_client.registry import Collector
+except ImportError as error:
+    raise MissingExtra("prometheus") from error
+
+__all__ = ["BUCKETS", "Metrics"]
+
+BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper bounds (s) of the histogram of probes; the usual deadline is one of them."""
+
+_NANOSECONDS: Final = 1_000_000_000
+
+
+class Metrics(Collector):
+    """A parent's metrics, and a listener of its driver.
+
+    Registers itself with ``registry``, which has room for one parent. Events
+    and probes come by `on_event` and `on_probe`: give it to a `Driver` as a
+    listener. All else is asked of the parent at each scrape.
+
+    Complexity: a scrape is O(child services + targets of selectors given out).
+    Raises: ValueError when the registry has these names already.
+
+    >>> from prometheus_client import generate_latest
+    >>> from uplinks import Advertisement, ParentConfig
+    >>> from uplinks.model import Child
+    >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com:9443")}))
+    >>> parent.advertise("eu", [Advertisement("api", "apps/api", ["multicluster"])], now=0)
+    >>> registry = CollectorRegistry()
+    >>> metrics = Metrics(parent, registry=registry)
+    >>> _ = parent.selector("api@multicluster").pick_many(3)
+    >>> [line for line in generate_latest(registry).decode().splitlines() if "picks_total{" in line]
+    ['uplinks_picks_total{child="eu",service="api@multicluster"} 3.0']
+
+    Law: exactly what happened (``tests/adapters/test_prometheus.py``).
+    Source: Prometheus, "Writing client libraries".
+    """
+
+    def __init__(self, parent: Parent, *, registry: CollectorRegistry) -> None:
+        self._parent = parent
+        self._transitions = Counter(
+            "uplinks_transitions",
+            "Changes of state of an address under its checks.",
+            ["url", "to", "cause"],
+            registry=None,
+        )
+        self._probes = Histogram(
+            "uplinks_probe_duration_seconds",
+            "How long probes took, by how they ended.",
+            ["url", "outcome"],
+            registry=None,
+            buckets=BUCKETS,
+        )
+        registry.register(self)
+
+    # Listening
+
+    def on_event(self, event: Event) -> None:
+        """Count a transition; other events are no metrics. Complexity: O(1)."""
+        if isinstance(event, Transition) and isinstance(event.target, Endpoint):
+            url = without_userinfo(event.target.url)
+            self._transitions.labels(url, event.after.value, event.cause.value).inc()
+
+    def on_probe(self, probe: Probe, outcome: Outcome, duration: int) -> None:
+        """Count a probe that took so many nanoseconds. Complexity: O(1)."""
+        if isinstance(probe.target, Endpoint):
+            url = without_userinfo(probe.target.url)
+            self._probes.labels(url, outcome.verdict.value).observe(duration / _NANOSECONDS)
+
+    # Being scraped
+
+    def collect(self) -> Iterator[Metric]:
+        """Give all metrics as they are now."""
+        yield self._targets()
+        yield self._picks()
+        yield from self._transitions.collect()
+        yield from self._probes.collect()
+        yield CounterMetricFamily(
+            "uplinks_events_dropped",
+            "Events lost for want of room.",
+            value=self._parent.events.dropped,
+        )
+        yield self._ignored()
+
+    def describe(self) -> Iterator[Metric]:
+        """Give the same, so that any registry knows the names and refuses another's."""
+        return self.collect()
+
+    def _targets(self) -> Metric:
+        family = GaugeMetricFamily(
+            "uplinks_target_up",
+            "Whether a child service may be picked: 1 or 0.",
+            labels=["service", "child", "url"],
+        )
+        for service in self._parent.services.direct:
+            with suppress(LookupError):  # gone since
+                up = self._parent.is_up(service.name)
+                labels = [service.name, service.child, without_userinfo(service.url)]
+                family.add_metric(labels, up)
+        return family
+
+    def _picks(self) -> Metric:
+        family = CounterMetricFamily(
+            "uplinks_picks",
+            "How often a service picked a child, since it has had it.",
+            labels=["service", "child"],
+        )
+        picks: Tally[tuple[str, str]] = Tally()
+        for name, selector in self._parent.selectors.items():
+            for target, count in selector.counts.items():
+                if isinstance(target, ChildService):
+                    # For a moment there may be two of one child: with its old address and its new.
+                    picks[name, target.child] += count
+        for labels, count in picks.items():
+            family.add_metric(labels, count)
+        return family
+
+    def _ignored(self) -> Metric:
+        family = CounterMetricFamily(
+            "uplinks_outcomes_ignored",
+            "Outcomes of probes that did not count.",
+            labels=["reason"],
+        )
+        for reason, count in asdict(self._parent.ignored).items():
+            family.add_metric([reason], count)
+        return family

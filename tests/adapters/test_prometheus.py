@@ -1,0 +1,303 @@
+"""Metrics as Prometheus reads them: the text of a scrape, and exact values."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import threading
+from collections.abc import Iterable
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from uplinks.adapters import prometheus
+from uplinks.adapters.driver import Driver, Listener
+from uplinks.adapters.prometheus import BUCKETS, Metrics
+from uplinks.errors import MissingExtra
+from uplinks.health import HealthPolicy, Outcome, Overloaded, Probe
+from uplinks.model import (
+    Advertisement,
+    Child,
+    HealthCheck,
+    ParentConfig,
+    ServiceReference,
+    TraefikService,
+    Weighted,
+)
+from uplinks.parent import Parent
+
+SECRET = "kx9-secret-7q"  # noqa: S105 - a mark to look for
+MILLISECOND = 1_000_000
+CHECK = HealthCheck(headers={"X-Key": SECRET}, interval=1000, timeout=100)
+EU, US = "https://eu.example.com:9443", "https://us.example.com:9443"
+CONFIG = ParentConfig({"eu": Child(EU), "us": Child(US)})
+OFFER = Advertisement("api", "apps/api", ["multicluster"], health_check=CHECK)
+OFTEN = 200
+
+
+def made(*services: TraefikService) -> tuple[Parent, Metrics, CollectorRegistry]:
+    parent = Parent(CONFIG, services, policy=HealthPolicy(start_window=0))
+    registry = CollectorRegistry()
+    metrics = Metrics(parent, registry=registry)
+    for child in CONFIG.children:
+        parent.advertise(child, [OFFER], now=0)
+    return parent, metrics, registry
+
+
+def scraped(registry: CollectorRegistry) -> list[str]:
+    """The lines of a scrape but for those that tell the time of the day."""
+    lines = generate_latest(registry).decode().splitlines()
+    return [line for line in lines if "_created" not in line]
+
+
+def samples(registry: CollectorRegistry, name: str) -> list[str]:
+    return [line for line in scraped(registry) if line.startswith((f"{name}{{", f"{name} "))]
+
+
+def driven(parent: Parent, metrics: Metrics, now: int, **reasons: str) -> None:
+    """Probe what is due; a child with a reason fails. Then tell the listener, as a driver does."""
+    for probe in parent.due(now):
+        child = probe.target.url[8:10]  # type: ignore[attr-defined]
+        outcome = Outcome.fail(reasons[child]) if child in reasons else Outcome.PASS
+        parent.report(probe, outcome, now)
+        metrics.on_probe(probe, outcome, 5 * MILLISECOND)
+    for event in parent.events.drain():
+        metrics.on_event(event)
+
+
+def test_a_whole_scrape() -> None:
+    parent, metrics, registry = made()
+    selector = parent.selector("api@multicluster")
+    driven(parent, metrics, 0)
+    selector.pick_many(4)
+    driven(parent, metrics, 1000, eu=f"status 503 {SECRET}")
+    driven(parent, metrics, 2000, eu=f"status 503 {SECRET}")
+    selector.pick_many(3)
+    histograms = [
+        (EU, "fail", 2),
+        (EU, "pass", 1),
+        (US, "pass", 3),
+    ]
+
+    lines = scraped(registry)
+
+    assert [line for line in lines if not line.startswith("uplinks_probe_duration_seconds")] == [
+        "# HELP uplinks_target_up Whether a child service may be picked: 1 or 0.",
+        "# TYPE uplinks_target_up gauge",
+        f'uplinks_target_up{{child="eu",service="api-eu@multicluster",url="{EU}"}} 0.0',
+        f'uplinks_target_up{{child="us",service="api-us@multicluster",url="{US}"}} 1.0',
+        "# HELP uplinks_picks_total How often a service picked a child, since it has had it.",
+        "# TYPE uplinks_picks_total counter",
+        'uplinks_picks_total{child="eu",service="api@multicluster"} 2.0',
+        'uplinks_picks_total{child="us",service="api@multicluster"} 5.0',
+        "# HELP uplinks_transitions_total Changes of state of an address under its checks.",
+        "# TYPE uplinks_transitions_total counter",
+        f'uplinks_transitions_total{{cause="added",to="unknown",url="{EU}"}} 1.0',
+        f'uplinks_transitions_total{{cause="added",to="unknown",url="{US}"}} 1.0',
+        f'uplinks_transitions_total{{cause="passed",to="up",url="{EU}"}} 1.0',
+        f'uplinks_transitions_total{{cause="passed",to="up",url="{US}"}} 1.0',
+        f'uplinks_transitions_total{{cause="fell",to="down",url="{EU}"}} 1.0',
+        "# HELP uplinks_probe_duration_seconds How long probes took, by how they ended.",
+        "# TYPE uplinks_probe_duration_seconds histogram",
+        "# HELP uplinks_events_dropped_total Events lost for want of room.",
+        "# TYPE uplinks_events_dropped_total counter",
+        "uplinks_events_dropped_total 0.0",
+        "# HELP uplinks_outcomes_ignored_total Outcomes of probes that did not count.",
+        "# TYPE uplinks_outcomes_ignored_total counter",
+        'uplinks_outcomes_ignored_total{reason="stale"} 0.0',
+        'uplinks_outcomes_ignored_total{reason="duplicate"} 0.0',
+        'uplinks_outcomes_ignored_total{reason="late"} 0.0',
+        'uplinks_outcomes_ignored_total{reason="overslept"} 0.0',
+    ]
+    assert sorted(line for line in lines if line.startswith("uplinks_probe_duration")) == sorted(
+        line
+        for url, outcome, count in histograms
+        for line in histogram(f'outcome="{outcome}",url="{url}"', count)
+    )
+    assert SECRET not in "\n".join(lines)
+
+
+def histogram(labels: str, count: int) -> Iterable[str]:
+    """So many probes of 5 ms each."""
+    name, value = "uplinks_probe_duration_seconds", float(count)
+    for bound in (*BUCKETS, "+Inf"):
+        within = 0.0 if isinstance(bound, float) and bound < 0.005 else value
+        outcome, url = labels.split(",")
+        yield f'{name}_bucket{{le="{bound}",{outcome},{url}}} {within}'
+    yield f"{name}_count{{{labels}}} {value}"
+    yield f"{name}_sum{{{labels}}} {0.005 * count}"
+
+
+def test_a_scrape_can_be_parsed_and_its_names_are_prometheus_s() -> None:
+    parent, metrics, registry = made()
+    driven(parent, metrics, 0)
+
+    families = {
+        family.name: family.type
+        for family in text_string_to_metric_families("\n".join(scraped(registry)))
+    }
+
+    assert families == {
+        "uplinks_target_up": "gauge",
+        "uplinks_picks": "counter",
+        "uplinks_transitions": "counter",
+        "uplinks_probe_duration_seconds": "histogram",
+        "uplinks_events_dropped": "counter",
+        "uplinks_outcomes_ignored": "counter",
+    }
+
+
+def test_a_child_that_is_held_out_is_not_up() -> None:
+    parent, _, registry = made()
+
+    parent.set_up("eu", False, now=1)
+
+    assert [line[-3:] for line in samples(registry, "uplinks_target_up")] == ["0.0", "1.0"]
+
+
+def test_a_child_that_has_left_is_in_no_scrape_but_its_history_is() -> None:
+    parent, metrics, registry = made()
+    parent.selector("api@multicluster").pick_many(2)
+
+    parent.withdraw("eu", now=1)
+    driven(parent, metrics, 1)
+
+    assert samples(registry, "uplinks_picks_total") == [
+        'uplinks_picks_total{child="us",service="api@multicluster"} 1.0'
+    ]
+    assert len(samples(registry, "uplinks_target_up")) == 1
+    removed = f'uplinks_transitions_total{{cause="removed",to="gone",url="{EU}"}} 1.0'
+    assert removed in samples(registry, "uplinks_transitions_total")
+
+
+def test_scraping_makes_no_selector() -> None:
+    parent, _, registry = made()
+
+    assert samples(registry, "uplinks_picks_total") == []
+    assert dict(parent.selectors) == {}
+
+
+def test_picks_through_a_composed_service_count_where_the_child_is_picked() -> None:
+    references = [
+        ServiceReference("api@multicluster", kind="TraefikService", weight=2),
+        ServiceReference("api-us@multicluster", kind="TraefikService", weight=1),
+        ServiceReference("own", port=80, weight=1),
+    ]
+    own = TraefikService("all", "apps", weighted=Weighted(references))
+    parent, _, registry = made(own)
+
+    parent.selector("apps-all@kubernetescrd").pick_many(8)
+
+    assert sorted(samples(registry, "uplinks_picks_total")) == [
+        'uplinks_picks_total{child="eu",service="api@multicluster"} 2.0',
+        'uplinks_picks_total{child="us",service="api-us@multicluster"} 2.0',
+        'uplinks_picks_total{child="us",service="api@multicluster"} 2.0',
+    ]
+
+
+def test_outcomes_that_do_not_count_and_events_that_find_no_room() -> None:
+    parent, _, registry = made()
+    first, _ = parent.due(0)
+    parent.report(first, Outcome.PASS, 1)
+    parent.report(first, Outcome.PASS, 2)
+    parent.events.extend(Overloaded(1, at) for at in range(10_000))
+    kept = 3  # two were added, one passed
+
+    assert samples(registry, "uplinks_outcomes_ignored_total")[1].endswith('"duplicate"} 1.0')
+    assert samples(registry, "uplinks_events_dropped_total") == [
+        f"uplinks_events_dropped_total {float(kept)}"
+    ]
+
+
+def test_an_overload_is_no_transition() -> None:
+    _, metrics, registry = made()
+
+    metrics.on_event(Overloaded(effective_interval=1, at=0))
+
+    assert samples(registry, "uplinks_transitions_total") == []
+
+
+def test_one_registry_has_room_for_one_parent() -> None:
+    parent, _, registry = made()
+
+    with pytest.raises(ValueError, match="Duplicated timeseries"):
+        Metrics(parent, registry=registry)
+
+
+class _Fine:
+    async def probe(self, url: str, check: HealthCheck) -> Outcome:
+        return Outcome.PASS
+
+    async def close(self) -> None:
+        pass
+
+
+class _Ear:
+    """Hears after the metrics did."""
+
+    def __init__(self) -> None:
+        self.probed = threading.Event()
+
+    def on_event(self, event: object) -> None:
+        pass
+
+    def on_probe(self, probe: Probe, outcome: Outcome, duration: int) -> None:
+        self.probed.set()
+
+
+def test_a_driver_feeds_it() -> None:
+    parent = Parent(ParentConfig({"eu": Child(EU)}), policy=HealthPolicy(start_window=0))
+    parent.advertise(
+        "eu",
+        [Advertisement("api", "apps/api", ["multicluster"], health_check=HealthCheck())],
+        now=0,
+    )
+    registry = CollectorRegistry()
+    metrics: Listener = Metrics(parent, registry=registry)
+    ear = _Ear()
+
+    with Driver(parent, {"http": _Fine()}, listeners=[metrics, ear]).in_thread():
+        assert ear.probed.wait(60)
+
+    labels = f'outcome="pass",url="{EU}"'
+    assert samples(registry, "uplinks_probe_duration_seconds_count") == [
+        f"uplinks_probe_duration_seconds_count{{{labels}}} 1.0"
+    ]
+    passed = f'uplinks_transitions_total{{cause="passed",to="up",url="{EU}"}} 1.0'
+    assert passed in samples(registry, "uplinks_transitions_total")
+
+
+def test_a_scrape_may_come_while_the_parent_changes() -> None:
+    parent, metrics, registry = made()
+    ended = threading.Event()
+    problems: list[Exception] = []
+
+    def scrape() -> None:
+        while not ended.is_set():
+            try:
+                generate_latest(registry)
+            except Exception as problem:  # noqa: BLE001 - shown by the assertion
+                problems.append(problem)
+                return
+
+    thread = threading.Thread(target=scrape)
+    thread.start()
+    for now in range(0, 2 * OFTEN, 2):
+        parent.withdraw("eu", now)
+        parent.advertise("eu", [OFFER], now + 1)
+        parent.selector("api-eu@multicluster")
+        parent.selector("api@multicluster").pick_many(3)
+        driven(parent, metrics, now + 1)
+    ended.set()
+    thread.join()
+
+    assert problems == []
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    monkeypatch.delitem(sys.modules, prometheus.__name__)
+
+    with pytest.raises(MissingExtra, match=r"pip install 'uplinks\[prometheus\]'"):
+        importlib.import_module(prometheus.__name__)
