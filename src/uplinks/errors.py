@@ -36,6 +36,7 @@ __all__ = [
     "UnknownChild",
     "UnknownService",
     "UnknownTarget",
+    "UnusablePlugin",
     "UplinksError",
     "ValidationError",
     "shown",
@@ -315,3 +316,15 @@ class MissingExtra(UplinksError, ImportError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.extra,)
+
+
+class UnusablePlugin(UplinksError, RuntimeError):
+    """What another distribution brings cannot be used. Attributes: ``name``, ``reason``."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"cannot use the plug-in {_cut(name)}: {_cut(reason)}")
+        self.name = name
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.name, self.reason)

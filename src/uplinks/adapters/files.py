@@ -13,6 +13,8 @@ Rules of this file:
 5. Nothing is read twice and nothing is read for ever: each real folder is
    entered once however many links lead to it, below a folder only regular
    files are opened, and no more of a file is read than the limit allows.
+6. Whoever passes ``texts`` is given what was read, by the name that findings
+   call it, and so need not open anything again.
 """
 
 # pathlib rewrites paths (./a becomes a), and a file keeps the name it was given.
@@ -22,7 +24,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 
 from uplinks.diagnostics import Diagnostic, Location, Severity
 from uplinks.manifest import Limits
@@ -33,6 +35,7 @@ __all__ = [
     "NOTHING_FOUND",
     "UNREADABLE",
     "AnyPath",
+    "Texts",
     "fleets_in",
     "is_fleet",
     "load",
@@ -50,6 +53,7 @@ CHILDREN = "children"
 SUFFIXES = (".yaml", ".yml", ".json")
 
 AnyPath = str | os.PathLike[str]
+Texts = MutableMapping[str, bytes]
 
 
 def is_fleet(path: AnyPath) -> bool:
@@ -85,7 +89,7 @@ def fleets_in(path: AnyPath) -> tuple[str, ...]:
     return tuple(p for p in below if all(os.path.isdir(os.path.join(p, side)) for side in sides))
 
 
-def load(path: AnyPath) -> Fleet | Cluster:
+def load(path: AnyPath, texts: Texts | None = None) -> Fleet | Cluster:
     """Read whatever is there: a fleet, or else one cluster alone.
 
     The cluster of a file or a plain folder has no name. It never raises for
@@ -96,10 +100,10 @@ def load(path: AnyPath) -> Fleet | Cluster:
 
     Source: this library's; the page has no word on files.
     """
-    return load_fleet(path) if is_fleet(path) else load_cluster("", [path])
+    return load_fleet(path, texts) if is_fleet(path) else load_cluster("", [path], texts=texts)
 
 
-def load_fleet(path: AnyPath) -> Fleet:
+def load_fleet(path: AnyPath, texts: Texts | None = None) -> Fleet:
     """Read a fleet: a folder with ``parent/`` and ``children/<name>/``.
 
     A side that is missing, or a folder without a manifest, is a finding among
@@ -126,14 +130,18 @@ def load_fleet(path: AnyPath) -> Fleet:
     else:
         found.append(_nothing(folder, f"a fleet has {CHILDREN}/<name>/ beside {PARENT}/"))
     if os.path.isdir(parent):
-        return load_fleet_from(parent, children, found)
+        return load_fleet_from(parent, children, found, texts=texts)
     found.append(_nothing(parent, f"a fleet has {PARENT}/ beside {CHILDREN}/", PARENT))
-    clusters = [load_cluster(name, [child]) for name, child in children.items()]
+    clusters = [load_cluster(name, [child], texts=texts) for name, child in children.items()]
     return make_fleet(make_cluster(PARENT, [], found), clusters)
 
 
 def load_fleet_from(
-    parent: AnyPath, children: Mapping[str, AnyPath], diagnostics: Iterable[Diagnostic] = ()
+    parent: AnyPath,
+    children: Mapping[str, AnyPath],
+    diagnostics: Iterable[Diagnostic] = (),
+    *,
+    texts: Texts | None = None,
 ) -> Fleet:
     """Read a fleet of which every cluster has its own path, a file or a folder.
 
@@ -146,13 +154,17 @@ def load_fleet_from(
     Source: reference page, "Complete Example", for what belongs to whom.
     """
     return make_fleet(
-        load_cluster(PARENT, [parent], diagnostics),
-        [load_cluster(name, [path]) for name, path in children.items()],
+        load_cluster(PARENT, [parent], diagnostics, texts=texts),
+        [load_cluster(name, [path], texts=texts) for name, path in children.items()],
     )
 
 
 def load_cluster(
-    name: str, paths: Iterable[AnyPath], diagnostics: Iterable[Diagnostic] = ()
+    name: str,
+    paths: Iterable[AnyPath],
+    diagnostics: Iterable[Diagnostic] = (),
+    *,
+    texts: Texts | None = None,
 ) -> Cluster:
     """Read one cluster from files and folders.
 
@@ -168,14 +180,16 @@ def load_cluster(
     for path in (os.fspath(path) for path in paths):
         before = len(found)
         files = list(_walk(path, name, found)) if os.path.isdir(path) else [path]
-        read = [text for file in files for text in _read(file, name, found)]
+        read = [text for file in files for text in _read(file, name, found, texts)]
         if len(found) == before and all(map(_empty, read)):
             found.append(_nothing(path, _why_nothing(files), name))
         manifests += read
     return make_cluster(name, manifests, found)
 
 
-def load_stream(data: bytes, source: str = "-", name: str = "") -> Cluster:
+def load_stream(
+    data: bytes, source: str = "-", name: str = "", *, texts: Texts | None = None
+) -> Cluster:
     """Read one cluster from the bytes of a stream, called ``source``.
 
     Complexity: O(bytes).
@@ -185,6 +199,8 @@ def load_stream(data: bytes, source: str = "-", name: str = "") -> Cluster:
 
     Source: this library's; the page has no word on files.
     """
+    if texts is not None:
+        texts[source] = data
     text = parse_manifests(data, source=source, cluster=name)
     found = [_nothing(source, _why_nothing([source]), name)] if _empty(text) else []
     return make_cluster(name, [text], found)
@@ -247,18 +263,30 @@ def _names(folder: str, cluster: str, found: list[Diagnostic]) -> list[str]:
         return []
 
 
-def _read(path: str, cluster: str, found: list[Diagnostic]) -> list[Manifests]:
+def _read(path: str, cluster: str, found: list[Diagnostic], texts: Texts | None) -> list[Manifests]:
     try:
-        with open(path, "rb") as file:
-            # One byte more than allowed, so that the reader sees it is too much.
-            data = file.read(Limits().size + 1)
+        data = _bytes(path)
     except OSError as error:
         found.append(_unreadable(path, error, cluster))
         return []
     except ValueError as error:  # a NUL in the path
         found.append(_error(UNREADABLE, path, f"cannot read it: {error}", cluster))
         return []
+    if texts is not None:
+        texts[path] = data
     return [parse_manifests(data, source=path, cluster=cluster)]
+
+
+def _bytes(path: str) -> bytes:
+    # One byte more than allowed, so that the reader sees it is too much; and no
+    # more room than the file needs, since asking for room is what costs.
+    most = Limits().size + 1
+    with open(path, "rb", buffering=0) as file:
+        data: bytes = file.read(min(os.fstat(file.fileno()).st_size + 1, most)) or b""
+        # A pipe or a device has no size to go by.
+        while len(data) < most and (more := file.read(min(len(data) + 65536, most - len(data)))):
+            data += more
+    return data
 
 
 def _problem_with_folder(path: str) -> Diagnostic | None:

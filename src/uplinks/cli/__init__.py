@@ -1,9 +1,10 @@
-"""The command line: ``uplinks check``, ``uplinks materialize``, ``uplinks simulate``.
+"""The command line: ``uplinks check``, ``uplinks materialize``, ``uplinks simulate`` and others.
 
 Rules of this package:
 
 1. One command is one file, with two functions: `add` (its arguments) and
-   `run` (its work). No command knows another.
+   `run` (its work). No command knows another, and only the one that is asked
+   for is imported.
 2. Exit status, whatever the output format: 0 clean, 1 findings, 2 bad usage
    or input that could not be read. An interrupt is 130, a closed pipe 141.
 3. Bad input never gives a traceback. A command that cannot do all of its work
@@ -15,6 +16,8 @@ Rules of this package:
 from __future__ import annotations
 
 import argparse
+import gc
+import importlib
 import os
 import signal
 import sys
@@ -22,14 +25,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import uplinks
-from uplinks.cli import check, demo, materialize, schema, simulate
 from uplinks.cli.console import FINDINGS, UNUSABLE, Console
 from uplinks.cli.inputs import Unusable
-from uplinks.errors import UplinksError
+from uplinks.errors import UnusablePlugin, UplinksError
 
 __all__ = ["main"]
 
-COMMANDS = (check, materialize, simulate, schema, demo)
+COMMANDS = ("check", "explain", "materialize", "simulate", "schema", "demo")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,9 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0
     """
     _prepare_streams()
+    # What a command makes, it keeps to its end: looking for cycles in it is for nothing.
+    collecting = gc.isenabled()
+    gc.disable()
     try:
         try:
-            return _run(arguments)
+            return _run(sys.argv[1:] if arguments is None else arguments)
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
@@ -56,6 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return UNUSABLE
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _prepare_streams() -> None:
@@ -74,15 +82,17 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(arguments: Sequence[str]) -> int:
     console = Console.standard()
+    # Options of the program take no values, so this is the command if there is one.
+    command = next((each for each in arguments if not each.startswith("-")), "")
     try:
-        parsed = _parser().parse_args(arguments)
+        parsed = _parser([command] if command in COMMANDS else COMMANDS).parse_args(arguments)
     except SystemExit as exit_:  # argparse has said what there was to say
         return exit_.code if isinstance(exit_.code, int) else UNUSABLE
     try:
         status: int = parsed.run(parsed, console)
-    except Unusable as problem:
+    except (Unusable, UnusablePlugin) as problem:
         console.complain(str(problem))
         return UNUSABLE
     except UplinksError as problem:
@@ -91,15 +101,15 @@ def _run(arguments: Sequence[str] | None) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(names: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="uplinks",
-        description="Check, materialize and simulate Traefik Hub multi-cluster uplinks.",
+        description="Check, explain, materialize and simulate Traefik Hub multi-cluster uplinks.",
         epilog="Exit status: 0 clean, 1 findings, 2 bad usage or unreadable input.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"uplinks {uplinks.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add(commands)
+    for name in names:
+        importlib.import_module(f"uplinks.cli.{name}").add(commands)
     return parser

@@ -7,18 +7,27 @@ Rules of this file:
 2. A stream, a file, and a folder without ``parent/`` and ``children/`` are one
    cluster alone. Only `check` can do something with that.
 3. A folder of fleets is neither: which of them is meant is for the user to say.
+4. A pattern that the shell has left alone (``'apps/**/*.yaml'``) is expanded here,
+   unless there is a file of that very name. One that matches nothing is a finding.
 """
 
 from __future__ import annotations
 
 import argparse
+import glob
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from attrs import field, frozen
 
 from uplinks.adapters.files import (
+    NOTHING_FOUND,
     PARENT,
+    SUFFIXES,
     UNREADABLE,
     AnyPath,
+    Texts,
     fleets_in,
     is_fleet,
     load,
@@ -26,12 +35,20 @@ from uplinks.adapters.files import (
     load_fleet,
     load_stream,
 )
-from uplinks.diagnostics import Report
+from uplinks.diagnostics import Diagnostic, Location, Severity
 from uplinks.manifest import Limits
 from uplinks.model import Cluster, Fleet
 from uplinks.reading import make_fleet
 
-__all__ = ["Unusable", "add_fleet", "add_places", "read_fleet", "read_places", "unreadable"]
+__all__ = [
+    "Place",
+    "Unusable",
+    "add_fleet",
+    "add_places",
+    "read_fleet",
+    "read_places",
+    "unreadable",
+]
 
 STREAM = "-"
 MOST_NAMED = 10
@@ -41,6 +58,19 @@ class Unusable(Exception):
     """The command line makes no sense, or leads to nothing that can be used."""
 
 
+@frozen
+class Place:
+    """What was read at one place, and the texts that were read, by file."""
+
+    subject: Fleet | Cluster
+    texts: Mapping[str, bytes] = field(factory=dict, repr=False)
+
+    @property
+    def clusters(self) -> tuple[Cluster, ...]:
+        """All clusters of the place."""
+        return self.subject.clusters if isinstance(self.subject, Fleet) else (self.subject,)
+
+
 def add_places(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of a command that reads any number of places."""
     parser.add_argument(
@@ -48,7 +78,7 @@ def add_places(parser: argparse.ArgumentParser) -> None:
         metavar="FLEET",
         nargs="*",
         help="a folder with parent/ and children/NAME/; or one cluster: a folder, a file, or - "
-        "for standard input",
+        "for standard input; a pattern such as 'apps/**/*.yaml' names files",
     )
     _add_paths(parser)
 
@@ -81,18 +111,46 @@ def _child(text: str) -> tuple[str, str]:
     return name, path
 
 
-def read_places(arguments: argparse.Namespace) -> list[Fleet | Cluster]:
+def read_places(arguments: argparse.Namespace) -> list[Place]:
     """Read every place that was named.
 
     Raises: Unusable when none was, when they contradict each other, or when one
     is a folder of fleets.
     """
     if arguments.parent is not None or arguments.child:
-        return [_read_paths(arguments)]
+        texts: dict[str, bytes] = {}
+        return [Place(_read_paths(arguments, texts), texts)]
     if not arguments.fleet:
         raise Unusable("name a FLEET, or a --parent and a --child NAME=PATH for each child")
     _check_places(arguments.fleet)
-    return [_read_stream() if path == STREAM else load(path) for path in arguments.fleet]
+    return [place for path in arguments.fleet for place in _read_place(path)]
+
+
+def _read_place(path: str) -> Iterator[Place]:
+    texts: dict[str, bytes] = {}
+    if path == STREAM:
+        yield Place(_read_stream(texts=texts), texts)
+    elif not _is_pattern(path):
+        yield Place(load(path, texts), texts)
+    elif matches := _matches(path):
+        for match in matches:
+            texts = {}
+            yield Place(load(match, texts), texts)
+    else:
+        reason = "nothing found: no file or folder matches this pattern"
+        finding = Diagnostic(NOTHING_FOUND, Severity.ERROR, reason, Location(file=path))
+        yield Place(Cluster("", diagnostics=[finding]))
+
+
+def _is_pattern(path: str) -> bool:
+    return glob.has_magic(path) and not os.path.lexists(path)
+
+
+def _matches(pattern: str) -> list[str]:
+    """Expand a pattern: manifests; and folders, but those below ``**`` are met as files."""
+    matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - names as they were given
+    deep = "**" in pattern
+    return [p for p in matches if (not deep if os.path.isdir(p) else p.endswith(SUFFIXES))]  # noqa: PTH112
 
 
 def read_fleet(arguments: argparse.Namespace) -> Fleet:
@@ -119,7 +177,7 @@ def read_fleet(arguments: argparse.Namespace) -> Fleet:
     return fleet
 
 
-def _read_paths(arguments: argparse.Namespace) -> Fleet:
+def _read_paths(arguments: argparse.Namespace, texts: Texts | None = None) -> Fleet:
     if arguments.fleet:
         raise Unusable("name a FLEET or its --parent and --child, not both")
     if arguments.parent is None:
@@ -129,8 +187,8 @@ def _read_paths(arguments: argparse.Namespace) -> Fleet:
         if names.count(name) > 1:
             raise Unusable(f"two children are called {name}")
     _check_places([arguments.parent, *(path for _, path in arguments.child)])
-    children = [_read_cluster(name, path) for name, path in arguments.child]
-    return make_fleet(_read_cluster(PARENT, arguments.parent), children)
+    children = [_read_cluster(name, path, texts) for name, path in arguments.child]
+    return make_fleet(_read_cluster(PARENT, arguments.parent, texts), children)
 
 
 def _check_places(paths: Sequence[str]) -> None:
@@ -146,15 +204,18 @@ def _check_places(paths: Sequence[str]) -> None:
             raise Unusable(f"{path} is a folder of fleets, not a fleet or a cluster; name {names}")
 
 
-def _read_cluster(name: str, path: AnyPath) -> Cluster:
-    return _read_stream(name) if path == STREAM else load_cluster(name, [path])
+def _read_cluster(name: str, path: AnyPath, texts: Texts | None) -> Cluster:
+    if path == STREAM:
+        return _read_stream(name, texts)
+    return load_cluster(name, [path], texts=texts)
 
 
-def _read_stream(name: str = "") -> Cluster:
+def _read_stream(name: str = "", texts: Texts | None = None) -> Cluster:
     # One byte more than allowed, so that the reader sees it is too much.
-    return load_stream(sys.stdin.buffer.read(Limits().size + 1), source="<stdin>", name=name)
+    data = sys.stdin.buffer.read(Limits().size + 1)
+    return load_stream(data, source="<stdin>", name=name, texts=texts)
 
 
-def unreadable(report: Report) -> bool:
-    """Tell whether a file or folder could not be read."""
-    return any(finding.code == UNREADABLE for finding in report)
+def unreadable(report: Iterable[Diagnostic]) -> bool:
+    """Tell whether something that was named is not there or could not be read."""
+    return any(finding.code in {NOTHING_FOUND, UNREADABLE} for finding in report)

@@ -7,6 +7,7 @@ Rules of this file:
 2. A name below ``headers`` is shown only if it can be the name of a header: a
    value that stands where the name should be is not shown either.
 3. Advice never makes it worse: where a number belongs, nobody is told to quote.
+4. Of a whole line, only the values of fields that we know are shown.
 """
 
 from __future__ import annotations
@@ -16,7 +17,15 @@ from typing import Final
 
 from uplinks.manifest._scalars import WORDS
 
-__all__ = ["MASK", "advice", "in_headers", "masked"]
+__all__ = [
+    "MASK",
+    "advice",
+    "can_be_a_name",
+    "has_known_value",
+    "in_headers",
+    "masked",
+    "names_anything",
+]
 
 MASK: Final = "***"
 
@@ -42,10 +51,43 @@ _NUMBERS: Final = frozenset(
 _NUMBERS_IN: Final = frozenset(
     {"failover", "fallback", "healthCheck", "multicluster", "passiveHealthCheck", "service", "spec"}
 )
+_NAMES_ANYTHING: Final = frozenset({"children", "uplinkEntryPoints"})
+_SHOWN: Final = frozenset(
+    """
+    address annotations apiVersion asDefault certResolver children domains entryPoints errors
+    exposeName failover failureWindow fallback followRedirects healthCheck highestRandomWeight
+    hostname hub hub.traefik.io/router.uplinks ingressClassName interval items kind main match
+    maxFailedAttempts metadata method middlewares mirroring mirrors mode multicluster name
+    namespace nativeLB observability options parentRefs passHostHeader passiveHealthCheck path
+    percent pollInterval pollTimeout port priority providers routes sans scheme secretName
+    serversTransport service services spec status store strategy syntax timeout tls
+    unhealthyInterval uplinkEntryPoints uplinks/ignore weight weighted
+    """.split()
+)
+_NAME: Final = re.compile(r"[-A-Za-z0-9_./~]+")
 _BOOLEANS: Final = frozenset({"asDefault", "followRedirects"})
 _YES: Final = frozenset({"y", "yes", "on"})
 _DECIMAL: Final = re.compile(r"\+?0*([0-9][0-9_]*)")
 _LONGEST_SHOWN: Final = 40
+
+
+def has_known_value(name: str) -> bool:
+    """Tell whether what stands in a field may be shown, its name being all that is known.
+
+    >>> has_known_value("weight"), has_known_value("headers"), has_known_value("wieght")
+    (True, False, False)
+    """
+    return name in _SHOWN
+
+
+def names_anything(field: str | None) -> bool:
+    """Tell whether the keys below a field are names that somebody has chosen."""
+    return field in _NAMES_ANYTHING
+
+
+def can_be_a_name(text: str) -> bool:
+    """Tell whether a key may be shown: it reads like the name of a field or a header."""
+    return _NAME.fullmatch(text) is not None
 
 
 def in_headers(path: Path) -> bool:

@@ -192,6 +192,31 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "This library's.",
     ),
     ShapeCode(
+        "UPL013",
+        "unused-suppression",
+        Severity.WARNING,
+        "A suppression suppresses nothing",
+        "Each code of a suppression takes out at least one finding. A code that was not\n"
+        "looked for is not judged: a file alone does not show what a fleet shows.",
+        "What was mended can come back unseen.",
+        "spec:\n  weight: 10 # uplinks: ignore[UPL103]",
+        "spec:\n  weight: 10",
+        "This library's.",
+    ),
+    ShapeCode(
+        "UPL014",
+        "unknown-suppression",
+        Severity.WARNING,
+        "A suppression can suppress nothing",
+        "A suppression names codes that exist and can be suppressed: not what makes a text\n"
+        "unreadable (UPL001 to UPL004, UPL011, UPL012), and not findings about suppressions.\n"
+        "`ignore-file` stands alone on its line, before anything else in its file.",
+        "A mistyped code hides nothing, and the wrong place hides something else.",
+        "spec:\n  weight: -1 # uplinks: ignore[UPL1O3]",
+        "spec:\n  weight: -1 # uplinks: ignore[UPL103]",
+        "This library's.",
+    ),
+    ShapeCode(
         "UPL201",
         "invalid-duration",
         Severity.ERROR,

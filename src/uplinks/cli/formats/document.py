@@ -1,0 +1,64 @@
+"""``--format json``: everything, in a shape that stays.
+
+Rules of this file:
+
+1. ``version`` is 1. A field may be added; when one is renamed, goes, or means
+   something else, the version is another.
+2. Lines and columns count from 1, columns in Unicode code points; an end is
+   exclusive. ``docs/check.md`` describes every field.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import uplinks
+from uplinks.cli.formats import Result
+from uplinks.diagnostics import Location, Severity
+
+__all__ = ["render"]
+
+VERSION = 1
+
+
+def render(result: Result) -> str:
+    """Write one JSON object, indented."""
+    counts = {severity.value: len(result.report.of(severity)) for severity in Severity}
+    findings = [
+        {
+            "code": finding.code,
+            "name": result.catalogue[finding.code].name,
+            "severity": finding.severity.value,
+            "message": finding.message,
+            **_place(finding.location),
+            "suggestion": finding.suggestion,
+            "related": [
+                {"message": related.message, **_place(related.location)}
+                for related in finding.related
+            ],
+        }
+        for finding in result.report
+    ]
+    data = {
+        "version": VERSION,
+        "tool": {"name": "uplinks", "version": uplinks.__version__},
+        "ok": result.ok,
+        "fail_on": "never" if result.fail_on is None else result.fail_on.value,
+        "read": dict(result.read),
+        "summary": {**counts, "suppressed": result.suppressed},
+        "findings": findings,
+    }
+    return json.dumps(data, indent=2) + "\n"
+
+
+def _place(location: Location) -> dict[str, Any]:
+    return {
+        "cluster": location.cluster,
+        "file": location.file,
+        "line": location.span.line,
+        "column": location.span.column,
+        "end_line": location.span.end_line,
+        "end_column": location.span.end_column,
+        "path": location.path,
+    }

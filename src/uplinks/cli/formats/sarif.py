@@ -1,0 +1,116 @@
+"""``--format sarif``: SARIF 2.1.0, which code scanning services take.
+
+Rules of this file:
+
+1. A clean check has ``results: []``: a service must see that it ran.
+2. Files below the working folder are relative to ``%SRCROOT%``, which a service
+   knows; no path of this machine is written.
+3. Only the codes that are reported are described, each with its whole page.
+
+Source: OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0".
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import uplinks
+from uplinks.cli.console import printable
+from uplinks.cli.formats import Result
+from uplinks.cli.formats._places import fingerprints, uri
+from uplinks.diagnostics import Diagnostic, Location, Severity, Span
+from uplinks.rules import Rule, ShapeCode
+
+__all__ = ["render"]
+
+SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
+ROOT: Final = "%SRCROOT%"
+_LEVELS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+
+
+def render(result: Result) -> str:
+    """Write one JSON object with one run."""
+    codes = sorted({finding.code for finding in result.report})
+    numbers = {code: number for number, code in enumerate(codes)}
+    run = {
+        "tool": {
+            "driver": {
+                "name": "uplinks",
+                "version": uplinks.__version__,
+                "rules": [_rule(result.catalogue[code]) for code in codes],
+            }
+        },
+        "invocations": [{"executionSuccessful": result.readable}],
+        "columnKind": "unicodeCodePoints",
+        "originalUriBaseIds": {ROOT: {"description": {"text": "the working folder"}}},
+        "results": [
+            _result(finding, numbers, fingerprint)
+            for finding, fingerprint in zip(result.report, fingerprints(result.report), strict=True)
+        ],
+    }
+    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _rule(entry: Rule | ShapeCode) -> dict[str, Any]:
+    page = entry.page or entry.name
+    return {
+        "id": entry.code,
+        "name": "".join(word.capitalize() for word in entry.name.split("-")),
+        "shortDescription": {"text": entry.summary or entry.name},
+        "help": {"text": page, "markdown": page},
+        "defaultConfiguration": {"level": _LEVELS[entry.severity]},
+        "properties": {
+            "problem.severity": _PROBLEMS[entry.severity],
+            "tags": [entry.family],
+        },
+    }
+
+
+_PROBLEMS: Final = {
+    Severity.ERROR: "error",
+    Severity.WARNING: "warning",
+    Severity.INFO: "recommendation",
+}
+
+
+def _result(finding: Diagnostic, numbers: dict[str, int], fingerprint: str) -> dict[str, Any]:
+    text = printable(finding.message)
+    if finding.suggestion is not None:
+        text = f"{text} (did you mean {printable(repr(finding.suggestion))}?)"
+    related = [
+        {**_place(other.location), "id": number, "message": {"text": printable(other.message)}}
+        for number, other in enumerate(finding.related, start=1)
+    ]
+    return {
+        "ruleId": finding.code,
+        "ruleIndex": numbers[finding.code],
+        "level": _LEVELS[finding.severity],
+        "message": {"text": text},
+        "locations": [_place(finding.location)],
+        **({"relatedLocations": related} if related else {}),
+        "partialFingerprints": {"uplinksFinding/v1": fingerprint},
+    }
+
+
+def _place(location: Location) -> dict[str, Any]:
+    name, inside = uri(location.file)
+    logical = {"fullyQualifiedName": printable(location.path), "kind": "member"}
+    if location.cluster:
+        logical["name"] = printable(location.cluster)
+    return {
+        "physicalLocation": {
+            "artifactLocation": {"uri": name, **({"uriBaseId": ROOT} if inside else {})},
+            "region": _region(location.span),
+        },
+        "logicalLocations": [logical],
+    }
+
+
+def _region(span: Span) -> dict[str, int]:
+    return {
+        "startLine": span.line,
+        "startColumn": span.column,
+        "endLine": span.end_line,
+        "endColumn": span.end_column,
+    }
