@@ -7,37 +7,42 @@ that can be picked from. These are the public names; files are read with
 
 from __future__ import annotations
 
-from uplinks.balance import Selector
-from uplinks.diagnostics import Diagnostic, Report, Severity
-from uplinks.durations import format_duration, parse_duration
-from uplinks.errors import NoEligibleTarget, UplinksError
-from uplinks.health import HealthPolicy, Outcome, Probe, Transition
-from uplinks.model import (
-    Advertisement,
-    ChildConfig,
-    ChildService,
-    Cluster,
-    Fleet,
-    HealthCheck,
-    IngressRoute,
-    ParentConfig,
-    PassiveHealthCheck,
-    Services,
-    TraefikService,
-    Uplink,
-    WeightedService,
-)
-from uplinks.naming import (
-    child_service_name,
-    parse_uplinks_annotation,
-    uplink_name,
-    weighted_service_name,
-)
-from uplinks.parent import Endpoint, Parent
-from uplinks.reading import check_manifests, parse_manifests
-from uplinks.rules import check
-from uplinks.services import advertise, materialize
-from uplinks.traefik import to_traefik
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# Only what is asked for is imported: a command line that checks needs no selector.
+if TYPE_CHECKING:
+    from uplinks.balance import Selector
+    from uplinks.diagnostics import Diagnostic, Report, Severity
+    from uplinks.durations import format_duration, parse_duration
+    from uplinks.errors import NoEligibleTarget, UplinksError
+    from uplinks.health import HealthPolicy, Outcome, Probe, Transition
+    from uplinks.model import (
+        Advertisement,
+        ChildConfig,
+        ChildService,
+        Cluster,
+        Fleet,
+        HealthCheck,
+        IngressRoute,
+        ParentConfig,
+        PassiveHealthCheck,
+        Services,
+        TraefikService,
+        Uplink,
+        WeightedService,
+    )
+    from uplinks.naming import (
+        child_service_name,
+        parse_uplinks_annotation,
+        uplink_name,
+        weighted_service_name,
+    )
+    from uplinks.parent import Endpoint, Parent
+    from uplinks.reading import check_manifests, parse_manifests
+    from uplinks.rules import check
+    from uplinks.services import advertise, materialize
+    from uplinks.traefik import to_traefik
 
 __version__ = "0.1.0.dev0"
 
@@ -80,3 +85,57 @@ __all__ = [
     "uplink_name",
     "weighted_service_name",
 ]
+
+_HOMES = {
+    "Advertisement": "model",
+    "ChildConfig": "model",
+    "ChildService": "model",
+    "Cluster": "model",
+    "Diagnostic": "diagnostics",
+    "Endpoint": "parent",
+    "Fleet": "model",
+    "HealthCheck": "model",
+    "HealthPolicy": "health",
+    "IngressRoute": "model",
+    "NoEligibleTarget": "errors",
+    "Outcome": "health",
+    "Parent": "parent",
+    "ParentConfig": "model",
+    "PassiveHealthCheck": "model",
+    "Probe": "health",
+    "Report": "diagnostics",
+    "Selector": "balance",
+    "Services": "model",
+    "Severity": "diagnostics",
+    "TraefikService": "model",
+    "Transition": "health",
+    "Uplink": "model",
+    "UplinksError": "errors",
+    "WeightedService": "model",
+    "advertise": "services",
+    "check": "rules",
+    "check_manifests": "reading",
+    "child_service_name": "naming",
+    "format_duration": "durations",
+    "materialize": "services",
+    "parse_duration": "durations",
+    "parse_manifests": "reading",
+    "parse_uplinks_annotation": "naming",
+    "to_traefik": "traefik",
+    "uplink_name": "naming",
+    "weighted_service_name": "naming",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, also those that nobody has asked for yet."""
+    return sorted({*globals(), *_HOMES})

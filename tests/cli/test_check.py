@@ -50,7 +50,7 @@ def test_findings_as_data_say_the_same(run: Run) -> None:
     findings = json.loads(data.out)
     assert findings["ok"] is False
     assert findings["read"] == {"children": 0, "uplinks": 0, "documents": 1}
-    lines = [line for line in text.out.splitlines()[:-1] if not line.startswith("  ")]
+    lines = [line for line in text.out.splitlines() if line.startswith(TLS)]
     assert lines == [
         f"{f['file']}:{f['line']}:{f['column']}: {f['severity']} {f['code']}: {f['message']}"
         for f in findings["findings"]
@@ -76,7 +76,7 @@ def test_a_stream_is_one_cluster(run: Run) -> None:
 def test_an_empty_stream_is_a_finding(run: Run) -> None:
     ran = run("check", "-")
 
-    assert ran.status == 1
+    assert ran.status == 2
     assert "<stdin>:1:1: error UPL011: nothing found" in ran.out
 
 
@@ -104,9 +104,15 @@ def test_related_places_stand_below(run: Run, tmp_path: Path) -> None:
     ran = run("check", str(tmp_path))
 
     assert ran.status == 1
-    first, second, summary = ran.out.splitlines()
+    first, *excerpt, related, _, about, _, summary = ran.out.splitlines()
     assert first.startswith(f"{tmp_path}/b.yaml:1:1: error UPL010: ")
-    assert second == f"  see: {tmp_path}/a.yaml:1:1: declared here first"
+    assert excerpt == [
+        "    |",
+        "  1 | hub: {uplinkEntryPoints: {}}",
+        "    | ^^^",
+    ]
+    assert related == f"  see: {tmp_path}/a.yaml:1:1: declared here first"
+    assert about.endswith(": uplinks explain UPL010")
     assert summary == "0 uplinks, 2 documents: 1 error"
 
 
@@ -152,3 +158,161 @@ def test_a_configuration_that_says_nothing_is_a_document(run: Run, hub: str) -> 
     ran = run("check", "-", stdin=f"hub: {hub}\n".encode())
 
     assert "0 uplinks, 1 document: " in ran.out
+
+
+# --- what fails -------------------------------------------------------------
+
+WARNED = b"""\
+apiVersion: hub.traefik.io/v1alpha1
+kind: Uplink
+metadata: {name: api, namespace: apps}
+spec: {weight: 012}
+"""
+FORMATS = ("text", "json", "github", "sarif", "junit", "gitlab")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        ((TLS,), 1),
+        ((TLS, "--fail-on", "never"), 0),
+        ((TLS, "--ignore", "UPL302"), 0),
+        ((TLS, "--select", "UPL4"), 0),
+        ((TLS, "no/such.yaml"), 2),
+        (("no/such/*.yaml",), 2),
+        (("no/such/*.yaml", "--fail-on", "never", "--ignore", "UPL3"), 2),
+        (("examples/banking",), 0),
+        (("-",), 0),
+        (("-", "--fail-on", "warning"), 1),
+        (("-", "--fail-on", "info"), 1),
+    ],
+)
+def test_the_status_is_the_same_in_every_format(
+    run: Run, name: str, arguments: tuple[str, ...], status: int
+) -> None:
+    # A scalar that YAML 1.1 reads otherwise is a warning; that it is no number is an error.
+    text = WARNED.replace(b"spec: {weight: 012}", b"spec: {exposeName: yes}")
+
+    ran = run("check", *arguments, "--format", name, stdin=text)
+
+    assert ran.status == status
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_tally_does_not_disturb_a_machine(run: Run, name: str) -> None:
+    ran = run("check", TLS, "--format", name)
+    tally = "0 uplinks, 1 document: 1 error\n"
+
+    assert ran.err == ("" if name == "text" else tally)
+    assert ran.out.endswith(tally) == (name == "text")
+
+
+def test_codes_are_chosen_and_left_out_by_their_beginnings(run: Run) -> None:
+    def codes(*arguments: str) -> list[str]:
+        ran = run("check", TLS, ENTRY_POINTS, "--format=json", *arguments)
+        return [finding["code"] for finding in json.loads(ran.out)["findings"]]
+
+    assert codes() == ["UPL301", "UPL302"]
+    assert codes("--select", "UPL302") == ["UPL302"]
+    assert codes("--select", "upl3", "--ignore", "UPL302") == ["UPL301"]
+    assert codes("--ignore", "UPL302, UPL301") == []
+    assert codes("--select=UPL1,UPL301", "--select=UPL302") == ["UPL301", "UPL302"]
+
+
+@pytest.mark.parametrize("option", ["--select", "--ignore"])
+def test_an_unknown_code_is_bad_usage(run: Run, option: str) -> None:
+    ran = run("check", TLS, option, "UPL3O2")
+
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err == (f"uplinks: error: {option}: no code 'UPL3O2'; did you mean UPL302?\n")
+
+
+def test_what_was_not_read_cannot_be_left_out(run: Run) -> None:
+    assert run("check", "-", "--select", "UPL3", stdin=b"a: [").status == 1
+    assert run("check", "-", "--ignore", "UPL0", stdin=b"a: [").status == 1
+    ran = run("check", "-", "--ignore", "UPL001", stdin=b"a: [")
+    assert (ran.status, ran.out) == (2, "")
+    assert "UPL001 cannot be ignored" in ran.err
+
+
+# --- what is read -----------------------------------------------------------
+
+
+def test_a_pattern_is_expanded_if_the_shell_did_not(run: Run) -> None:
+    quoted = run("check", "examples/snippets/*.yaml")
+    shell = run("check", *sorted(map(str, Path("examples/snippets").glob("*.yaml"))))
+
+    assert quoted == shell
+    assert quoted.status == 1
+    assert run("check", "examples/**/route-invalid-tls.yaml").out == run("check", TLS).out
+
+
+def test_a_pattern_with_two_stars_finds_manifests_only(run: Run, tmp_path: Path) -> None:
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    (below / "c.yaml").write_bytes(WARNED)
+    (below / "c.md").write_text("a: [", encoding="utf-8")
+
+    ran = run("check", f"{tmp_path}/**")
+
+    assert ran.out.count(": error UPL") == 1
+    assert "1 uplink, 1 document" in ran.out
+
+
+def test_a_pattern_of_folders_names_fleets(run: Run) -> None:
+    ran = run("check", "examples/[bw]*")
+
+    assert ran.status == 0
+    assert ran.out.startswith("4 children, 4 uplinks, 15 documents: ")
+
+
+def test_a_file_of_that_very_name_is_no_pattern(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "[a].yaml").write_bytes(WARNED)
+    (tmp_path / "a.yaml").write_text("a: [", encoding="utf-8")
+
+    assert "[a].yaml:4:" in run("check", f"{tmp_path}/[a].yaml").out
+
+
+def test_a_pattern_that_matches_nothing_is_an_error(run: Run) -> None:
+    ran = run("check", "no/such/**/*.yaml")
+
+    assert ran.status == 2
+    assert "no/such/**/*.yaml:1:1: error UPL011: nothing found" in ran.out
+
+
+def test_items_of_nested_lists_keep_their_places(run: Run) -> None:
+    text = b"""\
+apiVersion: v1
+kind: List
+items:
+- apiVersion: v1
+  kind: List
+  items:
+  - apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api, namespace: apps}
+    spec:
+      weight: -1
+"""
+
+    finding = json.loads(run("check", "-", "--format=json", stdin=text).out)["findings"][0]
+
+    assert (finding["line"], finding["column"]) == (11, 15)
+    assert finding["path"] == "$.spec.weight"  # within the object
+
+
+def test_json_is_read_as_it_is(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "uplink.json"
+    file.write_text(
+        '{"apiVersion": "hub.traefik.io/v1alpha1", "kind": "Uplink",\n'
+        '\t"metadata": {"name": "api", "namespace": "apps"},\n'
+        '\t"spec": {"weight": -1}}\n',
+        encoding="utf-8",
+    )
+
+    ran = run("check", str(file))
+
+    assert f"{file}:3:21: error UPL103: " in ran.out
+    assert '  3 |     "spec": {"weight": -1}}\n    |                        ^^\n' in ran.out

@@ -248,7 +248,7 @@ def _walk(folder: str, cluster: str, found: list[Diagnostic]) -> Iterator[str]:
                 entered.add(identity)
                 names = _names(path, cluster, found)
                 inside = (os.path.join(path, name) for name in reversed(names))
-                waiting += (p for p in inside if os.path.isdir(p) or p.endswith(SUFFIXES))
+                waiting += (p for p in inside if p.endswith(SUFFIXES) or os.path.isdir(p))
         elif stat.S_ISREG(status.st_mode):
             yield path
         else:

@@ -25,8 +25,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import uplinks
-from uplinks.cli.console import FINDINGS, UNUSABLE, Console
-from uplinks.cli.inputs import Unusable
+from uplinks.cli.console import FINDINGS, UNUSABLE, Console, Unusable
 from uplinks.errors import UnusablePlugin, UplinksError
 
 __all__ = ["main"]
@@ -86,8 +85,9 @@ def _run(arguments: Sequence[str]) -> int:
     console = Console.standard()
     # Options of the program take no values, so this is the command if there is one.
     command = next((each for each in arguments if not each.startswith("-")), "")
+    names = [command] if command in COMMANDS else COMMANDS
     try:
-        parsed = _parser([command] if command in COMMANDS else COMMANDS).parse_args(arguments)
+        parsed = _parser(() if "--version" in arguments[:1] else names).parse_args(arguments)
     except SystemExit as exit_:  # argparse has said what there was to say
         return exit_.code if isinstance(exit_.code, int) else UNUSABLE
     try:

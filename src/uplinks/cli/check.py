@@ -25,7 +25,7 @@ from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Ink
 from uplinks.cli.formats import MACHINES, Result, text
 from uplinks.cli.inputs import Place
 from uplinks.cli.selection import Selection, checked
-from uplinks.diagnostics import Diagnostic, Report, Severity
+from uplinks.diagnostics import Diagnostic, Location, Report, Severity
 from uplinks.errors import UnusablePlugin
 from uplinks.model import Cluster, Fleet
 
@@ -233,6 +233,12 @@ def _read(subjects: Sequence[Fleet | Cluster]) -> dict[str, int]:
 # --- how it is written ------------------------------------------------------
 
 
+def _excerpts(texts: Mapping[str, bytes], encoding: str) -> Callable[[Location], list[str]]:
+    from uplinks.cli.excerpt import excerpts  # noqa: PLC0415 - a clean check needs none
+
+    return excerpts(texts, encoding)
+
+
 def _write(
     result: Result, name: str, file: str | None, places: Sequence[Place], console: Console
 ) -> None:
@@ -243,7 +249,9 @@ def _write(
         texts = {file: data for place in places for file, data in place.texts.items()}
         ink = Ink(coloured=False) if to_file else console.ink(console.out)
         encoding = "utf-8" if to_file else console.out.encoding or "utf-8"
-        written = text.render(result, ink, text.excerpts(texts, encoding))
+        written = text.render(
+            result, ink, _excerpts(texts, encoding) if len(result.report) else None
+        )
     if file is not None and to_file:
         from uplinks.cli import output  # noqa: PLC0415 - seldom needed
 

@@ -14,7 +14,7 @@ from typing import Final, TextIO
 
 from attrs import frozen
 
-__all__ = ["CLEAN", "FINDINGS", "UNUSABLE", "Console", "Ink", "printable"]
+__all__ = ["CLEAN", "FINDINGS", "UNUSABLE", "Console", "Ink", "Unusable", "printable"]
 
 CLEAN: Final = 0
 FINDINGS: Final = 1
@@ -28,6 +28,10 @@ STYLES = {
     "info": "1;36",
     "good": "32",
 }
+
+
+class Unusable(Exception):
+    """The command line makes no sense, or leads to nothing that can be used."""
 
 
 def printable(text: str) -> str:

@@ -7,11 +7,10 @@ import json
 import re
 from typing import Any, Final
 
-from uplinks import naming
 from uplinks.adapters import plugins
 from uplinks.cli.check import catalogue
-from uplinks.cli.console import CLEAN, Console, Ink, printable
-from uplinks.cli.inputs import Unusable
+from uplinks.cli.console import CLEAN, Console, Ink, Unusable, printable
+from uplinks.cli.selection import nearest_code
 from uplinks.cli.tables import Column, table
 from uplinks.rules import RETIRED, Rule, ShapeCode
 
@@ -66,7 +65,7 @@ def _find(code: str, entries: dict[str, Rule | ShapeCode]) -> Rule | ShapeCode:
         return entries[wanted]
     if wanted in RETIRED:
         raise Unusable(f"{wanted} is retired; nothing reports it any more")
-    near = naming.nearest(wanted, entries)
+    near = nearest_code(code, entries)
     hint = f"; did you mean {near}?" if near else "; uplinks explain lists all"
     raise Unusable(f"no code {code!r}{hint}")
 

@@ -19,17 +19,18 @@ __all__ = ["as_text", "counted", "tally"]
 def as_text(
     findings: Iterable[Diagnostic],
     ink: Ink,
-    excerpt: Callable[[Location], list[str]] = lambda _: [],
+    excerpt: Callable[[Location], list[str]] | None = None,
 ) -> str:
     """Write findings, each with the lines of its ``excerpt`` and its related places below."""
     return "".join(_one(finding, ink, excerpt) for finding in findings)
 
 
-def _one(finding: Diagnostic, ink: Ink, excerpt: Callable[[Location], list[str]]) -> str:
+def _one(finding: Diagnostic, ink: Ink, excerpt: Callable[[Location], list[str]] | None) -> str:
     place = ink("bold", f"{printable(str(finding.location))}:")
     severity = ink(finding.severity.value, finding.severity.value)
     lines = [f"{place} {severity} {finding.code}: {printable(finding.message)}"]
-    lines += [f"  {line}" for line in excerpt(finding.location)]
+    if excerpt is not None:
+        lines += [f"  {line}" for line in excerpt(finding.location)]
     if finding.suggestion is not None:
         lines.append(f"  {ink('dim', 'help:')} did you mean {printable(repr(finding.suggestion))}?")
     for related in finding.related:

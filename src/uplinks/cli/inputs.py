@@ -35,6 +35,7 @@ from uplinks.adapters.files import (
     load_fleet,
     load_stream,
 )
+from uplinks.cli.console import Unusable
 from uplinks.diagnostics import Diagnostic, Location, Severity
 from uplinks.manifest import Limits
 from uplinks.model import Cluster, Fleet
@@ -42,7 +43,6 @@ from uplinks.reading import make_fleet
 
 __all__ = [
     "Place",
-    "Unusable",
     "add_fleet",
     "add_places",
     "read_fleet",
@@ -52,10 +52,6 @@ __all__ = [
 
 STREAM = "-"
 MOST_NAMED = 10
-
-
-class Unusable(Exception):
-    """The command line makes no sense, or leads to nothing that can be used."""
 
 
 @frozen

@@ -16,7 +16,7 @@ import contextlib
 import os
 import tempfile
 
-from uplinks.cli.inputs import Unusable
+from uplinks.cli.console import Unusable
 
 __all__ = ["write"]
 

@@ -18,13 +18,15 @@ from typing import Final
 from attrs import frozen
 
 from uplinks import naming
-from uplinks.cli.inputs import Unusable
+from uplinks.cli.console import Unusable
 from uplinks.diagnostics import Diagnostic
 
-__all__ = ["ALWAYS", "PathIgnore", "Selection", "checked", "path_pattern"]
+__all__ = ["ALWAYS", "PathIgnore", "Selection", "checked", "nearest_code", "path_pattern"]
 
 ALWAYS: Final = frozenset({"UPL001", "UPL002", "UPL003", "UPL004", "UPL011", "UPL012"})
 """Codes of what was not read: these are always reported."""
+
+_FIGURES: Final = str.maketrans("OIL", "011")
 
 
 @frozen
@@ -78,13 +80,24 @@ def checked(given: Iterable[str], codes: Collection[str], what: str) -> tuple[st
     for text in (part.strip() for item in given for part in item.split(",")):
         code = text.upper()
         if not code or not any(known.startswith(code) for known in codes):
-            near = naming.nearest(code, codes)
+            near = nearest_code(code, codes)
             hint = f"; did you mean {near}?" if near else "; see uplinks explain"
             raise Unusable(f"{what}: no code {text!r}{hint}")
         if code in ALWAYS and not what.endswith("select"):
             raise Unusable(f"{what}: {code} cannot be ignored: what it is about was not read")
         found.append(code)
     return tuple(found)
+
+
+def nearest_code(got: str, codes: Collection[str]) -> str | None:
+    """Guess which code was meant: letters for figures and small letters first.
+
+    >>> nearest_code("upl1o3", ["UPL003", "UPL103"])
+    'UPL103'
+    """
+    code = got.upper()
+    figures = code[:3] + code[3:].translate(_FIGURES)
+    return figures if figures in codes else naming.nearest(code, codes)
 
 
 def path_pattern(folder: str, glob: str) -> re.Pattern[str]:

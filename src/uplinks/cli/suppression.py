@@ -18,15 +18,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from uplinks import naming
-from uplinks.cli.selection import ALWAYS
+from uplinks.cli.selection import ALWAYS, nearest_code
 from uplinks.diagnostics import Diagnostic, Location, Severity, Span
-from uplinks.manifest import Comment, source
 from uplinks.model import Cluster, IngressRoute, TraefikService, Uplink
+
+if TYPE_CHECKING:
+    from uplinks.manifest.source import Comment
 
 __all__ = ["ANNOTATION", "UNKNOWN", "UNUSED", "Settled", "Suppression", "settle", "suppressions"]
 
@@ -148,7 +149,7 @@ def _sort(
     suggestion = None
     if not problem and code not in codes:
         problem = f"there is no code {code[:40]!r}"
-        suggestion = naming.nearest(code.upper(), codes)
+        suggestion = nearest_code(code, codes)
     elif not problem and code in _NEVER:
         problem = f"{code} cannot be suppressed"
     if problem:
@@ -162,9 +163,11 @@ Found = tuple[str, Location, tuple[Place, Place], str]
 
 
 def _in_comments(file: str, cluster: str, data: bytes) -> Iterator[Found]:
+    from uplinks.manifest.source import look_through  # noqa: PLC0415 - seldom needed
+
     comments = [
         (comment, match)
-        for comment in source(data).comments()
+        for comment in look_through(data).comments()
         for match in _COMMENT.finditer(comment.text)
     ]
     alone = {comment.line for comment, _ in comments if comment.alone}

@@ -37,7 +37,6 @@ from uplinks.diagnostics import Diagnostic, Location, Related, Severity, Span
 from uplinks.manifest import _text
 from uplinks.manifest._masking import MASK, advice, in_headers, masked
 from uplinks.manifest._scalars import NUMERIC, ODD_KEYS, WORDS, resolve
-from uplinks.manifest._source import Comment, Source, source
 from uplinks.tree import Document, LocatedList, LocatedMap, field_path
 
 # Events and errors are taken from the module that makes them: should somebody
@@ -50,7 +49,7 @@ except ImportError:  # pragma: no cover - PyYAML's wheels hold libyaml
     # and refuses JSON that is indented by tabs. `PARSER` says which one reads.
     import yaml as _yaml
 
-__all__ = ["PARSER", "Comment", "Limits", "Reading", "Source", "read", "source"]
+__all__ = ["PARSER", "Limits", "Reading", "read"]
 
 PARSER: Final = "libyaml" if hasattr(_yaml, "CParser") else "python"
 """Which parser makes the events: ``"libyaml"``, or ``"python"`` (some 20 times slower)."""

@@ -43,6 +43,8 @@ _LONGEST_NUMBER: Final = 640
 _INFINITE: Final = (float("inf"), float("-inf"))
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _FLOAT: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+# No other character is in what any of the patterns below matches.
+_SUSPECT: Final = re.compile(r"[-+.:_0-9a-fA-FoOxXinNI]+")
 _AMBIGUOUS: Final = tuple(
     (re.compile(pattern), what)
     for pattern, what in (
@@ -78,4 +80,6 @@ def resolve(text: str) -> tuple[Any, str]:
     if _FLOAT.fullmatch(text):
         number = float(text)
         return (text, "a number past all bounds") if number in _INFINITE else (number, "")
+    if _SUSPECT.fullmatch(text) is None:
+        return text, ""
     return text, next((what for pattern, what in _AMBIGUOUS if pattern.fullmatch(text)), "")

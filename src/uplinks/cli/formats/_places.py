@@ -43,7 +43,7 @@ def uri(file: str) -> tuple[str, bool]:
     (('a%20b%23c.yaml', True), ('file:///nowhere/a.yaml', False))
     """
     name = relative(file)
-    escaped = quote(os.fsencode(name))
+    escaped = quote(name.encode("utf-8", "backslashreplace"))
     return (f"file://{escaped}", False) if name.startswith("/") else (escaped, True)
 
 
@@ -69,5 +69,5 @@ def fingerprints(findings: Iterable[Diagnostic]) -> Iterator[str]:
         facts = (finding.code, place.cluster, relative(place.file), place.path, finding.message)
         base = "\0".join(facts)
         seen[base] += 1
-        text = f"{base}\0{seen[base]}".encode("utf-8", "surrogateescape")
+        text = f"{base}\0{seen[base]}".encode("utf-8", "backslashreplace")
         yield hashlib.sha256(text).hexdigest()[:32]

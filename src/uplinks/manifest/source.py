@@ -7,7 +7,8 @@ Rules of this file:
    header, of a misspelt ``headers``, of an annotation, of another kind's field.
 2. Where a name may be a value that nobody quoted (below ``headers``), it is
    shown only if it can be a name and has a value. Aliases, anchors, tags and
-   comments are hidden. So is everything behind what the parser cannot read.
+   comments are hidden, but for ``# uplinks: ignore[…]``. So is everything behind
+   what the parser cannot read.
 3. User, password and query are hidden in whatever looks like a URL, and a
    route's rule is hidden if it asks for a header or a query.
 4. What stands in a quoted or a block scalar is never taken for a comment.
@@ -32,10 +33,11 @@ try:
 except ImportError:  # pragma: no cover - PyYAML's wheels hold libyaml
     import yaml as _yaml
 
-__all__ = ["Comment", "Source", "source"]
+__all__ = ["Comment", "Source", "look_through"]
 
 _BREAK: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _COMMENT: Final = re.compile("(?:(?<=[ \t\n\r\x85\u2028\u2029])|\\A)#[^\n\r\x85\u2028\u2029]*")
+_IGNORE: Final = re.compile(r"#\s*uplinks: ignore(?:-file)?(?:\[[\sA-Za-z0-9,]*\])?")
 _MATCHER: Final = re.compile("header|query|clientip", re.IGNORECASE)
 _MOST_DEPTH: Final = 100
 
@@ -61,7 +63,7 @@ class Comment:
 class Source:
     r"""The lines of a text, and what in them must not be shown.
 
-    >>> shown = source("headers: {X-Token: abc}\nweight: 5\n")
+    >>> shown = look_through("headers: {X-Token: abc}\nweight: 5\n")
     >>> shown.line(1), shown.hidden(1)
     ('headers: {X-Token: abc}', [(19, 22)])
     >>> shown.line(3), shown.hidden(2)
@@ -109,7 +111,7 @@ class Source:
             yield Comment(text, number, begin - start + 1, alone, begin < self._content)
 
 
-def source(data: bytes | str) -> Source:
+def look_through(data: bytes | str) -> Source:
     """Read a text for showing it. Complexity: O(length). Raises nothing.
 
     Source: YAML 1.2.2, sections 5.4 and 6.6, for lines and comments.
@@ -122,7 +124,12 @@ def source(data: bytes | str) -> Source:
     ends.append(len(text))
     scan = _Scan(text)
     scan.run()
-    scan.hidden += [(begin + 1, end) for begin, end in _comments(text, scan.scalars)]
+    for begin, end in _comments(text, scan.scalars):
+        at = begin + 1
+        for shown in _IGNORE.finditer(text, begin, end):
+            scan.hidden.append((at, max(at, shown.start())))
+            at = shown.end()
+        scan.hidden.append((at, max(at, end)))
     return Source(
         text,
         tuple(starts),
@@ -151,6 +158,8 @@ def _begin(stretch: Range) -> int:
 def _merged(ranges: list[Range]) -> Iterator[Range]:
     last: Range | None = None
     for begin, end in sorted(ranges):
+        if begin >= end:
+            continue
         if last is not None and begin <= last[1]:
             last = (last[0], max(last[1], end))
             continue
