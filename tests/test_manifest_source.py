@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from uplinks.manifest.source import Source, look_through
 
-SECRET = "s3cr3t"
+SECRET = "s3cr3t"  # noqa: S105 - it is none
 
 
 def visible(text: str | bytes) -> str:
@@ -141,7 +143,7 @@ def test_any_text_can_be_looked_through(text: str) -> None:
         hidden = source.hidden(number)
         assert hidden == sorted(hidden)
         assert all(0 <= begin < end <= len(source.line(number)) for begin, end in hidden)
-        assert all(a[1] < b[0] for a, b in zip(hidden, hidden[1:], strict=False))
+        assert all(a[1] < b[0] for a, b in pairwise(hidden))
 
 
 FIELDS = st.sampled_from(["headers", "Headers", "data", "spec", "weight", "annotations", "x"])
@@ -159,7 +161,10 @@ VALUES = st.recursive(
 
 @given(st.lists(FIELDS, max_size=3), VALUES, st.sampled_from([None, True]), st.integers(0, 40))
 def test_below_headers_no_value_is_shown(
-    fields: list[str], value: object, style: bool | None, cut: int
+    fields: list[str],
+    value: object,
+    style: bool | None,  # noqa: FBT001 - drawn, not passed
+    cut: int,
 ) -> None:
     import yaml
 

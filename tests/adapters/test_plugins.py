@@ -21,7 +21,8 @@ ROOT = Path(__file__).parents[2]
 RULES = '''
 from uplinks import Severity, rules
 
-@rules.rule("{code}", name="no-apps", severity=Severity.WARNING, scope="manifests", reads=("uplinks",))
+@rules.rule("{code}", name="no-apps", severity=Severity.WARNING,
+            scope="manifests", reads=("uplinks",))
 def no_apps(cluster):
     """Warn of the namespace `apps`."""
     for uplink in cluster.uplinks:
@@ -104,7 +105,8 @@ def test_what_pip_installs_is_found(installed: Path) -> None:
 
 def test_rules_of_others_are_checked_explained_and_chosen(install: Install) -> None:
     site = install(
-        "[uplinks.rules]\nacme = acme_rules:every\n[uplinks.probers]\ncarrier-pigeon = no.such:Prober\n"
+        "[uplinks.rules]\nacme = acme_rules:every\n"
+        "[uplinks.probers]\ncarrier-pigeon = no.such:Prober\n"
     )
 
     ran = run(site, "check", "-", "--format=json", "--select=ACME001,UPL204")
@@ -163,7 +165,7 @@ def test_a_path_is_looked_through_and_nothing_else(install: Install) -> None:
 
     assert load_rules([str(site), "/no/such"]) == ()
     assert modes([str(site), "/no/such"]) == ("quic", "tcp")
-    assert load_rules([]) == modes([]) == ()
+    assert (load_rules([]), modes([])) == ((), ())
 
 
 def test_an_error_says_which_and_why() -> None:

@@ -34,7 +34,7 @@ def test_the_caret_stands_below_what_is_meant(
 ) -> None:
     number = place[0]
 
-    assert shown(text, *place) == [f"  |", f"{number} | {lines[0]}", f"  | {lines[1]}"]
+    assert shown(text, *place) == ["  |", f"{number} | {lines[0]}", f"  | {lines[1]}"]
 
 
 def test_many_lines_are_shown_by_their_first() -> None:

@@ -19,8 +19,8 @@ from typing import Any, Final
 from attrs import frozen
 
 from uplinks import naming
-from uplinks.cli.formats import FORMATS
 from uplinks.cli.console import Unusable
+from uplinks.cli.formats import FORMATS
 from uplinks.cli.selection import PathIgnore, checked, path_pattern
 
 __all__ = ["FAIL_ON", "Config", "find", "load"]

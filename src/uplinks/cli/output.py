@@ -8,7 +8,7 @@ Rules of this file:
 """
 
 # pathlib has no word for most of this.
-# ruff: noqa: PTH101, PTH105, PTH108, PTH110, PTH113, PTH118, PTH120, PTH123
+# ruff: noqa: PTH101, PTH105, PTH108, PTH110, PTH113, PTH120, PTH123
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import Any
 from uplinks import rules
 from uplinks.cli import findings, inputs
 from uplinks.cli.check import status
-from uplinks.cli.console import CLEAN, FINDINGS, Console, Ink, printable
+from uplinks.cli.console import CLEAN, FINDINGS, Console, Ink, Unusable, printable
 from uplinks.cli.tables import Column, table
 from uplinks.errors import UnknownChild, UnknownService, UplinksError
 from uplinks.parent import Parent
@@ -107,7 +107,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         simulation = simulate(parent, arguments.service, arguments.requests, arguments.down)
     except UplinksError as problem:
         if _misnamed(problem, arguments.service):
-            raise inputs.Unusable(str(problem)) from None
+            raise Unusable(str(problem)) from None
         console.err.write(f"{arguments.service} cannot be built: {printable(str(problem))}\n")
         return FINDINGS
     if arguments.format == "json":

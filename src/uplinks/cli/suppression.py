@@ -17,6 +17,7 @@ Rules of this file:
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -89,15 +90,14 @@ def suppressions(
     """
     found: list[Suppression] = []
     wrong: list[Diagnostic] = []
-    clusters = tuple(clusters)
-    for file, data in texts.items():
-        if _MARK in data or data[:2] in _UTF16:
-            owner = _owner(file, clusters)
-            for code, location, reach, problem in _in_comments(file, owner, data):
-                _sort(code, location, reach, None, problem, codes, found, wrong)
-    for cluster in clusters:
-        for code, location, reach in _in_annotations(cluster):
-            _sort(code, location, reach, cluster.name, "", codes, found, wrong)
+    for each, miswritten in _asked(tuple(clusters), texts):
+        problem = miswritten or _problem(each.code, codes)
+        if problem is None:
+            found.append(each)
+            continue
+        near = None if miswritten or each.code in codes else nearest_code(each.code, codes)
+        about = (UNKNOWN, Severity.WARNING, problem, each.location)
+        wrong.append(Diagnostic(*about, suggestion=near))
     return found, wrong
 
 
@@ -108,19 +108,15 @@ def settle(
 ) -> Settled:
     """Take out what is suppressed; ``judged`` are the codes that were looked for.
 
-    Complexity: O(findings · suppressions of one code in one file).
+    Complexity: O(f log s + s log s) for f findings and s suppressions.
     """
     by = tuple(by)
-    where: dict[tuple[str, str], list[Suppression]] = {}
-    for each in by:
-        where.setdefault((each.code, each.location.file), []).append(each)
-    kept, suppressed, used = [], [], set()
+    index = _Index(by)
+    kept: list[Diagnostic] = []
+    suppressed: list[Diagnostic] = []
+    used: set[Suppression] = set()
     for finding in findings:
-        covering = [
-            each
-            for each in where.get((finding.code, finding.location.file), ())
-            if each.covers(finding)
-        ]
+        covering = index.covering(finding)
         (suppressed if covering else kept).append(finding)
         used.update(covering)
     unused = [
@@ -136,33 +132,52 @@ def settle(
     return Settled(tuple(kept), tuple(suppressed), tuple(unused))
 
 
-def _sort(
-    code: str,
-    location: Location,
-    reach: tuple[Place, Place],
-    cluster: str | None,
-    problem: str,
-    codes: Collection[str],
-    found: list[Suppression],
-    wrong: list[Diagnostic],
-) -> None:
-    suggestion = None
-    if not problem and code not in codes:
-        problem = f"there is no code {code[:40]!r}"
-        suggestion = nearest_code(code, codes)
-    elif not problem and code in _NEVER:
-        problem = f"{code} cannot be suppressed"
-    if problem:
-        severity = Severity.WARNING
-        wrong.append(Diagnostic(UNKNOWN, severity, problem, location, suggestion=suggestion))
-    else:
-        found.append(Suppression(code, location, *reach, cluster))
+def _problem(code: str, codes: Collection[str]) -> str | None:
+    if code not in codes:
+        return f"there is no code {code[:40]!r}"
+    return f"{code} cannot be suppressed" if code in _NEVER else None
 
 
-Found = tuple[str, Location, tuple[Place, Place], str]
+class _Index:
+    """Suppressions by what they are about. Those of one kind never overlap in part."""
+
+    def __init__(self, by: Iterable[Suppression]) -> None:
+        self.groups: dict[tuple[str, str], dict[object, dict[Place, list[Suppression]]]] = {}
+        for each in by:
+            kinds = self.groups.setdefault((each.code, each.location.file), {})
+            # A line, a file, an object of one cluster.
+            kind = (each.cluster, each.end == _EVERYWHERE)
+            kinds.setdefault(kind, {}).setdefault(each.begin, []).append(each)
+        self.begins = {
+            (key, kind): sorted(starting)
+            for key, kinds in self.groups.items()
+            for kind, starting in kinds.items()
+        }
+
+    def covering(self, finding: Diagnostic) -> list[Suppression]:
+        """Find what covers a finding: of each kind, only what begins last can."""
+        key = (finding.code, finding.location.file)
+        found: list[Suppression] = []
+        for kind, starting in self.groups.get(key, {}).items():
+            begins = self.begins[key, kind]
+            at = bisect_right(begins, finding.location.span[:2])
+            last = starting[begins[at - 1]] if at else []
+            found += (each for each in last if each.covers(finding))
+        return found
 
 
-def _in_comments(file: str, cluster: str, data: bytes) -> Iterator[Found]:
+def _asked(
+    clusters: tuple[Cluster, ...], texts: Mapping[str, bytes]
+) -> Iterator[tuple[Suppression, str]]:
+    """Find every suppression, and what is wrong with how it is written."""
+    for file, data in texts.items():
+        if _MARK in data or data[:2] in _UTF16:
+            yield from _in_comments(file, _owner(file, clusters), data)
+    for cluster in clusters:
+        yield from ((each, "") for each in _in_annotations(cluster))
+
+
+def _in_comments(file: str, cluster: str, data: bytes) -> Iterator[tuple[Suppression, str]]:
     from uplinks.manifest.source import look_through  # noqa: PLC0415 - seldom needed
 
     comments = [
@@ -185,10 +200,12 @@ def _in_comments(file: str, cluster: str, data: bytes) -> Iterator[Found]:
         named = list(_CODE.finditer(match["codes"] or ""))
         if not named:
             problem = problem or "it names no code; write ignore[UPL104]"
-            yield "", _at(file, cluster, comment, *match.span()), reach, problem
+            where = _at(file, cluster, comment, *match.span())
+            yield Suppression("", where, *reach), problem
         for code in named:
             begin, end = (match.start("codes") + offset for offset in code.span())
-            yield code[0], _at(file, cluster, comment, begin, end), reach, problem
+            where = _at(file, cluster, comment, begin, end)
+            yield Suppression(code[0], where, *reach), problem
 
 
 def _at(file: str, cluster: str, comment: Comment, begin: int, end: int) -> Location:
@@ -196,28 +213,25 @@ def _at(file: str, cluster: str, comment: Comment, begin: int, end: int) -> Loca
     return Location(cluster, file, Span(line, column + begin, line, column + end))
 
 
-def _in_annotations(
-    cluster: Cluster,
-) -> Iterator[tuple[str, Location, tuple[Place, Place]]]:
-    for each in _annotated(cluster):
-        location = each.origin.locate("metadata", "annotations", ANNOTATION)
-        span = each.origin.locate().span
-        reach = (span[:2], span[2:])
-        for code in _CODE.findall(each.annotations[ANNOTATION]):
-            yield code, location, reach
-
-
-def _annotated(cluster: Cluster) -> Iterator[Uplink | IngressRoute | TraefikService]:
-    objects = (*cluster.uplinks, *cluster.routers, *cluster.traefik_services)
-    return (each for each in objects if ANNOTATION in each.annotations)
+def _in_annotations(cluster: Cluster) -> Iterator[Suppression]:
+    for each in _objects(cluster):
+        if ANNOTATION in each.annotations:
+            where = each.origin.locate("metadata", "annotations", ANNOTATION)
+            span = each.origin.locate().span
+            for code in _CODE.findall(each.annotations[ANNOTATION]):
+                yield Suppression(code, where, span[:2], span[2:], cluster.name)
 
 
 def _owner(file: str, clusters: Iterable[Cluster]) -> str:
     """Name the cluster that a file belongs to, ``""`` if nothing was read of it."""
     for cluster in clusters:
         parts = (cluster.child_config, cluster.parent_config)
-        objects = (*cluster.uplinks, *cluster.routers, *cluster.traefik_services)
-        read = [*objects, *(part for part in parts if part is not None)]
-        if any(each.origin.document.file == file for each in read):
+        origins = [each.origin for each in _objects(cluster)]
+        origins += [part.origin for part in parts if part is not None]
+        if any(origin.document.file == file for origin in origins):
             return cluster.name
     return ""
+
+
+def _objects(cluster: Cluster) -> list[Uplink | IngressRoute | TraefikService]:
+    return [*cluster.uplinks, *cluster.routers, *cluster.traefik_services]

@@ -53,16 +53,75 @@ _NUMBERS_IN: Final = frozenset(
 )
 _NAMES_ANYTHING: Final = frozenset({"children", "uplinkEntryPoints"})
 _SHOWN: Final = frozenset(
-    """
-    address annotations apiVersion asDefault certResolver children domains entryPoints errors
-    exposeName failover failureWindow fallback followRedirects healthCheck highestRandomWeight
-    hostname hub hub.traefik.io/router.uplinks ingressClassName interval items kind main match
-    maxFailedAttempts metadata method middlewares mirroring mirrors mode multicluster name
-    namespace nativeLB observability options parentRefs passHostHeader passiveHealthCheck path
-    percent pollInterval pollTimeout port priority providers routes sans scheme secretName
-    serversTransport service services spec status store strategy syntax timeout tls
-    unhealthyInterval uplinkEntryPoints uplinks/ignore weight weighted
-    """.split()
+    {
+        "address",
+        "annotations",
+        "apiVersion",
+        "asDefault",
+        "certResolver",
+        "children",
+        "domains",
+        "entryPoints",
+        "errors",
+        "exposeName",
+        "failover",
+        "failureWindow",
+        "fallback",
+        "followRedirects",
+        "healthCheck",
+        "highestRandomWeight",
+        "hostname",
+        "hub",
+        "hub.traefik.io/router.uplinks",
+        "ingressClassName",
+        "interval",
+        "items",
+        "kind",
+        "main",
+        "match",
+        "maxFailedAttempts",
+        "metadata",
+        "method",
+        "middlewares",
+        "mirroring",
+        "mirrors",
+        "mode",
+        "multicluster",
+        "name",
+        "namespace",
+        "nativeLB",
+        "observability",
+        "options",
+        "parentRefs",
+        "passHostHeader",
+        "passiveHealthCheck",
+        "path",
+        "percent",
+        "pollInterval",
+        "pollTimeout",
+        "port",
+        "priority",
+        "providers",
+        "routes",
+        "sans",
+        "scheme",
+        "secretName",
+        "serversTransport",
+        "service",
+        "services",
+        "spec",
+        "status",
+        "store",
+        "strategy",
+        "syntax",
+        "timeout",
+        "tls",
+        "unhealthyInterval",
+        "uplinkEntryPoints",
+        "uplinks/ignore",
+        "weight",
+        "weighted",
+    }
 )
 _NAME: Final = re.compile(r"[-A-Za-z0-9_./~]+")
 _BOOLEANS: Final = frozenset({"asDefault", "followRedirects"})

@@ -210,8 +210,9 @@ class _Scan:
     def take(self, token: Any) -> None:
         kind = type(token)
         frame = self.frames[-1]
+        if kind in _CONTENT:
+            self.content = min(self.content, token.start_mark.index)
         if kind is _yaml.ScalarToken:
-            self.starts_at(token)
             self.scalar(token, frame)
         elif kind is _yaml.KeyToken:
             self.forget_key(frame)
@@ -220,26 +221,24 @@ class _Scan:
             frame.at_key = False
             frame.key_range = None
         elif kind in _OPENING:
-            self.starts_at(token)
             self.frames.append(self.inner(frame))
         elif kind in _CLOSING:
             self.forget_key(frame)
-            if len(self.frames) > 1:
-                self.frames.pop()
-            # A key that is itself a mapping has no name.
-            if self.frames[-1].at_key:
-                self.frames[-1].key = None
+            self.close()
         elif kind is _yaml.FlowEntryToken:
             self.forget_key(frame)
             frame.key = None
-        elif kind is _yaml.DocumentStartToken or kind is _yaml.DocumentEndToken:
-            self.starts_at(token)
+        elif kind in _DOCUMENT:
             self.frames = [_Frame(shown=True, name=None)]
-        elif kind is _yaml.AliasToken or kind is _yaml.AnchorToken or kind is _yaml.TagToken:
+        elif kind in _NAMED:
             self.hidden.append((token.start_mark.index, token.end_mark.index))
 
-    def starts_at(self, token: Any) -> None:
-        self.content = min(self.content, token.start_mark.index)
+    def close(self) -> None:
+        if len(self.frames) > 1:
+            self.frames.pop()
+        # A key that is itself a mapping has no name.
+        if self.frames[-1].at_key:
+            self.frames[-1].key = None
 
     def forget_key(self, frame: _Frame) -> None:
         """Hide a key that turned out to have no value, unless it is a field's name."""
@@ -268,15 +267,16 @@ class _Scan:
             if not can_be_a_name(token.value):
                 self.hidden.append((begin, end))
             return
-        name = frame.name if frame.key is None else frame.key
-        if not (frame.shown and has_known_value(name or "")):
+        name = (frame.name if frame.key is None else frame.key) or ""
+        if not (frame.shown and has_known_value(name)) or _holds_a_secret(name, token.value):
             self.hidden.append((begin, end))
-        elif name == "match" and _MATCHER.search(token.value):
-            self.hidden.append((begin, end))
-        elif (name == "address" or "//" in token.value or "?" in token.value) and (
-            without_userinfo(token.value) != token.value
-        ):
-            self.hidden.append((begin, end))
+
+
+def _holds_a_secret(name: str, value: str) -> bool:
+    if name == "match":
+        return _MATCHER.search(value) is not None
+    like_a_url = name == "address" or "//" in value or "?" in value
+    return like_a_url and without_userinfo(value) != value
 
 
 _OPENING: Final = (
@@ -285,4 +285,7 @@ _OPENING: Final = (
     _yaml.FlowMappingStartToken,
     _yaml.FlowSequenceStartToken,
 )
+_DOCUMENT: Final = (_yaml.DocumentStartToken, _yaml.DocumentEndToken)
+_CONTENT: Final = (_yaml.ScalarToken, *_OPENING, *_DOCUMENT)
+_NAMED: Final = (_yaml.AliasToken, _yaml.AnchorToken, _yaml.TagToken)
 _CLOSING: Final = (_yaml.BlockEndToken, _yaml.FlowMappingEndToken, _yaml.FlowSequenceEndToken)

@@ -13,7 +13,7 @@ Source: the JUnit XML of Apache Ant, as Jenkins and GitLab read it.
 
 from __future__ import annotations
 
-from xml.etree import ElementTree as Xml
+from xml.etree import ElementTree as ET
 
 from uplinks.cli.console import printable
 from uplinks.cli.formats import Result
@@ -28,27 +28,27 @@ def render(result: Result) -> str:
     failures = sum(map(result.fails, result.report))
     tests = max(1, len(result.report))
     totals = {"tests": str(tests), "failures": str(failures), "errors": "0", "skipped": "0"}
-    suites = Xml.Element("testsuites", {"name": "uplinks check", **totals})
-    suite = Xml.SubElement(suites, "testsuite", {"name": "uplinks check", **totals})
+    suites = ET.Element("testsuites", {"name": "uplinks check", **totals})
+    suite = ET.SubElement(suites, "testsuite", {"name": "uplinks check", **totals})
     if not len(result.report):
-        Xml.SubElement(suite, "testcase", {"name": "no findings", "classname": "uplinks"})
+        ET.SubElement(suite, "testcase", {"name": "no findings", "classname": "uplinks"})
     for finding in result.report:
         _case(suite, finding, result)
-    Xml.indent(suites)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{Xml.tostring(suites, "unicode")}\n'
+    ET.indent(suites)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(suites, "unicode")}\n'
 
 
-def _case(suite: Xml.Element, finding: Diagnostic, result: Result) -> None:
+def _case(suite: ET.Element, finding: Diagnostic, result: Result) -> None:
     span = finding.location.span
     file = printable(relative(finding.location.file))
     name = (
         f"{finding.code} {result.catalogue[finding.code].name} at {file}:{span.line}:{span.column}"
     )
     attributes = {"name": name, "classname": file, "file": file, "line": str(span.line)}
-    case = Xml.SubElement(suite, "testcase", attributes)
+    case = ET.SubElement(suite, "testcase", attributes)
     text = explained(finding)
     if result.fails(finding):
         about = {"type": finding.severity.value, "message": text.partition("\n")[0]}
-        Xml.SubElement(case, "failure", about).text = f"{file}:{span.line}:{span.column}\n{text}"
+        ET.SubElement(case, "failure", about).text = f"{file}:{span.line}:{span.column}\n{text}"
     else:
-        Xml.SubElement(case, "system-out").text = f"{finding.severity.value}: {text}"
+        ET.SubElement(case, "system-out").text = f"{finding.severity.value}: {text}"

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-
 from uplinks.cli import findings
 from uplinks.cli.console import Ink, printable
 from uplinks.cli.formats import Result
