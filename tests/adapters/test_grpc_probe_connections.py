@@ -74,6 +74,39 @@ def test_a_failed_call_ends_its_connection() -> None:
     assert len(set(run(main()))) == 3
 
 
+def second(code: grpc.StatusCode) -> tuple[list[Outcome], list[str]]:
+    """Probe three times a server whose second reply is this status."""
+
+    async def main() -> tuple[list[Outcome], list[str]]:
+        async def reply(context: Context) -> bytes:
+            if len(server.calls) == 2:
+                await context.abort(code)
+            return SERVING
+
+        async with GrpcServer(reply) as server:
+            prober = GrpcProber()
+            outcomes = [await probe(server.url, prober) for _ in range(3)]
+            await prober.close()
+            return outcomes, server.peers
+
+    ended: tuple[list[Outcome], list[str]] = run(main())
+    return ended
+
+
+def test_a_connection_that_was_kept_and_has_ended_says_nothing() -> None:
+    outcomes, (one, two, three, four) = second(grpc.StatusCode.UNAVAILABLE)
+
+    assert outcomes == 3 * [Outcome.PASS]
+    assert one == two != three == four
+
+
+def test_no_other_status_is_asked_for_twice() -> None:
+    outcomes, (one, two, three) = second(grpc.StatusCode.INTERNAL)
+
+    assert outcomes == [Outcome.PASS, Outcome.fail("gRPC status INTERNAL"), Outcome.PASS]
+    assert one == two != three
+
+
 def test_a_child_that_is_back_passes_at_the_next_probe() -> None:
     async def main() -> list[Outcome]:
         prober, outcomes = GrpcProber(), []

@@ -8,9 +8,10 @@ Rules of this file:
    connection, TLS, call) happens within `GrpcProber.probe`.
 3. A channel is kept only while its calls are replied to. Channels that failed
    wait longer and longer before they connect again; a new one does not wait,
-   so a child that is back passes at the next probe.
+   so a child that is back passes at the next probe. A connection that was kept
+   may just have been closed: then the call is made once more, on a new one.
 4. Nothing ambient: no proxy of the environment, no configuration out of DNS,
-   no call that is sent twice.
+   no retry of gRPC's own.
 5. No message of the server or of gRPC is passed on: it may show what is
    secret. Reasons are those of this file.
 
@@ -129,16 +130,8 @@ class GrpcProber:
         if isinstance(call, Refused):
             return Outcome.fail(call.reason)
         asked = _Asked(call, check.timeout)
-        line = self._take(asked)
-        replied = False
-        try:
-            reply = await line.check(_REQUEST)
-            replied = True
-        except aio.AioRpcError as error:
-            return Outcome.fail(_reason(error, line.channel))
-        finally:
-            await self._give_back(asked, line, keep=replied)
-        return _judged(reply)
+        outcome, stale = await self._ask(asked)
+        return (await self._ask(asked))[0] if stale else outcome
 
     async def close(self) -> None:
         """Close all connections, those in use when their probes end.
@@ -149,6 +142,20 @@ class GrpcProber:
         for line in lines.values():
             if not line.users:
                 await line.channel.close()
+
+    async def _ask(self, asked: _Asked) -> tuple[Outcome, bool]:
+        """Make the call; tell also whether only a connection may have ended that was kept."""
+        line = self._take(asked)
+        kept, replied = line.kept, False
+        try:
+            reply = await line.check(_REQUEST)
+            replied = True
+        except aio.AioRpcError as error:
+            stale = kept and error.code() is grpc.StatusCode.UNAVAILABLE
+            return Outcome.fail(_reason(error, line.channel)), stale
+        finally:
+            await self._give_back(asked, line, keep=replied)
+        return _judged(reply), False
 
     def _take(self, asked: _Asked) -> _Line:
         loop = asyncio.get_running_loop()
@@ -164,6 +171,7 @@ class GrpcProber:
 
     async def _give_back(self, asked: _Asked, line: _Line, *, keep: bool) -> None:
         line.users -= 1
+        line.kept = keep
         if not keep and self._lines.get(asked) is line:
             del self._lines[asked]
         if not line.users and self._lines.get(asked) is not line:
@@ -184,14 +192,15 @@ class _Asked(NamedTuple):
 
 
 class _Line:
-    """A channel, its one method, and how many probes use it."""
+    """A channel, its one method, how many probes use it, and whether it was replied to."""
 
-    __slots__ = ("channel", "check", "users")
+    __slots__ = ("channel", "check", "kept", "users")
 
     def __init__(self, channel: aio.Channel) -> None:
         self.channel = channel
         self.check: aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(_CHECK)
         self.users = 0
+        self.kept = False
 
 
 def _channel(asked: _Asked, credentials: grpc.ChannelCredentials) -> aio.Channel:
