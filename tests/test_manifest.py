@@ -514,6 +514,25 @@ def test_deep_nesting_is_refused(text: str, column: int) -> None:
     assert (code, span) == ("UPL004", Span(1, column, 1, column))
 
 
+def test_deep_nesting_costs_no_other_finding_and_no_other_document() -> None:
+    # The parser may refuse depth before it gives a single event of that document.
+    text = f"a: yes\n---\nb: 1\nb: {'[' * DEEP}"
+
+    assert [document.root for document in read(text).documents] == [{"a": "yes"}]
+    assert [(code, tuple(span[:2])) for code, span, _ in found(text)] == [
+        ("UPL009", (1, 4)),
+        ("UPL002", (4, 1)),
+        ("UPL004", (4, 103)),
+    ]
+
+
+def test_a_limit_of_depth_above_the_parsers_own_is_still_a_finding() -> None:
+    reading = read("[" * 5000, limits=Limits(depth=2000))
+
+    assert [finding.severity for finding in reading.diagnostics] == [Severity.ERROR]
+    assert reading.documents == ()
+
+
 def test_deep_block_nesting_is_refused() -> None:
     text = "".join(f"{' ' * level}a:\n" for level in range(1000))
 

@@ -146,6 +146,14 @@ class _EnoughError(Exception):
     """Stop reading: a limit was passed, and the finding that says so is made."""
 
 
+def _too_deep(error: Exception) -> int | None:
+    """Tell the offset at which libyaml (0.2.6 and later) refused to go deeper, or ``None``."""
+    if getattr(error, "problem", None) != "exceeded maximum nesting depth":
+        return None
+    mark: Any = getattr(error, "problem_mark", None)
+    return None if mark is None else int(mark.index)
+
+
 def _revealing(get_event: Callable[[], Any]) -> Callable[[], Any]:
     """Undo `_text.hide_pairs` in each scalar that passes."""
 
@@ -183,11 +191,24 @@ class _Reader:
         try:
             self.documents_of(text, cut=bool(unreadable))
         except (_yaml.YAMLError, ValueError, OverflowError) as error:
+            deep = _too_deep(error)
+            if deep is not None:
+                self.deep_documents_of(text[:deep])
             # A cut text is broken where it was cut: that is no second finding.
-            if not unreadable:
+            if not unreadable or deep is not None:
                 self.syntax_error(error)
         if unreadable:
             self.error("UPL001", unreadable, self.point(*self.text_end))
+
+    def deep_documents_of(self, text: str) -> None:
+        """Read anew, up to where the parser refused to go deeper.
+
+        It looks ahead, so it may refuse before the first event. Our own limit is
+        met on the way there, at its place, if it is the lower one.
+        """
+        self.documents, self.findings, self.stack = [], [], []
+        with contextlib.suppress(_yaml.YAMLError, ValueError, OverflowError):
+            self.documents_of(text, cut=True)
 
     def documents_of(self, text: str, *, cut: bool) -> None:  # noqa: C901, PLR0912, PLR0915
         """Turn parser events into trees.
