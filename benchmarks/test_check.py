@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -98,7 +97,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def cpu(command: Sequence[str]) -> float:
+def cpu(command: list[str]) -> float:
     """Run a command that must succeed: its CPU time in seconds."""
     silent = (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)
     child = os.posix_spawn(command[0], command, os.environ, file_actions=[silent])
@@ -107,7 +106,7 @@ def cpu(command: Sequence[str]) -> float:
     return used.ru_utime + used.ru_stime
 
 
-def paired(subject: Sequence[str], reference: Sequence[str], samples: int) -> tuple[float, float]:
+def paired(subject: list[str], reference: list[str], samples: int) -> tuple[float, float]:
     """Give the median of the paired ratios, and the subject's seconds."""
     ratios, costs = [], []
     for _ in range(samples):

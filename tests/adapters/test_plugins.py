@@ -146,15 +146,20 @@ def test_a_plugin_that_cannot_be_used_is_named(
     assert ran.stderr.decode() == said
 
 
-def test_a_rule_that_raises_is_named_and_nothing_is_reported(install: Install) -> None:
+@pytest.mark.parametrize("ignored", [[], ["--ignore", "ACME001", "--fail-on", "never"]])
+def test_a_rule_that_raises_is_named_and_the_rest_is_reported(
+    install: Install, ignored: list[str]
+) -> None:
     site = install("[uplinks.rules]\nacme = acme_rules:every\n", body="1 / 0")
 
-    ran = run(site, "check", "-")
+    ran = run(site, "check", "-", "--format", "json", *ignored)
 
-    assert (ran.returncode, ran.stdout) == (2, b"")
-    assert (
-        ran.stderr
-        == b"uplinks: error: cannot use the plug-in ACME001: it raised ZeroDivisionError\n"
+    report = json.loads(ran.stdout)
+    codes = [finding["code"] for finding in report["findings"]]
+    assert (ran.returncode, report["ok"]) == (2, False)
+    assert codes == (["UPL204"] if ignored else ["ACME001", "UPL204"])
+    assert ran.stderr.splitlines()[-1] == (
+        b"uplinks: error: cannot use the plug-in ACME001: it raised ZeroDivisionError"
     )
 
 

@@ -5,7 +5,8 @@ Rules of this file:
 1. What was found, what of it counts, and how it is written are settled one
    after the other, by `rules`, by `suppression` and `selection`, by `formats`.
 2. The exit status is the same in every format: 2 when something that was named
-   could not be read, else 1 when a finding is as severe as ``--fail-on``, else 0.
+   could not be read or a rule of others raised, else 1 when a finding is as
+   severe as ``--fail-on``, else 0.
 3. Standard output holds the report and nothing else. Where a program reads it,
    the tally goes to standard error.
 """
@@ -76,9 +77,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     entries = catalogue(extra)
     selection, settings = _settings(arguments, entries)
     places = inputs.read_places(arguments)
-    result = _check(places, extra, entries, selection)
+    watched = _Watched.all_of(extra)
+    result = _check(places, watched, entries, selection)
     result = evolve(result, fail_on=_threshold(settings.fail_on or "error"))
     _write(result, settings.format or "text", arguments.output, places, console)
+    for each in watched:
+        if each.raised:
+            # Also where its code is ignored: what it judges was not judged.
+            console.complain(str(UnusablePlugin(each.rule.code, f"it raised {each.raised[0]}")))
     if not result.readable:
         return UNUSABLE
     return CLEAN if result.ok else FINDINGS
@@ -144,11 +150,10 @@ def _threshold(name: str) -> Severity | None:
 
 def _check(
     places: Sequence[Place],
-    extra: Sequence[rules.Rule],
+    watched: Sequence[_Watched],
     entries: Mapping[str, Entry],
     selection: Selection,
 ) -> Result:
-    watched = _Watched.all_of(extra)
     modes = plugins.modes()
     found: list[Diagnostic] = []
     suppressed = 0
@@ -159,14 +164,12 @@ def _check(
         settled = suppression.settle(report, by, judged)
         suppressed += sum(map(selection.counts, settled.suppressed))
         found += [*settled.kept, *wrong, *settled.unused]
-    for each in watched:
-        if each.raised:
-            raise UnusablePlugin(each.rule.code, f"it raised {each.raised[0]}")
+    failed = any(each.raised for each in watched)
     return Result(
         Report(filter(selection.counts, found)),
         entries,
         _read([place.subject for place in places]),
-        readable=not inputs.unreadable(found),
+        readable=not (failed or inputs.unreadable(found)),
         suppressed=suppressed,
     )
 
@@ -191,7 +194,7 @@ def _judged(subject: Fleet | Cluster, entries: Mapping[str, Entry]) -> Collectio
 
 @frozen
 class _Watched:
-    """A rule of others, and what it raised: the report would only say that it did."""
+    """A rule of others, and what it raised: its finding may be ignored, the failure may not."""
 
     rule: rules.Rule
     raised: list[str]

@@ -80,6 +80,6 @@ class Console:
         return Ink(coloured=stream.isatty() and not plain)
 
     def complain(self, message: str) -> None:
-        """Say on standard error why nothing was done."""
+        """Say on standard error why not all was done."""
         label = self.ink(self.err)("error", "error:")
         self.err.write(f"uplinks: {label} {printable(message)}\n")

@@ -32,8 +32,8 @@ class Result:
     """What a check came to.
 
     ``fail_on`` is the mildest severity that fails, or ``None`` when none does.
-    ``readable``: nothing that was named could not be read. ``read`` counts what
-    was read, ``suppressed`` the findings that a suppression took out.
+    ``readable``: all that was named was read, and every rule judged it to the end.
+    ``read`` counts what was read, ``suppressed`` the findings that a suppression took out.
     """
 
     report: Report
