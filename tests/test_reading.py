@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from uplinks import reading
 from uplinks.diagnostics import Severity
 from uplinks.model import (
     Cluster,
@@ -210,3 +211,32 @@ def test_an_empty_expose_name_is_reported() -> None:
     cluster = make_cluster("", [parse_manifests(UPLINK + "  exposeName: ''\n")])
 
     assert "UPL106" in {finding.code for finding in check_cluster(cluster)}
+
+
+# --- texts made to be slow --------------------------------------------------
+
+HEAD = UPLINK.partition("spec:")[0]
+
+
+def many_unknown_fields(count: int) -> str:
+    return f"{HEAD}spec:\n" + "".join(f"  field{i}: 1\n" for i in range(count))
+
+
+def many_strange_objects(count: int) -> str:
+    return "".join("---\napiVersion: traefik.io/v9\nkind: Uplink\n" for _ in range(count))
+
+
+@pytest.mark.parametrize(
+    ("write", "code"), [(many_unknown_fields, "UPL005"), (many_strange_objects, "UPL008")]
+)
+def test_findings_about_one_text_are_bounded(write: Callable[[int], str], code: str) -> None:
+    most = reading.MOST_FINDINGS
+
+    exact = parse_manifests(write(most)).diagnostics
+    over = parse_manifests(write(most + 1) + f"---\n{HEAD}")
+
+    assert [d.code for d in exact] == [code] * most
+    assert [d.code for d in over.diagnostics] == [code] * most + ["UPL004"]
+    assert over.diagnostics[-1].location.span > over.diagnostics[-2].location.span
+    # What stands behind that place is not read.
+    assert len(over.resources) == (1 if code == "UPL005" else 0)

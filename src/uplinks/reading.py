@@ -33,6 +33,7 @@ from uplinks.model import (
 
 __all__ = [
     "DECLARED_TWICE",
+    "MOST_FINDINGS",
     "Manifests",
     "check_manifests",
     "make_cluster",
@@ -41,6 +42,8 @@ __all__ = [
 ]
 
 DECLARED_TWICE = "UPL010"
+MOST_FINDINGS = 10_000
+"""So many findings are made about one text; then its reading ends with ``UPL004``."""
 
 Part = TypeVar("Part", ChildConfig, ParentConfig)
 
@@ -89,10 +92,13 @@ def parse_manifests(
     diagnostics = list(read.diagnostics)
     skipped = 0
     for document in read.documents:
-        structured = schema.structure(document, cluster=cluster)
+        room = MOST_FINDINGS - len(diagnostics)
+        structured = schema.structure(document, cluster=cluster, most=room)
         resources += structured.resources
         diagnostics += structured.diagnostics
         skipped += structured.skipped
+        if structured.cut:
+            break
     return Manifests(tuple(resources), tuple(diagnostics), skipped)
 
 

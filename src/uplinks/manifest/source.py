@@ -40,6 +40,8 @@ _COMMENT: Final = re.compile("(?:(?<=[ \t\n\r\x85\u2028\u2029])|\\A)#[^\n\r\x85\
 _IGNORE: Final = re.compile(r"#\s*uplinks: ignore(?:-file)?(?:\[[\sA-Za-z0-9,]*\])?")
 _MATCHER: Final = re.compile("header|query|clientip", re.IGNORECASE)
 _MOST_DEPTH: Final = 100
+# As many as a reader takes: behind that it has said nothing that could be shown.
+_MOST_NODES: Final = 300_000
 
 Range = tuple[int, int]
 
@@ -192,13 +194,18 @@ class _Scan:
         self.hidden: list[Range] = []
         self.frames = [_Frame(shown=True, name=None)]
         self.content = len(text)
+        self.nodes = 0
 
     def run(self) -> None:
         parser = _yaml.CParser if hasattr(_yaml, "CParser") else _yaml.SafeLoader
         get_token = parser(_text.hide_pairs(self.text)[0]).get_token
         end = 0
         try:
-            while (token := get_token()) is not None and len(self.frames) <= _MOST_DEPTH:
+            while (
+                (token := get_token()) is not None
+                and len(self.frames) <= _MOST_DEPTH
+                and self.nodes <= _MOST_NODES
+            ):
                 self.take(token)
                 end = token.end_mark.index
             if token is None:
@@ -211,6 +218,7 @@ class _Scan:
         kind = type(token)
         frame = self.frames[-1]
         if kind in _CONTENT:
+            self.nodes += 1
             self.content = min(self.content, token.start_mark.index)
         if kind is _yaml.ScalarToken:
             self.scalar(token, frame)

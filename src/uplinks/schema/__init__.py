@@ -43,6 +43,7 @@ from uplinks.schema._converter import CONVERTER, Refused, read_duration
 from uplinks.schema._fields import INGRESS_ROUTE_SPEC, TRAEFIK_SERVICE_SPEC, strange_fields
 from uplinks.schema._findings import (
     MISSING_FIELD,
+    OVER_A_LIMIT,
     WRONG_TYPE,
     Finding,
     Path,
@@ -71,19 +72,22 @@ class Structured:
     """What one document held.
 
     ``resources`` are in the order in which they are written; ``skipped`` counts
-    the objects of kinds that are not read.
+    the objects of kinds that are not read. ``cut``: there was too much to say, and
+    the rest was left unread.
     """
 
     resources: tuple[Resource, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     skipped: int = 0
+    cut: bool = False
 
 
-def structure(document: Document, cluster: str = "") -> Structured:
+def structure(document: Document, cluster: str = "", *, most: int | None = None) -> Structured:
     """Read the resources of one document.
 
     The document may be a ``kind: List``, also one of lists: its items are read
-    as if each were a document. ``cluster`` goes into every location.
+    as if each were a document. ``cluster`` goes into every location. With more than
+    ``most`` findings the rest is left unread, which is one more finding (``UPL004``).
 
     Law: ``structure(Document(unstructure(x))).resources == (x,)``.
     Complexity: O(size of the document). Raises nothing.
@@ -120,11 +124,17 @@ def structure(document: Document, cluster: str = "") -> Structured:
         read = _reader(node)
         if read is None:
             skipped += 1
-            diagnostics.extend(finding.at(origin) for finding in strange_kind(node))
-            continue
-        resource, findings = read(node, origin)
-        resources.append(resource)
-        diagnostics.extend(finding.at(origin) for finding in findings)
+            findings = list(strange_kind(node))
+        else:
+            resource, findings = read(node, origin)
+            resources.append(resource)
+        room = len(findings) if most is None else max(0, most - len(diagnostics))
+        diagnostics.extend(finding.at(origin) for finding in findings[:room])
+        if len(findings) > room:
+            where = findings[room].at(origin).location
+            message = "too many findings in this text; nothing behind this place was read"
+            diagnostics.append(Diagnostic(OVER_A_LIMIT, Severity.ERROR, message, where))
+            return Structured(tuple(resources), tuple(diagnostics), skipped, cut=True)
     return Structured(tuple(resources), tuple(diagnostics), skipped)
 
 

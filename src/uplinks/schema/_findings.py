@@ -31,6 +31,7 @@ from uplinks.tree import Origin, field_path
 
 __all__ = [
     "MISSING_FIELD",
+    "OVER_A_LIMIT",
     "UNKNOWN_FIELD",
     "WRONG_TYPE",
     "Finding",
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 UNKNOWN_FIELD = "UPL005"
+OVER_A_LIMIT = "UPL004"
 WRONG_TYPE = "UPL006"
 MISSING_FIELD = "UPL007"
 
