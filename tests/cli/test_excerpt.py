@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import sys
+from types import FrameType
+
 import pytest
 
 from uplinks.cli.excerpt import WIDTH, excerpts
@@ -109,3 +112,24 @@ def test_a_secret_is_masked_and_the_caret_keeps_its_place() -> None:
         "  |                                   ^^",
     ]
     assert shown(text, 1, 21, 27)[2] == "  | " + " " * 20 + "^^^"
+
+
+def test_a_line_is_laid_out_once_however_many_findings_it_has() -> None:
+    show = excerpts({"f.yaml": b"entryPoints: [" + b"yes, " * 1000 + b"]"}, "utf-8")
+    cells = 0
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        nonlocal cells
+        cells += event == "call" and frame.f_code.co_name == "_cell"
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        lines = [
+            show(Location(file="f.yaml", span=Span(1, at, 1, at + 3))) for at in range(15, 999)
+        ]
+    finally:
+        sys.setprofile(before)
+
+    assert cells == len("entryPoints: [") + 5 * 1000 + 1
+    assert all(len(each) == 3 for each in lines)

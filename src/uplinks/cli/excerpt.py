@@ -33,30 +33,52 @@ CUT: Final = "..."
 def excerpts(texts: Mapping[str, bytes], encoding: str) -> Callable[[Location], list[str]]:
     """Give the function that shows a place's line; each text is looked through once."""
     known: dict[str, Source] = {}
+    # Findings come by place: many may be about one line, which may be a megabyte long.
+    last: dict[tuple[str, int], _Line] = {}
 
     def excerpt(location: Location) -> list[str]:
-        if location.file not in texts:
+        file, span = location.file, location.span
+        if file not in texts:
             return []
-        if location.file not in known:
-            known[location.file] = look_through(texts[location.file])
-        return list(_excerpt(known[location.file], location.span, encoding))
+        if file not in known:
+            known[file] = look_through(texts[file])
+        if (file, span.line) not in last:
+            last.clear()
+            last[file, span.line] = _laid_out(known[file], span.line, encoding)
+        return list(_excerpt(last[file, span.line], span))
 
     return excerpt
 
 
-def _excerpt(text: Source, span: Span, encoding: str) -> Iterator[str]:
-    line, hidden = text.line(span.line), text.hidden(span.line)
-    if not line.strip():
+@frozen
+class _Line:
+    """A line as cells, and where each cell begins when it is shown; the end, too."""
+
+    length: int
+    cells: list[_Cell]
+    columns: list[int]
+
+
+def _laid_out(text: Source, number: int, encoding: str) -> _Line:
+    line = text.line(number)
+    cells = _cells(line.rstrip(), text.hidden(number), encoding) if line.strip() else []
+    return _Line(len(line), cells, [0, *accumulate(cell.width for cell in cells)])
+
+
+def _excerpt(line: _Line, span: Span) -> Iterator[str]:
+    """Show a line. Complexity: O(log length)."""
+    cells, columns = line.cells, line.columns
+    if not cells:
         return
     start = span.column - 1
-    end = span.end_column - 1 if span.end_line == span.line else len(line)
-    cells = _cells(line.rstrip(), hidden, encoding)
-    before = sum(cell.width for cell in cells if cell.end <= start)
-    under = sum(cell.width for cell in cells if cell.end > start and cell.start < end)
-    first, last, head, tail = _window(cells, before)
+    end = span.end_column - 1 if span.end_line == span.line else line.length
+    begun = bisect_right(cells, start, key=_end)
+    over = max(begun, bisect_left(cells, end, key=_start))
+    before, under = columns[begun], columns[over] - columns[begun]
+    first, last, head, tail = _window(columns, before)
     shown = "".join(cell.text for cell in cells[first:last])
-    before += len(head) - sum(cell.width for cell in cells[:first])
-    room = len(head) + sum(cell.width for cell in cells[first:last]) - before
+    before += len(head) - columns[first]
+    room = len(head) + columns[last] - columns[first] - before
     number = str(span.line)
     gutter = " " * len(number)
     yield f"{gutter} |"
@@ -97,11 +119,19 @@ def _cell(number: int, character: str, encoding: str) -> _Cell:
     return _Cell(number, number + 1, text, width)
 
 
-def _window(cells: list[_Cell], before: int) -> tuple[int, int, str, str]:
+def _start(cell: _Cell) -> int:
+    return cell.start
+
+
+def _end(cell: _Cell) -> int:
+    return cell.end
+
+
+def _window(columns: list[int], before: int) -> tuple[int, int, str, str]:
     """Choose which cells of a long line are shown around the caret, and the marks of a cut."""
-    columns = [0, *accumulate(cell.width for cell in cells)]
+    cells = len(columns) - 1
     if columns[-1] <= WIDTH:
-        return 0, len(cells), "", ""
+        return 0, cells, "", ""
     first = bisect_left(columns, max(0, before - WIDTH // 2))
     last = bisect_right(columns, columns[first] + WIDTH) - 1
-    return first, last, CUT if first else "", CUT if last < len(cells) else ""
+    return first, last, CUT if first else "", CUT if last < cells else ""
