@@ -131,11 +131,11 @@ cdef class EdfScheduler(Scheduler):
         self.replays = self.pristine
         self.stale = self.stale or self.pristine
 
-    cdef void moved(self, Py_ssize_t i, bint was, bint will) noexcept nogil:
+    cdef void moved(self, Py_ssize_t i, uint32_t before, bint will) noexcept nogil:
         cdef uint64_t left
         if not will:
             leave(&self.deadlines, <uint32_t> i)
-        elif was:
+        elif before:
             # The same share of the way is still to go.
             left = (self.deadlines.key[i] - self.clock) * self.unit[i]
             self.unit[i] = self.weight[i]

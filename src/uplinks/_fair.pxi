@@ -5,41 +5,48 @@ cdef class FairScheduler(Scheduler):
 
     A pick takes, of the jobs whose window has opened, the one whose window
     closes first. `_wrr_reference` says what that means, in few lines; here two
-    winner trees find both, a period that has been picked is replayed, and a
-    change touches one job.
+    tournaments find both (`_windows`), a period that has been picked is
+    replayed, and a change touches one job. What a target does next is reckoned
+    right after what it did last, so that no pick waits for the arithmetic.
+
+    Windows are compared in grains of 2**(bits + 1) units, `bits` of a key being
+    the index. From a fresh start a pick is a power of two of units: as long as
+    that is a grain or more, which up to 2**14 targets it always is, nothing is
+    lost by it.
     """
 
     def __cinit__(self):
         self.scale = SCALE
         self.clock = ORIGIN
         self.stamp = 1
+        self.bits = 2
 
     def __dealloc__(self):
         free(self.jobs)
-        free(self.withheld)
-        free_tree(&self.opening)
-        free_tree(&self.closing)
+        free_windows(&self.windows)
 
     cdef int extend(self, Py_ssize_t old, Py_ssize_t new) except -1:
-        cdef uint32_t leaves = 4
-        while leaves < new:
-            leaves *= 2
-        if leaves > self.opening.room and not grow_tree(&self.opening, leaves):
+        if not grow_windows(&self.windows, <uint32_t> new):
             raise MemoryError
-        if leaves > self.closing.room and not grow_tree(&self.closing, leaves):
-            raise MemoryError
-        self.withheld = <uint32_t *> grown(self.withheld, new, sizeof(uint32_t))
         self.jobs = <Job *> grown(self.jobs, new, sizeof(Job))
         memset(self.jobs + old, 0, (new - old) * sizeof(Job))
         return 0
 
     cdef size_t memory(self):
-        return Scheduler.memory(self) + self.room * (sizeof(Job) + sizeof(uint32_t)) + (
-            2 * self.opening.room * (sizeof(uint64_t) + sizeof(uint32_t))
+        cdef Py_ssize_t nodes = 0
+        cdef Py_ssize_t size = self.room // 4
+        while size > 1:
+            size = (size + 3) // 4 * 4
+            nodes += size
+            size //= 4
+        return Scheduler.memory(self) + self.room * (sizeof(Job) + sizeof(uint64_t)) + (
+            2 * nodes * sizeof(uint64_t)
         )
 
     cdef void appear(self, Py_ssize_t i) noexcept nogil:
         memset(self.jobs + i, 0, sizeof(Job))
+        if self.size > <Py_ssize_t> 1 << self.bits:
+            self.repack()
 
     # -- plain data ---------------------------------------------------------------
 
@@ -53,10 +60,8 @@ cdef class FairScheduler(Scheduler):
         columns["delay"] = self.delay
         columns["start"] = [self.jobs[i].start for i in range(self.size)]
         columns["rest"] = [self.jobs[i].rest for i in range(self.size)]
-        columns["unit"] = [self.jobs[i].unit for i in range(self.size)]
-        columns["opens"] = [self.opening.key[i] for i in range(self.size)]
-        columns["closes"] = [self.closing.key[i] for i in range(self.size)]
-        columns["withheld"] = [self.withheld[i] for i in range(self.held)]
+        columns["turn"] = [self.jobs[i].turn for i in range(self.size)]
+        columns["window"] = [self.windows.key[i] for i in range(self.size)]
         return columns
 
     cdef list picked_in_period(self):
@@ -69,14 +74,13 @@ cdef class FairScheduler(Scheduler):
         """Take over a state, if it is one that picks could have led to."""
         cdef Py_ssize_t i
         cdef Job *job
+        cdef uint64_t length
         Scheduler.load_columns(self, columns)
         cdef list picked = column(columns, "picked", self.size)
         cdef list start = column(columns, "start", self.size)
         cdef list rest = column(columns, "rest", self.size)
-        cdef list unit = column(columns, "unit", self.size)
-        cdef list opens = column(columns, "opens", self.size)
-        cdef list closes = column(columns, "closes", self.size)
-        cdef set withheld = set(columns["withheld"])
+        cdef list turn = column(columns, "turn", self.size)
+        cdef list window = column(columns, "window", self.size)
         expect(not self.stale or self.at == 0 and not self.replaying, "stale")
         self.scale = columns["scale"]
         self.clock = columns["clock"]
@@ -90,43 +94,45 @@ cdef class FairScheduler(Scheduler):
         expect(self.clock_rest < max(<uint64_t> 1, self.total), "clock_rest")
         expect(self.replaying or sum(picked) == self.at, "picked")
         self.begun()
-        self.held = 0
-        for i in withheld:
-            expect(0 <= i < self.size and self.eligible(i) and self.held < self.size, "withheld")
-            expect(int(picked[i]) * self.divisor == self.weight[i], "withheld")
-            self.withhold(i)
         for i in range(self.size):
             job = self.jobs + i
             job.start = start[i]
             job.rest = rest[i]
-            job.unit = unit[i]
+            job.turn = turn[i]
             job.stamp = self.stamp
-            job.length = self.scale // max(<uint32_t> 1, job.unit)
-            job.over = <uint32_t> (self.scale % max(<uint32_t> 1, job.unit))
-            expect(job.rest < max(<uint32_t> 1, job.unit), "rest")
+            self.windows.key[i] = window[i]
             expect(job.start < self.clock + 3 * SCALE, "start")
-            self.opening.key[i] = opens[i]
-            self.closing.key[i] = closes[i]
+            if not self.eligible(i):
+                expect(job.rest < <uint32_t> 1 << 31, "rest")
+                expect(self.stale or self.windows.key[i] == NONE, "window")
+                continue
+            expect(job.rest < self.weight[i], "rest")
             if self.stale:
                 continue
-            for key in (self.opening.key[i], self.closing.key[i]):
-                expect(key == NEVER or key < self.clock + 4 * SCALE, "window")
-            if self.eligible(i):
-                expect(job.unit == self.weight[i], "unit")
-                # Nobody is ahead or behind by more than a few picks.
-                expect(job.start <= self.clock + 4 * job.length + SLACK, "start")
-                expect(self.clock <= job.start + 4 * job.length + SLACK, "start")
-                expect(self.picked[i] * self.divisor <= self.weight[i], "picked")
-                expect(
-                    (self.opening.key[i] != NEVER) + (self.closing.key[i] != NEVER)
-                    + (i in withheld) == 1,
-                    "window",
-                )
-            else:
-                expect(self.opening.key[i] == NEVER and self.closing.key[i] == NEVER, "window")
+            # Nobody is ahead or behind by more than a few picks.
+            length = self.scale // self.weight[i]
+            expect(job.start <= self.clock + 4 * length + SLACK, "start")
+            expect(self.clock <= job.start + 4 * length + SLACK, "start")
+            expect(self.picked[i] * self.divisor <= self.weight[i], "picked")
+            self.check_window(<uint32_t> i)
         if self.size:
-            plant(&self.opening)
-            plant(&self.closing)
+            set_all_windows(&self.windows)
+        return 0
+
+    cdef int check_window(self, uint32_t i) except -1:
+        """See that the keys of an index are its own, and of one time each."""
+        cdef uint64_t key = self.windows.key[i]
+        cdef uint64_t turn = self.jobs[i].turn
+        cdef uint64_t last = (self.clock + 4 * SCALE) >> (self.bits + 1)
+        cdef bint waits = key >> 63
+        expect((turn >> 63) != waits and not turn & WITHHELD, "turn")
+        expect(not (waits and key & WITHHELD), "window")
+        for each in (key, turn):
+            expect(each & ((<uint64_t> 1 << self.bits) - 1) == i, "window")
+            expect((each & (WITHHELD - 1)) >> self.bits <= last, "window")
+        if key & WITHHELD:
+            expect(int(self.picked[i]) * self.divisor == self.weight[i], "window")
+            self.withholds = True
         return 0
 
     cdef uint64_t jump(self, uint64_t picks, list counts) except? 0:
@@ -146,6 +152,8 @@ cdef class FairScheduler(Scheduler):
 
     cdef Py_ssize_t decide(self) noexcept nogil:
         cdef uint32_t i
+        cdef uint32_t mask = (<uint32_t> 1 << self.bits) - 1
+        cdef int64_t due
         if not self.total:
             return -1
         if self.stale:
@@ -155,29 +163,19 @@ cdef class FairScheduler(Scheduler):
         if self.clock_rest >= self.total:
             self.clock_rest -= self.total
             self.clock += 1
-        while True:
-            i = first(&self.opening)
-            if self.opening.key[i] > self.clock - self.delay:
-                break
-            leave(&self.opening, i)
+        due = <int64_t> (
+            WAITS | (self.clock - self.delay) >> (self.bits + 1) << self.bits | mask
+        )
+        # If no window has opened, the one that opens first is taken.
+        while self.windows.opens_first <= due or self.windows.closes_first >= WITHHELD:
+            i = <uint32_t> self.windows.opens_first & mask
             if self.spent(i):
                 self.withhold(i)
             else:
-                enter(&self.closing, i, self.closing_time(i))
-        i = first(&self.closing)
-        if self.closing.key[i] != NEVER:
-            leave(&self.closing, i)
-        else:
-            # No window has opened: take the one that opens first.
-            i = first(&self.opening)
-            while self.spent(i):
-                leave(&self.opening, i)
-                self.withhold(i)
-                i = first(&self.opening)
-            leave(&self.opening, i)
+                self.opens(i)
+        i = <uint32_t> self.windows.closes_first & mask
         self.advance(i)
-        enter(&self.opening, i, self.opening_time(i))
-        self.likely = first(&self.closing)
+        self.likely = <uint32_t> self.windows.closes_first & mask
         if self.recording:
             self.record(i)
         self.at += 1
@@ -185,67 +183,101 @@ cdef class FairScheduler(Scheduler):
             self.over()
         return i
 
-    cdef void advance(self, Py_ssize_t i) noexcept nogil:
-        """Go on to the next job of a target."""
+    cdef void opens(self, uint32_t i) noexcept nogil:
+        """Open a target's window; and see when the next one will."""
         cdef Job *job = self.jobs + i
-        cdef uint64_t rest = <uint64_t> job.rest + job.over
-        job.start += job.length
-        if rest >= job.unit:
-            rest -= job.unit
-            job.start += 1
-        job.rest = <uint32_t> rest
-        if job.stamp != self.stamp:
-            job.stamp = self.stamp
-            self.picked[i] = 0
-        self.picked[i] += 1
+        cdef Span span
+        open_window(&self.windows, i, job.turn)
+        span = self.span(i)
+        job.turn = self.opening(i, span.end, span.rest, span.length)
+
+    cdef void advance(self, uint32_t i) noexcept nogil:
+        """Go on to the next job of a target; and see when its window will close."""
+        cdef Job *job = self.jobs + i
+        cdef Span span
+        await_window(&self.windows, i, job.turn)
+        span = self.span(i)
+        job.start = span.end
+        job.rest = span.rest
+        self.picked[i] = 1 + (self.picked[i] if job.stamp == self.stamp else 0)
+        job.stamp = self.stamp
         self.made[i] += 1
+        job.turn = self.closing(i, self.span(i))
 
-    cdef uint64_t opening_time(self, Py_ssize_t i) noexcept nogil:
-        """When the window of the current job opens: ceil(start + scale / slices)."""
+    cdef uint64_t cut(self, uint32_t i) noexcept nogil:
+        """Give the job that a target is at its window; give the key."""
         cdef Job *job = self.jobs + i
-        cdef uint64_t slices = self.shifts * job.unit
-        cdef uint64_t inset, rest
-        if not slices:
-            return job.start + (job.rest > 0)
-        inset = self.inset(job.length)
-        rest = self.scale - inset * slices + job.rest * self.shifts  # below 2 * slices
-        return job.start + inset + (rest > 0) + (rest > slices)
+        cdef Span span = self.span(i)
+        job.turn = self.closing(i, span)
+        return self.opening(i, job.start, job.rest, span.length)
 
-    cdef uint64_t closing_time(self, Py_ssize_t i) noexcept nogil:
-        """When the window of the current job closes: floor(end - scale / slices)."""
-        cdef Job *job = self.jobs + i
-        cdef uint64_t rest = <uint64_t> job.rest + job.over
-        cdef uint64_t end = job.start + job.length
-        cdef uint64_t slices = self.shifts * job.unit
-        cdef uint64_t inset
-        if rest >= job.unit:
-            rest -= job.unit
-            end += 1
+    cdef Span span(self, uint32_t i) noexcept nogil:
+        cdef uint32_t weight = self.weight[i]
+        cdef Span span
+        cdef uint64_t rest
+        cdef uint64_t carry
+        span.length = self.scale // weight
+        rest = self.jobs[i].rest + (self.scale - span.length * weight)
+        carry = rest >= weight
+        span.end = self.jobs[i].start + span.length + carry
+        span.rest = <uint32_t> (rest - carry * weight)
+        return span
+
+    cdef uint64_t opening(
+        self, uint32_t i, uint64_t start, uint32_t rest, uint64_t length
+    ) noexcept nogil:
+        """When a window opens, as a key: ceil(start + scale / slices)."""
+        cdef uint64_t slices = self.shifts * self.weight[i]
+        cdef uint64_t inset, left
         if not slices:
-            return end
-        inset = self.inset(job.length)
-        return end - inset - (self.scale - inset * slices > rest * self.shifts)
+            return self.key_of_opening(start + (rest > 0), i)
+        inset = self.inset(length)
+        left = self.scale - inset * slices + rest * self.shifts  # below 2 * slices
+        return self.key_of_opening(start + inset + (left > 0) + (left > slices), i)
+
+    cdef uint64_t closing(self, uint32_t i, Span span) noexcept nogil:
+        """When a window closes, as a key: floor(end - scale / slices)."""
+        cdef uint64_t slices = self.shifts * self.weight[i]
+        cdef uint64_t inset, left
+        if not slices:
+            return self.key_of_closing(span.end, i)
+        inset = self.inset(span.length)
+        left = self.scale - inset * slices
+        return self.key_of_closing(span.end - inset - (left > span.rest * self.shifts), i)
 
     cdef uint64_t inset(self, uint64_t length) noexcept nogil:
         """length // shifts, without a division: the reciprocal gives it or one less."""
         cdef uint64_t share = high_product(length, self.reciprocal)
         return share + (length - share * self.shifts >= self.shifts)
 
-    cdef bint spent(self, Py_ssize_t i) noexcept nogil:
-        """Has a target had its share of this period?"""
-        cdef Job *job = self.jobs + i
-        return job.stamp == self.stamp and self.picked[i] * self.divisor >= job.unit
+    cdef uint64_t key_of_opening(self, uint64_t time, uint32_t i) noexcept nogil:
+        cdef uint8_t grain = self.bits + 1
+        return WAITS | (time + (<uint64_t> 1 << grain) - 1) >> grain << self.bits | i
 
-    cdef void withhold(self, Py_ssize_t i) noexcept nogil:
-        self.withheld[self.held] = <uint32_t> i
-        self.held += 1
+    cdef uint64_t key_of_closing(self, uint64_t time, uint32_t i) noexcept nogil:
+        return time >> (self.bits + 1) << self.bits | i
+
+    cdef bint spent(self, uint32_t i) noexcept nogil:
+        """Has a target had its share of this period?"""
+        return self.jobs[i].stamp == self.stamp and (
+            <uint64_t> self.picked[i] * self.divisor >= self.weight[i]
+        )
+
+    cdef void withhold(self, uint32_t i) noexcept nogil:
+        """Let a target wait for the period's end, its share being used up."""
+        self.withholds = True
+        set_window(&self.windows, i, self.windows.key[i] ^ (WAITS | WITHHELD))
 
     cdef void release_withheld(self) noexcept nogil:
-        cdef uint32_t i
-        while self.held:
-            self.held -= 1
-            i = self.withheld[self.held]
-            enter(&self.opening, i, self.opening_time(i))
+        """The period is over: O(n), and seldom, since a period is n picks or more."""
+        cdef Py_ssize_t i
+        if not self.withholds:
+            return
+        self.withholds = False
+        for i in range(self.size):
+            if self.eligible(i) and self.windows.key[i] & WITHHELD:
+                self.windows.key[i] ^= WAITS | WITHHELD
+        set_all_windows(&self.windows)
 
     # -- a change ---------------------------------------------------------------
 
@@ -259,10 +291,10 @@ cdef class FairScheduler(Scheduler):
         if self.clock >= HORIZON:
             self.rebase()
 
-    cdef int64_t behind(self, Py_ssize_t i) noexcept nogil:
+    cdef int64_t behind(self, Py_ssize_t i, uint32_t weight) noexcept nogil:
         """How far a target is behind the clock, in 2**-36 picks; below 0 it is ahead."""
         cdef Job *job = self.jobs + i
-        return (<int64_t> (self.clock - job.start) * job.unit - <int64_t> job.rest) >> FINE
+        return (<int64_t> (self.clock - job.start) * weight - <int64_t> job.rest) >> FINE
 
     cdef void level(self) noexcept nogil:
         """Bring the clock to where the targets are on the whole; see the reference."""
@@ -299,35 +331,33 @@ cdef class FairScheduler(Scheduler):
         if self.clock >= HORIZON:
             self.rebase()
 
-    cdef void moved(self, Py_ssize_t i, bint was, bint will) noexcept nogil:
+    cdef void moved(self, Py_ssize_t i, uint32_t before, bint will) noexcept nogil:
         cdef Job *job = self.jobs + i
         cdef uint32_t weight = self.weight[i]
-        cdef int64_t ahead = <int64_t> (job.start + (job.rest > 0)) - <int64_t> self.clock
+        cdef int64_t ahead = <int64_t> job.start - <int64_t> self.clock
         cdef int64_t old, bound, least
-        if was:
-            self.owed -= self.behind(i)
-        if not was and (ahead < 0 or not job.unit):
-            ahead = 0  # what it missed while away is gone
+        if before:
+            self.owed -= self.behind(i, before)
+            ahead += job.rest > 0
+            old = before
+        else:
+            ahead = max(ahead, 0)  # what it missed while away is gone
+            old = job.rest if job.rest else weight
         if will:
             # It stays ahead or behind by as many picks as it was.
-            old = job.unit if job.unit else weight
             bound = <int64_t> (2 * self.scale) // old
             least = -bound - (bound * old != <int64_t> (2 * self.scale))
             ahead = max(least, min(bound, ahead)) * old
             ahead = (ahead + weight - 1) // weight if ahead > 0 else -((-ahead) // <int64_t> weight)
-            job.unit = weight
-            job.length = self.scale // weight
-            job.over = <uint32_t> (self.scale % weight)
         job.start = <uint64_t> (<int64_t> self.clock + ahead)
         job.rest = 0
         if will:
-            self.owed += self.behind(i)
-        if self.closing.key[i] != NEVER:
-            leave(&self.closing, <uint32_t> i)
-        if self.opening.key[i] != NEVER:
-            leave(&self.opening, <uint32_t> i)
-        if will:
-            enter(&self.opening, <uint32_t> i, self.opening_time(i))
+            self.owed += self.behind(i, weight)
+            set_window(&self.windows, <uint32_t> i, self.cut(<uint32_t> i))
+        else:
+            job.rest = <uint32_t> old
+            job.turn = 0
+            set_window(&self.windows, <uint32_t> i, NONE)
         self.level()
 
     cdef void next_stamp(self) noexcept nogil:
@@ -341,24 +371,22 @@ cdef class FairScheduler(Scheduler):
     cdef void lay_out(self) noexcept nogil:
         """Let every target begin at the same moment: nobody is ahead or behind.
 
-        The total divides the scale, so that every comparison is exact.
+        A pick is a power of two of units, so that every comparison is exact.
         """
         cdef Py_ssize_t i
-        self.scale = SCALE // self.total * self.total
-        self.tick = self.scale // self.total
+        self.tick = 1
+        while 2 * self.tick * self.total <= SCALE:
+            self.tick *= 2
+        self.scale = self.tick * self.total
         self.tick_rest = 0
         self.clock = ORIGIN
         self.clock_rest = 0
         self.owed = 0
         self.delay = 0
-        self.held = 0
+        self.withholds = False
         for i in range(self.size):
             self.jobs[i].start = ORIGIN
             self.jobs[i].rest = 0
-            if self.eligible(i):
-                self.jobs[i].unit = self.weight[i]
-                self.jobs[i].length = self.scale // self.weight[i]
-                self.jobs[i].over = <uint32_t> (self.scale % self.weight[i])
         self.stale = False
         self.replant()
 
@@ -366,10 +394,33 @@ cdef class FairScheduler(Scheduler):
         """Let every eligible target wait for its window."""
         cdef Py_ssize_t i
         for i in range(self.size):
-            self.closing.key[i] = NEVER
-            self.opening.key[i] = self.opening_time(i) if self.eligible(i) else NEVER
-        plant(&self.opening)
-        plant(&self.closing)
+            self.windows.key[i] = self.cut(<uint32_t> i) if self.eligible(i) else NONE
+        set_all_windows(&self.windows)
+
+    cdef void repack(self) noexcept nogil:
+        """Give the index more bits of each key, and the time less: twice that of one more."""
+        cdef uint8_t more = 0
+        cdef uint64_t key, kind, time
+        cdef Py_ssize_t i
+        cdef int k
+        while self.size > <Py_ssize_t> 1 << (self.bits + more):
+            more += 1
+        for i in range(self.size):
+            if not self.eligible(i):
+                continue
+            for k in range(2):
+                key = self.jobs[i].turn if k else self.windows.key[i]
+                kind = key & (WAITS | WITHHELD)
+                time = (key & (WITHHELD - 1)) >> self.bits
+                if kind:  # of an opening, which is rounded up
+                    time += (<uint64_t> 1 << more) - 1
+                key = kind | time >> more << (self.bits + more) | i
+                if k:
+                    self.jobs[i].turn = key
+                else:
+                    self.windows.key[i] = key
+        self.bits += more
+        set_all_windows(&self.windows)
 
     cdef void leave_replay(self) noexcept nogil:
         """Bring clock and jobs to where the replay has come.
@@ -377,15 +428,18 @@ cdef class FairScheduler(Scheduler):
         They stand at the period's end. The clock's product is taken in two
         steps of ten bits, so that it fits 64.
         """
-        cdef uint64_t high, rest
+        cdef uint64_t high, rest, length
+        cdef uint32_t weight
         cdef Py_ssize_t i
         cdef Job *job
         for i in range(self.size):
             if self.eligible(i):
                 job = self.jobs + i
-                rest = job.rest + <uint64_t> self.picked[i] * job.over
-                job.start += self.picked[i] * job.length + rest // job.unit
-                job.rest = <uint32_t> (rest % job.unit)
+                weight = self.weight[i]
+                length = self.scale // weight
+                rest = job.rest + self.picked[i] * (self.scale - length * weight)
+                job.start += self.picked[i] * length + rest // weight
+                job.rest = <uint32_t> (rest % weight)
         high = (self.at >> 10) * self.tick_rest
         rest = self.clock_rest + ((high % self.total) << 10) + (self.at & 1023) * self.tick_rest
         self.clock += self.at * self.tick + ((high // self.total) << 10) + rest // self.total
@@ -394,12 +448,14 @@ cdef class FairScheduler(Scheduler):
 
     cdef void rebase(self) noexcept nogil:
         """Take the same from the clock and all tags, so that none overflows."""
-        cdef uint64_t shift = self.clock - ORIGIN
+        # A whole number of grains, whatever a grain is.
+        cdef uint64_t shift = (self.clock - ORIGIN) >> 32 << 32
+        cdef uint64_t less = shift >> (self.bits + 1) << self.bits
         cdef Py_ssize_t i
-        self.clock = ORIGIN
+        self.clock -= shift
         for i in range(self.size):
             self.jobs[i].start -= min(shift, self.jobs[i].start)
-            if self.opening.key[i] != NEVER:
-                self.opening.key[i] -= min(shift, self.opening.key[i])
-            if self.closing.key[i] != NEVER:
-                self.closing.key[i] -= min(shift, self.closing.key[i])
+            if self.eligible(i):
+                self.windows.key[i] -= less
+                self.jobs[i].turn -= less
+        set_all_windows(&self.windows)

@@ -10,6 +10,7 @@ cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 
+from uplinks._windows cimport Windows
 from uplinks._winners cimport Tree
 
 
@@ -72,7 +73,7 @@ cdef class Scheduler:
     cdef void appear(self, Py_ssize_t i) noexcept nogil
     cdef void settle(self) noexcept nogil
     cdef void begun(self) noexcept nogil
-    cdef void moved(self, Py_ssize_t i, bint was, bint will) noexcept nogil
+    cdef void moved(self, Py_ssize_t i, uint32_t before, bint will) noexcept nogil
     cdef void announce(self, Py_ssize_t i) noexcept nogil
     cdef void lay_out(self) noexcept nogil
     cdef void leave_replay(self) noexcept nogil
@@ -109,12 +110,16 @@ cdef class Scheduler:
 
 
 cdef struct Job:
-    uint64_t start      # where the current job begins: start + rest / unit
-    uint64_t length     # scale // unit
-    uint32_t over       # scale % unit
-    uint32_t rest
-    uint32_t unit       # the weight that start and length were reckoned with
+    uint64_t start      # where the current job begins: start + rest / weight
+    uint64_t turn       # the key to come: while waiting of when it closes, while open of the next
+    uint32_t rest       # of an index that is not eligible: the weight it had
     uint32_t stamp      # the period that `picked` speaks of
+
+
+cdef struct Span:
+    uint64_t length     # whole units of a job
+    uint64_t end        # where it ends: end + rest / weight
+    uint32_t rest
 
 
 @cython.final
@@ -129,26 +134,32 @@ cdef class FairScheduler(Scheduler):
     cdef uint64_t shifts        # 2 * members - 2
     cdef uint64_t reciprocal    # of shifts, times 2 ** 64
     cdef uint32_t stamp         # the number of this period
+    cdef uint8_t bits           # of a key that are the index
+    cdef bint withholds         # does anybody wait for the period's end?
     cdef Job *jobs
-    cdef Tree opening           # when the windows open that have not
-    cdef Tree closing           # when the windows close that have opened
-    cdef uint32_t *withheld     # waiting for the period's end, their share being used up
-    cdef Py_ssize_t held
+    cdef Windows windows
 
     cdef void replant(self) noexcept nogil
     cdef void rebase(self) noexcept nogil
-    cdef int64_t behind(self, Py_ssize_t i) noexcept nogil
+    cdef int64_t behind(self, Py_ssize_t i, uint32_t weight) noexcept nogil
     cdef void level(self) noexcept nogil
     cdef uint64_t time(self, uint64_t amount) noexcept nogil
     cdef void over(self) noexcept nogil
     cdef void next_stamp(self) noexcept nogil
-    cdef uint64_t opening_time(self, Py_ssize_t i) noexcept nogil
-    cdef uint64_t closing_time(self, Py_ssize_t i) noexcept nogil
+    cdef void repack(self) noexcept nogil
+    cdef uint64_t key_of_opening(self, uint64_t time, uint32_t i) noexcept nogil
+    cdef uint64_t key_of_closing(self, uint64_t time, uint32_t i) noexcept nogil
+    cdef Span span(self, uint32_t i) noexcept nogil
     cdef uint64_t inset(self, uint64_t length) noexcept nogil
-    cdef void advance(self, Py_ssize_t i) noexcept nogil
-    cdef bint spent(self, Py_ssize_t i) noexcept nogil
-    cdef void withhold(self, Py_ssize_t i) noexcept nogil
+    cdef uint64_t opening(self, uint32_t i, uint64_t start, uint32_t rest, uint64_t length) noexcept nogil
+    cdef uint64_t closing(self, uint32_t i, Span span) noexcept nogil
+    cdef uint64_t cut(self, uint32_t i) noexcept nogil
+    cdef void opens(self, uint32_t i) noexcept nogil
+    cdef void advance(self, uint32_t i) noexcept nogil
+    cdef bint spent(self, uint32_t i) noexcept nogil
+    cdef void withhold(self, uint32_t i) noexcept nogil
     cdef void release_withheld(self) noexcept nogil
+    cdef int check_window(self, uint32_t i) except -1
 
 
 @cython.final

@@ -25,6 +25,18 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memset
 
+from uplinks._windows cimport (
+    NONE,
+    WAITS,
+    WITHHELD,
+    Windows,
+    await_window,
+    free_windows,
+    grow_windows,
+    open_window,
+    set_all_windows,
+    set_window,
+)
 from uplinks._winners cimport NEVER, enter, first, free_tree, grow_tree, leave, plant
 
 from weakref import ref
@@ -171,6 +183,7 @@ cdef class Scheduler:
         """Set the weight of an index and whether it may be picked."""
         cdef bint was = self.eligible(i)
         cdef bint will = up and weight > 0
+        cdef uint32_t before = self.weight[i] if was else 0
         cdef bint same = weight == self.weight[i] or not (was or will)
         if same and was == will:
             self.weight[i] = weight
@@ -197,7 +210,7 @@ cdef class Scheduler:
         self.stale = self.pristine
         self.begin()
         if not self.pristine:
-            self.moved(i, was, will)
+            self.moved(i, before, will)
         self.announce(i)
 
     cdef void update_divisor(self, Py_ssize_t i) noexcept nogil:
@@ -233,8 +246,8 @@ cdef class Scheduler:
     cdef void begun(self) noexcept nogil:
         """A period begins, because of a change or because one is over."""
 
-    cdef void moved(self, Py_ssize_t i, bint was, bint will) noexcept nogil:
-        """An index has changed; `was` and `will`: whether it was and is eligible."""
+    cdef void moved(self, Py_ssize_t i, uint32_t before, bint will) noexcept nogil:
+        """An index has changed: what it weighed, 0 if it was not eligible, and whether it is."""
 
     cdef void announce(self, Py_ssize_t i) noexcept nogil:
         """The same, also when everything is to be laid out anew."""

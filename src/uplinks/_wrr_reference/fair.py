@@ -49,8 +49,9 @@ class FairScheduler(Scheduler):
         self.start: list[int] = []  # where the current job begins: start + rest / weight
         self.rest: list[int] = []
         self.unit: list[int] = []  # the weight that `start` was last reckoned with
-        self.opens: list[int] = []
-        self.closes: list[int | None] = []  # None while the window has not opened
+        self.opens: list[int] = []  # while a window is open, of the next one
+        self.closes: list[int] = []
+        self.opened: list[bool] = []
         self.picked: list[int] = []  # in this period
         self.at = 0  # picks made in this period
         self.recording: list[int] = []
@@ -60,11 +61,11 @@ class FairScheduler(Scheduler):
         self.delay = 0  # how far behind the clock windows are opened, on that account
 
     def _appear(self, i: int) -> None:
-        for column in (self.start, self.rest, self.unit, self.opens, self.picked):
+        for column in (self.start, self.rest, self.unit, self.opens, self.closes, self.picked):
             if i == len(column):
                 column.append(0)
-        if i == len(self.closes):
-            self.closes.append(None)
+        if i == len(self.opened):
+            self.opened.append(False)
         self.start[i] = self.rest[i] = self.unit[i] = 0
 
     def _jump(self, picks: int, counts: list[int]) -> int:
@@ -106,11 +107,10 @@ class FairScheduler(Scheduler):
     def _check_job(self, i: int) -> None:
         """See that nobody is ahead or behind by more than a few picks."""
         length = self.scale // self.weight[i]
-        close = self.closes[i]
         expect(self.unit[i] == self.weight[i], "unit")
         expect(0 <= self.rest[i] < self.unit[i], "rest")
         expect(abs(self.start[i] - self.clock) <= 4 * length + _SLACK, "start")
-        for edge in (self.opens[i], self.opens[i] if close is None else close):
+        for edge in (self.opens[i] - self.opened[i] * length, self.closes[i]):
             expect(0 <= edge - self.start[i] <= length + 2, "window")
 
     # -- a pick -------------------------------------------------------------
@@ -146,35 +146,49 @@ class FairScheduler(Scheduler):
             for i in range(len(self.weight))
             if self.eligible(i) and self.picked[i] < self.weight[i] // self.divisor
         ]
+        grain = self._grain()
         now = self.clock - self.delay
-        for i in candidates:
-            if self.closes[i] is None and self.opens[i] <= now:
-                self.closes[i] = self._close(i)
-        opened = [(close, i) for i in candidates if (close := self.closes[i]) is not None]
-        if opened:
-            return min(opened)[1]
-        return min((self.opens[i], i) for i in candidates)[1]
+        waiting = [(ceil_div(self.opens[i], grain), i) for i in candidates if not self.opened[i]]
+        for time, i in waiting:
+            if time <= now // grain:
+                self._open(i)
+        opened = [(self.closes[i] // grain, i) for i in candidates if self.opened[i]]
+        return min(opened or waiting)[1]
+
+    def _grain(self) -> int:
+        """So many units are as good as one when windows are compared."""
+        return 2 << max(2, (len(self.weight) - 1).bit_length())
 
     def _advance(self, i: int) -> None:
-        whole, self.rest[i] = divmod(self.scale + self.rest[i], self.weight[i])
-        self.start[i] += whole
+        if not self.opened[i]:
+            self._open(i)
+        self.start[i], self.rest[i] = self._end(i)
         self.picked[i] += 1
-        self._cut(i)
+        self.closes[i] = self._close(i)
+        self.opened[i] = False
 
     def _cut(self, i: int) -> None:
         """Give the job that target i is at its window."""
+        self.opens[i] = self._opening(i, self.start[i], self.rest[i])
+        self.closes[i] = self._close(i)
+        self.opened[i] = False
+
+    def _open(self, i: int) -> None:
+        """Open the window of target i; and see when the next one will."""
+        self.opens[i] = self._opening(i, *self._end(i))
+        self.opened[i] = True
+
+    def _end(self, i: int) -> tuple[int, int]:
+        whole, rest = divmod(self.scale + self.rest[i], self.weight[i])
+        return self.start[i] + whole, rest
+
+    def _opening(self, i: int, start: int, rest: int) -> int:
         w, shifts = self.weight[i], self.shifts
-        if shifts:
-            inset = ceil_div(self.rest[i] * shifts + self.scale, shifts * w)
-        else:
-            inset = self.rest[i] > 0
-        self.opens[i] = self.start[i] + inset
-        self.closes[i] = None
+        return start + (ceil_div(rest * shifts + self.scale, shifts * w) if shifts else rest > 0)
 
     def _close(self, i: int) -> int:
         w, shifts = self.weight[i], self.shifts
-        whole, rest = divmod(self.scale + self.rest[i], w)
-        end = self.start[i] + whole
+        end, rest = self._end(i)
         return end - ceil_div(self.scale - rest * shifts, shifts * w) if shifts else end
 
     # -- a change -----------------------------------------------------------
@@ -254,9 +268,10 @@ class FairScheduler(Scheduler):
         self.recording = []
         self.recorded = False
         if self.pristine and members:
-            # Nobody is ahead or behind: a scale that the total divides makes
-            # every comparison exact.
-            self.scale = _SCALE // self.total * self.total
+            # Nobody is ahead or behind: a pick that is a power of two of units
+            # makes every comparison exact.
+            self.scale = self.total << (_SCALE // self.total).bit_length() - 1
+            self.clock = 0
             for i in range(len(self.weight)):
                 self.start[i] = self.clock
                 self.rest[i] = 0

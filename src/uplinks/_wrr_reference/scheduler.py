@@ -11,7 +11,7 @@ __all__ = ["Scheduler", "ceil_div", "expect"]
 
 # What a column holds, where it is not plain integers.
 _KINDS: Final[Mapping[str, tuple[type, ...]]] = MappingProxyType(
-    {"up": (bool,), "alive": (bool,), "closes": (int, type(None))}
+    {"up": (bool,), "alive": (bool,), "opened": (bool,)}
 )
 
 
