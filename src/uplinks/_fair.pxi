@@ -185,41 +185,38 @@ cdef class FairScheduler(Scheduler):
 
     cdef void opens(self, uint32_t i) noexcept nogil:
         """Open a target's window; and see when the next one will."""
-        cdef Job *job = self.jobs + i
-        cdef Span span
-        open_window(&self.windows, i, job.turn)
-        span = self.span(i)
-        job.turn = self.opening(i, span.end, span.rest, span.length)
+        cdef uint64_t length = self.scale // self.weight[i]
+        cdef Span span = self.span(i, length)
+        open_window(&self.windows, i, self.jobs[i].turn)
+        self.jobs[i].turn = self.opening(i, span.end, span.rest, length)
 
     cdef void advance(self, uint32_t i) noexcept nogil:
         """Go on to the next job of a target; and see when its window will close."""
         cdef Job *job = self.jobs + i
-        cdef Span span
+        cdef uint64_t length = self.scale // self.weight[i]
+        cdef Span span = self.span(i, length)
         await_window(&self.windows, i, job.turn)
-        span = self.span(i)
         job.start = span.end
         job.rest = span.rest
         self.picked[i] = 1 + (self.picked[i] if job.stamp == self.stamp else 0)
         job.stamp = self.stamp
         self.made[i] += 1
-        job.turn = self.closing(i, self.span(i))
+        job.turn = self.closing(i, length)
 
     cdef uint64_t cut(self, uint32_t i) noexcept nogil:
         """Give the job that a target is at its window; give the key."""
         cdef Job *job = self.jobs + i
-        cdef Span span = self.span(i)
-        job.turn = self.closing(i, span)
-        return self.opening(i, job.start, job.rest, span.length)
+        cdef uint64_t length = self.scale // self.weight[i]
+        job.turn = self.closing(i, length)
+        return self.opening(i, job.start, job.rest, length)
 
-    cdef Span span(self, uint32_t i) noexcept nogil:
+    cdef Span span(self, uint32_t i, uint64_t length) noexcept nogil:
+        """Where the job that a target is at ends."""
         cdef uint32_t weight = self.weight[i]
+        cdef uint64_t rest = self.jobs[i].rest + (self.scale - length * weight)
+        cdef uint64_t carry = rest >= weight
         cdef Span span
-        cdef uint64_t rest
-        cdef uint64_t carry
-        span.length = self.scale // weight
-        rest = self.jobs[i].rest + (self.scale - span.length * weight)
-        carry = rest >= weight
-        span.end = self.jobs[i].start + span.length + carry
+        span.end = self.jobs[i].start + length + carry
         span.rest = <uint32_t> (rest - carry * weight)
         return span
 
@@ -235,13 +232,14 @@ cdef class FairScheduler(Scheduler):
         left = self.scale - inset * slices + rest * self.shifts  # below 2 * slices
         return self.key_of_opening(start + inset + (left > 0) + (left > slices), i)
 
-    cdef uint64_t closing(self, uint32_t i, Span span) noexcept nogil:
-        """When a window closes, as a key: floor(end - scale / slices)."""
+    cdef uint64_t closing(self, uint32_t i, uint64_t length) noexcept nogil:
+        """When the window of the current job closes, as a key: floor(end - scale / slices)."""
+        cdef Span span = self.span(i, length)
         cdef uint64_t slices = self.shifts * self.weight[i]
         cdef uint64_t inset, left
         if not slices:
             return self.key_of_closing(span.end, i)
-        inset = self.inset(span.length)
+        inset = self.inset(length)
         left = self.scale - inset * slices
         return self.key_of_closing(span.end - inset - (left > span.rest * self.shifts), i)
 

@@ -116,9 +116,8 @@ cdef struct Job:
     uint32_t stamp      # the period that `picked` speaks of
 
 
-cdef struct Span:
-    uint64_t length     # whole units of a job
-    uint64_t end        # where it ends: end + rest / weight
+cdef struct Span:           # where a job ends: end + rest / weight
+    uint64_t end
     uint32_t rest
 
 
@@ -149,10 +148,10 @@ cdef class FairScheduler(Scheduler):
     cdef void repack(self) noexcept nogil
     cdef uint64_t key_of_opening(self, uint64_t time, uint32_t i) noexcept nogil
     cdef uint64_t key_of_closing(self, uint64_t time, uint32_t i) noexcept nogil
-    cdef Span span(self, uint32_t i) noexcept nogil
+    cdef Span span(self, uint32_t i, uint64_t length) noexcept nogil
     cdef uint64_t inset(self, uint64_t length) noexcept nogil
     cdef uint64_t opening(self, uint32_t i, uint64_t start, uint32_t rest, uint64_t length) noexcept nogil
-    cdef uint64_t closing(self, uint32_t i, Span span) noexcept nogil
+    cdef uint64_t closing(self, uint32_t i, uint64_t length) noexcept nogil
     cdef uint64_t cut(self, uint32_t i) noexcept nogil
     cdef void opens(self, uint32_t i) noexcept nogil
     cdef void advance(self, uint32_t i) noexcept nogil

@@ -80,6 +80,11 @@ cdef extern from *:
     void prefetch "uplinks_prefetch"(void *p) nogil
 
 cdef extern from "Python.h":
+    """
+    #define uplinks_slot(list, i) ((void *) (((PyListObject *) (list))->ob_item + (i)))
+    """
+    # Where a list holds an item.
+    void *slot "uplinks_slot"(list held, Py_ssize_t i)
     ctypedef struct TypeSlots "PyTypeObject":
         void *tp_iternext
 
@@ -87,6 +92,7 @@ cdef enum:
     UP = 1
     ALIVE = 2
     MOST = 1 << 20  # targets
+    AHEAD = 12  # picks: as long as memory takes to answer
     FINE = 24  # bits by which an account of all targets is coarser than a unit
 
 
@@ -307,21 +313,29 @@ cdef class Scheduler:
         self.table_room = 0
 
     cdef void count_replayed(self) noexcept nogil:
-        """Enter what was replayed into `made`, and this period's part of it into `picked`."""
+        """Enter what was replayed into `made`, and this period's part of it into `picked`.
+
+        O(n) and half a period at most: less than what was picked to come here.
+        """
+        cdef uint32_t *picked = self.picked
+        cdef Table *table = self.table
+        cdef uint8_t width = self.width
         cdef uint64_t k
         cdef Py_ssize_t i
         cdef uint32_t quota
         cdef bint late = self.at > self.period // 2
-        memset(self.picked, 0, self.size * sizeof(uint32_t))
         # The shorter part of the period is counted: what is over, or what is left.
-        for k in range(self.at if late else 0, self.period if late else self.at):
-            self.picked[entry(self.table, self.width, k)] += 1
+        cdef uint64_t begin = self.at if late else 0
+        cdef uint64_t end = self.period if late else self.at
+        memset(picked, 0, self.size * sizeof(uint32_t))
+        for k in range(begin, end):
+            picked[entry(table, width, k)] += 1
         for i in range(self.size):
             if self.eligible(i):
                 quota = <uint32_t> (self.weight[i] // self.divisor)
                 if late:
-                    self.picked[i] = quota - self.picked[i]
-                self.made[i] += self.laps * quota + self.picked[i]
+                    picked[i] = quota - picked[i]
+                self.made[i] += self.laps * quota + picked[i]
         self.laps = 0
 
     cdef uint64_t jump(self, uint64_t picks, list counts) except? 0:
