@@ -26,19 +26,10 @@ SECTION = "a pick / [].__len__()"
 DOWN = "a pick / a pick with all up"
 
 
-def bounds(n: int, goal: float) -> dict[str, float]:
-    """Say what a steady pick is held against.
-
-    Ten thousand targets and their table do not fit the cache: what a pick waits for then
-    is memory, which others use too. The no-op waits for none.
-    """
-    return {"limit": goal} if n < 10_000 else {"limit": 5, "goal": goal}
-
-
 @pytest.mark.parametrize("n", SIZES)
 def test_a_steady_pick(n: int, bench: Any) -> None:
     subject = calls(steady(weights(n)).pick)
-    bench.time(SECTION, "pick(), steady", n, subject, **bounds(n, 1.5))
+    bench.time(SECTION, "pick(), steady", n, subject, limit=1.5)
 
 
 @pytest.mark.parametrize("n", SIZES)
@@ -50,7 +41,7 @@ def test_a_steady_pick_looked_up_each_time(n: int, bench: Any) -> None:
         n,
         method_calls(subject, "pick"),
         method_calls(reference, "__len__"),
-        **bounds(n, 1.5),
+        limit=1.5,
     )
 
 
@@ -61,7 +52,7 @@ def test_a_pick_that_nothing_is_recorded_for(n: int, bench: Any) -> None:
 
     # Let all windows open once: what is measured is the course, not the start.
     subject = calls(warm(selector, 4 * n).pick)
-    limit = {2: 2, 10: 3, 100: 4, 1_000: 5, 10_000: 15}[n]
+    limit = {2: 2, 10: 2, 100: 2.5, 1_000: 2.75, 10_000: 5}[n]
     goal = 2 if n <= 1_000 else 5
     bench.time(SECTION, "pick(), not yet periodic", n, subject, limit=limit, goal=goal)
 
@@ -94,7 +85,7 @@ def test_next(n: int, bench: Any) -> None:
         n,
         nexts(steady(weights(n))),
         nexts(cycle(targets(n))),
-        **bounds(n, 1.3),
+        limit=1.3,
     )
 
 
