@@ -25,6 +25,8 @@ from uplinks import _wrr_reference, errors
 try:
     from uplinks import _wrr
 except ImportError as missing:  # pragma: no cover - shown by tests/test_architecture.py
+    if missing.name != "uplinks":
+        raise  # it is there, and says itself why it does not load: one interpreter a process, say
     message = (
         "uplinks was installed without its compiled selector (uplinks._wrr): "
         "install a wheel for this Python, or build it from source with a C compiler "

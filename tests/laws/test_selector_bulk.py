@@ -247,6 +247,17 @@ def test_law_7_the_largest_weights_are_reckoned_exactly() -> None:
         assert dict(selector.counts) == {i: picks.count(i) for i in weights}
 
 
+@pytest.mark.parametrize("n", [100, 1000, 2**14])
+def test_law_7_the_largest_weights_of_many_targets_are_reckoned_exactly(n: int) -> None:
+    """The grains in which windows are compared lose nothing, up to 2**14 targets of any weight."""
+    roll = dice(n)
+    less = [1, 1000, 2**30, 2**31 - 1]
+    weights = {i: 2**31 - 1 - roll.randrange(roll.choice(less)) for i in range(n)}
+    picks = indices(Selector(weights.items()), 50_000)
+    parts = 2 * n - 2
+    assert off_by_at_most(picks, weights, (parts - 1, parts), (parts - 1, parts))
+
+
 def test_law_7_time_that_is_set_back_changes_nothing() -> None:
     """Many changes bring the clock round its horizon again and again; no period is inexact."""
     roll = dice(7)
