@@ -26,21 +26,22 @@ cdef class FairScheduler(Scheduler):
         free_windows(&self.windows)
 
     cdef int extend(self, Py_ssize_t old, Py_ssize_t new) except -1:
-        if not grow_windows(&self.windows, <uint32_t> new):
-            raise MemoryError
+        cdef Windows *windows = &self.windows
+        # One at least: memory for nothing may be none.
+        cdef size_t nodes = nodes_over(<uint32_t> new) + 1
+        windows.key = <uint64_t *> grown(windows.key, new, sizeof(uint64_t))
+        windows.closing = <uint64_t *> grown(windows.closing, nodes, sizeof(uint64_t))
+        windows.opening = <int64_t *> grown(windows.opening, nodes, sizeof(int64_t))
         self.jobs = <Job *> grown(self.jobs, new, sizeof(Job))
         memset(self.jobs + old, 0, (new - old) * sizeof(Job))
+        widen_windows(windows, <uint32_t> new)
         return 0
 
     cdef size_t memory(self):
-        cdef Py_ssize_t nodes = 0
-        cdef Py_ssize_t size = self.room // 4
-        while size > 1:
-            size = (size + 3) // 4 * 4
-            nodes += size
-            size //= 4
-        return Scheduler.memory(self) + self.room * (sizeof(Job) + sizeof(uint64_t)) + (
-            2 * nodes * sizeof(uint64_t)
+        return (
+            Scheduler.memory(self)
+            + self.room * (sizeof(Job) + sizeof(uint64_t))
+            + 2 * nodes_over(<uint32_t> self.room) * sizeof(uint64_t)
         )
 
     cdef void appear(self, Py_ssize_t i) noexcept nogil:

@@ -16,7 +16,7 @@
 # only get better for one tournament, not even these are asked.
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free
 
 
 cdef extern from *:
@@ -154,32 +154,23 @@ cdef inline void set_all_windows(Windows *windows) noexcept nogil:
     windows.opens_first = best_opening(sooner_below, 0, sooner_below[0])
 
 
-cdef inline bint grow_windows(Windows *windows, uint32_t room) noexcept nogil:
-    """Make room for more indices; what is new is in no schedule. False without memory."""
+cdef inline uint32_t nodes_over(uint32_t room) noexcept nogil:
+    """How many nodes each tournament has over so many keys."""
     cdef uint32_t nodes = 0
     cdef uint32_t size = fours(room)
-    cdef uint32_t i
-    cdef void *grown = realloc(windows.key, room * sizeof(uint64_t))
-    if grown is NULL:
-        return False
-    windows.key = <uint64_t *> grown
     while size > 1:
         nodes += size
         size = fours(size)
-    if nodes:
-        grown = realloc(windows.closing, nodes * sizeof(uint64_t))
-        if grown is NULL:
-            return False
-        windows.closing = <uint64_t *> grown
-        grown = realloc(windows.opening, nodes * sizeof(int64_t))
-        if grown is NULL:
-            return False
-        windows.opening = <int64_t *> grown
+    return nodes
+
+
+cdef inline void widen_windows(Windows *windows, uint32_t room) noexcept nogil:
+    """Take more indices in, for which there is memory; they are in no schedule yet."""
+    cdef uint32_t i
     for i in range(windows.room, room):
         windows.key[i] = NONE
     windows.room = room
     set_all_windows(windows)
-    return True
 
 
 cdef inline void free_windows(Windows *windows) noexcept nogil:

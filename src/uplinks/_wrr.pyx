@@ -32,10 +32,11 @@ from uplinks._windows cimport (
     Windows,
     await_window,
     free_windows,
-    grow_windows,
+    nodes_over,
     open_window,
     set_all_windows,
     set_window,
+    widen_windows,
 )
 from uplinks._winners cimport NEVER, enter, first, free_tree, grow_tree, leave, plant
 
