@@ -1,0 +1,138 @@
+"""Which failures were noticed when, and what was promised.
+
+Rules of this file:
+
+1. What is so comes from the weather, what the parent noticed from its own
+   events. Neither is worked out again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from attrs import frozen
+
+from uplinks.health import State, Transition, detection_bound, recovery_bound
+from uplinks.parent import Endpoint
+from uplinks.simulate._result import Failure
+from uplinks.simulate._scenario import Scenario
+from uplinks.simulate._world import Weather
+
+__all__ = ["Watched", "failures"]
+
+
+@frozen
+class Watched:
+    """An endpoint of the service, from when to when (ns) it was one."""
+
+    endpoint: Endpoint
+    child: str
+    services: tuple[str, ...]
+    begins: int
+    ends: int
+
+
+def failures(
+    scenario: Scenario,
+    watched: Sequence[Watched],
+    weathers: Mapping[str, Weather],
+    transitions: Mapping[Endpoint, Sequence[Transition]],
+    all_watched: Sequence[Endpoint],
+) -> list[Failure]:
+    """List the failures of a scenario by time. ``all_watched`` is whatever had to be probed."""
+    waits = _waits(scenario, all_watched)
+    found = [
+        failure
+        for each in watched
+        if each.endpoint.url in weathers
+        for failure in _of(
+            scenario, each, weathers[each.endpoint.url], transitions.get(each.endpoint, ()), waits
+        )
+    ]
+    return sorted(found, key=lambda failure: (failure.begins, failure.child, failure.services))
+
+
+def _of(
+    scenario: Scenario,
+    watched: Watched,
+    weather: Weather,
+    transitions: Sequence[Transition],
+    waits: int | None,
+) -> Iterator[Failure]:
+    check = watched.endpoint.check
+    bounds = _bounds(scenario, watched.endpoint, waits)
+    spans = weather.failing(None if check is None else check.timeout)
+    spans = [
+        (max(begins, watched.begins), ends if ends is None or ends < watched.ends else None)
+        for begins, ends in spans
+        if begins < watched.ends and (ends is None or ends > watched.begins)
+    ]
+    for i, (begins, ends) in enumerate(spans):
+        over = spans[i + 1][0] if i + 1 < len(spans) else watched.ends
+        late = over if ends is None else min(over, ends + 2 * scenario.driver.latest + 1)
+        noticed = _noticed(transitions, begins, late)
+        recovered = None
+        if noticed is not None and ends is not None:
+            recovered = _recovered(transitions, ends, over)
+        yield Failure(
+            watched.child,
+            watched.services,
+            begins,
+            ends,
+            noticed,
+            recovered,
+            *bounds,
+            over=over,
+        )
+
+
+def _state(transitions: Sequence[Transition], time: int) -> State:
+    """Tell the state just before a time."""
+    state = State.UNKNOWN
+    for transition in transitions:
+        if transition.at >= time:
+            break
+        state = transition.after
+    return state
+
+
+def _noticed(transitions: Sequence[Transition], begins: int, until: int) -> int | None:
+    if _state(transitions, begins) is State.DOWN:
+        return begins
+    falls = (t.at for t in transitions if t.after is State.DOWN and begins <= t.at < until)
+    return next(falls, None)
+
+
+def _recovered(transitions: Sequence[Transition], ends: int, over: int) -> int | None:
+    """Tell when it was up for good: a driver may notice the failure after its end."""
+    rises = (t.at for t in transitions if t.after is State.UP and ends <= t.at < over)
+    up = next(rises, None)
+    if up is None and _state(transitions, ends) is State.UP:
+        return ends
+    return up
+
+
+def _waits(scenario: Scenario, endpoints: Sequence[Endpoint]) -> int | None:
+    """Tell how long (ns) a probe may wait for others, at most; ``None``: without end."""
+    checks = [each.check for each in endpoints if each.check is not None]
+    rounds = -(-len(checks) // scenario.policy.concurrency) if checks else 1
+    if rounds == 1:
+        return 0
+    longest = max(check.timeout for check in checks) + 2 * scenario.driver.latest
+    shortest = min(min(check.interval, check.unhealthy_interval) for check in checks)
+    if len(checks) * longest > scenario.policy.concurrency * shortest:
+        return None
+    return (rounds - 1) * longest
+
+
+def _bounds(
+    scenario: Scenario, endpoint: Endpoint, waits: int | None
+) -> tuple[int | None, int | None]:
+    """Give what is promised for detection and recovery, as ``docs/health.md`` has it."""
+    policy, driver, check = scenario.policy, scenario.driver, endpoint.check
+    if check is None or waits is None or driver.latest > policy.max_lateness:
+        return None, None
+    each = waits + 2 * driver.latest  # for each probe, its start and its end
+    detection = detection_bound(check, policy) + policy.unhealthy_threshold * each
+    recovery = recovery_bound(check, policy) + policy.healthy_threshold * each
+    return detection, None if driver.lost else recovery

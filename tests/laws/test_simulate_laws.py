@@ -1,0 +1,260 @@
+"""A simulation against one that knows no shortcut: request by request, moment by moment.
+
+The oracle has the same parent, and its own idea of everything else: it looks at every moment
+whether anything is to be done, asks the scenario's troubles themselves how a child is, picks,
+observes and counts every request on its own, and writes down how things stand after each step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+from attrs import evolve
+from hypothesis import given, settings
+from tests import scenarios
+
+from uplinks.errors import NoEligibleTarget
+from uplinks.health import Outcome, Transition
+from uplinks.model import ChildService
+from uplinks.parent import Parent
+from uplinks.services import advertise
+from uplinks.simulate import (
+    Advertise,
+    Driver,
+    Flap,
+    Outage,
+    Scenario,
+    SetWeight,
+    Slow,
+    Withdraw,
+    ideal_shares,
+    simulate,
+)
+from uplinks.simulate._world import chance
+
+INFINITE = 10**30
+
+
+class Oracle:
+    """Plays a scenario slowly."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.parent = Parent.from_fleet(
+            scenario.fleet,
+            policy=scenario.policy,
+            start=scenario.start,
+            scheduler=scenario.scheduler,
+        )
+        self.selector = self.parent.selector(scenario.service)
+        self.urls = {name: c.address for name, c in self.parent.config.children.items()}
+        self.offers = {n: advertise(c) for n, c in scenario.fleet.children.items()}
+        self.ends: list[Any] = []
+        self.requests: list[tuple[int, str | None, bool]] = []
+        self.stands: list[tuple[int, Any]] = []
+        self.transitions: list[Transition] = []
+        self.note(0)
+
+    def play(self) -> None:
+        duration, rate = self.scenario.duration, self.scenario.rate
+        fixed = sorted(self.fixed())
+        for i in range(10**9):
+            arrival = i * rate.denominator * 10**9 // rate.numerator
+            while True:
+                moments = [self.moment(), *fixed[:1]]
+                time = min(moments)
+                if time > min(arrival, duration - 1):
+                    break
+                if fixed and fixed[0] == time:
+                    fixed.pop(0)
+                    self.change(time)
+                self.drive(time)
+                self.note(time)
+            if arrival >= duration:
+                return
+            self.request(arrival)
+
+    # What is so
+
+    def troubles(self, url: str, time: int) -> Iterator[Any]:
+        for each in self.scenario.happenings:
+            if isinstance(each, Outage | Flap | Slow) and self.urls[each.child] == url:
+                out = not isinstance(each, Flap) or (time - each.begins) % each.period < each.out
+                if each.begins <= time < each.ends and out:
+                    yield each
+
+    def is_out(self, url: str, time: int) -> bool:
+        return any(not isinstance(each, Slow) for each in self.troubles(url, time))
+
+    def serves(self, url: str, time: int) -> bool:
+        slow = (each for each in self.troubles(url, time) if isinstance(each, Slow))
+        return not self.is_out(url, time) and not any(each.fails for each in slow)
+
+    def latency(self, url: str, time: int) -> int:
+        now = list(self.troubles(url, time))
+        if any(isinstance(each, Flap) or getattr(each, "hangs", None) is False for each in now):
+            return 0
+        if self.is_out(url, time):
+            return INFINITE
+        return max((each.latency for each in now), default=0)
+
+    def fixed(self) -> set[int]:
+        scenario = self.scenario
+        times = {*range(0, scenario.duration, scenario.width)}
+        for each in scenario.happenings:
+            if isinstance(each, Flap):
+                for begins in range(each.begins, each.ends, each.period):
+                    times |= {begins, min(begins + each.out, each.ends)}
+            elif isinstance(each, Outage | Slow):
+                times |= {each.begins, each.ends}
+            else:
+                times.add(each.at)
+        return {time for time in times if time < scenario.duration}
+
+    # What is done
+
+    def change(self, time: int) -> None:
+        for each in self.scenario.happenings:
+            if getattr(each, "at", None) != time:
+                continue
+            if isinstance(each, Withdraw):
+                self.offers[each.child] = ()
+                self.parent.withdraw(each.child, time)
+                continue
+            if isinstance(each, SetWeight):
+                offers = [evolve(o, weight=each.weight) for o in self.offers[each.child]]
+            elif isinstance(each, Advertise) and each.advertisements is not None:
+                offers = list(each.advertisements)
+            else:
+                offers = list(advertise(self.scenario.fleet.children[each.child]))
+            self.offers[each.child] = tuple(offers)
+            self.parent.advertise(each.child, offers, time)
+
+    def late(self, time: int, *facts: int) -> int:
+        driver = self.scenario.driver
+        return (
+            time
+            + driver.lateness
+            + chance(self.scenario.seed, time, *facts) % (driver.jitter + 1)
+        )
+
+    def moment(self) -> int:
+        wakeup = self.parent.next_wakeup()
+        moments = [end for end, *_ in self.ends]
+        moments += [] if wakeup is None else [self.late(wakeup, 1)]
+        return max(min(moments, default=INFINITE), self.parent.now)
+
+    def drive(self, time: int) -> None:
+        while True:
+            if self.ends and min(self.ends)[0] <= time:
+                first = min(self.ends)
+                self.ends.remove(first)
+                _, _, probe, passes = first
+                outcome = Outcome.PASS if passes else Outcome.fail("refused")
+                self.parent.report(probe, outcome, time)
+            elif self.moment() <= time:
+                for probe in self.parent.due(time):
+                    self.ask(probe, time)
+            else:
+                return
+
+    def ask(self, probe: Any, time: int) -> None:
+        sequence, driver = probe.token.sequence, self.scenario.driver
+        if Fraction(chance(self.scenario.seed, 0, sequence), 1 << 64) < driver.lost:
+            return
+        url = probe.target.url
+        latencies = {self.latency(url, t) for t in {time, *self.fixed()}}
+        moments = {time, *self.fixed(), *(time + each for each in latencies)}
+        for moment in sorted(moments):
+            if time <= moment <= probe.deadline and moment - time >= self.latency(url, moment):
+                noticed = self.late(moment, 2, sequence)
+                self.ends.append((noticed, sequence, probe, not self.is_out(url, moment)))
+                return
+
+    def request(self, time: int) -> None:
+        try:
+            target = self.selector.pick()
+        except NoEligibleTarget:
+            self.requests.append((time, None, False))
+            return
+        if not isinstance(target, ChildService):
+            self.requests.append((time, f"{target.namespace}/{target.name}", True))
+            return
+        ok = self.serves(target.url, time)
+        self.requests.append((time, target.child, ok))
+        if target.passive_health_check is not None:
+            self.parent.observe(target, ok, time)
+            self.note(time + 1)
+
+    def note(self, time: int) -> None:
+        """Write down how things stand."""
+        self.transitions += [e for e in self.parent.events.drain() if isinstance(e, Transition)]
+        shares: dict[str, Fraction] = {}
+        up = set()
+        urls = {}
+        for target, share in ideal_shares(self.selector, self.parent.failovers).items():
+            if isinstance(target, ChildService):
+                child, urls[target.child] = target.child, target.url
+                up |= {child} if self.parent.is_up(target.name) else set()
+            else:
+                child = f"{target.namespace}/{target.name}"
+                up.add(child)
+            shares[child] = shares.get(child, Fraction(0)) + share
+        out = {child for child, url in urls.items() if not self.serves(url, time)}
+        slow = {c for c, url in urls.items() if c not in out and self.latency(url, time)}
+        stand = (tuple(sorted(shares.items())), out, slow, shares.keys() - up)
+        if self.stands and self.stands[-1][0] == time:
+            self.stands.pop()
+        self.stands.append((time, stand))
+
+
+def check(scenario: Scenario) -> None:
+    oracle = Oracle(scenario)
+    oracle.play()
+    run = simulate(scenario)
+
+    cuts = {0, *oracle.fixed()}
+    before = None
+    for time, stand in oracle.stands:
+        cuts |= {time} if stand != before and time < scenario.duration else set()
+        before = stand
+    assert [window.begins for window in run.windows] == sorted(cuts)
+    assert [window.ends for window in run.windows] == [*sorted(cuts)[1:], scenario.duration]
+
+    requests, stands = list(oracle.requests), list(oracle.stands)
+    for window in run.windows:
+        while len(stands) > 1 and stands[1][0] <= window.begins:
+            stands.pop(0)
+        known = window.condition
+        ideal = tuple(zip(known.children, known.ideal, strict=True))
+        assert (ideal, known.out, known.slow, known.down) == stands[0][1], window
+        mine = [r for r in requests if r[0] < window.ends]
+        del requests[: len(mine)]
+        assert window.requests == len(mine)
+        assert window.unserved == sum(child is None for _, child, _ in mine)
+        assert window.failures == sum(not ok for _, _, ok in mine)
+        assert {share.child: share.requests for share in window.shares if share.requests} == {
+            child: sum(c == child for _, c, _ in mine) for _, child, _ in mine if child is not None
+        }
+    assert requests == []
+    assert run.requests == scenario.requests == len(oracle.requests)
+
+    changes = [(c.at, c.before, c.after, c.cause, c.reason) for c in run.changes]
+    seen = [(t.at, t.before, t.after, t.cause, t.reason) for t in oracle.transitions]
+    assert [each for each in seen if each in changes] == changes
+
+
+@settings(max_examples=150)
+@given(scenarios.scenarios())
+def test_bulk_is_request_by_request(scenario: Scenario) -> None:
+    check(scenario)
+
+
+@settings(max_examples=150)
+@given(scenarios.scenarios(columns=1))
+def test_every_bound_is_kept(scenario: Scenario) -> None:
+    run = simulate(scenario)
+
+    assert [failure for failure in run.failures if not failure.kept] == []
