@@ -68,18 +68,12 @@ def passive_checks() -> st.SearchStrategy[PassiveHealthCheck]:
 
 
 def troubles() -> st.SearchStrategy[Any]:
-    return (
-        st.builds(lambda c, s, h: Outage(c, *s, hangs=h), children, spans, st.booleans())
-        | st.builds(
-            lambda c, s, p, o: Flap(c, *s, period=p + o, out=o), children, spans, times, times
-        )
-        | st.builds(
-            lambda c, s, t, f: Slow(c, *s, latency=t, fails=f),
-            children,
-            spans,
-            times,
-            st.booleans(),
-        )
+    return st.one_of(
+        st.builds(lambda c, s, h: Outage(c, s[0], s[1], h), children, spans, st.booleans()),
+        st.builds(lambda c, s, p, o: Flap(c, s[0], s[1], p + o, o), children, spans, times, times),
+        st.builds(
+            lambda c, s, t, f: Slow(c, s[0], s[1], t, f), children, spans, times, st.booleans()
+        ),
     )
 
 
@@ -160,7 +154,7 @@ def fleets(draw: st.DrawFn) -> tuple[Fleet, str]:
 
 
 @st.composite
-def scenarios(draw: st.DrawFn, **fixed: Any) -> Scenario:
+def scenarios(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
     fleet, service = draw(fleets())
     happenings = draw(st.lists(troubles(), max_size=4)) + draw(st.lists(offers(), max_size=3))
     given = {

@@ -18,11 +18,10 @@ from tests import scenarios
 from uplinks.errors import NoEligibleTarget
 from uplinks.health import Outcome, Transition
 from uplinks.model import ChildService
-from uplinks.parent import Parent
+from uplinks.parent import Endpoint, Parent
 from uplinks.services import advertise
 from uplinks.simulate import (
     Advertise,
-    Driver,
     Flap,
     Outage,
     Scenario,
@@ -34,6 +33,7 @@ from uplinks.simulate import (
 )
 from uplinks.simulate._world import chance
 
+OFFERS = SetWeight | Advertise | Withdraw
 INFINITE = 10**30
 
 
@@ -54,6 +54,8 @@ class Oracle:
         self.ends: list[Any] = []
         self.requests: list[tuple[int, str | None, bool]] = []
         self.stands: list[tuple[int, Any]] = []
+        self.asked = 0
+        self.cuts: set[int] = set()
         self.transitions: list[Transition] = []
         self.note(0)
 
@@ -70,6 +72,7 @@ class Oracle:
                 if fixed and fixed[0] == time:
                     fixed.pop(0)
                     self.change(time)
+                    self.note(time)
                 self.drive(time)
                 self.note(time)
             if arrival >= duration:
@@ -135,9 +138,7 @@ class Oracle:
     def late(self, time: int, *facts: int) -> int:
         driver = self.scenario.driver
         return (
-            time
-            + driver.lateness
-            + chance(self.scenario.seed, time, *facts) % (driver.jitter + 1)
+            time + driver.lateness + chance(self.scenario.seed, time, *facts) % (driver.jitter + 1)
         )
 
     def moment(self) -> int:
@@ -161,6 +162,7 @@ class Oracle:
                 return
 
     def ask(self, probe: Any, time: int) -> None:
+        self.asked += 1
         sequence, driver = probe.token.sequence, self.scenario.driver
         if Fraction(chance(self.scenario.seed, 0, sequence), 1 << 64) < driver.lost:
             return
@@ -190,7 +192,13 @@ class Oracle:
 
     def note(self, time: int) -> None:
         """Write down how things stand."""
-        self.transitions += [e for e in self.parent.events.drain() if isinstance(e, Transition)]
+        mine = {
+            Endpoint(target.url, target.health_check, target.passive_health_check)
+            for target in ideal_shares(self.selector, self.parent.failovers)
+            if isinstance(target, ChildService)
+        }
+        events = self.parent.events.drain()
+        self.transitions += [e for e in events if isinstance(e, Transition) and e.target in mine]
         shares: dict[str, Fraction] = {}
         up = set()
         urls = {}
@@ -205,6 +213,8 @@ class Oracle:
         out = {child for child, url in urls.items() if not self.serves(url, time)}
         slow = {c for c, url in urls.items() if c not in out and self.latency(url, time)}
         stand = (tuple(sorted(shares.items())), out, slow, shares.keys() - up)
+        if not self.stands or stand != self.stands[-1][1]:
+            self.cuts.add(time)
         if self.stands and self.stands[-1][0] == time:
             self.stands.pop()
         self.stands.append((time, stand))
@@ -215,11 +225,9 @@ def check(scenario: Scenario) -> None:
     oracle.play()
     run = simulate(scenario)
 
-    cuts = {0, *oracle.fixed()}
-    before = None
-    for time, stand in oracle.stands:
-        cuts |= {time} if stand != before and time < scenario.duration else set()
-        before = stand
+    cuts = set(range(0, scenario.duration, scenario.width))
+    cuts |= {each.at for each in scenario.happenings if isinstance(each, OFFERS)}
+    cuts = {time for time in cuts | oracle.cuts if time < scenario.duration}
     assert [window.begins for window in run.windows] == sorted(cuts)
     assert [window.ends for window in run.windows] == [*sorted(cuts)[1:], scenario.duration]
 
@@ -241,9 +249,10 @@ def check(scenario: Scenario) -> None:
     assert requests == []
     assert run.requests == scenario.requests == len(oracle.requests)
 
+    assert run.probes == oracle.asked
     changes = [(c.at, c.before, c.after, c.cause, c.reason) for c in run.changes]
     seen = [(t.at, t.before, t.after, t.cause, t.reason) for t in oracle.transitions]
-    assert [each for each in seen if each in changes] == changes
+    assert changes == seen
 
 
 @settings(max_examples=150)

@@ -55,9 +55,7 @@ __all__ = [
 ]
 
 
-def simulate(
-    scenario: Scenario, progress: Callable[[int], object] | None = None
-) -> Simulation:
+def simulate(scenario: Scenario, progress: Callable[[int], object] | None = None) -> Simulation:
     """Play a scenario through.
 
     ``progress`` is told the time (ns) now and then.

@@ -37,10 +37,10 @@ def failures(
     watched: Sequence[Watched],
     weathers: Mapping[str, Weather],
     transitions: Mapping[Endpoint, Sequence[Transition]],
-    all_watched: Sequence[Endpoint],
+    probed: Sequence[Endpoint],
 ) -> list[Failure]:
-    """List the failures of a scenario by time. ``all_watched`` is whatever had to be probed."""
-    waits = _waits(scenario, all_watched)
+    """List the failures of a scenario by time. ``probed`` is whatever was ever watched."""
+    waits = _waits(scenario, probed)
     found = [
         failure
         for each in watched

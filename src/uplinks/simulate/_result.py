@@ -158,13 +158,17 @@ class Failure:
 
 @frozen
 class Simulation:
-    """What came of a scenario. Windows, changes and failures are in the order of time."""
+    """What came of a scenario. Windows, changes and failures are in the order of time.
+
+    ``probes`` counts those that the parent sent, for whatever service.
+    """
 
     scenario: Scenario
     windows: tuple[Window, ...] = field(repr=False)
     changes: tuple[Change, ...] = field(repr=False)
     failures: tuple[Failure, ...] = field(repr=False)
     overloads: tuple[Overloaded, ...] = field(repr=False)
+    probes: int
 
     @property
     def requests(self) -> int:

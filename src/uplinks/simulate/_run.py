@@ -88,6 +88,7 @@ class Run:
 
         # What the driver has under way: when an end is noticed, the probe's number, how it ended.
         self.ends: list[tuple[int, int, Probe, Outcome]] = []
+        self.asked = 0
         self.scratch = memoryview(array("I", bytes(4 * _ROOM)))
 
         self.transitions: dict[Endpoint, list[Transition]] = defaultdict(list)
@@ -95,6 +96,7 @@ class Run:
         self.overloads: list[Overloaded] = []
         self.watched: list[Watched] = []
         self.watching: dict[Endpoint, tuple[str, tuple[str, ...], int]] = {}
+        self.probed = dict.fromkeys(self.endpoints(direct=True))  # ever, for whatever service
         self.known: dict[tuple[Any, ...], Condition] = {}
         self.dirty: set[Endpoint] = set()  # those whose passive check has a failure in mind
 
@@ -107,8 +109,9 @@ class Run:
         self.conditions: dict[Condition, Condition] = {}
         self.condition = Condition((), (), frozenset(), frozenset(), frozenset())
         self.listening: list[ChildService] = []
-        self.look(0)
         self.watch(self.endpoints(), 0)
+        self.take_note(0)
+        self.look(0)
 
     def simulate(self, progress: Callable[[int], object] | None) -> Simulation:
         """Go through all of it."""
@@ -125,23 +128,24 @@ class Run:
                 break
             if time == fixed:
                 i += 1
-                self.cut(time)
-                for step in steps[time]:
-                    step()
+                if column := time % scenario.width == 0:
+                    self.cut(time)
                 if steps[time]:
-                    self.watch(self.endpoints(), time)
-                    self.made = self.counts()  # who is gone takes his along
+                    self.change(steps[time], time)
                 self.look(time)
-                if progress is not None and time % scenario.width == 0:
+                if column and progress is not None:
                     progress(time)
             self.drive(time)
         self.cut(end)
         self.watch((), end)
-        found = failures(
-            scenario, self.watched, self.weathers, self.transitions, self.endpoints(direct=True)
-        )
+        found = failures(scenario, self.watched, self.weathers, self.transitions, list(self.probed))
         return Simulation(
-            scenario, tuple(self.windows), tuple(self.changes), tuple(found), tuple(self.overloads)
+            scenario,
+            tuple(self.windows),
+            tuple(self.changes),
+            tuple(found),
+            tuple(self.overloads),
+            self.asked,
         )
 
     # What happens
@@ -160,6 +164,14 @@ class Run:
                 step = self.step(happening)
                 steps.setdefault(happening.at, []).append(step)
         return steps
+
+    def change(self, steps: Iterable[Callable[[], object]], time: int) -> None:
+        self.cut(time)  # before the picks of those who go are gone
+        for step in steps:
+            step()
+        self.watch(self.endpoints(), time)
+        self.probed.update(dict.fromkeys(self.endpoints(direct=True)))
+        self.made = self.counts()
 
     def step(self, happening: SetWeight | Advertise | Withdraw) -> Callable[[], object]:
         child, at = happening.child, happening.at
@@ -207,6 +219,7 @@ class Run:
         self.take_note(time)
 
     def ask(self, probe: Probe, time: int) -> None:
+        self.asked += 1
         sequence, driver = probe.token.sequence, self.scenario.driver
         if driver.lost and chance(self.scenario.seed, _LOST, sequence) < driver.lost * (1 << 64):
             return

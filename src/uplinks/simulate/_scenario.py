@@ -17,7 +17,7 @@ from typing import Any, Final
 from attrs import evolve, field, frozen
 
 from uplinks.health import HealthPolicy
-from uplinks.model import Advertisement, Cluster, Fleet, HealthCheck
+from uplinks.model import Advertisement, Cluster, Fleet
 from uplinks.simulate._arrivals import SECOND
 
 __all__ = [
@@ -241,14 +241,14 @@ class Scenario:
 
 
 def retimed(fleet: Fleet, **times: Any) -> Fleet:
-    """Give all health checks of a fleet other times: what if they were asked more often?
+    """Give all health checks of a fleet other times, to see what that would do.
 
     ``times`` are ``interval``, ``unhealthy_interval`` and ``timeout`` (ns). An
     unhealthy interval that follows the interval goes on to do so.
 
     Complexity: O(uplinks). Raises: TypeError for another name.
 
-    >>> from uplinks.model import Uplink
+    >>> from uplinks.model import HealthCheck, Uplink
     >>> child = Cluster("eu", uplinks=[Uplink("api", "apps", health_check=HealthCheck())])
     >>> fleet = retimed(Fleet(Cluster("parent"), {"eu": child}), interval=5 * SECOND)
     >>> check = fleet.children["eu"].uplinks[0].health_check
