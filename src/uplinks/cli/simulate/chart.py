@@ -116,20 +116,22 @@ def drawn(run: Simulation, width: int, key: str, *, title: bool = False) -> str:
     frame = evolve(frame, top=top)
     parts += _area(frame, run, key)
     y = top + AREA + 12
-    height = LANE + (32 if frame.narrow else 18)
-    bottom = y + height * len(children)
+    bounded = {name for f in run.failures if f.detection_bound for name in f.child.split(", ")}
+    room = LANE + (22 if frame.narrow else 8)
+    heights = [room + 10 * (child in bounded) for child in children]
+    bottom = y + sum(heights)
     for row, x, mark in rows:
-        parts.append(f'<path class="mark" d="M{x:.1f} {top - 4 - 15 * row}V{bottom - 12}"/>')
+        parts.append(f'<path class="mark" d="M{x:.1f} {top - 4 - 15 * row}V{bottom - 6}"/>')
         if row >= 0:
             words = f"{mark.child} {mark.words}"
             anchor = _anchor(frame, x, words)
             how = f'class="dim halo" text-anchor="{anchor}"'
             parts.append(_text(x, top - 7 - 15 * row, words, how))
-    for i, child in enumerate(children):
-        parts += _lane(frame, run, i, y + height * i, key)
-    y = bottom
+    for i, height in enumerate(heights):
+        parts += _lane(frame, run, i, y, key)
+        y += height
     parts += _axis(frame, y)
-    y += 20
+    y += 24
     if title:
         y = _legend(parts, run, frame, y)
     parts += _hover(frame, run)
@@ -278,8 +280,11 @@ def _lane(frame: Frame, run: Simulation, i: int, y: int, key: str) -> Iterator[s
         "out, held down": 'class="down"',
         "well, held down": f'fill="url(#{key}-waits)"',
     }
-    for standing, begins, ends in _stretches(run, child):
-        x, size = frame.x(begins), max(0.5, frame.x(ends) - frame.x(begins))
+    # The short ones last: nothing that can be seen covers what could not.
+    for standing, begins, ends in sorted(
+        _stretches(run, child), key=lambda stretch: stretch[1] - stretch[2]
+    ):
+        x, size = frame.x(begins), max(1.0, frame.x(ends) - frame.x(begins))
         words = escape(f"{printable(child)}: {standing}, {clock(begins)} to {clock(ends)}")
         yield (
             f'<rect {looks[standing]} x="{x:.1f}" y="{y}" width="{size:.1f}" height="{LANE}">'
@@ -301,7 +306,8 @@ def _stretches(run: Simulation, child: str) -> Iterator[tuple[str, int, int]]:
             last = None
             continue
         standing = telling.standing(window.condition, child)
-        if last is not None and (last[0] == standing or last[2] - last[1] < finest):
+        short = max(window.ends - window.begins, 0 if last is None else last[2] - last[1])
+        if last is not None and (last[0] == standing or short < finest):
             last = (max(last[0], standing, key=order.index), last[1], window.ends)
             continue
         if last is not None:
@@ -345,8 +351,8 @@ def _axis(frame: Frame, bottom: int) -> Iterator[str]:
         x = frame.x(time)
         words = _tick(time)
         anchor = _anchor(frame, x, words)
-        yield f'<path class="grid" d="M{x:.1f} {bottom - 8}v5"/>'
-        yield _text(x, bottom + 10, words, f'class="dim" text-anchor="{anchor}"')
+        yield f'<path class="grid" d="M{x:.1f} {bottom - 4}v5"/>'
+        yield _text(x, bottom + 14, words, f'class="dim" text-anchor="{anchor}"')
 
 
 def _tick(time: int) -> str:

@@ -58,6 +58,7 @@ STYLE: Final = (
     "th,td{padding:5px 12px;text-align:left;border-bottom:1px solid var(--line);"
     "white-space:nowrap}th{color:var(--dim);font-weight:600}"
     ".number{text-align:right;font-variant-numeric:tabular-nums}"
+    ".keep{white-space:nowrap}"
     ".long{white-space:normal;overflow-wrap:anywhere;min-width:12rem}"
     "details{margin:12px 0}summary{cursor:pointer;font-weight:600}"
     "footer{margin-top:40px;color:var(--dim);font-size:.8rem}"
@@ -182,13 +183,14 @@ def _cards(run: Simulation) -> str:
         ("", str(telling.times_down(run)), f"times down, by {counted(run.probes, 'probe')}"),
         (kept, {"good": "kept", "bad": "not kept", "": "none"}[kept], "bounds"),
     ]
-    items = "".join(f'<li class="{k}"><b>{_e(b)}</b>{_e(words)}</li>' for k, b, words in cards)
+    items = "".join(f'<li class="{k}"><b>{b}</b>{words}</li>' for k, b, words in cards)
     return f'<ul class="cards">{items}</ul>'
 
 
 def _most(bound: int | None) -> str:
     # Kept together, so that no line begins with a unit.
-    return "no bound" if bound is None else f"at\u00a0most {seconds(bound)}".replace(" ", "\u00a0")
+    words = "no bound" if bound is None else f"at most {seconds(bound)}"
+    return f'<span class="keep">{words}</span>'
 
 
 def _key(run: Simulation, i: int) -> str:
