@@ -104,7 +104,7 @@ def drawn(run: Simulation, width: int, key: str, *, title: bool = False) -> str:
     children = run.children
     longest = max([len(child) for child in children] + [6])
     left = min(200, max(60, round(longest * LETTER) + 18))
-    frame = Frame(width, 44 if width < NARROW else left, run.scenario.duration)
+    frame = Frame(width, 48 if width < NARROW else left, run.scenario.duration)
     parts: list[str] = []
     y = 12
     if title:
