@@ -145,7 +145,7 @@ def test_requests_that_find_nobody_are_counted() -> None:
     )
     assert run.requests == 600
     nobody = next(window for window in run.windows if window.unserved)
-    assert nobody.condition.ideal == (0, 0)
+    assert nobody.condition.ideal == (Fraction(0), Fraction(0))
     assert nobody.condition.down == {"eu", "us"}
 
 

@@ -58,7 +58,7 @@ def runs(row: list[str]) -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize(("dark", "ground"), [(False, LIGHT), (True, DARK)])
-def test_eu_gives_way_to_us_and_comes_back(chromium: Chromium, dark: bool, ground: str) -> None:
+def test_eu_gives_way_to_us_and_comes_back(chromium: Chromium, *, dark: bool, ground: str) -> None:
     picture = chromium.show(written(OUTAGE), 1100, 900, dark=dark)
 
     assert picture.at(0, 0) == picture.at(1099, 899) == ground

@@ -25,8 +25,8 @@ class Condition:
     """How things stand: the children of the service, by name, and the truth about them.
 
     ``ideal`` are their shares by weight. ``out`` are those that fail requests,
-    ``slow`` those whose probes take time, ``down`` those that the parent does
-    not pick because it holds them to be down.
+    ``slow`` those whose probes take time, ``down`` those that the parent holds
+    to be down.
     """
 
     children: tuple[str, ...]

@@ -187,6 +187,10 @@ class Driver:
         return self.lateness + self.jitter
 
 
+def _happenings(value: Iterable[Happening]) -> tuple[Happening, ...]:
+    return tuple(value)
+
+
 @frozen
 class Scenario:
     """A fleet, its requests, and all that happens meanwhile.
@@ -208,7 +212,7 @@ class Scenario:
     service: str
     rate: Fraction = field(converter=Fraction)
     duration: int
-    happenings: tuple[Happening, ...] = field(default=(), converter=tuple)
+    happenings: tuple[Happening, ...] = field(default=(), converter=_happenings)
     policy: HealthPolicy = field(factory=HealthPolicy, kw_only=True)
     driver: Driver = field(factory=Driver, kw_only=True)
     scheduler: str = field(default="fair", kw_only=True)

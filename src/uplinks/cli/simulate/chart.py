@@ -134,7 +134,8 @@ def drawn(run: Simulation, width: int, key: str, *, title: bool = False) -> str:
     y += 24
     if title:
         y = _legend(parts, run, frame, y)
-    parts += _hover(frame, run)
+    else:
+        parts += _hover(frame, run)
     label = escape(_label(run), quote=True)
     head = (
         f'<svg class="chart" viewBox="0 0 {width} {y + 4}" role="img" aria-label="{label}">'
