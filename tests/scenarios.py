@@ -173,3 +173,54 @@ def scenarios(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
         happenings,
         **{**given, **fixed},
     )
+
+
+ROUND = st.sampled_from([2, 5, 10, 20]).map(US.__mul__)
+"""Few values, so that latencies are time-outs, and periods windows."""
+
+
+@st.composite
+def hectic(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
+    """Scenarios in which passive checks have much to learn, and the driver is always late."""
+    checks = st.builds(HealthCheck, path=st.just("/health"), interval=ROUND, timeout=ROUND)
+    passive = st.builds(PassiveHealthCheck, st.sampled_from([20 * US, 60 * US]), st.integers(2, 5))
+    clusters = {}
+    for name in NAMES:
+        check, listens = draw(st.sampled_from([(1, 1), (1, 1), (0, 1), (1, 0)]))
+        uplink = Uplink(
+            "api",
+            "apps",
+            weight=draw(st.integers(1, 3)),
+            health_check=draw(checks) if check else None,
+            passive_health_check=draw(passive) if listens else None,
+        )
+        clusters[name] = Cluster(name, [uplink], child_config=POINTS)
+    config = ParentConfig({name: Child(f"https://{name}.example.com") for name in NAMES})
+    short = st.integers(1, 3).map(US.__mul__)
+    begins = st.integers(0, 100).map(US.__mul__)
+    happenings = st.one_of(
+        st.builds(
+            lambda c, b, p, o: Flap(c, b, b + 90 * US, p + o, o), children, begins, ROUND, short
+        ),
+        st.builds(lambda c, b, t: Outage(c, b, b + 3 * t, True), children, begins, ROUND),
+        st.builds(lambda c, b, t: Slow(c, b, b + 40 * US, t), children, begins, ROUND),
+        # Whoever comes back at once is new to the selector.
+        st.builds(lambda c, b: (Withdraw(c, b), Advertise(c, b)), children, begins),
+    )
+    drawn = draw(st.lists(happenings, min_size=2, max_size=6))
+    flat = [each for found in drawn for each in (found if isinstance(found, tuple) else [found])]
+    lateness = st.integers(0, 4 * US)
+    given = {
+        "policy": HealthPolicy(
+            draw(st.integers(1, 2)),
+            draw(st.integers(1, 2)),
+            0,
+            draw(st.sampled_from([1, 256])),
+            draw(st.sampled_from([2 * US, 100 * US])),
+        ),
+        "driver": Driver(draw(lateness), draw(st.just(0) | lateness)),
+        "columns": 2,
+    }
+    rate = draw(st.sampled_from([Fraction(10**6), Fraction(999_983)]))
+    fleet = Fleet(Cluster("parent", parent_config=config), clusters)
+    return Scenario(fleet, "apps-api@multicluster", rate, 200 * US, flat, **{**given, **fixed})

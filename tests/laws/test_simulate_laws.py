@@ -7,21 +7,31 @@ observes and counts every request on its own, and writes down how things stand a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
+import pytest
 from attrs import evolve
 from hypothesis import given, settings
 from tests import scenarios
 
 from uplinks.errors import NoEligibleTarget
-from uplinks.health import Outcome, Transition
-from uplinks.model import ChildService
+from uplinks.health import HealthPolicy, Outcome, Transition
+from uplinks.model import (
+    Child,
+    ChildService,
+    Cluster,
+    Fleet,
+    HealthCheck,
+    ParentConfig,
+    Uplink,
+)
 from uplinks.parent import Endpoint, Parent
 from uplinks.services import advertise
 from uplinks.simulate import (
     Advertise,
+    Driver,
     Flap,
     Outage,
     Scenario,
@@ -255,15 +265,70 @@ def check(scenario: Scenario) -> None:
     assert changes == seen
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(scenarios.scenarios())
 def test_bulk_is_request_by_request(scenario: Scenario) -> None:
     check(scenario)
 
 
-@settings(max_examples=150)
-@given(scenarios.scenarios(columns=1))
+@settings(max_examples=100)
+@given(scenarios.hectic())
+def test_bulk_is_request_by_request_when_much_is_to_be_learned(scenario: Scenario) -> None:
+    check(scenario)
+
+
+@settings(max_examples=100)
+@given(scenarios.scenarios() | scenarios.hectic())
 def test_every_bound_is_kept(scenario: Scenario) -> None:
     run = simulate(scenario)
 
     assert [failure for failure in run.failures if not failure.kept] == []
+
+
+US = scenarios.US
+
+
+def slowest(names: Sequence[str], timeout: int, lateness: int) -> tuple[int, int]:
+    """Let children hang from each of many moments on; give the worst detection and its bound."""
+    check = HealthCheck(path="/health", interval=40 * US, timeout=timeout)
+    uplink = Uplink("api", "apps", health_check=check)
+    config = ParentConfig({name: Child(f"https://{name}.example.com") for name in names})
+    clusters = {name: Cluster(name, [uplink], child_config=scenarios.POINTS) for name in names}
+    fleet = Fleet(Cluster("parent", parent_config=config), clusters)
+    policy = HealthPolicy(unhealthy_threshold=2, start_window=0, concurrency=1)
+    worst, bounds = 0, set()
+    for moment in range(100 * US, 141 * US, 50):
+        outages = [Outage(name, moment, 900 * US, hangs=True) for name in names]
+        scenario = Scenario(
+            fleet,
+            "apps-api@multicluster",
+            1000,
+            900 * US,
+            outages,
+            policy=policy,
+            driver=Driver(lateness),
+        )
+        for failure in simulate(scenario).failures:
+            assert failure.kept
+            worst = max(worst, failure.detection or 0)
+            bounds.add(failure.detection_bound)
+    [bound] = bounds
+    assert bound is not None
+    return worst, bound
+
+
+@pytest.mark.parametrize("lateness", [0, 3 * US])
+def test_alone_the_bound_is_attained_but_for_the_steps_of_the_search(lateness: int) -> None:
+    worst, bound = slowest(["eu"], 7 * US, lateness)
+
+    # A driver that is always late is late for the last probe that passes, too: once is saved.
+    assert bound == 87 * US + 2 * lateness
+    assert bound - lateness - 100 < worst <= bound
+
+
+def test_who_may_have_to_wait_for_others_is_promised_less() -> None:
+    worst, bound = slowest(["ap", "eu", "us"], 12 * US, 0)
+
+    alone = 92 * US
+    assert bound == alone + 24 * US
+    assert alone < worst <= bound

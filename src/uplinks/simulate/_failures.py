@@ -132,7 +132,19 @@ def _bounds(
     policy, driver, check = scenario.policy, scenario.driver, endpoint.check
     if check is None or waits is None or driver.latest > policy.max_lateness:
         return None, None
-    each = waits + 2 * driver.latest  # for each probe, its start and its end
-    detection = detection_bound(check, policy) + policy.unhealthy_threshold * each
-    recovery = recovery_bound(check, policy) + policy.healthy_threshold * each
+    detection = detection_bound(check, policy) + _more(
+        check.interval, check.timeout, policy.unhealthy_threshold, 2 * driver.latest + waits
+    )
+    recovery = recovery_bound(check, policy) + _more(
+        check.unhealthy_interval, check.timeout, policy.healthy_threshold, 2 * driver.latest + waits
+    )
     return detection, None if driver.lost else recovery
+
+
+def _more(interval: int, timeout: int, threshold: int, delay: int) -> int:
+    """Tell how much (ns) later it may be when each probe may take so much longer.
+
+    Slots lie at a fixed rate, so that only the last probe's delay counts, unless
+    one probe may last until after the next one's slot.
+    """
+    return delay if timeout + delay <= interval else threshold * delay
