@@ -110,18 +110,7 @@ def _run(run: Simulation, i: int) -> Iterable[str]:
         yield "<h3>Failures, and when they were noticed</h3>"
         yield _table(
             ("Child", "Fails at", "Noticed after", "Bound", "Well at", "Back after", "Bound"),
-            [
-                (
-                    each.child,
-                    clock(each.begins),
-                    seconds(each.detection),
-                    seconds(each.detection_bound),
-                    "-" if each.ends is None else clock(each.ends),
-                    seconds(each.recovery),
-                    seconds(each.recovery_bound),
-                )
-                for each in run.failures[:MOST_ROWS]
-            ],
+            [telling.failure(each) for each in run.failures[:MOST_ROWS]],
             numbers={2, 3, 5, 6},
         )
         yield _more(len(run.failures))
@@ -203,21 +192,7 @@ def _key(run: Simulation, i: int) -> str:
 
 
 def _compared(runs: Sequence[Named]) -> str:
-    rows = []
-    for each in runs:
-        found = each.run.failures
-        noticed = telling.worst((f.detection, f.detection_bound) for f in found)
-        back = telling.worst((f.recovery, f.recovery_bound) for f in found)
-        numbers = (telling.times_down(each.run), each.run.probes)
-        rows.append(
-            (
-                each.name,
-                f"{each.run.failed:,}",
-                f"{each.run.unserved:,}",
-                *map(seconds, (*noticed, *back)),
-                *(f"{number:,}" for number in numbers),
-            )
-        )
+    rows = [telling.summary(each) for each in runs]
     heads = (
         "Policy", "Failed", "Unserved", "Noticed after", "Bound", "Back after", "Bound",
         "Times down", "Probes",

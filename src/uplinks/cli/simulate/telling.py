@@ -18,6 +18,7 @@ from uplinks.health import State
 from uplinks.simulate import (
     Advertise,
     Condition,
+    Failure,
     Flap,
     Happening,
     Outage,
@@ -33,11 +34,13 @@ __all__ = [
     "Named",
     "cells",
     "clock",
+    "failure",
     "marks",
     "percent",
     "rate",
     "seconds",
     "standing",
+    "summary",
     "times_down",
     "verdict",
     "worst",
@@ -154,6 +157,29 @@ def verdict(runs: Sequence[Simulation]) -> str:
     if any(f.detection_bound is not None for run in runs for f in run.failures):
         return "Every bound was kept."
     return "No bound applies."
+
+
+def failure(found: Failure) -> tuple[str, ...]:
+    """Say of a failure when it began, when it was noticed, and so for its end."""
+    return (
+        found.child,
+        clock(found.begins),
+        seconds(found.detection),
+        seconds(found.detection_bound),
+        "-" if found.ends is None else clock(found.ends),
+        seconds(found.recovery),
+        seconds(found.recovery_bound),
+    )
+
+
+def summary(named: Named) -> tuple[str, ...]:
+    """Say in a row what is to be compared of a simulation."""
+    run, found = named.run, named.run.failures
+    noticed = worst((f.detection, f.detection_bound) for f in found)
+    back = worst((f.recovery, f.recovery_bound) for f in found)
+    times = map(seconds, (*noticed, *back))
+    counts = (str(number) for number in (run.failed, run.unserved))
+    return (named.name, *counts, *times, str(times_down(run)), str(run.probes))
 
 
 def percent(share: Fraction) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 from uplinks.cli.console import Ink, printable
 from uplinks.cli.findings import counted
 from uplinks.cli.simulate import telling
-from uplinks.cli.simulate.telling import Named, clock, percent, seconds
+from uplinks.cli.simulate.telling import Named, clock, percent
 from uplinks.cli.tables import Column, table
 from uplinks.durations import format_duration
 from uplinks.simulate import Failure, Simulation, Window
@@ -75,21 +75,7 @@ def title(run: Simulation) -> str:
 
 def compared(runs: Sequence[Named], ink: Ink, encoding: str) -> str:
     """Write simulations side by side."""
-    rows = []
-    for each in runs:
-        found = each.run.failures
-        noticed = telling.worst((f.detection, f.detection_bound) for f in found)
-        back = telling.worst((f.recovery, f.recovery_bound) for f in found)
-        rows.append(
-            [
-                each.name,
-                str(each.run.failed),
-                str(each.run.unserved),
-                *map(seconds, (*noticed, *back)),
-                str(telling.times_down(each.run)),
-                str(each.run.probes),
-            ]
-        )
+    rows = [telling.summary(each) for each in runs]
     sparks = [f"{each.name}\n{_sparks(each.run, encoding)}" for each in runs]
     ends = _verdict([each.run for each in runs], ink)
     return "\n".join([f"{title(runs[0].run)}\n", table(COMPARED, rows, ink), *sparks, f"{ends}\n"])
@@ -149,18 +135,7 @@ def _sparks(run: Simulation, encoding: str) -> str:
 def _failures(failures: Sequence[Failure], ink: Ink) -> str:
     if not failures:
         return ""
-    rows = [
-        [
-            each.child,
-            clock(each.begins),
-            seconds(each.detection),
-            seconds(each.detection_bound),
-            "-" if each.ends is None else clock(each.ends),
-            seconds(each.recovery),
-            seconds(each.recovery_bound),
-        ]
-        for each in failures[:MOST_ROWS]
-    ]
+    rows = [telling.failure(each) for each in failures[:MOST_ROWS]]
     more = len(failures) - len(rows)
     rest = f"... and {counted(more, 'failure')} more: --format json has all\n" if more else ""
     return table(FAILURES, rows, ink) + rest
