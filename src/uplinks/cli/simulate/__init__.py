@@ -3,13 +3,15 @@
 Rules of this package:
 
 1. `options` reads what stands on the command line, `telling` has the words
-   that all reports share, `text`, `document`, `chart` and `page` are the reports.
+   that all reports share, `text`, `document` and `page` are the reports, `chart` and
+   `looks` the picture.
 2. The exit status is that of every command; a bound that was not kept is a finding.
 """
 
 from __future__ import annotations
 
 import argparse
+from fractions import Fraction
 from typing import Any, Final
 
 from uplinks import rules
@@ -200,10 +202,10 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _scenario(arguments: argparse.Namespace, fleet: Any, variant: Variant) -> Scenario:
     duration = arguments.duration
-    rate = arguments.rate or 100
+    rate = arguments.rate or Fraction(100)
     try:
         if arguments.requests is not None:
-            rate = _rate(arguments.requests, duration)
+            rate = Fraction(arguments.requests * SECOND, duration)
         return Scenario(
             retimed(fleet, **variant.check),
             arguments.service,
@@ -219,12 +221,6 @@ def _scenario(arguments: argparse.Namespace, fleet: Any, variant: Variant) -> Sc
         )
     except ValueError as problem:
         raise Unusable(str(problem)) from None
-
-
-def _rate(requests: int, duration: int) -> Any:
-    from fractions import Fraction  # noqa: PLC0415 - seldom needed
-
-    return Fraction(requests * SECOND, duration)
 
 
 def _simulated(scenario: Scenario, name: str, console: Console) -> Simulation:

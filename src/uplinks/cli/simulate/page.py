@@ -16,7 +16,7 @@ from typing import Final
 
 from uplinks.cli.console import printable
 from uplinks.cli.findings import counted
-from uplinks.cli.simulate import chart, telling
+from uplinks.cli.simulate import chart, looks, telling
 from uplinks.cli.simulate.telling import Named, clock, percent, seconds
 from uplinks.durations import format_duration
 from uplinks.simulate import Simulation
@@ -80,7 +80,7 @@ def written(runs: Sequence[Named]) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-        f"<title>{service}, simulated</title><style>{STYLE}{chart.STYLE}</style></head>",
+        f"<title>{service}, simulated</title><style>{STYLE}{looks.STYLE}</style></head>",
         f"<body><main><h1>{service}</h1><p>{words}</p>",
     ]
     if len(runs) > 1:
@@ -185,8 +185,8 @@ def _most(bound: int | None) -> str:
 def _key(run: Simulation, i: int) -> str:
     items = "".join(
         f'<li><svg class="chart" viewBox="0 0 14 14" aria-hidden="true">'
-        f"{chart.swatch(look, f'key{i}')}</svg>{_e(words)}</li>"
-        for look, words in chart.legend(run)
+        f"{looks.swatch(look, f'key{i}')}</svg>{_e(words)}</li>"
+        for look, words in looks.legend(run)
     )
     return f'<ul class="key">{items}</ul>'
 
