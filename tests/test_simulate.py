@@ -261,6 +261,32 @@ def test_a_failure_ends_with_what_is_watched() -> None:
     assert run.kept
 
 
+def test_another_check_at_the_address_begins_with_what_is_known() -> None:
+    check = evolve(CHECK, path="/other")
+    offer = Advertisement("apps-api", "apps/api", ["multicluster"], health_check=check)
+
+    run = play(
+        Outage("us", 20 * SECOND, 90 * SECOND), Advertise("us", 40 * SECOND, (offer,)), seconds=120
+    )
+
+    # It was down, and is, with another question.
+    assert [f.noticed for f in run.failures] == [22_360_679_774, 40 * SECOND]
+    assert run.failures[1].recovered is not None
+    assert run.kept
+
+
+def test_a_pass_noticed_after_its_deadline_is_none_and_promises_no_return() -> None:
+    policy = HealthPolicy(start_window=0, max_lateness=10 * SECOND)
+    run = play(
+        Outage("us", 20 * SECOND, 40 * SECOND),
+        policy=policy,
+        driver=Driver(lateness=4 * SECOND),
+    )
+
+    assert [f.recovery_bound for f in run.failures] == [None]
+    assert run.failures[0].detection_bound is not None
+
+
 # --- services ---------------------------------------------------------------
 
 

@@ -23,13 +23,17 @@ __all__ = ["Watched", "failures"]
 
 @frozen
 class Watched:
-    """An endpoint of the service, from when to when (ns) it was one."""
+    """An endpoint of the service, from when to when (ns) it was one, and whether down at first.
+
+    One that replaces another at its address takes over what is known of that.
+    """
 
     endpoint: Endpoint
     child: str
     services: tuple[str, ...]
     begins: int
     ends: int
+    down: bool
 
 
 def failures(
@@ -60,7 +64,7 @@ def _of(
     waits: int | None,
 ) -> Iterator[Failure]:
     check = watched.endpoint.check
-    bounds = _bounds(scenario, watched.endpoint, waits)
+    bounds = _bounds(scenario, watched.endpoint, weather, waits)
     spans = weather.failing(None if check is None else check.timeout)
     spans = [
         (max(begins, watched.begins), ends if ends is None or ends < watched.ends else None)
@@ -70,7 +74,8 @@ def _of(
     for i, (begins, ends) in enumerate(spans):
         over = spans[i + 1][0] if i + 1 < len(spans) else watched.ends
         late = over if ends is None else min(over, ends + 2 * scenario.driver.latest + 1)
-        noticed = _noticed(transitions, begins, late)
+        first = State.DOWN if watched.down else State.UNKNOWN
+        noticed = _noticed(transitions, first, begins, late)
         recovered = None
         if noticed is not None and ends is not None:
             recovered = _recovered(transitions, ends, over)
@@ -86,9 +91,9 @@ def _of(
         )
 
 
-def _state(transitions: Sequence[Transition], time: int) -> State:
+def _state(transitions: Sequence[Transition], first: State, time: int) -> State:
     """Tell the state just before a time."""
-    state = State.UNKNOWN
+    state = first
     for transition in transitions:
         if transition.at >= time:
             break
@@ -96,8 +101,10 @@ def _state(transitions: Sequence[Transition], time: int) -> State:
     return state
 
 
-def _noticed(transitions: Sequence[Transition], begins: int, until: int) -> int | None:
-    if _state(transitions, begins) is State.DOWN:
+def _noticed(
+    transitions: Sequence[Transition], first: State, begins: int, until: int
+) -> int | None:
+    if _state(transitions, first, begins) is State.DOWN:
         return begins
     falls = (t.at for t in transitions if t.after is State.DOWN and begins <= t.at < until)
     return next(falls, None)
@@ -107,7 +114,7 @@ def _recovered(transitions: Sequence[Transition], ends: int, over: int) -> int |
     """Tell when it was up for good: a driver may notice the failure after its end."""
     rises = (t.at for t in transitions if t.after is State.UP and ends <= t.at < over)
     up = next(rises, None)
-    if up is None and _state(transitions, ends) is State.UP:
+    if up is None and _state(transitions, State.DOWN, ends) is State.UP:
         return ends
     return up
 
@@ -126,7 +133,7 @@ def _waits(scenario: Scenario, endpoints: Sequence[Endpoint]) -> int | None:
 
 
 def _bounds(
-    scenario: Scenario, endpoint: Endpoint, waits: int | None
+    scenario: Scenario, endpoint: Endpoint, weather: Weather, waits: int | None
 ) -> tuple[int | None, int | None]:
     """Give what is promised for detection and recovery, as ``docs/health.md`` has it."""
     policy, driver, check = scenario.policy, scenario.driver, endpoint.check
@@ -138,7 +145,9 @@ def _bounds(
     recovery = recovery_bound(check, policy) + _more(
         check.unhealthy_interval, check.timeout, policy.healthy_threshold, 2 * driver.latest + waits
     )
-    return detection, None if driver.lost else recovery
+    # A pass that is noticed after its deadline is none.
+    heard = weather.slowest(check.timeout) + driver.latest <= check.timeout
+    return detection, recovery if heard and not driver.lost else None
 
 
 def _more(interval: int, timeout: int, threshold: int, delay: int) -> int:

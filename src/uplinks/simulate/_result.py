@@ -117,8 +117,7 @@ class Failure:
     ``detection_bound`` and ``recovery_bound`` (ns) are what is promised, the
     driver's lateness included; ``None`` where nothing is: without an active
     check, when probes cannot keep up or the driver is later than the policy
-    allows, when what is checked changes meanwhile, and for a recovery while
-    probes are lost.
+    allows, and for a recovery while probes are lost or passes are noticed too late.
     """
 
     child: str

@@ -95,7 +95,7 @@ class Run:
         self.changes: list[Change] = []
         self.overloads: list[Overloaded] = []
         self.watched: list[Watched] = []
-        self.watching: dict[Endpoint, tuple[str, tuple[str, ...], int]] = {}
+        self.watching: dict[Endpoint, tuple[str, tuple[str, ...], int, bool]] = {}
         self.probed = dict.fromkeys(self.endpoints(direct=True))  # ever, for whatever service
         self.known: dict[tuple[Any, ...], Condition] = {}
         self.dirty: set[Endpoint] = set()  # those whose passive check has a failure in mind
@@ -250,7 +250,7 @@ class Run:
             assert isinstance(event.target, Endpoint)  # noqa: S101 - a parent's events have one
             self.transitions[event.target].append(event)
             if event.target in self.watching:
-                child, services, _ = self.watching[event.target]
+                child, services, *_ = self.watching[event.target]
                 change = (event.at, event.before, event.after, event.cause, event.reason)
                 self.changes.append(Change(child, services, *change))
         if events or self.state() != self.rows:
@@ -331,15 +331,16 @@ class Run:
         """Take note of which endpoints the service has from now on."""
         now = dict.fromkeys(endpoints)
         for endpoint in [each for each in self.watching if each not in now]:
-            child, services, begins = self.watching.pop(endpoint)
-            self.watched.append(Watched(endpoint, child, services, begins, time))
+            child, services, begins, down = self.watching.pop(endpoint)
+            self.watched.append(Watched(endpoint, child, services, begins, time, down))
         for endpoint in now:
             if endpoint not in self.watching:
                 services = self.parent.services_at(endpoint)
                 child = ", ".join(
                     sorted({s.child for s in self.parent.services.direct if s.name in services})
                 )
-                self.watching[endpoint] = (child, services, time)
+                down = not self.parent.is_up(services[0])
+                self.watching[endpoint] = (child, services, time, down)
 
     # Requests
 

@@ -95,6 +95,10 @@ class Weather:
             i, begins = i + 1, ends
         return None
 
+    def slowest(self, timeout: int) -> int:
+        """Tell the longest latency (ns) of a probe that passes."""
+        return max(t.latency or 0 for t in (_FINE, *self._truths) if not t.fails(timeout))
+
     def failing(self, timeout: int | None) -> list[tuple[int, int | None]]:
         """Tell from when to when (ns) it fails; the last may have no end."""
         spans: list[tuple[int, int | None]] = []
