@@ -261,6 +261,19 @@ def test_a_failure_ends_with_what_is_watched() -> None:
     assert run.kept
 
 
+def test_who_comes_back_at_once_is_a_new_one() -> None:
+    policy = HealthPolicy(unhealthy_threshold=2, start_window=0)
+    again = (Withdraw("us", 25 * SECOND), Advertise("us", 25 * SECOND))
+
+    run = play(Outage("us", 20 * SECOND, 90 * SECOND), *again, policy=policy)
+
+    # The failure that had been counted by then counts no more.
+    assert [(f.begins // SECOND, f.ends) for f in run.failures] == [(20, None), (25, None)]
+    assert run.failures[0].noticed is None
+    assert run.failures[1].noticed is not None
+    assert run.kept
+
+
 def test_another_check_at_the_address_begins_with_what_is_known() -> None:
     check = evolve(CHECK, path="/other")
     offer = Advertisement("apps-api", "apps/api", ["multicluster"], health_check=check)

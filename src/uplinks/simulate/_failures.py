@@ -64,6 +64,7 @@ def _of(
     waits: int | None,
 ) -> Iterator[Failure]:
     check = watched.endpoint.check
+    transitions = [each for each in transitions if each.at >= watched.begins]
     bounds = _bounds(scenario, watched.endpoint, weather, waits)
     spans = weather.failing(None if check is None else check.timeout)
     spans = [

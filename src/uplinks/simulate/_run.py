@@ -169,7 +169,7 @@ class Run:
         self.cut(time)  # before the picks of those who go are gone
         for step in steps:
             step()
-        self.watch(self.endpoints(), time)
+            self.watch(self.endpoints(), time)  # whoever comes back at once is a new one
         self.probed.update(dict.fromkeys(self.endpoints(direct=True)))
         self.made = self.counts()
 
