@@ -34,7 +34,7 @@ LOADED := -c 'import uplinks._wrr as w; "/build/" in w.__file__ or exit(w.__file
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test test-compiled test-debug test-asan test-wheel coverage-pyx test-proxies lint bench docs clean unbuilt
+.PHONY: demo test test-compiled test-debug test-asan test-wheel coverage-pyx test-proxies test-browser lint bench docs clean unbuilt
 
 # Whatever changes the build or the tools makes both anew; nothing else does.
 $(READY): pyproject.toml setup.py $(COMPILED) $(UNBUILT)
@@ -92,10 +92,15 @@ coverage-pyx: $(READY)
 test-wheel:
 	@tests/embedding/test-wheel $(PYTHON)
 
-# The only target that installs something beside .venv: Debian's nginx and HAProxy, if missing.
+# This and the next are the only targets that install something beside .venv, if missing:
+# Debian's nginx and HAProxy, and Debian's Chromium.
 test-proxies: $(READY) $(PROXIES_READY)
 	@tests/proxies/install
 	@UPLINKS_PROXIES=required $(BIN)/python -m pytest tests/proxies
+
+test-browser: $(READY)
+	@tests/browser/install
+	@UPLINKS_BROWSER=required $(BIN)/python -m pytest tests/browser
 
 lint: $(READY)
 	@$(BIN)/ruff check .

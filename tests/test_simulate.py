@@ -1,167 +1,483 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import pytest
+from attrs import evolve
 
 from uplinks.balance import Selector
-from uplinks.errors import UnknownChild, UnknownService
+from uplinks.errors import InvalidScheduler, UnknownChild, UnknownService
+from uplinks.health import Cause, HealthPolicy, State
 from uplinks.model import (
     Advertisement,
     Child,
+    ChildConfig,
+    Cluster,
     Failover,
+    Fleet,
+    HealthCheck,
     ParentConfig,
+    PassiveHealthCheck,
     ServiceReference,
     TraefikService,
+    Uplink,
+    UplinkEntryPoint,
     Weighted,
 )
-from uplinks.parent import Parent
-from uplinks.simulate import Outage, Share, Window, ideal_shares, simulate
+from uplinks.simulate import (
+    Advertise,
+    Driver,
+    Flap,
+    Outage,
+    Scenario,
+    SetWeight,
+    Simulation,
+    Slow,
+    Withdraw,
+    ideal_shares,
+    retimed,
+    simulate,
+)
 
-CONFIG = ParentConfig({name: Child(f"https://{name}:9443") for name in ("eu", "us")})
-API = "api@multicluster"
+SECOND = 1_000_000_000
+API = "apps-api@multicluster"
+CHECK = HealthCheck(path="/health", interval=10 * SECOND, timeout=3 * SECOND)
+POINTS = ChildConfig({"multicluster": UplinkEntryPoint(":9443", as_default=True)})
+ATTENTIVE = HealthPolicy(start_window=0)
 
 
-def make_parent(*services: TraefikService, eu: int = 1, us: int = 1) -> Parent:
-    parent = Parent(CONFIG, services)
-    for child, weight in (("eu", eu), ("us", us)):
-        offers = [
-            Advertisement("api", "apps/api", ["up"], weight),
-            Advertisement(f"api-only-{child}", "apps/only", ["up"], exposed=True),
-        ]
-        parent.advertise(child, offers, 0)
-    return parent
+def fleet(
+    *services: TraefikService,
+    names: Sequence[str] = ("eu", "us"),
+    weights: Sequence[int] = (1, 1),
+    own_names: bool = False,
+    **checks: Any,
+) -> Fleet:
+    children = {
+        name: Cluster(
+            name,
+            [
+                Uplink(
+                    "api",
+                    "apps",
+                    expose_name=f"api-{name}" if own_names else None,
+                    weight=weight,
+                    **(checks or {"health_check": CHECK}),
+                )
+            ],
+            child_config=POINTS,
+        )
+        for name, weight in zip(names, weights, strict=True)
+    }
+    config = ParentConfig({name: Child(f"https://{name}.example.com") for name in names})
+    return Fleet(Cluster("parent", traefik_services=services, parent_config=config), children)
 
 
-def counts(windows: tuple[Window, ...]) -> list[list[int]]:
-    return [[share.requests for share in window.shares] for window in windows]
+def play(*happenings: Any, seconds: int = 60, rate: int = 10, **options: Any) -> Simulation:
+    options = {"fleet": fleet(), "service": API, "columns": 1, "policy": ATTENTIVE, **options}
+    fleet_, service = options.pop("fleet"), options.pop("service")
+    return simulate(Scenario(fleet_, service, rate, seconds * SECOND, happenings, **options))
 
 
-def test_before_during_and_after_an_outage() -> None:
-    simulation = simulate(make_parent(), API, 9000, [Outage("eu", 3000, 6000)])
+def requests(run: Simulation) -> list[list[int]]:
+    return [[share.requests for share in phase.shares] for phase in run.phases]
 
-    half = Fraction(1, 2)
-    assert simulation.windows == (
-        Window(0, 3000, (), (Share("eu", 1500, half, half), Share("us", 1500, half, half))),
-        Window(
-            3000,
-            6000,
-            ("eu",),
-            (
-                Share("eu", 0, Fraction(0), Fraction(0)),
-                Share("us", 3000, Fraction(1), Fraction(1)),
-            ),
-        ),
-        Window(6000, 9000, (), (Share("eu", 1500, half, half), Share("us", 1500, half, half))),
+
+def edges(run: Simulation) -> list[float]:
+    return [phase.ends / SECOND for phase in run.phases]
+
+
+# --- outages ----------------------------------------------------------------
+
+
+def test_an_outage_is_noticed_by_the_next_probe_and_so_is_its_end() -> None:
+    # With no start window both are asked at 0, then at their phases: us at 2.36 s + 10 s k.
+    run = play(Outage("us", 20 * SECOND, 40 * SECOND))
+
+    assert [round(edge, 2) for edge in edges(run)] == [20, 22.36, 40, 42.36, 60]
+    assert requests(run) == [[100, 100], [12, 12], [176, 0], [24, 0], [88, 88]]
+    assert [phase.failures for phase in run.phases] == [0, 12, 0, 0, 0]
+    assert [sorted(phase.condition.out) for phase in run.phases] == [[], ["us"], ["us"], [], []]
+    assert [sorted(phase.condition.down) for phase in run.phases] == [[], [], ["us"], ["us"], []]
+    [failure] = run.failures
+    assert (failure.begins, failure.ends) == (20 * SECOND, 40 * SECOND)
+    assert failure.detection == failure.recovery == 2_360_679_774
+    assert failure.detection_bound == failure.recovery_bound == 13 * SECOND
+    assert run.kept
+
+
+def test_who_hangs_is_noticed_a_timeout_later() -> None:
+    [failure] = play(Outage("us", 20 * SECOND, 40 * SECOND, hangs=True)).failures
+
+    assert failure.detection == 2_360_679_774 + CHECK.timeout
+    assert failure.recovery == 2_360_679_774
+
+
+def test_the_bound_is_all_but_attained() -> None:
+    # A probe passes, and a nanosecond later the child hangs: the next probe is the first to tell.
+    passed = 6_180_339_887
+    alone = fleet(names=["eu"], weights=[1])
+
+    [failure] = play(Outage("eu", passed + 1, 60 * SECOND, hangs=True), fleet=alone).failures
+
+    assert failure.detection == 13 * SECOND - 1
+    assert failure.detection_bound == 13 * SECOND
+
+
+def test_thresholds_ask_for_more_than_one_probe() -> None:
+    policy = HealthPolicy(healthy_threshold=2, unhealthy_threshold=3, start_window=0)
+
+    [failure] = play(Outage("us", 20 * SECOND, 60 * SECOND), seconds=120, policy=policy).failures
+
+    assert failure.detection == 22_360_679_774
+    assert failure.recovery == 12_360_679_774
+    assert (failure.detection_bound, failure.recovery_bound) == (33 * SECOND, 23 * SECOND)
+
+
+def test_requests_that_find_nobody_are_counted() -> None:
+    run = play(Outage("eu", 0, 30 * SECOND), Outage("us", 0, 30 * SECOND))
+
+    assert run.unserved > 0
+    assert run.failed == run.unserved + sum(
+        share.failures for window in run.windows for share in window.shares
     )
-    assert simulation.failures == 0
+    assert run.requests == 600
+    nobody = next(window for window in run.windows if window.unserved)
+    assert nobody.condition.ideal == (Fraction(0), Fraction(0))
+    assert nobody.condition.down == {"eu", "us"}
 
 
-def test_without_an_outage_there_is_one_window() -> None:
-    simulation = simulate(make_parent(eu=90, us=10), API, 1000)
+def test_a_failure_too_short_to_be_noticed_breaks_no_promise() -> None:
+    run = play(Outage("us", 23 * SECOND, 24 * SECOND))
 
-    assert counts(simulation.windows) == [[900, 100]]
-    assert [share.ideal for share in simulation.windows[0].shares] == [
-        Fraction(9, 10),
-        Fraction(1, 10),
+    [failure] = run.failures
+    assert (failure.noticed, failure.detection, failure.recovery) == (None, None, None)
+    assert failure.kept
+    assert run.changes[-1].cause is Cause.PASSED
+
+
+def test_an_outage_may_outlast_the_simulation() -> None:
+    [failure] = play(Outage("us", 20 * SECOND, 10**18)).failures
+
+    assert failure.ends is None
+    assert failure.recovery is None
+    assert failure.detection == 2_360_679_774
+
+
+def test_outages_that_overlap_are_one_failure() -> None:
+    run = play(Outage("us", 10 * SECOND, 30 * SECOND), Outage("us", 20 * SECOND, 40 * SECOND))
+
+    assert [(f.begins, f.ends) for f in run.failures] == [(10 * SECOND, 40 * SECOND)]
+
+
+def test_flapping_is_one_failure_each_time() -> None:
+    run = play(Flap("us", 10 * SECOND, 50 * SECOND, 20 * SECOND, 5 * SECOND))
+
+    assert [(f.begins, f.ends) for f in run.failures] == [
+        (10 * SECOND, 15 * SECOND),
+        (30 * SECOND, 35 * SECOND),
     ]
+    assert [f.detection for f in run.failures] == [2_360_679_774] * 2
 
 
-def test_requests_that_find_nothing_are_counted() -> None:
-    outages = [Outage("eu", 10, 30), Outage("us", 20, 40)]
+def test_only_who_is_slower_than_the_timeout_has_failed() -> None:
+    slow = play(Slow("us", 20 * SECOND, 40 * SECOND, 3 * SECOND))
+    slower = play(Slow("us", 20 * SECOND, 40 * SECOND, 3 * SECOND + 1))
 
-    simulation = simulate(make_parent(), API, 50, outages)
-
-    assert counts(simulation.windows) == [[5, 5], [0, 10], [0, 0], [10, 0], [5, 5]]
-    assert [w.down for w in simulation.windows] == [(), ("eu",), ("eu", "us"), ("us",), ()]
-    assert [w.failures for w in simulation.windows] == [0, 0, 10, 0, 0]
-    assert simulation.failures == 10
-    assert {share.ideal for share in simulation.windows[2].shares} == {Fraction(0)}
+    assert slow.failures == ()
+    assert "us" in slow.phases[1].condition.slow
+    assert [f.detection for f in slower.failures] == [5_360_679_774]
+    assert slower.failed == 0
 
 
-def test_outages_of_one_child_may_touch_and_overlap() -> None:
-    outages = [Outage("eu", 10, 30), Outage("eu", 20, 40), Outage("eu", 40, 50)]
+def test_without_a_check_nobody_notices() -> None:
+    run = play(Outage("us", 20 * SECOND, 40 * SECOND), fleet=fleet(health_check=None))
 
-    simulation = simulate(make_parent(), API, 60, outages)
-
-    assert [w.down for w in simulation.windows] == [(), *[("eu",)] * 4, ()]
-    assert counts(simulation.windows)[-1] == [5, 5]
-
-
-def test_an_outage_may_begin_at_once_and_outlast_the_requests() -> None:
-    parent = make_parent()
-
-    simulation = simulate(parent, API, 10, [Outage("eu", 0, 99)])
-
-    assert counts(simulation.windows) == [[0, 10]]
-    assert parent.is_up("api-eu@multicluster")
+    assert run.failures == ()
+    assert run.failed == 100
+    assert run.probes == 0
 
 
-def test_an_outage_after_the_last_request_changes_nothing() -> None:
-    assert counts(simulate(make_parent(), API, 10, [Outage("eu", 50, 99)]).windows) == [[5, 5]]
+# --- passive checks ---------------------------------------------------------
 
 
-def test_no_request_makes_no_window() -> None:
-    assert simulate(make_parent(), API, 0, [Outage("eu", 0, 5)]).windows == ()
+def test_a_passive_check_learns_from_requests() -> None:
+    passive = PassiveHealthCheck(failure_window=10 * SECOND, max_failed_attempts=3)
+    watched = fleet(health_check=CHECK, passive_health_check=passive)
+
+    run = play(Outage("us", 20 * SECOND, 40 * SECOND), fleet=watched)
+
+    assert run.failed == 3
+    fall = next(change for change in run.changes if change.after is State.DOWN)
+    assert (fall.cause, fall.child) == (Cause.REQUESTS_FAILED, "us")
+    assert run.failures[0].detection == fall.at - 20 * SECOND
 
 
-def test_a_failover_sends_everything_to_the_first_that_is_up() -> None:
-    service = TraefikService(
-        "api",
-        "apps",
-        failover=Failover(
-            ServiceReference("api-only-eu@multicluster", "TraefikService"),
-            ServiceReference("api-only-us@multicluster", "TraefikService"),
-        ),
+def test_a_passive_check_alone_tries_again_when_its_window_is_over() -> None:
+    passive = PassiveHealthCheck(failure_window=5 * SECOND, max_failed_attempts=1)
+
+    run = play(Outage("us", 20 * SECOND, 40 * SECOND), fleet=fleet(passive_health_check=passive))
+
+    # One failure each five seconds, and the first request after that.
+    assert run.failed == 4
+    assert run.failures[0].detection_bound is None
+    assert [c.cause for c in run.changes if c.after is State.UP] == [Cause.WINDOW_OVER] * 4
+
+
+# --- offers -----------------------------------------------------------------
+
+
+def test_a_weight_changes_the_shares_from_then_on() -> None:
+    run = play(SetWeight("us", 30 * SECOND, 3))
+
+    assert requests(run) == [[150, 150], [75, 225]]
+    assert run.phases[1].condition.ideal == (Fraction(1, 4), Fraction(3, 4))
+
+
+def test_who_withdraws_is_gone_and_may_come_back() -> None:
+    run = play(Withdraw("us", 20 * SECOND), Advertise("us", 40 * SECOND))
+
+    assert [phase.condition.children for phase in run.phases] == [
+        ("eu", "us"),
+        ("eu",),
+        ("eu", "us"),
+    ]
+    assert requests(run) == [[100, 100], [200], [100, 100]]
+    assert run.children == ("eu", "us")
+
+
+def test_another_offer_replaces_the_declared_one() -> None:
+    offer = Advertisement("apps-api", "apps/api", ["multicluster"], weight=0, health_check=CHECK)
+
+    assert requests(play(Advertise("us", 30 * SECOND, (offer,)))) == [[150, 150], [300, 0]]
+
+
+def test_a_failure_ends_with_what_is_watched() -> None:
+    run = play(Outage("us", 20 * SECOND, 50 * SECOND), Withdraw("us", 21 * SECOND))
+
+    assert [(f.begins, f.ends, f.noticed) for f in run.failures] == [(20 * SECOND, None, None)]
+    assert run.kept
+
+
+def test_who_comes_back_at_once_is_a_new_one() -> None:
+    policy = HealthPolicy(unhealthy_threshold=2, start_window=0)
+    again = (Withdraw("us", 25 * SECOND), Advertise("us", 25 * SECOND))
+
+    run = play(Outage("us", 20 * SECOND, 90 * SECOND), *again, policy=policy)
+
+    # The failure that had been counted by then counts no more.
+    assert [(f.begins // SECOND, f.ends) for f in run.failures] == [(20, None), (25, None)]
+    assert run.failures[0].noticed is None
+    assert run.failures[1].noticed is not None
+    assert run.kept
+
+
+def test_another_check_at_the_address_begins_with_what_is_known() -> None:
+    check = evolve(CHECK, path="/other")
+    offer = Advertisement("apps-api", "apps/api", ["multicluster"], health_check=check)
+
+    run = play(
+        Outage("us", 20 * SECOND, 90 * SECOND), Advertise("us", 40 * SECOND, (offer,)), seconds=120
     )
-    outages = [Outage("eu", 10, 20), Outage("us", 15, 30)]
 
-    windows = simulate(make_parent(service), "apps-api@kubernetescrd", 30, outages).windows
+    # It was down, and is, with another question.
+    assert [f.noticed for f in run.failures] == [22_360_679_774, 40 * SECOND]
+    assert run.failures[1].recovered is not None
+    assert run.kept
 
-    assert counts(windows) == [[10, 0], [0, 5], [0, 0], [10, 0]]
-    assert [[share.ideal for share in window.shares] for window in windows] == [
-        [1, 0],
-        [0, 1],
-        [0, 0],
-        [1, 0],
-    ]
+
+def test_a_pass_noticed_after_its_deadline_is_none_and_promises_no_return() -> None:
+    policy = HealthPolicy(start_window=0, max_lateness=10 * SECOND)
+    run = play(
+        Outage("us", 20 * SECOND, 40 * SECOND),
+        policy=policy,
+        driver=Driver(lateness=4 * SECOND),
+    )
+
+    assert [f.recovery_bound for f in run.failures] == [None]
+    assert run.failures[0].detection_bound is not None
+
+
+# --- services ---------------------------------------------------------------
+
+
+def composed(**parts: Any) -> Fleet:
+    return fleet(TraefikService("top", "apps", **parts), own_names=True)
+
+
+def reference(name: str, weight: int = 1) -> ServiceReference:
+    return ServiceReference(f"api-{name}@multicluster", "TraefikService", weight=weight)
+
+
+def test_a_failover_uses_its_fallback_meanwhile() -> None:
+    service = composed(failover=Failover(reference("us"), reference("eu")))
+
+    run = play(
+        Outage("us", 20 * SECOND, 40 * SECOND), fleet=service, service="apps-top@kubernetescrd"
+    )
+
+    assert requests(run) == [[0, 200], [0, 24], [176, 0], [24, 0], [0, 176]]
 
 
 def test_one_child_by_two_ways_is_one_child() -> None:
-    service = TraefikService(
-        "api",
-        "apps",
-        weighted=Weighted(
-            [
-                ServiceReference(API, "TraefikService", weight=2),
-                ServiceReference("api-only-eu@multicluster", "TraefikService", weight=1),
-                ServiceReference("local", weight=1),
-            ]
+    weighted = Weighted(
+        [reference("eu", 2), reference("us", 1), ServiceReference("local", weight=1)]
+    )
+
+    run = play(fleet=composed(weighted=weighted), service="apps-top@kubernetescrd", seconds=40)
+
+    [phase] = run.phases
+    assert phase.condition.children == ("apps/local", "eu", "us")
+    assert requests(run) == [[100, 200, 100]]
+
+
+def test_children_with_one_address_share_its_troubles() -> None:
+    shared = fleet()
+    config = ParentConfig(dict.fromkeys(["eu", "us"], Child("https://both.example.com")))
+    shared = evolve(shared, parent=evolve(shared.parent, parent_config=config))
+
+    run = play(Outage("us", 20 * SECOND, 40 * SECOND), fleet=shared)
+
+    assert {f.child for f in run.failures} == {"eu, us"}
+    assert run.unserved > 0
+
+
+# --- the driver -------------------------------------------------------------
+
+
+def test_a_late_driver_notices_later_and_the_bound_says_so() -> None:
+    driver = Driver(lateness=SECOND // 10)
+
+    [failure] = play(Outage("us", 20 * SECOND, 40 * SECOND), driver=driver).failures
+
+    assert failure.detection == 2_360_679_774 + 2 * SECOND // 10
+    assert failure.detection_bound == 13 * SECOND + 2 * SECOND // 10
+
+
+def test_a_driver_later_than_allowed_is_promised_nothing() -> None:
+    [failure] = play(
+        Outage("us", 20 * SECOND, 40 * SECOND), driver=Driver(lateness=SECOND)
+    ).failures
+
+    assert failure.detection_bound is None
+
+
+def test_lost_probes_take_children_out_for_nothing() -> None:
+    run = play(driver=Driver(lost=Fraction(1, 5)), seconds=600, seed=3)
+
+    assert any(change.after is State.DOWN for change in run.changes)
+    assert run.failures == ()
+    assert run.failed == run.unserved
+
+
+def test_the_seed_decides_what_is_by_chance() -> None:
+    def falls(seed: int) -> list[int]:
+        run = play(driver=Driver(0, 10**8, Fraction(1, 5)), seconds=600, seed=seed)
+        return [change.at for change in run.changes]
+
+    assert falls(1) == falls(1)
+    assert falls(1) != falls(2)
+
+
+def test_overload_is_told_and_promises_nothing() -> None:
+    policy = HealthPolicy(concurrency=1, start_window=0)
+    run = play(
+        Outage("eu", 0, 600 * SECOND, hangs=True),
+        Outage("us", 0, 600 * SECOND, hangs=True),
+        fleet=retimed(fleet(), interval=2 * SECOND),
+        policy=policy,
+        seconds=600,
+    )
+
+    assert run.overloads
+    assert {failure.detection_bound for failure in run.failures} == {None}
+
+
+# --- scenarios --------------------------------------------------------------
+
+
+def test_windows_are_cut_at_columns_and_joined_in_phases() -> None:
+    run = play(columns=6)
+
+    assert [window.ends // SECOND for window in run.windows] == [10, 20, 30, 40, 50, 60]
+    assert requests(run) == [[300, 300]]
+
+
+def test_progress_is_told_at_each_column() -> None:
+    told: list[int] = []
+
+    simulate(Scenario(fleet(), API, 1, 60 * SECOND, columns=3), told.append)
+
+    assert told == [0, 20 * SECOND, 40 * SECOND]
+
+
+@pytest.mark.parametrize("scheduler", ["fair", "edf", "smooth"])
+def test_the_scheduler_is_chosen(scheduler: str) -> None:
+    assert requests(play(fleet=fleet(weights=[3, 1]), scheduler=scheduler)) == [[450, 150]]
+
+
+def test_requests_arrive_at_exact_times() -> None:
+    scenario = Scenario(fleet(), API, Fraction(1, 3), 10 * SECOND)
+
+    assert scenario.requests == simulate(scenario).requests == 4
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Outage("eu", 5, 5), "begins at 5 ns"),
+        (lambda: Outage("eu", -1, 5), "the beginning is -1"),
+        (lambda: Flap("eu", 0, 9, 3, 3), "the period is 3; 4 or more"),
+        (lambda: Flap("eu", 0, 9, 3, 0), "the time out is 0"),
+        (lambda: Slow("eu", 0, 9, -1), "the latency is -1"),
+        (lambda: SetWeight("eu", 0, -1), "the weight is -1"),
+        (lambda: Withdraw("eu", -1), "the time is -1"),
+        (lambda: Advertise("eu", -1), "the time is -1"),
+        (lambda: Driver(lateness=-1), "the lateness is -1"),
+        (lambda: Driver(lost=Fraction(3, 2)), "the share of lost probes is 3/2"),
+        (lambda: Scenario(fleet(), API, 0, SECOND), "the rate is 0"),
+        (lambda: Scenario(fleet(), API, 2 * SECOND, SECOND), "the rate is 2000000000"),
+        (lambda: Scenario(fleet(), API, 1, 0), "the duration is 0"),
+        (lambda: Scenario(fleet(), API, SECOND, 200 * SECOND), "200000000000 requests"),
+        (lambda: Scenario(fleet(), API, 1, SECOND, columns=0), "columns is 0"),
+        (
+            lambda: Scenario(fleet(), API, 1, SECOND, [Flap("eu", 0, SECOND, 10, 1)]),
+            "flapping switches 200000000 times",
         ),
-    )
-
-    (window,) = simulate(make_parent(service), "apps-api@kubernetescrd", 400).windows
-
-    assert window.shares == (
-        Share("apps/local", 100, Fraction(1, 4), Fraction(1, 4)),
-        Share("eu", 200, Fraction(1, 2), Fraction(1, 2)),
-        Share("us", 100, Fraction(1, 4), Fraction(1, 4)),
-    )
+    ],
+)
+def test_what_makes_no_sense_is_refused(make: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        make()
 
 
-@pytest.mark.parametrize(("first", "last"), [(-1, 5), (5, 5), (6, 5)])
-def test_an_outage_ends_after_it_begins(first: int, last: int) -> None:
-    with pytest.raises(ValueError, match="an outage is from a request to a later one"):
-        Outage("eu", first, last)
+def test_times_are_ints() -> None:
+    with pytest.raises(TypeError, match="the end is an int, not float"):
+        Outage("eu", 0, 1.5)  # type: ignore[arg-type]
 
 
 def test_what_the_parent_does_not_know_is_refused() -> None:
-    with pytest.raises(UnknownChild):
-        simulate(make_parent(), API, 10, [Outage("ue", 0, 5)])
+    with pytest.raises(UnknownChild, match="does not list a child 'ue'"):
+        play(Outage("ue", 0, 5))
     with pytest.raises(UnknownService):
-        simulate(make_parent(), "apy@multicluster", 10)
-    with pytest.raises(ValueError, match="-1"):
-        simulate(make_parent(), API, -1)
+        play(service="apps-apy@multicluster")
+    with pytest.raises(InvalidScheduler):
+        play(scheduler="fairest")
+
+
+def test_other_times_are_for_checks_only() -> None:
+    unchecked = fleet(health_check=None)
+
+    assert retimed(unchecked, interval=SECOND) == unchecked
+    assert retimed(fleet()) == fleet()
+    slower = retimed(
+        fleet(health_check=evolve(CHECK, unhealthy_interval=SECOND)), interval=20 * SECOND
+    )
+    check = slower.children["eu"].uplinks[0].health_check
+    assert check is not None
+    assert (check.interval, check.unhealthy_interval) == (20 * SECOND, SECOND)
 
 
 def test_an_ideal_share_of_zero_weight_is_zero() -> None:

@@ -73,8 +73,8 @@ def test_help_says_what_the_exit_status_means(run: Run) -> None:
         ("simulate", "examples/banking"),
         ("simulate", "examples/banking", "--service", "x", "--requests", "0"),
         ("simulate", "examples/banking", "--service", "x", "--requests", "many"),
-        ("simulate", "examples/banking", "--service", "x", "--down", "child-1"),
-        ("simulate", "examples/banking", "--service", "x", "--down", "child-1@6-3"),
+        ("simulate", "examples/banking", "--service", "x", "--fail", "child-1"),
+        ("simulate", "examples/banking", "--service", "x", "--fail", "child-1@6s-3s"),
     ],
 )
 def test_bad_usage_is_status_2_and_writes_nothing(run: Run, arguments: tuple[str, ...]) -> None:

@@ -1,61 +1,318 @@
 from __future__ import annotations
 
+import io
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from uplinks.cli import main
 
 Run = Callable[..., Any]
 
 BANKING = ("simulate", "examples/banking", "--service", "banking-banking-api@multicluster")
 FAILOVER = ("simulate", "examples/failover", "--service", "apps-api-workload@kubernetescrd")
+ROOT = Path(__file__).parents[2]
 
 
-def test_shares_before_during_and_after_an_outage(run: Run) -> None:
-    ran = run(*BANKING, "--requests", "9000", "--down", "child-1@3000-6000")
+def data(ran: Any) -> Any:
+    return json.loads(ran.out)
 
-    assert ran.status == 0
+
+def shares(run: Any) -> list[dict[str, int]]:
+    return [{s["child"]: s["requests"] for s in phase["shares"]} for phase in run["phases"]]
+
+
+def test_eu_fails_over_to_us_and_back_with_times_against_the_bound(run: Run) -> None:
+    ran = run(*FAILOVER, "--fail", "eu@2m-5m")
+
+    assert (ran.status, ran.err) == (0, "")
     assert ran.out == (
-        "banking-banking-api@multicluster: 9000 requests\n"
+        "apps-api-workload@kubernetescrd: 60000 requests in 10m0s, 100 a second\n"
         "\n"
-        "REQUESTS   DOWN     CHILD    PICKED     SHARE     IDEAL\n"
-        "0-3000     -        child-1    1500   50.00 %   50.00 %\n"
-        "                    child-2    1500   50.00 %   50.00 %\n"
-        "3000-6000  child-1  child-1       0    0.00 %    0.00 %\n"
-        "                    child-2    3000  100.00 %  100.00 %\n"
-        "6000-9000  -        child-1    1500   50.00 %   50.00 %\n"
-        "                    child-2    1500   50.00 %   50.00 %\n"
+        "FROM     TO       CHILD  STATE             REQUESTS     SHARE     IDEAL  FAILED\n"
+        "0s       2m0s     eu     up                    6000   50.00 %   50.00 %       0\n"
+        "                  us     up                    6000   50.00 %   50.00 %       0\n"
+        "2m0s     2m6.18s  eu     out, not noticed       310   50.08 %   50.00 %     310\n"
+        "                  us     up                     309   49.92 %   50.00 %       0\n"
+        "2m6.18s  5m0s     eu     out, held down           0    0.00 %    0.00 %       0\n"
+        "                  us     up                   17381  100.00 %  100.00 %       0\n"
+        "5m0s     5m6.18s  eu     well, held down          0    0.00 %    0.00 %       0\n"
+        "                  us     up                     619  100.00 %  100.00 %       0\n"
+        "5m6.18s  10m0s    eu     up                   14690   50.00 %   50.00 %       0\n"
+        "                  us     up                   14691   50.00 %   50.00 %       0\n"
+        "\n"
+        "eu      ▄▄▄▄▄▄▄▄▄▄▄▄▃                 ▂▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄\n"
+        "us      ▄▄▄▄▄▄▄▄▄▄▄▄▆█████████████████▇▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄\n"
+        "failed              ▃\n"
+        "\n"
+        "CHILD  FAILS AT  NOTICED AFTER    BOUND  WELL AT  BACK AFTER    BOUND\n"
+        "eu     2m0s             6.18 s  13.00 s  5m0s         6.18 s  13.00 s\n"
+        "\n"
+        "310 of 60000 requests failed.\n"
+        "Every bound was kept.\n"
     )
 
 
-def test_when_eu_is_down_everything_goes_to_us(run: Run) -> None:
-    ran = run(*FAILOVER, "--requests", "300", "--down", "eu@100-200", "--format", "json")
+def test_json_has_everything_in_nanoseconds(run: Run) -> None:
+    found = data(run(*FAILOVER, "--fail", "eu@2m-5m", "--format", "json"))
 
-    windows = json.loads(ran.out)["windows"]
-    assert [{s["child"]: s["requests"] for s in w["shares"]} for w in windows] == [
-        {"eu": 50, "us": 50},
-        {"eu": 0, "us": 100},
-        {"eu": 50, "us": 50},
+    assert shares(found) == [
+        {"eu": 6000, "us": 6000},
+        {"eu": 310, "us": 309},
+        {"eu": 0, "us": 17381},
+        {"eu": 0, "us": 619},
+        {"eu": 14690, "us": 14691},
     ]
+    assert found["failures"] == [
+        {
+            "child": "eu",
+            "services": ["api-workload-eu-eu@multicluster"],
+            "begins": 120_000_000_000,
+            "ends": 300_000_000_000,
+            "noticed": 126_180_339_887,
+            "detection": 6_180_339_887,
+            "detectionBound": 13_000_000_000,
+            "recovered": 306_180_339_887,
+            "recovery": 6_180_339_887,
+            "recoveryBound": 13_000_000_000,
+            "kept": True,
+        }
+    ]
+    assert [t["after"] for t in found["transitions"]][-2:] == ["down", "up"]
+    assert (found["requests"], found["failed"], found["boundsKept"]) == (60_000, 310, True)
+    assert sum(window["requests"] for window in found["windows"]) == 60_000
+    assert found["policy"]["unhealthy_threshold"] == 1
+
+
+def test_everything_that_can_happen_can_be_said(run: Run) -> None:
+    ran = run(
+        *FAILOVER,
+        "--duration=10m",
+        "--rate=7.5",
+        "--hang=eu@1m-2m",
+        "--flap=us@3m-4m/30s/10s",
+        "--slow=eu@5m-6m/4s/fail",
+        "--weight=us@7m=3",
+        "--withdraw=us@8m",
+        "--advertise=us@9m",
+        "--lateness=10ms",
+        "--jitter=5ms",
+        "--lost=1%",
+        "--seed=4",
+        "--start=3",
+        "--format=json",
+    )
+
+    found = data(ran)
+    assert found["rate"] == "15/2"
+    assert found["requests"] == 4500
+    # eu hangs, us flaps twice, and eu is slower than its time-out.
+    assert [(f["child"], f["begins"] // 10**9) for f in found["failures"]] == [
+        ("eu", 60),
+        ("us", 180),
+        ("us", 210),
+        ("eu", 300),
+    ]
+    gone = [phase for phase in found["phases"] if len(phase["shares"]) == 1]
+    assert {(phase["begins"] // 10**9, phase["ends"] // 10**9) for phase in gone} == {(480, 540)}
+
+
+def test_requests_may_be_counted_instead(run: Run) -> None:
+    found = data(run(*BANKING, "--requests", "77", "--duration", "1s", "--format", "json"))
+
+    assert shares(found) == [{"child-1": 39, "child-2": 38}]
+
+
+def test_an_outage_without_an_end_lasts(run: Run) -> None:
+    [failure] = data(run(*FAILOVER, "--fail", "eu@2m", "--format=json"))["failures"]
+
+    assert (failure["ends"], failure["recovery"]) == (None, None)
 
 
 def test_requests_without_a_child_are_shown(run: Run) -> None:
-    ran = run(*BANKING, "--requests=10", "--down=child-1@0-10", "--down=child-2@0-5")
+    ran = run(*FAILOVER, "--fail=eu@1m-2m", "--fail=us@1m-2m")
 
     assert ran.status == 0
-    assert "(none eligible)       5  100.00 %\n" in ran.out
+    assert "(nobody)" in ran.out
+    assert "of those found nobody.\n" in ran.out
+
+
+def test_a_policy_sets_thresholds_times_and_scheduler(run: Run) -> None:
+    policy = "unhealthy_threshold=2,interval=5s,timeout=1s,start_window=0,serve_unknown=false"
+    found = data(
+        run(*FAILOVER, "--fail=eu@2m-5m", f"--policy={policy},scheduler=edf", "--format=json")
+    )
+
+    assert found["policy"]["unhealthy_threshold"] == 2
+    assert found["policy"]["start_window"] == 0
+    assert found["policy"]["serve_unknown"] is False
+    assert found["scheduler"] == "edf"
+    assert found["failures"][0]["detectionBound"] == 11 * 10**9
+    assert found["failures"][0]["recoveryBound"] == 6 * 10**9
+
+
+def test_policies_are_compared_side_by_side(run: Run) -> None:
+    ran = run(
+        *FAILOVER,
+        "--fail=eu@2m-5m",
+        "--policy=timeout=2s",
+        "--compare=unhealthy_threshold=2",
+        "--compare=interval=3s,scheduler=smooth",
+    )
+
+    table = [line.split("  ") for line in ran.out.splitlines()[2:6]]
+    rows = [[cell.strip() for cell in row if cell.strip()] for row in table]
+    assert rows == [
+        [
+            "POLICY",
+            "FAILED",
+            "UNSERVED",
+            "NOTICED AFTER",
+            "BOUND",
+            "BACK AFTER",
+            "BOUND",
+            "TIMES DOWN",
+            "PROBES",
+        ],
+        ["timeout=2s", "310", "0", "6.18 s", "12.00 s", "6.18 s", "12.00 s", "1", "122"],
+        [
+            "unhealthy_threshold=2",
+            "810",
+            "0",
+            "16.18 s",
+            "22.00 s",
+            "6.18 s",
+            "12.00 s",
+            "1",
+            "122",
+        ],
+        [
+            "interval=3s,scheduler=smooth",
+            "93",
+            "0",
+            "1.85 s",
+            "5.00 s",
+            "1.85 s",
+            "5.00 s",
+            "1",
+            "402",
+        ],
+    ]
+    assert ran.out.endswith("Every bound was kept.\n")
+
+
+def test_a_comparison_in_json_has_each_by_its_name(run: Run) -> None:
+    found = data(
+        run(*FAILOVER, "--fail=eu@2m-5m", "--compare=unhealthy_threshold=3", "--format=json")
+    )
+
+    assert [each["name"] for each in found["runs"]] == ["as it is", "unhealthy_threshold=3"]
+    assert [each["failed"] for each in found["runs"]] == [310, 1310]
+
+
+def test_many_phases_are_cut_off_and_say_so(run: Run) -> None:
+    ran = run(*FAILOVER, "--flap=eu@0s-10m/30s")
+
+    assert " phases more: --format json has all\n" in ran.out
+    assert len(ran.out.splitlines()) < 110
+
+
+def test_a_terminal_without_blocks_gets_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", out)
+
+    status = main([*FAILOVER, "--fail=eu@2m-5m"])
+
+    out.seek(0)
+    assert status == 0
+    assert "us      ====" in out.read()
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_told_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    assert run(*BANKING).err == ""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+
+    main([*BANKING])
+
+    assert "\r\x1b[K 50 %  5m0s of 10m0s" in terminal.getvalue()
+    assert terminal.getvalue().endswith("\r\x1b[K")
 
 
 def test_the_same_command_writes_the_same_bytes(run: Run) -> None:
-    arguments = (*BANKING, "--requests", "77", "--down", "child-2@3-50", "--start", "5")
+    arguments = (*FAILOVER, "--fail", "us@3s-50s", "--start", "5", "--lost", "0.1")
 
     assert run(*arguments) == run(*arguments)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--fail", "eu"), "'eu' is not CHILD@FROM-TO, such as child-1@2m-5m"),
+        (("--fail", "eu@"), "is not CHILD@FROM-TO"),
+        (("--fail", "eu@2m-"), "is not CHILD@FROM-TO"),
+        (("--fail", "eu@5m-2m"), "it begins at 300000000000 ns"),
+        (("--fail", "eu@5d-6d"), "invalid duration '5d'"),
+        (("--fail", "eu@1m-2m/3s"), "is not CHILD@FROM-TO"),
+        (("--hang", "@1m-2m"), "is not CHILD@FROM-TO"),
+        (("--flap", "eu@1m-2m"), "is not CHILD@FROM-TO/PERIOD[/OUT]"),
+        (("--flap", "eu@1m-2m/5s/5s"), "the period is 5000000000; 5000000001 or more"),
+        (("--flap", "eu@1m-2m/1ns"), "the time out is 0; 1 or more"),
+        (("--slow", "eu@1m-2m"), "is not CHILD@FROM-TO/LATENCY[/fail]"),
+        (("--slow", "eu@1m-2m/4s/pass"), "is not CHILD@FROM-TO/LATENCY[/fail]"),
+        (("--weight", "eu@1m"), "is not CHILD@AT=WEIGHT"),
+        (("--weight", "eu@1m=-1"), "is not CHILD@AT=WEIGHT"),
+        (("--weight", "eu@1m=2147483648"), "a weight is at most 2147483647"),
+        (("--withdraw", "eu"), "is not CHILD@AT"),
+        (("--advertise", "eu@soon"), "invalid duration 'soon'"),
+        (("--policy", "threshold=2"), "'threshold' is no part of a policy"),
+        (("--policy", "unhealthy_treshold=2"), "did you mean 'unhealthy_threshold'?"),
+        (("--policy", "unhealthy_threshold"), "'unhealthy_threshold' is not NAME=VALUE"),
+        (("--policy", "unhealthy_threshold=0"), "unhealthy_threshold"),
+        (("--policy", "unhealthy_threshold=2s"), "unhealthy_threshold is a number, not '2s'"),
+        (("--policy", "start_window=soon"), "invalid duration 'soon'"),
+        (("--policy", "serve_unknown=yes"), "serve_unknown is true or false, not 'yes'"),
+        (("--policy", "interval=0"), "interval is above 0, not '0'"),
+        (("--policy", "scheduler=fairest"), "'fairest' is no scheduler; known are fair, edf"),
+        (("--rate", "0"), "'0' is no rate above 0"),
+        (("--rate", "1/0"), "'1/0' is no rate"),
+        (("--rate", "1e9"), "'1e9' is no rate"),
+        (("--rate", "1000000001"), "the rate is 1000000001"),
+        (("--requests", "0"), "'0' is no number of requests"),
+        (("--requests", "5", "--rate", "5"), "not allowed with argument"),
+        (("--duration", "0"), "--duration is above 0"),
+        (("--duration", "-1s"), "--duration"),
+        (("--rate", "1000000000", "--duration", "1h"), "3600000000000 requests"),
+        (("--lost", "101%"), "'101%' is more than all"),
+        (("--lost", "some"), "'some' is no share"),
+        (("--flap", "eu@0s-10m/2ns"), "flapping switches"),
+        (("--html", "-"), "standard output has the report"),
+        (("--svg", "x.svg", "--compare", "interval=5s"), "--svg is one picture"),
+        (("--html", "no/such/folder/x.html"), "cannot write it"),
+    ],
+)
+def test_bad_usage_says_what_is_wrong(run: Run, arguments: tuple[str, ...], words: str) -> None:
+    ran = run(*FAILOVER, *arguments)
+
+    assert (ran.status, ran.out) == (2, "")
+    assert words in ran.err
+    assert "Traceback" not in ran.err
+
+
 def test_what_is_not_there_is_bad_usage_with_a_near_name(run: Run) -> None:
     service = run("simulate", "examples/banking", "--service", "banking-banking-apy@multicluster")
-    child = run(*BANKING, "--down", "child-3@0-5")
+    child = run(*BANKING, "--fail", "child-3@0s-5s")
 
     assert (service.status, service.out) == (2, "")
     assert "did you mean 'banking-banking-api@multicluster'?" in service.err
@@ -68,11 +325,18 @@ def test_a_fleet_with_errors_gives_findings_and_nothing_else(run: Run, tmp_path:
     shutil.copytree("examples/banking", fleet)
     bad = fleet / "children" / "child-1" / "bad.yaml"
     shutil.copy("examples/snippets/route-invalid-entrypoints.yaml", bad)
+    page = tmp_path / "page.html"
 
-    ran = run("simulate", str(fleet), "--service", "banking-banking-api@multicluster")
+    ran = run(
+        "simulate",
+        str(fleet),
+        "--service=banking-banking-api@multicluster",
+        f"--html={page}",
+    )
 
     assert (ran.status, ran.out) == (1, "")
     assert f"{bad}:10:3: error UPL301: " in ran.err
+    assert not page.exists()
 
 
 SERVICE = """\

@@ -8,9 +8,10 @@ from pathlib import Path
 from uplinks import ChildService, Parent, WeightedService, advertise, check
 from uplinks.adapters.files import load_fleet
 from uplinks.model import WeightedChild
-from uplinks.simulate import Outage, simulate
+from uplinks.simulate import Outage, Scenario, simulate
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+SECOND = 1_000_000_000
 BANKING = "banking-banking-api@multicluster"
 
 
@@ -67,14 +68,32 @@ def test_the_parents_router_leads_to_the_weighted_service() -> None:
 
 def test_traffic_moves_to_the_remaining_child_and_back() -> None:
     parent = Parent.from_fleet(load_fleet(EXAMPLES / "banking"))
+    selector = parent.selector(BANKING)
+    got = []
+    for up in (True, False, True):
+        parent.set_up("child-1", up, now=1)
+        picked = Counter(target.child for target in selector.pick_many(3000))
+        got.append([picked["child-1"], picked["child-2"]])
 
-    windows = simulate(parent, BANKING, 9000, [Outage("child-1", 3000, 6000)]).windows
+    assert got == [[1500, 1500], [0, 3000], [1500, 1500]]
 
-    assert [[share.requests for share in window.shares] for window in windows] == [
-        [1500, 1500],
-        [0, 3000],
-        [1500, 1500],
+
+def test_a_failing_cluster_is_taken_out_and_comes_back_within_the_bounds() -> None:
+    fleet = load_fleet(EXAMPLES / "failover")
+    outage = Outage("eu", 120 * SECOND, 300 * SECOND)
+
+    run = simulate(Scenario(fleet, "apps-api-workload@kubernetescrd", 100, 600 * SECOND, [outage]))
+
+    [failure] = run.failures
+    assert [[share.requests for share in phase.shares] for phase in run.phases] == [
+        [6000, 6000],
+        [310, 309],
+        [0, 17381],
+        [0, 619],
+        [14690, 14691],
     ]
+    assert (failure.detection_bound, failure.recovery_bound) == (13 * SECOND, 13 * SECOND)
+    assert failure.kept
 
 
 def test_when_eu_becomes_unavailable_all_traffic_goes_to_us() -> None:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import gcd
+from typing import Any
 
 from attrs import evolve
 
@@ -64,7 +65,8 @@ class Parent:
     ``config`` lists the children, ``services`` are the parent's own composed
     services, ``policy`` decides what the children's checks leave open.
     ``start`` is where in its schedule each selector begins, and from where
-    probes are spread: any integer, 0 being reproducible.
+    probes are spread: any integer, 0 being reproducible. ``scheduler`` names the
+    order of each selector but a failover's, as for `Selector`.
 
     Asking: `services`, `selector`, `route`, `is_up`, `events`.
     Changing: `advertise`, `withdraw`, `set_up`.
@@ -97,6 +99,7 @@ class Parent:
         *,
         policy: HealthPolicy | None = None,
         start: int = 0,
+        scheduler: str = "fair",
     ) -> None:
         self._policy = HealthPolicy() if policy is None else policy
         self._watch = Watch(self._policy, start)
@@ -104,6 +107,7 @@ class Parent:
         self._config = config
         self._own = _by_service_name(services)
         self._start = start
+        self._scheduler = scheduler
         self._now = 0
         self._advertisements: dict[str, tuple[Advertisement, ...]] = {}
         self._services = materialize(config, {})
@@ -114,7 +118,12 @@ class Parent:
 
     @classmethod
     def from_fleet(
-        cls, fleet: Fleet, *, policy: HealthPolicy | None = None, start: int = 0
+        cls,
+        fleet: Fleet,
+        *,
+        policy: HealthPolicy | None = None,
+        start: int = 0,
+        scheduler: str = "fair",
     ) -> Parent:
         """Make the parent of a fleet, with everything its children offer.
 
@@ -131,7 +140,8 @@ class Parent:
         Source: reference page, "Complete Example".
         """
         config = fleet.parent.parent_config or ParentConfig()
-        parent = cls(config, fleet.parent.traefik_services, policy=policy, start=start)
+        own = fleet.parent.traefik_services
+        parent = cls(config, own, policy=policy, start=start, scheduler=scheduler)
         offers = {
             name: offer(cluster)
             for name, cluster in sorted(fleet.children.items())
@@ -482,7 +492,7 @@ class Parent:
             targets = [(targets[0][0], 1)]
         key = (router.namespace, router.name, index, services)
         if key not in self._routes:
-            self._routes[key] = Selector(_merged(targets), start=self._start)
+            self._routes[key] = self._select(_merged(targets))
         return self._routes[key]
 
     # Materialized services
@@ -533,18 +543,21 @@ class Parent:
         own = self._own.get(name)
         if own is None:
             targets = _targets(self._services, name)
-            selector = Selector(list(targets.items()), start=self._start)
+            selector = self._select(targets.items())
             for target in targets:
                 if not self._serves(target.name):
                     selector.set_up(target, False)  # noqa: FBT003 - the selector's face
             return selector
         held = [(self._target(r, own.namespace), r.weight) for r in _references(own)]
         if own.weighted is not None:
-            return Selector(_merged(held), start=self._start)
+            return self._select(_merged(held))
         # A fallback is not weighed: whatever is written there, it takes over.
         selector = Selector([(t, 1) for t in dict(held)], scheduler="failover")
         self._failovers.add(selector)
         return selector
+
+    def _select(self, targets: Iterable[tuple[Any, int]]) -> Selector:
+        return Selector(targets, scheduler=self._scheduler, start=self._start)
 
     def _inside_out(self, root: str) -> list[str]:
         """Order a service and those below it: each after all that it refers to.
