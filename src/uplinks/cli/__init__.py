@@ -28,9 +28,9 @@ import uplinks
 from uplinks.cli.console import FINDINGS, UNUSABLE, Console, Unusable
 from uplinks.errors import UnusablePlugin, UplinksError
 
-__all__ = ["main"]
+__all__ = ["COMMANDS", "main", "make_parser"]
 
-COMMANDS = ("check", "explain", "materialize", "simulate", "schema", "demo")
+COMMANDS = ("check", "explain", "materialize", "simulate", "schema", "demo", "completion")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -87,7 +87,7 @@ def _run(arguments: Sequence[str]) -> int:
     command = next((each for each in arguments if not each.startswith("-")), "")
     names = [command] if command in COMMANDS else COMMANDS
     try:
-        parsed = _parser(() if "--version" in arguments[:1] else names).parse_args(arguments)
+        parsed = make_parser(() if "--version" in arguments[:1] else names).parse_args(arguments)
     except SystemExit as exit_:  # argparse has said what there was to say
         return exit_.code if isinstance(exit_.code, int) else UNUSABLE
     try:
@@ -101,7 +101,8 @@ def _run(arguments: Sequence[str]) -> int:
     return status
 
 
-def _parser(names: Sequence[str]) -> argparse.ArgumentParser:
+def make_parser(names: Sequence[str]) -> argparse.ArgumentParser:
+    """Make the parser of some of `COMMANDS`: only those are imported."""
     parser = argparse.ArgumentParser(
         prog="uplinks",
         description="Check, explain, materialize and simulate Traefik Hub multi-cluster uplinks.",
