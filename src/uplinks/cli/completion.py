@@ -1,4 +1,4 @@
-"""``uplinks completion``: completion in a shell, by shtab: ``pip install 'uplinks[completion]'``."""
+"""``uplinks completion``, by shtab: ``pip install 'uplinks[completion]'``."""
 
 from __future__ import annotations
 
