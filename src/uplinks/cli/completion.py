@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return CLEAN
 
 
-def _complete_files(parser: argparse.ArgumentParser, how: dict[str, str]) -> None:
+def _complete_files(parser: argparse.ArgumentParser, how: dict[str, Any]) -> None:
     """Mark what is a file or folder, in every command, as shtab wants it."""
     for action in parser._actions:  # noqa: SLF001 - argparse has no other way to walk a parser
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - the same

@@ -2,8 +2,8 @@
 
 Rules of this file:
 
-1. What is refused changes nothing: the whole is materialized anew first, and
-   only a whole that is valid is applied.
+1. What is refused changes nothing: what a change concerns is materialized anew
+   first, and only what is valid beside all the rest is applied.
 2. A selector keeps its identity for as long as the parent lives. It is made
    when somebody first asks for it and follows every change from then on;
    a change touches only the targets that it concerns.
@@ -49,9 +49,9 @@ from uplinks.model import (
 from uplinks.naming import nearest, split_service_reference
 from uplinks.parent._events import EventStream
 from uplinks.parent._lease import Lease
+from uplinks.parent._offers import Change, Offers, Service
 from uplinks.parent._watch import Endpoint, Watch
 from uplinks.services import advertise as offer
-from uplinks.services import materialize
 
 __all__ = ["Endpoint", "EventStream", "Lease", "Parent", "Target"]
 
@@ -109,8 +109,8 @@ class Parent:
         self._start = start
         self._scheduler = scheduler
         self._now = 0
-        self._advertisements: dict[str, tuple[Advertisement, ...]] = {}
-        self._services = materialize(config, {})
+        self._offers = Offers(config)
+        self._services = self._offers.current
         self._held: set[str] = set()  # child services that `set_up` keeps from being picked
         self._selectors: dict[str, Selector] = {}
         self._routes: dict[tuple[object, ...], Selector] = {}
@@ -147,7 +147,7 @@ class Parent:
             for name, cluster in sorted(fleet.children.items())
             if name in config.children
         }
-        parent._replace(offers, 0)
+        parent._change(parent._offers.replaced(offers), 0)
         return parent
 
     def __repr__(self) -> str:
@@ -205,10 +205,12 @@ class Parent:
     def services(self) -> Services:
         """What is materialized at present, by service name.
 
+        Complexity: O(n log n) once after a change, O(1) until the next.
+
         >>> len(Parent(ParentConfig()).services)
         0
         """
-        return self._services
+        return self._offers.services
 
     @property
     def composed(self) -> Mapping[str, TraefikService]:
@@ -246,7 +248,8 @@ class Parent:
 
         Law: when it raises, nothing has changed; when the offer is the same,
         nothing changes either.
-        Complexity: O(all services) to materialize, then O(what changed).
+        Complexity: O(what the child offers) to see what has changed, then O(what
+        changed and who else offers that); `amend` is told.
         Raises: UnknownChild for a child that the configuration does not list;
         NameCollision, InvalidName, InvalidAddress and InvalidWeight as
         `materialize` does; ValueError for a check whose times are not above 0;
@@ -262,13 +265,46 @@ class Parent:
         """
         _check_time(now)
         self._check_child(child)
-        self._replace({**self._advertisements, child: tuple(advertisements)}, now)
+        self._change(self._offers.replaced({child: advertisements}), now)
+
+    def amend(
+        self,
+        child: str,
+        advertisements: Iterable[Advertisement] = (),
+        *,
+        gone: Iterable[str] = (),
+        now: int,
+    ) -> None:
+        """Take what has changed of a child's offer; the rest of it stays.
+
+        ``advertisements`` are new or replace those of the same uplink name;
+        ``gone`` are uplink names that are no longer offered, if they were. A
+        name in both is offered.
+
+        Law: afterwards all is as if `advertise` had been given the whole.
+        Complexity: O(what changed and who else offers that), whatever else
+        there is (benchmarks/test_parent.py). Errors: as `advertise`.
+
+        >>> from uplinks.model import Child
+        >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com:9443")}))
+        >>> parent.advertise("eu", [Advertisement("api", "apps/api", ["multicluster"])], now=0)
+        >>> web = Advertisement("web", "apps/web", ["multicluster"])
+        >>> parent.amend("eu", [web], gone=["api"], now=1)
+        >>> list(parent.services)
+        ['web-eu@multicluster', 'web@multicluster']
+
+        Source: reference page, "Uplink Naming".
+        """
+        _check_time(now)
+        self._check_child(child)
+        self._change(self._offers.amended(child, advertisements, gone), now)
 
     def withdraw(self, child: str, now: int) -> None:
         """Forget everything that a child offered, and the state of its services.
 
         Selectors that were given out stay and lose the child as a target.
-        Complexity and errors: as `advertise`.
+        Complexity: O(what the child offered and who else offers that).
+        Errors: as `advertise`.
 
         >>> from uplinks.model import Child
         >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com:9443")}))
@@ -281,8 +317,7 @@ class Parent:
         """
         _check_time(now)
         self._check_child(child)
-        remaining = {name: ads for name, ads in self._advertisements.items() if name != child}
-        self._replace(remaining, now)
+        self._change(self._offers.replaced({child: ()}), now)
 
     def set_up(self, name: str, up: bool, now: int) -> None:  # noqa: FBT001 - the selector's face
         """Hold a child out, or let it in again: all its services, or one by its name.
@@ -307,12 +342,9 @@ class Parent:
         _check_time(now)
         if split_service_reference(name)[1] is None:
             self._check_child(name)
-            concerned = [service for service in self._services.direct if service.child == name]
+            concerned = [_child(self._services, service) for service in self._offers.of(name)]
         else:
-            service = self._services.get(name)
-            if not isinstance(service, ChildService):
-                raise self._unknown(name, (s.name for s in self._services.direct))
-            concerned = [service]
+            concerned = [self._direct(name)]
         self._let_pass(now)
         for service in concerned:
             (self._held.discard if up else self._held.add)(service.name)
@@ -379,13 +411,11 @@ class Parent:
         _check_time(now)
         name = target if isinstance(target, str) else target.name
         service = self._services.get(name)
-        if not isinstance(service, ChildService):
-            if isinstance(target, str):
-                raise self._unknown(name, (s.name for s in self._services.direct))
-            service = None
+        if isinstance(target, str):
+            service = self._direct(name)
         self._let_pass(now)
         endpoint = self._watch.endpoint(name)
-        if service is None or endpoint is None:
+        if not isinstance(service, ChildService) or endpoint is None:
             return
         if isinstance(target, str) or getattr(target, "url", None) == service.url:
             self._tell(self._watch.health.observe(endpoint, ok, now))
@@ -425,9 +455,7 @@ class Parent:
 
         Source: reference page, "Health Check Behavior".
         """
-        if not isinstance(self._services.get(name), ChildService):
-            raise self._unknown(name, (s.name for s in self._services.direct))
-        return self._serves(name)
+        return self._serves(self._direct(name).name)
 
     def services_at(self, endpoint: Endpoint) -> tuple[str, ...]:
         """Name the child services that an endpoint decides about; none if it is gone.
@@ -497,20 +525,19 @@ class Parent:
 
     # Materialized services
 
-    def _replace(self, advertisements: Mapping[str, tuple[Advertisement, ...]], now: int) -> None:
-        services = materialize(self._config, advertisements)  # raises before anything changes
-        before = self._services
-        names = dict.fromkeys(s.name for s in (*before.direct, *services.direct))
-        plan = self._watch.plan(before, services, names)  # raises, too
+    def _change(self, change: Change, now: int) -> None:
+        before, after = change.before, change.after
+        names = list(dict.fromkeys((*before, *after)))
+        plan = self._watch.plan(before, after, names)  # raises, as making the change did
         self._let_pass(now)
-        self._services = services
-        self._advertisements = dict(advertisements)
-        self._held = {name for name in self._held if _same_place(before, services, name)}
+        self._offers.apply(change)
+        self._held -= {name for name in names if not _same_place(before, after, name)}
         events = self._watch.follow(plan, self._now)
-        for name, selector in self._selectors.items():
-            if name not in self._own:
-                self._follow(selector, _targets(before, name), _targets(services, name))
-        self._refresh(s for name in plan if isinstance(s := services.get(name), ChildService))
+        for name in names:
+            selector = self._selectors.get(name)
+            if selector is not None and name not in self._own:
+                self._follow(selector, _targets(before, name), _targets(after, name))
+        self._refresh(s for name in plan if isinstance(s := after.get(name), ChildService))
         self._tell(events)
 
     def _follow(
@@ -640,6 +667,13 @@ class Parent:
                 if selector is not None:
                     selector.set_up(service, up)
 
+    def _direct(self, name: str) -> ChildService:
+        service = self._services.get(name)
+        if not isinstance(service, ChildService):
+            direct = (s.name for s in self._services.values() if isinstance(s, ChildService))
+            raise self._unknown(name, direct)
+        return service
+
     def _check_child(self, child: str) -> None:
         if child not in self._config.children:
             raise UnknownChild(child, nearest(child, self._config.children))
@@ -672,7 +706,7 @@ def _references(service: TraefikService) -> tuple[ServiceReference, ...]:
     return ()
 
 
-def _targets(services: Services, name: str) -> dict[ChildService, int]:
+def _targets(services: Mapping[str, Service], name: str) -> dict[ChildService, int]:
     """The targets of a materialized service with their weights; none if it is gone."""
     service = services.get(name)
     if isinstance(service, ChildService):
@@ -682,7 +716,7 @@ def _targets(services: Services, name: str) -> dict[ChildService, int]:
     return {}
 
 
-def _child(services: Services, name: str) -> ChildService:
+def _child(services: Mapping[str, Service], name: str) -> ChildService:
     service = services[name]
     assert isinstance(service, ChildService)  # noqa: S101 - materialize's law
     return service
@@ -693,7 +727,7 @@ def _holders(service: ChildService) -> Iterator[str]:
     yield f"{service.uplink_name}@multicluster"
 
 
-def _same_place(before: Services, after: Services, name: str) -> bool:
+def _same_place(before: Mapping[str, Service], after: Mapping[str, Service], name: str) -> bool:
     old, new = before.get(name), after.get(name)
     return isinstance(old, ChildService) and isinstance(new, ChildService) and old.url == new.url
 

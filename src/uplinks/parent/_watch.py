@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from attrs import field, frozen
 
 from uplinks.health import Event, Health, HealthPolicy
-from uplinks.model import ChildService, HealthCheck, PassiveHealthCheck, Services
+from uplinks.model import ChildService, HealthCheck, PassiveHealthCheck
 
 __all__ = ["Endpoint", "Watch"]
 
@@ -80,7 +80,7 @@ class Watch:
         return endpoint is None or self.health.is_up(endpoint)
 
     def plan(
-        self, before: Services, after: Services, names: Iterable[str]
+        self, before: Mapping[str, object], after: Mapping[str, object], names: Iterable[str]
     ) -> dict[str, Endpoint | None]:
         """Tell the endpoints of services that get another one. Raises: ValueError."""
         plan: dict[str, Endpoint | None] = {}

@@ -1,0 +1,148 @@
+"""What children offer at present, and the services made of it.
+
+Rules of this file:
+
+1. `materialize` says what services there are. A change is given to it in part:
+   the uplink names that are concerned, as all children offer them.
+2. Service names of two uplinks may be one string. What the part cannot see, an
+   owner elsewhere, is looked up; whatever is refused is refused by
+   `materialize` of the whole, which names every owner.
+3. A change is planned first, and only a plan is applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from attrs import frozen
+
+from uplinks.errors import UplinksError
+from uplinks.model import Advertisement, ChildService, ParentConfig, Services, WeightedService
+from uplinks.naming import child_service_name, weighted_service_name
+from uplinks.services import materialize
+
+__all__ = ["Change", "Offers", "Service"]
+
+Service = WeightedService | ChildService
+Overlay = dict[str, dict[str, Advertisement | None]]
+
+
+@frozen
+class Change:
+    """The services of the uplink names that a change concerns, before and after it."""
+
+    before: Mapping[str, Service]
+    after: Mapping[str, Service]
+    overlay: Mapping[str, Mapping[str, Advertisement | None]]  # uplink name -> child -> offer
+
+
+class Offers:
+    """The offers of all children; a change costs what it concerns, whatever else is there."""
+
+    def __init__(self, config: ParentConfig) -> None:
+        self._config = config
+        self._services: dict[str, Service] = dict(materialize(config, {}))
+        self._by_child: dict[str, dict[str, Advertisement]] = {}
+        self._by_uplink: dict[str, dict[str, Advertisement]] = {}
+        self._view: Services | None = None
+
+    @property
+    def current(self) -> Mapping[str, Service]:
+        """The services by name, in no order; it goes with the changes."""
+        return MappingProxyType(self._services)
+
+    @property
+    def services(self) -> Services:
+        """The services as `materialize` gives them. O(n log n) once after a change."""
+        if self._view is None:
+            self._view = Services(dict(sorted(self._services.items())))
+        return self._view
+
+    def of(self, child: str) -> list[str]:
+        """Name the child services of a child. O(those)."""
+        return [child_service_name(name, child) for name in self._by_child.get(child, ())]
+
+    def replaced(self, offers: Mapping[str, Iterable[Advertisement]]) -> Change:
+        """Plan that children offer this and nothing else. Raises: as `materialize`."""
+        overlay: Overlay = {}
+        for child, offered in offers.items():
+            old, new = self._by_child.get(child, {}), self._by_name(child, offered)
+            for name in {**old, **new}:
+                if old.get(name) != new.get(name):
+                    overlay.setdefault(name, {})[child] = new.get(name)
+        return self._plan(overlay)
+
+    def amended(self, child: str, changed: Iterable[Advertisement], gone: Iterable[str]) -> Change:
+        """Plan that of a child's offers some are new, and some are gone. Raises: the same."""
+        old = self._by_child.get(child, {})
+        new: dict[str, Advertisement | None] = {name: None for name in gone if name in old}
+        new.update(self._by_name(child, changed, (name for name in old if name not in new)))
+        return self._plan({n: {child: ad} for n, ad in new.items() if old.get(n) != ad})
+
+    def apply(self, change: Change) -> None:
+        """Let a plan come true."""
+        for name in change.before:
+            del self._services[name]
+        self._services.update(change.after)
+        for name, offers in change.overlay.items():
+            for child, ad in offers.items():
+                if ad is None:
+                    _drop(self._by_uplink, name, child)
+                    _drop(self._by_child, child, name)
+                else:
+                    self._by_uplink.setdefault(name, {})[child] = ad
+                    self._by_child.setdefault(child, {})[name] = ad
+        self._view = None
+
+    def _by_name(
+        self, child: str, offered: Iterable[Advertisement], kept: Iterable[str] = ()
+    ) -> dict[str, Advertisement]:
+        """Index what is new of a child; two offers of one name are refused.
+
+        ``kept`` are names of what it offers already, and goes on to if nothing new has the name.
+        """
+        listed = list(offered)
+        named = {ad.uplink_name: ad for ad in listed}
+        if len(named) < len(listed):
+            old = self._by_child.get(child, {})
+            whole = {name: list(ads.values()) for name, ads in self._by_child.items()}
+            whole[child] = [*(old[name] for name in kept if name not in named), *listed]
+            materialize(self._config, whole)  # raises, naming all owners
+        return named
+
+    def _plan(self, overlay: Overlay) -> Change:
+        before: dict[str, Service] = {}
+        part: dict[str, list[Advertisement]] = {}
+        for name, changed in overlay.items():
+            current = self._by_uplink.get(name, {})
+            owned = [child_service_name(name, child) for child in current]
+            owned += [weighted_service_name(name)] if current else []
+            before |= {service: self._services[service] for service in owned}
+            for child, ad in {**current, **changed}.items():
+                if ad is not None:
+                    part.setdefault(child, []).append(ad)
+        children = {name: self._config.children[name] for name in part}
+        try:
+            after = materialize(ParentConfig(children), part)
+        except UplinksError:
+            self._refuse(overlay)
+            raise
+        if any(name in self._services and name not in before for name in after):
+            self._refuse(overlay)
+        return Change(before, after, overlay)
+
+    def _refuse(self, overlay: Overlay) -> None:
+        """Let `materialize` say of the whole what is wrong with it."""
+        whole: dict[str, list[Advertisement]] = {}
+        for name in {**self._by_uplink, **overlay}:
+            for child, ad in {**self._by_uplink.get(name, {}), **overlay.get(name, {})}.items():
+                if ad is not None:
+                    whole.setdefault(child, []).append(ad)
+        materialize(self._config, whole)
+
+
+def _drop(index: dict[str, dict[str, Advertisement]], outer: str, inner: str) -> None:
+    del index[outer][inner]
+    if not index[outer]:
+        del index[outer]
