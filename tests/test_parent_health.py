@@ -20,7 +20,7 @@ from uplinks import (
     Probe,
     Transition,
 )
-from uplinks.errors import UnknownService
+from uplinks.errors import InvalidAddress, UnknownService
 from uplinks.health import Cause, State, detection_bound, recovery_bound
 from uplinks.model import Child
 from uplinks.parent import Endpoint, EventStream
@@ -333,3 +333,32 @@ def test_the_stream_counts_what_it_drops() -> None:
     assert (len(stream), stream.dropped) == (3, 2)
     assert stream.drain() == [transition] * 3
     assert (len(stream), stream.dropped) == (0, 2)
+
+
+def test_a_child_that_moves_while_it_is_probed_is_unknown_again() -> None:
+    parent = Parent(ParentConfig({"eu": Child("https://eu.example.com")}))
+    check = HealthCheck(path="/health")
+    parent.advertise("eu", [Advertisement("api", "apps/api", ["m"], health_check=check)], 0)
+    selector = parent.selector("api@multicluster")
+    [probe] = parent.due(SECOND)
+    parent.report(probe, Outcome.fail("no"), SECOND)
+    [again] = parent.due(parent.next_wakeup() or 0)
+    assert not selector.eligible
+
+    parent.reload(ParentConfig({"eu": Child("https://eu.example.org")}), parent.now)
+
+    assert selector.pick().url == "https://eu.example.org"
+    parent.report(again, Outcome.fail("no"), parent.now)
+    assert parent.is_up("api-eu@multicluster")
+    assert parent.ignored.stale == 1
+
+
+def test_a_list_that_is_refused_changes_nothing() -> None:
+    config = ParentConfig({"eu": Child("https://eu.example.com")})
+    parent = Parent(config)
+    parent.advertise("eu", [Advertisement("api", "apps/api", ["m"])], 0)
+
+    with pytest.raises(InvalidAddress):
+        parent.reload(ParentConfig({"eu": Child("eu"), "us": Child("https://us")}), 1)
+
+    assert (parent.config, len(parent.services)) == (config, 2)

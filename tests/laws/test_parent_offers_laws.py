@@ -17,7 +17,14 @@ from uplinks.model import Child
 
 CHILDREN = ["a", "b-c", "c"]
 NAMES = ["a", "a-b", "a-b-c", "b", "b-c"]
-CONFIG = ParentConfig({name: Child(f"https://{name}.example.com") for name in CHILDREN})
+ELSEWHERE = ["com", "org"]
+
+
+def listed(*children: str, domain: str = "com") -> ParentConfig:
+    return ParentConfig({name: Child(f"https://{name}.example.{domain}") for name in children})
+
+
+CONFIG = listed(*CHILDREN)
 
 ads = st.builds(
     Advertisement,
@@ -101,3 +108,32 @@ def fresh(offers: dict[str, list[Advertisement]]) -> Parent:
     for child in sorted(offers):
         parent.advertise(child, offers[child], 0)
     return parent
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(steps.filter(lambda step: step[0] == "advertise"), max_size=6),
+    st.sets(st.sampled_from(CHILDREN)),
+    st.sampled_from(ELSEWHERE),
+)
+def test_a_reload_is_as_if_it_had_been_so_from_the_beginning(
+    history: list[Any], children: set[str], domain: str
+) -> None:
+    parent, offers = Parent(CONFIG), dict[str, list[Advertisement]]()
+    for step in history:
+        if not collisions(wanted(offers, step)):
+            take(parent, step, 0)
+            offers = wanted(offers, step)
+    config = listed(*sorted(children), domain=domain)
+    seen(parent)  # makes every selector, which then has to follow
+
+    parent.reload(config, 1)
+
+    kept = {child: ads for child, ads in offers.items() if child in children}
+    assert parent.config == config
+    assert list(parent.services.items()) == list(materialize(config, kept).items())
+    for name in parent.services:
+        assert {target.url for target in parent.selector(name).weights} == {
+            parent.services[child.name].url  # type: ignore[union-attr]
+            for child in getattr(parent.services[name], "children", (parent.services[name],))
+        }

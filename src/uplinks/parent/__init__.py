@@ -69,7 +69,7 @@ class Parent:
     order of each selector but a failover's, as for `Selector`.
 
     Asking: `services`, `selector`, `route`, `is_up`, `events`.
-    Changing: `advertise`, `withdraw`, `set_up`.
+    Changing: `advertise`, `amend`, `withdraw`, `reload`, `set_up`.
     Using: `lease`, `observe`.
     Driving: whenever `next_wakeup` says, and after each change, start what
     `due` gives; say by `report` how each probe ended.
@@ -319,6 +319,29 @@ class Parent:
         self._check_child(child)
         self._change(self._offers.replaced({child: ()}), now)
 
+    def reload(self, config: ParentConfig, now: int) -> None:
+        """Go by another list of children. What is offered by those that stay, stays.
+
+        A child that is not listed any more is withdrawn; one whose address has
+        changed is unknown again, which means up, and its probes under way no
+        longer count. Whatever else is known is kept.
+
+        Law: when it raises, nothing has changed.
+        Complexity: O(children), and O(what is offered by those that moved or went).
+        Raises: as the constructor and `advertise`.
+
+        >>> from uplinks.model import Child
+        >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com:9443")}))
+        >>> parent.advertise("eu", [Advertisement("api", "apps/api", ["multicluster"])], now=0)
+        >>> parent.reload(ParentConfig({"eu": Child("https://eu.example.org:9443")}), now=1)
+        >>> parent.selector("api@multicluster").pick().url
+        'https://eu.example.org:9443'
+
+        Source: reference page, "Complete Example".
+        """
+        _check_time(now)
+        self._change(self._offers.reloaded(config), now)
+
     def set_up(self, name: str, up: bool, now: int) -> None:  # noqa: FBT001 - the selector's face
         """Hold a child out, or let it in again: all its services, or one by its name.
 
@@ -531,6 +554,7 @@ class Parent:
         plan = self._watch.plan(before, after, names)  # raises, as making the change did
         self._let_pass(now)
         self._offers.apply(change)
+        self._config = change.config
         self._held -= {name for name in names if not _same_place(before, after, name)}
         events = self._watch.follow(plan, self._now)
         for name in names:

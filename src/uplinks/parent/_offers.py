@@ -35,6 +35,7 @@ class Change:
     before: Mapping[str, Service]
     after: Mapping[str, Service]
     overlay: Mapping[str, Mapping[str, Advertisement | None]]  # uplink name -> child -> offer
+    config: ParentConfig
 
 
 class Offers:
@@ -71,14 +72,29 @@ class Offers:
             for name in {**old, **new}:
                 if old.get(name) != new.get(name):
                     overlay.setdefault(name, {})[child] = new.get(name)
-        return self._plan(overlay)
+        return self._plan(overlay, self._config)
+
+    def reloaded(self, config: ParentConfig) -> Change:
+        """Plan that the parent lists other children, or has them elsewhere. Raises: the same.
+
+        O(what is offered by the children that are not where they were).
+        """
+        materialize(config, {})  # refuses bad addresses, also of children that offer nothing
+        overlay: Overlay = {}
+        for child, offered in self._by_child.items():
+            here, there = self._config.children[child], config.children.get(child)
+            if there is None or there.address != here.address:
+                for name, ad in offered.items():
+                    overlay.setdefault(name, {})[child] = None if there is None else ad
+        return self._plan(overlay, config)
 
     def amended(self, child: str, changed: Iterable[Advertisement], gone: Iterable[str]) -> Change:
         """Plan that of a child's offers some are new, and some are gone. Raises: the same."""
         old = self._by_child.get(child, {})
         new: dict[str, Advertisement | None] = {name: None for name in gone if name in old}
         new.update(self._by_name(child, changed, (name for name in old if name not in new)))
-        return self._plan({n: {child: ad} for n, ad in new.items() if old.get(n) != ad})
+        overlay = {name: {child: ad} for name, ad in new.items() if old.get(name) != ad}
+        return self._plan(overlay, self._config)
 
     def apply(self, change: Change) -> None:
         """Let a plan come true."""
@@ -93,6 +109,7 @@ class Offers:
                 else:
                     self._by_uplink.setdefault(name, {})[child] = ad
                     self._by_child.setdefault(child, {})[name] = ad
+        self._config = change.config
         self._view = None
 
     def _by_name(
@@ -111,7 +128,7 @@ class Offers:
             materialize(self._config, whole)  # raises, naming all owners
         return named
 
-    def _plan(self, overlay: Overlay) -> Change:
+    def _plan(self, overlay: Overlay, config: ParentConfig) -> Change:
         before: dict[str, Service] = {}
         part: dict[str, list[Advertisement]] = {}
         for name, changed in overlay.items():
@@ -122,24 +139,24 @@ class Offers:
             for child, ad in {**current, **changed}.items():
                 if ad is not None:
                     part.setdefault(child, []).append(ad)
-        children = {name: self._config.children[name] for name in part}
+        children = {name: config.children[name] for name in part}
         try:
             after = materialize(ParentConfig(children), part)
         except UplinksError:
-            self._refuse(overlay)
+            self._refuse(overlay, config)
             raise
         if any(name in self._services and name not in before for name in after):
-            self._refuse(overlay)
-        return Change(before, after, overlay)
+            self._refuse(overlay, config)
+        return Change(before, after, overlay, config)
 
-    def _refuse(self, overlay: Overlay) -> None:
+    def _refuse(self, overlay: Overlay, config: ParentConfig) -> None:
         """Let `materialize` say of the whole what is wrong with it."""
         whole: dict[str, list[Advertisement]] = {}
         for name in {**self._by_uplink, **overlay}:
             for child, ad in {**self._by_uplink.get(name, {}), **overlay.get(name, {})}.items():
                 if ad is not None:
                     whole.setdefault(child, []).append(ad)
-        materialize(self._config, whole)
+        materialize(config, whole)
 
 
 def _drop(index: dict[str, dict[str, Advertisement]], outer: str, inner: str) -> None:
