@@ -28,7 +28,7 @@ from uplinks.addresses import without_userinfo
 from uplinks.balance import Selector
 from uplinks.errors import MissingExtra
 from uplinks.health import Event, Outcome, Overloaded, Probe, State, Transition
-from uplinks.model import Advertisement
+from uplinks.model import Advertisement, ParentConfig
 from uplinks.parent import Endpoint, Lease, Parent, Target
 from uplinks.protocols import Prober
 
@@ -136,6 +136,20 @@ class Driver:
     def advertise(self, child: str, advertisements: Iterable[Advertisement]) -> None:
         """Take everything that a child offers, now. As `Parent.advertise`."""
         self._call(lambda now: self._parent.advertise(child, advertisements, now))
+
+    def amend(
+        self,
+        child: str,
+        advertisements: Iterable[Advertisement] = (),
+        *,
+        gone: Iterable[str] = (),
+    ) -> None:
+        """Take what has changed of a child's offer, now. As `Parent.amend`."""
+        self._call(lambda now: self._parent.amend(child, advertisements, gone=gone, now=now))
+
+    def reload(self, config: ParentConfig) -> None:
+        """Go by another list of children, now. As `Parent.reload`."""
+        self._call(lambda now: self._parent.reload(config, now))
 
     def withdraw(self, child: str) -> None:
         """Forget everything that a child offered, now. As `Parent.withdraw`."""
