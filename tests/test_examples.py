@@ -9,7 +9,8 @@ from pathlib import Path
 from types import ModuleType
 
 from aiohttp.test_utils import TestClient, TestServer
-from tests.adapters.servers import Server, answer
+
+from uplinks.testing.server import Server, answer
 
 ROOT = Path(__file__).parent.parent
 SERVICE = ROOT / "examples" / "service" / "service.py"

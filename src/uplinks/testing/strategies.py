@@ -6,11 +6,18 @@ exactly one thing is wrong. Durations are nanoseconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import attrs
-from hypothesis import strategies as st
+
+from uplinks.errors import MissingExtra
+
+try:
+    from hypothesis import strategies as st
+except ImportError as error:
+    raise MissingExtra("testing") from error
 
 from uplinks.model import (
     MAX_WEIGHT,
@@ -33,6 +40,7 @@ from uplinks.model import (
     UplinkEntryPoint,
     Weighted,
 )
+from uplinks.schema import unstructure
 
 MILLISECOND = 1_000_000
 
@@ -270,6 +278,51 @@ def _without_collisions(pool: list[Uplink], names: list[str]) -> list[Uplink]:
             kept.append(uplink)
             taken |= made
     return kept
+
+
+def manifests() -> st.SearchStrategy[str]:
+    """Texts of one uplink, which no rule of one cluster calls an error; JSON, which is YAML.
+
+    >>> from uplinks import parse_manifests
+    >>> from hypothesis import find
+    >>> parse_manifests(find(manifests(), lambda text: True)).diagnostics
+    ()
+    """
+    return uplinks().map(unstructure).map(json.dumps)
+
+
+Spoil: TypeAlias = Callable[[dict[str, Any]], object]
+
+
+def _spec(**fields: object) -> Spoil:
+    return lambda tree: tree.setdefault("spec", {}).update(fields)
+
+
+_SPOILS: tuple[tuple[str, Spoil], ...] = (
+    ("UPL106", _spec(exposeName="Not_A_Name")),
+    ("UPL103", _spec(weight=-1)),
+    ("UPL105", _spec(weight=MAX_WEIGHT + 1)),
+    ("UPL006", _spec(weight="heavy")),
+    ("UPL005", _spec(wieght=1)),
+    ("UPL006", lambda tree: tree.update(spec=[])),
+    ("UPL201", _spec(healthCheck={"interval": "1d"})),
+)
+
+
+@st.composite
+def broken_manifests(draw: st.DrawFn) -> tuple[str, str]:
+    """Texts of one uplink with one thing wrong, each with the code that says so.
+
+    >>> from uplinks import check_manifests
+    >>> from hypothesis import find
+    >>> text, code = find(broken_manifests(), lambda drawn: drawn[1] == "UPL103")
+    >>> code in {found.code for found in check_manifests(text).diagnostics}
+    True
+    """
+    tree = unstructure(draw(uplinks()))
+    code, spoil = draw(st.sampled_from(_SPOILS))
+    spoil(tree)
+    return json.dumps(tree), code
 
 
 @st.composite
