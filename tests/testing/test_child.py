@@ -15,7 +15,7 @@ def test_it_is_as_the_test_says_on_one_port_and_counts() -> None:
             port = child.port
             assert await probe(child.url) == Outcome.PASS
             await child.become(Condition.UNHEALTHY)
-            assert (await probe(child.url)).reason == "status 503"
+            assert (await probe(child.url)).reason == "status 503, not 200"
             await child.become(Condition.REFUSE)
             assert "refused" in (await probe(child.url)).reason
             await child.become(Condition.HEALTHY)
@@ -32,8 +32,7 @@ def test_a_slow_one_answers_once_it_is_not_slow_any_more() -> None:
         async with FakeChild() as child:
             await child.become(Condition.SLOW)
             asking = asyncio.create_task(probe(child.url))
-            while not child.requests:
-                await asyncio.sleep(0)
+            await child.asked.wait()
             assert not asking.done()
             await child.become(Condition.HEALTHY)
             assert await asking == Outcome.PASS

@@ -25,5 +25,5 @@ def test_a_task_that_is_left_is_an_error() -> None:
     async def main() -> None:
         kept.append(asyncio.create_task(asyncio.sleep(1), name="forgotten"))
 
-    with pytest.raises(RuntimeError, match="tasks are left: .*forgotten"):
+    with pytest.raises(RuntimeError, match=r"tasks are left: .*forgotten"):
         in_virtual_time(main(), loop)

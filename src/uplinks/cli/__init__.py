@@ -30,7 +30,7 @@ from uplinks.errors import UnusablePlugin, UplinksError
 
 __all__ = ["main"]
 
-COMMANDS = ("check", "explain", "materialize", "simulate", "schema", "demo")
+COMMANDS = ("check", "explain", "materialize", "diff", "simulate", "schema", "demo")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -104,7 +104,7 @@ def _run(arguments: Sequence[str]) -> int:
 def _parser(names: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="uplinks",
-        description="Check, explain, materialize and simulate Traefik Hub multi-cluster uplinks.",
+        description="Check, materialize, compare and simulate Traefik Hub multi-cluster uplinks.",
         epilog="Exit status: 0 clean, 1 findings, 2 bad usage or unreadable input.",
         allow_abbrev=False,
     )

@@ -27,7 +27,7 @@ class FakeChild:
     Healthy answers 200 and unhealthy 503, both with its name as body; slow
     holds each answer back until the condition changes or the client leaves;
     refuse accepts no connection, on the same port. ``requests`` counts what was
-    asked, on all connections.
+    asked, on all connections; ``asked`` is set with the first.
 
     >>> async def ask():
     ...     async with FakeChild("eu") as child:
@@ -43,6 +43,7 @@ class FakeChild:
     def __init__(self, name: str = "child") -> None:
         self.name = name
         self.requests = 0
+        self.asked = asyncio.Event()
         self.port = 0
         self._condition = Condition.HEALTHY
         self._changed = asyncio.Event()
@@ -102,6 +103,7 @@ class FakeChild:
         while True:
             await server.head(reader)
             self.requests += 1
+            self.asked.set()
             while self._condition is Condition.SLOW:
                 await self._changed.wait()
             status = 200 if self._condition is Condition.HEALTHY else 503

@@ -78,7 +78,8 @@ class ScriptedProber:
         step = steps.pop(0) if len(steps) > 1 else steps[0]
         try:
             if isinstance(step, _Hang):
-                await asyncio.get_running_loop().create_future()
+                hanging: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+                return await hanging
             if isinstance(step, After):
                 await asyncio.sleep(step.latency / 1_000_000_000)
                 step = step.then
