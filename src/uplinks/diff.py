@@ -5,8 +5,8 @@ Rules of this file:
 1. Both sides are a `Parent` of their own, and shares are those of its
    selectors while all children are up: exact fractions, and no second model.
 2. What is equal on both sides is not mentioned. Equal fleets differ in nothing.
-3. No header's value and no password of an address is ever told, only that it
-   has changed.
+3. No header's value is ever told, only that it has changed. (An address with a
+   user or password has no parent.)
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from typing import Any, Final
 
 from attrs import asdict, field, frozen
 
-from uplinks.addresses import without_userinfo
 from uplinks.balance import Selector
 from uplinks.durations import format_duration
 from uplinks.errors import UnknownService, UplinksError
@@ -203,12 +202,12 @@ def _weights(services: Services, service: WeightedService) -> dict[str, str]:
 
 
 def _child_fields(service: ChildService) -> tuple[dict[str, str], dict[str, str]]:
-    fields = {"url": without_userinfo(service.url)}
+    fields = {"url": service.url}
     fields |= _check_fields("health check", service.health_check)
     fields |= _check_fields("passive health check", service.passive_health_check)
     headers = service.health_check.headers if service.health_check else ()
     values = {f"health check header {header.name}": header.value for header in headers}
-    return fields, {"url": service.url, **values}
+    return fields, values
 
 
 def _check_fields(title: str, check: HealthCheck | PassiveHealthCheck | None) -> dict[str, str]:
@@ -301,7 +300,7 @@ def _risks_of_a_child(before: _Side, after: _Side) -> Iterator[Risk]:
     for title in ("health check", "passive health check"):
         if title in before.fields and title not in after.fields:
             yield Risk(RiskKind.CHECK_REMOVED, f"its {title} is removed")
-    if before.hidden["url"] != after.hidden["url"]:
+    if before.fields["url"] != after.fields["url"]:
         yield Risk(RiskKind.ADDRESS, "its address changes: it is unknown until it is probed")
 
 
