@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import attrs
+import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
-from uplinks import check_manifests
+from uplinks import check, check_manifests, model
 from uplinks.diagnostics import Severity
-from uplinks.testing.strategies import broken_manifests, manifests
+from uplinks.model import Fleet
+from uplinks.testing.strategies import broken_fleets, broken_manifests, manifests, values
 
 
 def errors(text: str) -> set[str]:
@@ -23,3 +27,19 @@ def test_valid_manifests_have_no_error(text: str) -> None:
 def test_broken_manifests_have_the_one_error_they_name(drawn: tuple[str, str]) -> None:
     text, code = drawn
     assert errors(text) == {code}
+
+
+@given(broken_fleets())
+def test_broken_fleets_have_the_error_they_name(drawn: tuple[Fleet, str]) -> None:
+    fleet, code = drawn
+    found = check(fleet).diagnostics
+    assert {each.code for each in found if each.severity is Severity.ERROR} == {code}
+
+
+CLASSES = [each for each in map(vars(model).get, model.__all__) if attrs.has(each)]
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+@given(st.data())
+def test_every_class_of_the_model_has_values(kind: type, data: st.DataObject) -> None:
+    assert type(data.draw(values(kind))) is kind

@@ -22,8 +22,10 @@ except ImportError as error:
 from uplinks.model import (
     MAX_WEIGHT,
     UPLINKS_ANNOTATION,
+    Advertisement,
     Child,
     ChildConfig,
+    ChildService,
     Cluster,
     Failover,
     Fleet,
@@ -34,13 +36,17 @@ from uplinks.model import (
     PassiveHealthCheck,
     Route,
     ServiceReference,
+    Services,
     StaticConfig,
     TraefikService,
     Uplink,
     UplinkEntryPoint,
     Weighted,
+    WeightedChild,
+    WeightedService,
 )
 from uplinks.schema import unstructure
+from uplinks.services import advertise, materialize
 
 MILLISECOND = 1_000_000
 
@@ -378,3 +384,110 @@ def _parent_routers(advertised: list[str]) -> list[IngressRoute]:
         )
         for index, name in enumerate(advertised)
     ]
+
+
+@st.composite
+def broken_fleets(draw: st.DrawFn) -> tuple[Fleet, str]:
+    """Fleets with one thing wrong between clusters, each with the code that says so.
+
+    >>> from hypothesis import find
+    >>> from uplinks import check
+    >>> fleet, code = find(broken_fleets(), lambda drawn: True)
+    >>> code in {found.code for found in check(fleet).diagnostics}
+    True
+    """
+    fleet = draw(fleets())
+    if draw(st.booleans()):
+        gone = Route(
+            "Path(`/gone`)", services=(ServiceReference("gone@multicluster", "TraefikService"),)
+        )
+        router = IngressRoute("to-gone", "apps", (gone,), ("websecure",), {})
+        parent = attrs.evolve(fleet.parent, routers=(*fleet.parent.routers, router))
+        return attrs.evolve(fleet, parent=parent), "UPL307"
+    name = draw(st.sampled_from(sorted(fleet.children)))
+    config = fleet.parent.parent_config or ParentConfig()
+    listed = {
+        child: attrs.evolve(value, address="") if child == name else value
+        for child, value in config.children.items()
+    }
+    parent = attrs.evolve(fleet.parent, parent_config=attrs.evolve(config, children=listed))
+    return attrs.evolve(fleet, parent=parent), "UPL406"
+
+
+def services() -> st.SearchStrategy[Services]:
+    """What the parents of drawn fleets materialize."""
+
+    def made(fleet: Fleet) -> Services:
+        offers = {name: advertise(child) for name, child in fleet.children.items()}
+        return materialize(fleet.parent.parent_config or ParentConfig(), offers)
+
+    return fleets().map(made)
+
+
+def advertisements() -> st.SearchStrategy[Advertisement]:
+    """Uplinks as one child offers them."""
+    return st.builds(
+        lambda uplink, points: Advertisement(
+            uplink.uplink_name,
+            uplink.owner,
+            points,
+            uplink.weight,
+            uplink.health_check,
+            uplink.passive_health_check,
+            exposed=uplink.expose_name is not None,
+        ),
+        uplinks(),
+        st.lists(entry_point_names, min_size=1, max_size=2, unique=True),
+    )
+
+
+_VALUES: Mapping[type, Callable[[], st.SearchStrategy[Any]]] = {
+    Advertisement: advertisements,
+    Child: lambda: st.builds(Child, addresses),
+    ChildConfig: child_configs,
+    ChildService: lambda: st.builds(
+        ChildService,
+        labels.map("{}-eu@multicluster".format),
+        labels,
+        st.just("eu"),
+        addresses,
+        st.none() | health_checks(),
+        st.none() | passive_checks(),
+    ),
+    Cluster: lambda: fleets().flatmap(lambda fleet: st.sampled_from(fleet.clusters)),
+    Failover: lambda: st.builds(Failover, service_references(), service_references()),
+    Fleet: fleets,
+    Header: lambda: headers.filter(bool).map(lambda drawn: drawn[0]),
+    HealthCheck: health_checks,
+    IngressRoute: ingress_routes,
+    ParentConfig: parent_configs,
+    PassiveHealthCheck: passive_checks,
+    Route: routes,
+    ServiceReference: service_references,
+    Services: services,
+    StaticConfig: static_configs,
+    TraefikService: traefik_services,
+    Uplink: uplinks,
+    UplinkEntryPoint: entry_points,
+    Weighted: lambda: st.builds(Weighted, st.lists(service_references(), min_size=1, max_size=3)),
+    WeightedChild: lambda: st.builds(
+        WeightedChild, labels.map("{}-eu@multicluster".format), weights
+    ),
+    WeightedService: lambda: st.builds(
+        lambda name, weight: WeightedService(
+            f"{name}@multicluster", name, [WeightedChild(f"{name}-eu@multicluster", weight)]
+        ),
+        labels,
+        weights,
+    ),
+}
+
+
+def values(kind: type) -> st.SearchStrategy[Any]:
+    """Valid values of any class of the model. Raises KeyError for others.
+
+    >>> from hypothesis import find
+    >>> find(values(Header), lambda header: header.value == "a").name[:2]
+    'X-'
+    """
+    return _VALUES[kind]()
