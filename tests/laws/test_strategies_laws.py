@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from uplinks import check, check_manifests, model
 from uplinks.diagnostics import Severity
 from uplinks.model import Fleet
-from uplinks.testing.strategies import broken_fleets, broken_manifests, manifests, values
+from uplinks.testing.strategies import broken_fleets, broken_manifests, fleets, manifests, values
 
 
 def errors(text: str) -> set[str]:
@@ -29,6 +29,11 @@ def test_broken_manifests_have_the_one_error_they_name(drawn: tuple[str, str]) -
     assert errors(text) == {code}
 
 
+@given(fleets())
+def test_valid_fleets_have_no_error(fleet: Fleet) -> None:
+    assert check(fleet).ok
+
+
 @given(broken_fleets())
 def test_broken_fleets_have_the_error_they_name(drawn: tuple[Fleet, str]) -> None:
     fleet, code = drawn
@@ -36,7 +41,11 @@ def test_broken_fleets_have_the_error_they_name(drawn: tuple[Fleet, str]) -> Non
     assert {each.code for each in found if each.severity is Severity.ERROR} == {code}
 
 
-CLASSES = [each for each in map(vars(model).get, model.__all__) if attrs.has(each)]
+CLASSES = [
+    each
+    for each in map(vars(model).get, model.__all__)
+    if isinstance(each, type) and attrs.has(each)
+]
 
 
 @pytest.mark.parametrize("kind", CLASSES)

@@ -261,8 +261,8 @@ def fleets(draw: st.DrawFn, max_children: int = 3, max_uplinks: int = 4) -> Flee
 
     Every child advertises some uplinks of a shared pool, each with weight and
     checks of its own; all generated service names are different; every router
-    of a child references uplinks of that child; the parent routes to a weighted
-    service where there is one.
+    of a child references uplinks of that child; the parent routes to each
+    weighted service that can serve.
     """
     names = draw(st.lists(child_names, min_size=1, max_size=max_children, unique=True))
     pool = _without_collisions(
@@ -270,7 +270,8 @@ def fleets(draw: st.DrawFn, max_children: int = 3, max_uplinks: int = 4) -> Flee
         names,
     )
     children = {name: draw(_children(name, pool)) for name in names}
-    advertised = sorted({u.uplink_name for child in children.values() for u in child.uplinks})
+    offered = (uplink for child in children.values() for uplink in child.uplinks)
+    advertised = sorted({uplink.uplink_name for uplink in offered if uplink.weight})
     config = draw(parent_configs(st.just(names)))
     return Fleet(Cluster("parent", (), _parent_routers(advertised), (), None, config), children)
 
