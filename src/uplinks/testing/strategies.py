@@ -270,10 +270,26 @@ def fleets(draw: st.DrawFn, max_children: int = 3, max_uplinks: int = 4) -> Flee
         names,
     )
     children = {name: draw(_children(name, pool)) for name in names}
+    children = _served(children)
     offered = (uplink for child in children.values() for uplink in child.uplinks)
     advertised = sorted({uplink.uplink_name for uplink in offered if uplink.weight})
     config = draw(parent_configs(st.just(names)))
     return Fleet(Cluster("parent", (), _parent_routers(advertised), (), None, config), children)
+
+
+def _served(children: Mapping[str, Cluster]) -> dict[str, Cluster]:
+    """Give what all children offer at weight 0 the weight 1: nobody could be picked."""
+    able = {u.uplink_name for child in children.values() for u in child.uplinks if u.weight}
+    return {
+        name: attrs.evolve(
+            child,
+            uplinks=[
+                uplink if uplink.uplink_name in able else attrs.evolve(uplink, weight=1)
+                for uplink in child.uplinks
+            ],
+        )
+        for name, child in children.items()
+    }
 
 
 def _without_collisions(pool: list[Uplink], names: list[str]) -> list[Uplink]:
