@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import shutil
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
 
+import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from tests.adapters.servers import Server, answer
+
+from uplinks.testing.server import Server, answer
 
 ROOT = Path(__file__).parent.parent
+TESTED = ROOT / "examples" / "tested"
 SERVICE = ROOT / "examples" / "service" / "service.py"
 
 PARENT = """
@@ -95,3 +101,21 @@ def test_the_service_goes_on_while_a_child_is_down_and_shares_when_it_is_back(
                 assert await ask(10) == {"eu": 5, "us": 5}
 
     asyncio.run(asyncio.wait_for(main(), 60))
+
+
+@pytest.mark.parametrize(
+    ("variant", "failed", "reason"),
+    [
+        ("service.py", 0, "1 passed"),
+        ("service_with_a_bug.py", 1, "AssertionError: an order went to a child that is down"),
+    ],
+)
+def test_the_test_of_a_service_finds_the_planted_bug(
+    tmp_path: Path, variant: str, failed: int, reason: str
+) -> None:
+    shutil.copy(TESTED / variant, tmp_path / "service.py")
+    shutil.copy(TESTED / "test_service.py", tmp_path)
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert ran.returncode == failed, ran.stdout + ran.stderr
+    assert reason in ran.stdout

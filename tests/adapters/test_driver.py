@@ -8,8 +8,6 @@ import threading
 from collections.abc import Awaitable, Callable
 
 import pytest
-from tests.adapters.servers import Server
-from tests.virtual_time import VirtualLoop, in_virtual_time
 
 from uplinks import (
     Advertisement,
@@ -27,6 +25,8 @@ from uplinks.adapters.http_probe import HttpProber
 from uplinks.health import Event, State, detection_bound, recovery_bound
 from uplinks.model import Child, Header
 from uplinks.parent import Endpoint
+from uplinks.testing import ScriptedProber, VirtualLoop, in_virtual_time
+from uplinks.testing.server import Server
 
 SECOND = 1_000_000_000
 CHECK = HealthCheck(path="/health", interval=10 * SECOND, timeout=3 * SECOND)
@@ -53,22 +53,6 @@ def api(
     )
 
 
-class Scripted:
-    """A stranger's prober: does what the test says."""
-
-    def __init__(self, answer: Callable[[str], Awaitable[Outcome]]) -> None:
-        self._answer = answer
-        self.closed = 0
-        self.asked: list[str] = []
-
-    async def probe(self, url: str, check: HealthCheck) -> Outcome:
-        self.asked.append(url)
-        return await self._answer(url)
-
-    async def close(self) -> None:
-        self.closed += 1
-
-
 class Notes:
     """Writes down what it hears."""
 
@@ -93,7 +77,7 @@ async def passing(_: str) -> Outcome:
 
 def run_until(
     parent: Parent,
-    prober: Scripted,
+    prober: ScriptedProber,
     moment: int,
     loop: VirtualLoop | None = None,
     during: Callable[[Driver], Awaitable[None]] | None = None,
@@ -120,7 +104,7 @@ def test_a_failure_is_noticed_and_a_recovery_too_within_the_bounds() -> None:
         return Outcome.fail("status 503") if down else Outcome.PASS
 
     parent = parent_of(api())
-    notes = run_until(parent, Scripted(answer), 120 * SECOND, loop)
+    notes = run_until(parent, ScriptedProber(otherwise=answer), 120 * SECOND, loop)
     [down], [_, up] = notes.moments(State.DOWN), notes.moments(State.UP)
     assert 0 <= down - fell <= detection_bound(CHECK, parent.policy)
     assert 0 <= up - rose <= recovery_bound(CHECK, parent.policy)
@@ -131,7 +115,7 @@ def test_a_target_that_hangs_is_down_at_the_deadline_to_the_nanosecond() -> None
         await asyncio.Event().wait()
         return Outcome.PASS
 
-    notes = run_until(parent_of(api()), Scripted(answer), 4 * SECOND)
+    notes = run_until(parent_of(api()), ScriptedProber(otherwise=answer), 4 * SECOND)
     assert notes.moments(State.DOWN) == [3 * SECOND]
     assert notes.outcomes[0] == Outcome.TIMEOUT
 
@@ -142,7 +126,7 @@ def test_a_prober_that_raises_has_failed_and_the_loop_goes_on(
     async def answer(_: str) -> Outcome:
         raise ValueError("secret")
 
-    prober = Scripted(answer)
+    prober = ScriptedProber(otherwise=answer)
     notes = run_until(parent_of(api()), prober, 25 * SECOND)
     assert len(prober.asked) > 2
     assert notes.outcomes[0] == Outcome.fail("the prober failed: ValueError")
@@ -153,7 +137,7 @@ def test_a_prober_that_lies_has_failed() -> None:
     async def answer(_: str) -> Outcome:
         return "fine"  # type: ignore[return-value]
 
-    notes = run_until(parent_of(api()), Scripted(answer), SECOND)
+    notes = run_until(parent_of(api()), ScriptedProber(otherwise=answer), SECOND)
     assert notes.outcomes == [Outcome.fail("the prober gave no outcome")]
 
 
@@ -172,7 +156,7 @@ def test_a_prober_that_will_not_be_cancelled_blocks_nobody(
         return Outcome.PASS
 
     parent = parent_of(api())
-    prober = Scripted(answer)
+    prober = ScriptedProber(otherwise=answer)
 
     async def main() -> None:
         async with Driver(parent, {"http": prober}, clock=loop.clock):
@@ -195,14 +179,14 @@ def test_a_loop_that_was_blocked_says_nothing_of_the_target() -> None:
         return Outcome.PASS
 
     parent = parent_of(api())
-    notes = run_until(parent, Scripted(answer), 100 * SECOND, loop)
+    notes = run_until(parent, ScriptedProber(otherwise=answer), 100 * SECOND, loop)
     assert notes.moments(State.DOWN) == []
     assert parent.ignored.overslept == 1
 
 
 def test_an_unknown_mode_cannot_pass_and_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     check = HealthCheck(mode="smtp", interval=10 * SECOND)
-    notes = run_until(parent_of(api(check)), Scripted(passing), 35 * SECOND)
+    notes = run_until(parent_of(api(check)), ScriptedProber(otherwise=passing), 35 * SECOND)
     assert notes.outcomes[0] == Outcome.fail("no prober for mode 'smtp'")
     assert caplog.text.count("no prober for mode 'smtp'") == 2  # once, and with the transition
 
@@ -217,7 +201,10 @@ def test_a_listener_that_raises_is_kept_apart(caplog: pytest.LogCaptureFixture) 
 
     async def main() -> None:
         driver = Driver(
-            parent_of(api()), {"http": Scripted(passing)}, clock=loop.clock, listeners=listeners
+            parent_of(api()),
+            {"http": ScriptedProber(otherwise=passing)},
+            clock=loop.clock,
+            listeners=listeners,
         )
         async with driver:
             await asyncio.sleep(1)
@@ -230,14 +217,14 @@ def test_a_listener_that_raises_is_kept_apart(caplog: pytest.LogCaptureFixture) 
 def test_hundreds_of_targets_are_all_asked_in_each_interval() -> None:
     urls = tuple(f"https://c{i}.example.com" for i in range(200))
     policy = HealthPolicy(start_window=SECOND, concurrency=400)
-    prober = Scripted(passing)
+    prober = ScriptedProber(otherwise=passing)
     run_until(parent_of(api(), urls=urls, policy=policy), prober, 25 * SECOND)
     assert {prober.asked.count(url) for url in urls} <= {2, 3, 4}
 
 
 def test_what_changes_wakes_the_loop() -> None:
     parent = parent_of(urls=(EU,))
-    prober = Scripted(passing)
+    prober = ScriptedProber(otherwise=passing)
 
     async def during(driver: Driver) -> None:
         await asyncio.sleep(5)
@@ -260,7 +247,7 @@ def test_a_lease_tells_the_passive_check_and_the_window_is_kept() -> None:
             lease.fail()
         assert not parent.is_up("api-child-0@multicluster")
 
-    notes = run_until(parent, Scripted(passing), 20 * SECOND, during=during)
+    notes = run_until(parent, ScriptedProber(otherwise=passing), 20 * SECOND, during=during)
     assert notes.moments(State.DOWN) == [2 * SECOND]
     assert notes.moments(State.UP) == [12 * SECOND]
 
@@ -273,7 +260,7 @@ def test_a_transition_is_logged_with_its_facts_and_without_secrets(
 
     check = HealthCheck(path="/", headers=(Header("Authorization", "Bearer s3cret"),))
     with caplog.at_level(logging.DEBUG, "uplinks"):
-        run_until(parent_of(api(check)), Scripted(answer), SECOND)
+        run_until(parent_of(api(check)), ScriptedProber(otherwise=answer), SECOND)
     [record] = [r for r in caplog.records if r.levelno == logging.WARNING]
     assert record.getMessage() == f"{EU} is down (fell: status 503), of concern to 1 services"
     facts = record.__dict__
@@ -283,7 +270,7 @@ def test_a_transition_is_logged_with_its_facts_and_without_secrets(
 
 
 def test_a_driver_runs_once_at_a_time_and_may_run_again() -> None:
-    loop, prober = VirtualLoop(), Scripted(passing)
+    loop, prober = VirtualLoop(), ScriptedProber(otherwise=passing)
 
     async def main() -> None:
         driver = Driver(parent_of(api()), {"http": prober}, clock=loop.clock)
@@ -303,7 +290,9 @@ def test_cancelling_whoever_runs_it_stops_it() -> None:
     loop = VirtualLoop()
 
     async def main() -> None:
-        driver = Driver(parent_of(api()), {"http": Scripted(passing)}, clock=loop.clock)
+        driver = Driver(
+            parent_of(api()), {"http": ScriptedProber(otherwise=passing)}, clock=loop.clock
+        )
 
         async def serve() -> None:
             async with driver:
@@ -344,7 +333,7 @@ def test_in_a_thread_for_a_plain_program() -> None:
 
     ear = Ear()
     before = threading.active_count()
-    driver = Driver(parent_of(), {"http": Scripted(answer)}, listeners=[ear])
+    driver = Driver(parent_of(), {"http": ScriptedProber(otherwise=answer)}, listeners=[ear])
     with driver.in_thread():
         driver.advertise("child-0", [api()])
         assert ear.down.wait(30)

@@ -11,15 +11,7 @@ from typing import Any
 import grpc
 import pytest
 from tests.adapters.grpc_servers import SERVING, GrpcServer, Reply, aborting, never, probe
-from tests.adapters.servers import (
-    Reader,
-    Server,
-    Writer,
-    answer,
-    closed_port,
-    cut_off_at,
-    run,
-)
+from tests.adapters.servers import closed_port, cut_off_at, run
 from tests.adapters.servers import reset as reset_by_server
 
 import uplinks
@@ -29,6 +21,7 @@ from uplinks.errors import MissingExtra
 from uplinks.health import Outcome
 from uplinks.model import HealthCheck
 from uplinks.protocols import Prober
+from uplinks.testing.server import Reader, Server, Writer, answer
 
 SECRET = "kx9-secret-7q"  # noqa: S105 - a mark to look for
 CHECK = HealthCheck(mode="grpc")

@@ -11,11 +11,6 @@ from typing import Any
 
 import pytest
 from tests.adapters.servers import (
-    OK,
-    Answer,
-    Server,
-    answer,
-    by_path,
     closed_port,
     endless,
     hang_up,
@@ -30,6 +25,7 @@ import uplinks
 from uplinks.adapters.http_probe import HttpProber
 from uplinks.errors import MissingExtra, UplinksError
 from uplinks.health import Outcome
+from uplinks.testing.server import OK, Answer, Server, answer, by_path
 
 SECRET = "kx9-secret-7q"  # noqa: S105 - a mark to look for
 MANY = 500

@@ -7,26 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.adapters.servers import (
-    OK,
-    Answer,
-    Reader,
-    Server,
-    Writer,
-    answer,
-    by_path,
-    closed_port,
-    cut_off_at,
-    endless,
-    probe,
-    run,
-    silent_until_left,
-)
+from tests.adapters.servers import closed_port, cut_off_at, endless, probe, run, silent_until_left
 
 from uplinks.adapters.http_probe import HttpProber
 from uplinks.health import Outcome
 from uplinks.model import HealthCheck
 from uplinks.protocols import Prober
+from uplinks.testing.server import OK, Answer, Reader, Server, Writer, answer, by_path
 
 MANY = 500
 

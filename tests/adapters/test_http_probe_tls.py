@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 import trustme
-from tests.adapters.servers import OK, Server, answer, probe, run
+from tests.adapters.servers import probe, run
 
 from uplinks.adapters.http_probe import HttpProber
 from uplinks.errors import InvalidCertificates, UplinksError
 from uplinks.health import Outcome
+from uplinks.testing.server import OK, Server, answer
 
 AUTHORITY = trustme.CA()
 NOW = datetime.now(UTC)  # certificates have dates; nothing here depends on which

@@ -13,12 +13,12 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
-from tests import strategies
 
 from uplinks.durations import parse_duration
 from uplinks.errors import InvalidDuration
 from uplinks.reading import check_manifests
 from uplinks.schema import json_schema, unstructure
+from uplinks.testing import strategies
 
 VALIDATOR = Draft7Validator(json_schema())
 

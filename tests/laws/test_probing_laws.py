@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
-from tests import strategies
 
 from uplinks.model import Header, HealthCheck
 from uplinks.probing import HttpRequest, Refused, Server, http_request, redirected, server_of
+from uplinks.testing import strategies
 
 SECRET = "kx9-secret-7q"  # noqa: S105 - a mark to look for
 

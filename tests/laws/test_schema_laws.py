@@ -8,10 +8,10 @@ from typing import Any
 import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests import strategies
 
 from uplinks.model import Header, HealthCheck, PassiveHealthCheck, Uplink
 from uplinks.schema import structure, unstructure
+from uplinks.testing import strategies
 from uplinks.tree import Document, field_path
 
 INT64 = st.integers(-(2**63), 2**63 - 1)

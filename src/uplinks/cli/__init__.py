@@ -30,7 +30,16 @@ from uplinks.errors import UnusablePlugin, UplinksError
 
 __all__ = ["COMMANDS", "main", "make_parser"]
 
-COMMANDS = ("check", "explain", "materialize", "simulate", "schema", "demo", "completion")
+COMMANDS = (
+    "check",
+    "explain",
+    "materialize",
+    "diff",
+    "simulate",
+    "schema",
+    "demo",
+    "completion",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -105,7 +114,7 @@ def make_parser(names: Sequence[str]) -> argparse.ArgumentParser:
     """Make the parser of some of `COMMANDS`: only those are imported."""
     parser = argparse.ArgumentParser(
         prog="uplinks",
-        description="Check, explain, materialize and simulate Traefik Hub multi-cluster uplinks.",
+        description="Check, materialize, compare and simulate Traefik Hub multi-cluster uplinks.",
         epilog="Exit status: 0 clean, 1 findings, 2 bad usage or unreadable input.",
         allow_abbrev=False,
     )

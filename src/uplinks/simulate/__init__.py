@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from uplinks.simulate._ideal import ideal_shares
+from uplinks.simulate._ideal import by_child, ideal_shares
 from uplinks.simulate._result import Change, Condition, Failure, Share, Simulation, Window
 from uplinks.simulate._run import Run
 from uplinks.simulate._scenario import (
@@ -49,6 +49,7 @@ __all__ = [
     "Trouble",
     "Window",
     "Withdraw",
+    "by_child",
     "ideal_shares",
     "retimed",
     "simulate",

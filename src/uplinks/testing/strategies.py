@@ -6,17 +6,26 @@ exactly one thing is wrong. Durations are nanoseconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import attrs
-from hypothesis import strategies as st
+
+from uplinks.errors import MissingExtra
+
+try:
+    from hypothesis import strategies as st
+except ImportError as error:
+    raise MissingExtra("testing") from error
 
 from uplinks.model import (
     MAX_WEIGHT,
     UPLINKS_ANNOTATION,
+    Advertisement,
     Child,
     ChildConfig,
+    ChildService,
     Cluster,
     Failover,
     Fleet,
@@ -27,12 +36,17 @@ from uplinks.model import (
     PassiveHealthCheck,
     Route,
     ServiceReference,
+    Services,
     StaticConfig,
     TraefikService,
     Uplink,
     UplinkEntryPoint,
     Weighted,
+    WeightedChild,
+    WeightedService,
 )
+from uplinks.schema import unstructure
+from uplinks.services import advertise, materialize
 
 MILLISECOND = 1_000_000
 
@@ -247,8 +261,8 @@ def fleets(draw: st.DrawFn, max_children: int = 3, max_uplinks: int = 4) -> Flee
 
     Every child advertises some uplinks of a shared pool, each with weight and
     checks of its own; all generated service names are different; every router
-    of a child references uplinks of that child; the parent routes to a weighted
-    service where there is one.
+    of a child references uplinks of that child; the parent routes to each
+    weighted service that can serve.
     """
     names = draw(st.lists(child_names, min_size=1, max_size=max_children, unique=True))
     pool = _without_collisions(
@@ -256,9 +270,26 @@ def fleets(draw: st.DrawFn, max_children: int = 3, max_uplinks: int = 4) -> Flee
         names,
     )
     children = {name: draw(_children(name, pool)) for name in names}
-    advertised = sorted({u.uplink_name for child in children.values() for u in child.uplinks})
+    children = _served(children)
+    offered = (uplink for child in children.values() for uplink in child.uplinks)
+    advertised = sorted({uplink.uplink_name for uplink in offered if uplink.weight})
     config = draw(parent_configs(st.just(names)))
     return Fleet(Cluster("parent", (), _parent_routers(advertised), (), None, config), children)
+
+
+def _served(children: Mapping[str, Cluster]) -> dict[str, Cluster]:
+    """Give what all children offer at weight 0 the weight 1: nobody could be picked."""
+    able = {u.uplink_name for child in children.values() for u in child.uplinks if u.weight}
+    return {
+        name: attrs.evolve(
+            child,
+            uplinks=[
+                uplink if uplink.uplink_name in able else attrs.evolve(uplink, weight=1)
+                for uplink in child.uplinks
+            ],
+        )
+        for name, child in children.items()
+    }
 
 
 def _without_collisions(pool: list[Uplink], names: list[str]) -> list[Uplink]:
@@ -270,6 +301,51 @@ def _without_collisions(pool: list[Uplink], names: list[str]) -> list[Uplink]:
             kept.append(uplink)
             taken |= made
     return kept
+
+
+def manifests() -> st.SearchStrategy[str]:
+    """Texts of one uplink, which no rule of one cluster calls an error; JSON, which is YAML.
+
+    >>> from uplinks import parse_manifests
+    >>> from hypothesis import find
+    >>> parse_manifests(find(manifests(), lambda text: True)).diagnostics
+    ()
+    """
+    return uplinks().map(unstructure).map(json.dumps)
+
+
+Spoil: TypeAlias = Callable[[dict[str, Any]], object]
+
+
+def _spec(**fields: object) -> Spoil:
+    return lambda tree: tree.setdefault("spec", {}).update(fields)
+
+
+_SPOILS: tuple[tuple[str, Spoil], ...] = (
+    ("UPL106", _spec(exposeName="Not_A_Name")),
+    ("UPL103", _spec(weight=-1)),
+    ("UPL105", _spec(weight=MAX_WEIGHT + 1)),
+    ("UPL006", _spec(weight="heavy")),
+    ("UPL005", _spec(wieght=1)),
+    ("UPL006", lambda tree: tree.update(spec=[])),
+    ("UPL201", _spec(healthCheck={"interval": "1d"})),
+)
+
+
+@st.composite
+def broken_manifests(draw: st.DrawFn) -> tuple[str, str]:
+    """Texts of one uplink with one thing wrong, each with the code that says so.
+
+    >>> from uplinks import check_manifests
+    >>> from hypothesis import find
+    >>> text, code = find(broken_manifests(), lambda drawn: drawn[1] == "UPL103")
+    >>> code in {found.code for found in check_manifests(text).diagnostics}
+    True
+    """
+    tree = unstructure(draw(uplinks()))
+    code, spoil = draw(st.sampled_from(_SPOILS))
+    spoil(tree)
+    return json.dumps(tree), code
 
 
 @st.composite
@@ -325,3 +401,110 @@ def _parent_routers(advertised: list[str]) -> list[IngressRoute]:
         )
         for index, name in enumerate(advertised)
     ]
+
+
+@st.composite
+def broken_fleets(draw: st.DrawFn) -> tuple[Fleet, str]:
+    """Fleets with one thing wrong between clusters, each with the code that says so.
+
+    >>> from hypothesis import find
+    >>> from uplinks import check
+    >>> fleet, code = find(broken_fleets(), lambda drawn: True)
+    >>> code in {found.code for found in check(fleet).diagnostics}
+    True
+    """
+    fleet = draw(fleets())
+    if draw(st.booleans()):
+        gone = Route(
+            "Path(`/gone`)", services=(ServiceReference("gone@multicluster", "TraefikService"),)
+        )
+        router = IngressRoute("to-gone", "apps", (gone,), ("websecure",), {})
+        parent = attrs.evolve(fleet.parent, routers=(*fleet.parent.routers, router))
+        return attrs.evolve(fleet, parent=parent), "UPL307"
+    name = draw(st.sampled_from(sorted(fleet.children)))
+    config = fleet.parent.parent_config or ParentConfig()
+    listed = {
+        child: attrs.evolve(value, address="") if child == name else value
+        for child, value in config.children.items()
+    }
+    parent = attrs.evolve(fleet.parent, parent_config=attrs.evolve(config, children=listed))
+    return attrs.evolve(fleet, parent=parent), "UPL406"
+
+
+def services() -> st.SearchStrategy[Services]:
+    """What the parents of drawn fleets materialize."""
+
+    def made(fleet: Fleet) -> Services:
+        offers = {name: advertise(child) for name, child in fleet.children.items()}
+        return materialize(fleet.parent.parent_config or ParentConfig(), offers)
+
+    return fleets().map(made)
+
+
+def advertisements() -> st.SearchStrategy[Advertisement]:
+    """Uplinks as one child offers them."""
+    return st.builds(
+        lambda uplink, points: Advertisement(
+            uplink.uplink_name,
+            uplink.owner,
+            points,
+            uplink.weight,
+            uplink.health_check,
+            uplink.passive_health_check,
+            exposed=uplink.expose_name is not None,
+        ),
+        uplinks(),
+        st.lists(entry_point_names, min_size=1, max_size=2, unique=True),
+    )
+
+
+_VALUES: Mapping[type, Callable[[], st.SearchStrategy[Any]]] = {
+    Advertisement: advertisements,
+    Child: lambda: st.builds(Child, addresses),
+    ChildConfig: child_configs,
+    ChildService: lambda: st.builds(
+        ChildService,
+        labels.map("{}-eu@multicluster".format),
+        labels,
+        st.just("eu"),
+        addresses,
+        st.none() | health_checks(),
+        st.none() | passive_checks(),
+    ),
+    Cluster: lambda: fleets().flatmap(lambda fleet: st.sampled_from(fleet.clusters)),
+    Failover: lambda: st.builds(Failover, service_references(), service_references()),
+    Fleet: fleets,
+    Header: lambda: headers.filter(bool).map(lambda drawn: drawn[0]),
+    HealthCheck: health_checks,
+    IngressRoute: ingress_routes,
+    ParentConfig: parent_configs,
+    PassiveHealthCheck: passive_checks,
+    Route: routes,
+    ServiceReference: service_references,
+    Services: services,
+    StaticConfig: static_configs,
+    TraefikService: traefik_services,
+    Uplink: uplinks,
+    UplinkEntryPoint: entry_points,
+    Weighted: lambda: st.builds(Weighted, st.lists(service_references(), min_size=1, max_size=3)),
+    WeightedChild: lambda: st.builds(
+        WeightedChild, labels.map("{}-eu@multicluster".format), weights
+    ),
+    WeightedService: lambda: st.builds(
+        lambda name, weight: WeightedService(
+            f"{name}@multicluster", name, [WeightedChild(f"{name}-eu@multicluster", weight)]
+        ),
+        labels,
+        weights,
+    ),
+}
+
+
+def values(kind: type) -> st.SearchStrategy[Any]:
+    """Valid values of any class of the model. Raises KeyError for others.
+
+    >>> from hypothesis import find
+    >>> find(values(Header), lambda header: header.value == "a").name[:2]
+    'X-'
+    """
+    return _VALUES[kind]()

@@ -1,0 +1,23 @@
+"""For the tests of whoever uses uplinks: ``pip install 'uplinks[testing]'``.
+
+Rules of this package:
+
+1. Nobody waits: time is virtual, or an event is awaited.
+2. What stands here is what this library's own tests use.
+3. Only `uplinks.testing.strategies` needs Hypothesis, and only fixtures pytest.
+"""
+
+from uplinks.testing.child import Condition, FakeChild
+from uplinks.testing.clock import VirtualLoop, in_virtual_time
+from uplinks.testing.prober import HANG, After, ScriptedProber, Step
+
+__all__ = [
+    "HANG",
+    "After",
+    "Condition",
+    "FakeChild",
+    "ScriptedProber",
+    "Step",
+    "VirtualLoop",
+    "in_virtual_time",
+]

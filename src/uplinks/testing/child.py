@@ -1,0 +1,111 @@
+"""A child on the loopback, for tests with real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from enum import Enum
+from typing import Self
+
+from uplinks.testing.server import Reader, Server, Writer, answer
+
+__all__ = ["Condition", "FakeChild"]
+
+
+class Condition(Enum):
+    """How a fake child is."""
+
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    SLOW = "slow"
+    REFUSE = "refuse"
+
+
+class FakeChild:
+    r"""An HTTP server on a port that the kernel gives, in a condition that the test sets.
+
+    Healthy answers 200 and unhealthy 503, both with its name as body; slow
+    holds each answer back until the condition changes or the client leaves;
+    refuse accepts no connection, on the same port. ``requests`` counts what was
+    asked, on all connections; ``asked`` is set with the first.
+
+    >>> async def ask():
+    ...     async with FakeChild("eu") as child:
+    ...         reader, writer = await asyncio.open_connection("127.0.0.1", child.port)
+    ...         writer.write(b"GET / HTTP/1.1\r\nHost: eu\r\n\r\n")
+    ...         line = await reader.readline()
+    ...         writer.close()
+    ...         return line, child.requests
+    >>> asyncio.run(ask())
+    (b'HTTP/1.1 200 X\r\n', 1)
+    """
+
+    def __init__(self, name: str = "child") -> None:
+        self.name = name
+        self.requests = 0
+        self.asked = asyncio.Event()
+        self.port = 0
+        self._condition = Condition.HEALTHY
+        self._changed = asyncio.Event()
+        self._server: Server | None = None
+        self._reserved: socket.socket | None = None
+
+    @property
+    def url(self) -> str:
+        """Its address, for a parent's configuration."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def condition(self) -> Condition:
+        """How it is at present."""
+        return self._condition
+
+    async def __aenter__(self) -> Self:
+        await self._listen()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self._stop()
+
+    async def become(self, condition: Condition) -> None:
+        """Change, for whatever is asked from now on and for what is held back."""
+        if condition is self._condition:
+            return
+        self._condition = condition
+        self._changed.set()
+        self._changed = asyncio.Event()
+        if condition is Condition.REFUSE:
+            await self._stop()
+            # Bound but not listening: nobody else gets the port, and who asks is refused.
+            self._reserved = socket.socket()
+            self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._reserved.bind(("127.0.0.1", self.port))
+        elif self._server is None:
+            await self._listen()
+
+    async def _listen(self) -> None:
+        self._release()
+        self._server = await Server(self._talk, port=self.port).__aenter__()
+        self.port = self._server.port
+
+    async def _stop(self) -> None:
+        self._release()
+        if self._server is not None:
+            await self._server.__aexit__()
+            self._server = None
+
+    def _release(self) -> None:
+        if self._reserved is not None:
+            self._reserved.close()
+            self._reserved = None
+
+    async def _talk(self, server: Server, reader: Reader, writer: Writer) -> None:
+        while True:
+            await server.head(reader)
+            self.requests += 1
+            self.asked.set()
+            while self._condition is Condition.SLOW:
+                await self._changed.wait()
+            status = 200 if self._condition is Condition.HEALTHY else 503
+            writer.write(answer(status, body=self.name.encode()))
+            await writer.drain()

@@ -1,0 +1,97 @@
+"""A prober that does what a test says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Final, TypeAlias
+
+from attrs import frozen
+
+from uplinks.health import Outcome
+from uplinks.model import HealthCheck
+
+__all__ = ["HANG", "After", "ScriptedProber", "Step"]
+
+
+@frozen
+class After:
+    """A step that comes so many nanoseconds later: an outcome, or what to raise."""
+
+    latency: int
+    then: Outcome | BaseException
+
+
+class _Hang:
+    def __repr__(self) -> str:
+        return "HANG"
+
+
+HANG: Final = _Hang()
+"""The step that never ends, until the probe is cancelled."""
+
+Step: TypeAlias = Outcome | BaseException | After | _Hang | Callable[[str], Awaitable[Outcome]]
+"""What one probe does: give, raise, be late, hang, or ask a coroutine function of the URL."""
+
+
+class ScriptedProber:
+    """A prober with a script for each address: one step a probe, the last one for ever.
+
+    ``otherwise`` is the step for addresses without a script. Latencies are
+    waited for in the running loop, so a `VirtualLoop` skips them. ``asked`` are
+    the addresses probed, in order; ``cancelled`` counts probes that were cut
+    off, ``closed`` how often it was closed.
+
+    Raises: ValueError for a script without steps.
+
+    >>> prober = ScriptedProber({"http://eu": [Outcome.PASS, Outcome.fail("status 503")]})
+    >>> async def ask():
+    ...     return [(await prober.probe("http://eu", HealthCheck())).reason for _ in range(3)]
+    >>> asyncio.run(ask())
+    ['', 'status 503', 'status 503']
+    """
+
+    def __init__(
+        self,
+        scripts: Mapping[str, Iterable[Step]] | None = None,
+        *,
+        otherwise: Step = Outcome.PASS,
+    ) -> None:
+        self.asked: list[str] = []
+        self.cancelled = 0
+        self.closed = 0
+        self._otherwise = otherwise
+        self._scripts: dict[str, list[Step]] = {}
+        for url, steps in (scripts or {}).items():
+            self.script(url, *steps)
+
+    def script(self, url: str, *steps: Step) -> None:
+        """Give an address a new script, from its next probe on."""
+        if not steps:
+            raise ValueError("a script has at least one step")
+        self._scripts[url] = list(steps)
+
+    async def probe(self, url: str, check: HealthCheck) -> Outcome:  # noqa: ARG002 - a prober's face
+        """Take the next step of this address."""
+        self.asked.append(url)
+        steps = self._scripts.get(url, [self._otherwise])
+        step = steps.pop(0) if len(steps) > 1 else steps[0]
+        try:
+            if isinstance(step, _Hang):
+                hanging: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+                return await hanging
+            if isinstance(step, After):
+                await asyncio.sleep(step.latency / 1_000_000_000)
+                step = step.then
+            if isinstance(step, BaseException):
+                raise step
+            if callable(step):
+                return await step(url)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        return step
+
+    async def close(self) -> None:
+        """Count, and hold nothing."""
+        self.closed += 1

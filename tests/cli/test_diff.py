@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., Any]
+WEIGHTED = "examples/weighted"
+
+
+@pytest.fixture
+def drained(tmp_path: Path) -> str:
+    """The weighted example with 80 instead of 90 for its first child."""
+    root = Path(__file__).parents[2]
+    new = shutil.copytree(root / WEIGHTED, tmp_path / "new")
+    apps = new / "children" / "child-1" / "apps.yaml"
+    apps.write_text(apps.read_text().replace("weight: 90", "weight: 10"))
+    return str(new)
+
+
+def test_no_change(run: Run) -> None:
+    ran = run("diff", WEIGHTED, WEIGHTED)
+    assert (ran.status, ran.out, ran.err) == (0, "no change\n", "")
+
+
+def test_a_jump_as_text(run: Run, drained: str) -> None:
+    ran = run("diff", WEIGHTED, drained)
+    assert ran.status == 1
+    assert ran.out == (
+        "~ apps-api-workload@multicluster (weighted)\n"
+        "    weight of child-1: 90 -> 10\n"
+        "    share of child-1: 90 % -> 50 %\n"
+        "    share of child-2: 10 % -> 50 %\n"
+        "    ! the share of child-1 goes from 90 % to 50 %\n"
+        "    ! the share of child-2 goes from 10 % to 50 %\n"
+    )
+
+
+def test_a_limit_that_is_not_passed_is_no_risk(run: Run, drained: str) -> None:
+    assert run("diff", WEIGHTED, drained, "--jump", "40").status == 0
+    assert run("diff", WEIGHTED, drained, "--jump", "39.9").status == 1
+
+
+def test_as_json(run: Run, drained: str) -> None:
+    data = json.loads(run("diff", WEIGHTED, drained, "--format", "json").out)
+    [service] = data["services"]
+    assert data["risky"]
+    assert service["shares"][0] == {"child": "child-1", "before": "9/10", "after": "1/2"}
+
+
+def test_markdown_is_escaped(run: Run, drained: str) -> None:
+    route = Path(drained, "parent", "route.yaml")
+    route.write_text(
+        "apiVersion: traefik.io/v1alpha1\nkind: IngressRoute\n"
+        "metadata: {name: r, namespace: apps}\nspec:\n  routes:\n"
+        "    - {match: 'PathPrefix(`/a|b`) && Host(`<b>`)', kind: Rule, services: "
+        "[{name: apps-api-workload@multicluster, kind: TraefikService}]}\n"
+    )
+    ran = run("diff", WEIGHTED, drained, "--format", "markdown")
+    line = next(each for each in ran.out.splitlines() if "route apps/r" in each)
+    assert r"PathPrefix\(\`/a\|b\`\) &amp;&amp; Host\(\`&lt;b&gt;\`\)" in line
+    assert "@" not in ran.out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("no/such", WEIGHTED),
+        (WEIGHTED,),
+        (WEIGHTED, WEIGHTED, "--jump", "101"),
+        (WEIGHTED, WEIGHTED, "--jump", "nan"),
+        (WEIGHTED, "examples"),
+    ],
+)
+def test_bad_usage(run: Run, arguments: tuple[str, ...]) -> None:
+    ran = run("diff", *arguments)
+    assert (ran.status, ran.out) == (2, "")
+    assert "Traceback" not in ran.err
+
+
+def test_errors_of_the_new_fleet_are_findings(run: Run, drained: str) -> None:
+    shutil.copy(
+        "examples/weighted/children/child-1/apps.yaml", f"{drained}/children/child-1/b.yaml"
+    )
+    ran = run("diff", WEIGHTED, drained)
+    assert ran.status == 1
+    assert "error UPL" in ran.err

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+import pytest
+from attrs import evolve
+
+from uplinks.diff import Change, Difference, Entry, RiskKind, Share, diff
+from uplinks.model import (
+    Child,
+    ChildConfig,
+    Cluster,
+    Failover,
+    Fleet,
+    HealthCheck,
+    IngressRoute,
+    ParentConfig,
+    Route,
+    ServiceReference,
+    TraefikService,
+    Uplink,
+    UplinkEntryPoint,
+    Weighted,
+)
+
+STATIC = ChildConfig({"up": UplinkEntryPoint(":9443", as_default=True)}, multicluster=True)
+WEIGHTED = "apps-api@multicluster"
+API = Uplink("api", "apps")
+
+
+def fleet(
+    offers: Mapping[str, Uplink],
+    *services: TraefikService,
+    routes: tuple[IngressRoute, ...] = (),
+    urls: Mapping[str, str] | None = None,
+) -> Fleet:
+    listed = {n: Child((urls or {}).get(n, f"https://{n}.example.com")) for n in ("eu", "us")}
+    return Fleet(
+        Cluster("parent", (), routes, services, None, ParentConfig(listed)),
+        {name: Cluster(name, [uplink], child_config=STATIC) for name, uplink in offers.items()},
+    )
+
+
+def weights(**given: int) -> dict[str, Uplink]:
+    return {name: evolve(API, weight=weight) for name, weight in given.items()}
+
+
+def entry(difference: Difference, name: str) -> Entry:
+    return next(each for each in difference.entries if each.name == name)
+
+
+def kinds(difference: Difference, name: str) -> list[RiskKind]:
+    return [risk.kind for risk in entry(difference, name).risks]
+
+
+def reference(name: str, weight: int = 1) -> ServiceReference:
+    return ServiceReference(name, kind="TraefikService", weight=weight)
+
+
+def test_shares_are_exact_and_a_jump_is_more_than_the_limit() -> None:
+    old, new = fleet(weights(eu=2, us=1)), fleet(weights(eu=1, us=2))
+    third = Fraction(1, 3)
+    found = entry(diff(old, new, jump=third), WEIGHTED)
+    assert found.changes == (
+        Change("weight of eu", "2", "1"),
+        Change("weight of us", "1", "2"),
+    )
+    assert found.shares == (Share("eu", 2 * third, third), Share("us", third, 2 * third))
+    assert found.risks == ()
+    assert kinds(diff(old, new, jump=third - Fraction(1, 10**9)), WEIGHTED) == [RiskKind.JUMP] * 2
+
+
+def test_weights_of_the_same_proportion_change_no_share() -> None:
+    found = diff(fleet(weights(eu=2, us=1)), fleet(weights(eu=4, us=2)))
+    assert not found.risky
+    assert [s.before - s.after for s in entry(found, WEIGHTED).shares] == [0, 0]
+
+
+def test_a_service_without_its_last_child_is_a_risk() -> None:
+    found = diff(fleet(weights(eu=1)), fleet({}))
+    assert [(e.name, e.what) for e in found.entries] == [
+        ("apps-api-eu@multicluster", "removed"),
+        (WEIGHTED, "removed"),
+    ]
+    assert kinds(found, WEIGHTED) == [RiskKind.LAST_CHILD]
+
+
+def test_everything_at_weight_0_is_a_risk() -> None:
+    assert kinds(diff(fleet(weights(eu=1)), fleet(weights(eu=0))), WEIGHTED) == [RiskKind.ALL_ZERO]
+    assert kinds(diff(fleet({}), fleet(weights(eu=0))), WEIGHTED) == [RiskKind.ALL_ZERO]
+    assert not diff(fleet(weights(eu=0)), fleet(weights(eu=0))).entries
+
+
+def test_a_check_that_goes_is_a_risk_and_no_header_is_shown() -> None:
+    secret = HealthCheck(path="/h", headers={"Authorization": "one-secret"})
+    other = HealthCheck(path="/h", headers={"Authorization": "other-secret"})
+    old = fleet({"eu": evolve(API, health_check=secret)})
+    name = "apps-api-eu@multicluster"
+    assert kinds(diff(old, fleet({"eu": API})), name) == [RiskKind.CHECK_REMOVED]
+    found = diff(old, fleet({"eu": evolve(API, health_check=other)}))
+    assert entry(found, name).changes == (
+        Change("health check header Authorization", "***", "***"),
+    )
+    assert "secret" not in repr(diff(old, fleet({"eu": API}))) + repr(found)
+
+
+def test_an_address_that_changes_is_a_risk() -> None:
+    name = "apps-api-eu@multicluster"
+    found = diff(fleet(weights(eu=1)), fleet(weights(eu=1), urls={"eu": "https://b"}))
+    assert entry(found, name).changes == (Change("url", "https://eu.example.com", "https://b"),)
+    assert kinds(found, name) == [RiskKind.ADDRESS]
+
+
+def test_composed_services_and_routes_count_and_dangle() -> None:
+    failover = TraefikService(
+        "fo",
+        "apps",
+        failover=Failover(
+            reference("apps-api-eu@multicluster"), reference("apps-api-us@multicluster")
+        ),
+    )
+    split = TraefikService(
+        "split", "apps", weighted=Weighted([reference("fo", 3), reference(WEIGHTED)])
+    )
+    router = IngressRoute("r", "apps", [Route("Path(`/`)", services=[reference("split")])])
+    both = fleet(weights(eu=1, us=1), failover, split, routes=(router,))
+    half = fleet(weights(eu=1, us=3), failover, split, routes=(router,))
+    moved = entry(diff(both, half), "route apps/r#0")
+    assert moved.shares == (
+        Share("eu", Fraction(7, 8), Fraction(13, 16)),
+        Share("us", Fraction(1, 8), Fraction(3, 16)),
+    )
+    gone = diff(both, fleet(weights(us=1), failover, split, routes=(router,)))
+    for name in ("apps-fo@kubernetescrd", "apps-split@kubernetescrd", "route apps/r#0"):
+        assert kinds(gone, name) == [RiskKind.DANGLING]
+
+
+@pytest.mark.parametrize("jump", [Fraction(-1, 100), Fraction(101, 100)])
+def test_a_jump_is_a_share(jump: Fraction) -> None:
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        diff(fleet({}), fleet({}), jump=jump)
