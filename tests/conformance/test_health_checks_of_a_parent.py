@@ -14,16 +14,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 from tests.adapters.grpc_servers import GrpcServer
-from tests.adapters.servers import (
-    Answer,
-    Reader,
-    Server,
-    Writer,
-    answer,
-    by_path,
-    run,
-    silent_until_left,
-)
+from tests.adapters.servers import run, silent_until_left
 
 from uplinks import NoEligibleTarget, Outcome, Parent, Probe, Transition, parse_manifests
 from uplinks.adapters.driver import Driver
@@ -42,6 +33,7 @@ from uplinks.model import (
     UplinkEntryPoint,
 )
 from uplinks.parent import Endpoint
+from uplinks.testing.server import Answer, Reader, Server, Writer, answer, by_path
 
 SECOND = 1_000_000_000
 FAILOVER = Path(__file__).parents[2] / "examples" / "failover"
@@ -129,7 +121,7 @@ def test_a_row_decides_whether_the_child_is_up(
 def test_the_scheme_of_the_check_goes_before_that_of_the_address() -> None:
     address = "https://127.0.0.1:{port}"
 
-    async def hang_up_on_a_handshake(_: Server, reader: Reader, writer: Writer) -> None:  # noqa: ARG001
+    async def hang_up_on_a_handshake(_: Server, reader: Reader, writer: Writer) -> None:
         await reader.read(1)
 
     assert up_after("{path: /, scheme: http}", answer(200), address)[0]
