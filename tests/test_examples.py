@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -19,14 +20,13 @@ from uplinks.testing.server import Server, answer
 ROOT = Path(__file__).parent.parent
 TESTED = ROOT / "examples" / "tested"
 SERVICE = ROOT / "examples" / "service" / "service.py"
+FASTAPI = ROOT / "examples" / "fastapi" / "app.py"
 
 PARENT = """
 hub:
   providers:
     multicluster:
       children:
-        eu: {{address: "{eu}"}}
-        us: {{address: "{us}"}}
 """
 CHILD = """
 hub:
@@ -44,8 +44,8 @@ spec:
 """
 
 
-def example() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("service", SERVICE)
+def example(path: Path = SERVICE) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -55,7 +55,9 @@ def example() -> ModuleType:
 
 def write_fleet(folder: Path, **urls: str) -> None:
     (folder / "parent").mkdir()
-    (folder / "parent" / "traefik.yaml").write_text(PARENT.format(**urls))
+    (folder / "parent" / "traefik.yaml").write_text(
+        PARENT + "".join(f"        {name}: {{address: '{url}'}}\n" for name, url in urls.items())
+    )
     for name in urls:
         child = folder / "children" / name
         child.mkdir(parents=True)
@@ -119,3 +121,45 @@ def test_the_test_of_a_service_finds_the_planted_bug(
     ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert ran.returncode == failed, ran.stdout + ran.stderr
     assert reason in ran.stdout
+
+
+def test_a_fastapi_service_forwards_to_a_child_that_is_up(tmp_path: Path) -> None:
+    async def main() -> list[tuple[int, bytes]]:
+        async with Server(answer(200, body=b"from eu")) as eu:
+            write_fleet(tmp_path, eu=eu.url)
+            app = example(FASTAPI).application(str(tmp_path), "apps-api@multicluster")
+            async with app.router.lifespan_context(app):
+                there = await asked(app, "/orders")
+                app.state.driver.set_up("eu", False)
+                nobody = await asked(app, "/orders")
+            assert b"GET /orders HTTP/1.1" in b"".join(eu.heads)
+            return [there, nobody]
+
+    assert asyncio.run(main()) == [(200, b"from eu"), (503, b'{"detail":"no child is up"}')]
+
+
+async def asked(app: Any, path: str) -> tuple[int, bytes]:
+    """Ask an application as a server would, by ASGI."""
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [],
+        "server": ("localhost", 80),
+        "app": app,
+    }
+    await app(scope, receive, send)
+    body = b"".join(message.get("body", b"") for message in sent)
+    return sent[0]["status"], body

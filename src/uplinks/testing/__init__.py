@@ -7,9 +7,9 @@ Rules of this package:
 3. Only `uplinks.testing.strategies` needs Hypothesis, and only fixtures pytest.
 """
 
-from uplinks.testing.child import Condition, FakeChild
-from uplinks.testing.clock import VirtualLoop, in_virtual_time
-from uplinks.testing.prober import HANG, After, ScriptedProber, Step
+from uplinks.testing._child import Condition, FakeChild
+from uplinks.testing._clock import VirtualLoop, in_virtual_time
+from uplinks.testing._prober import HANG, After, ScriptedProber, Step
 
 __all__ = [
     "HANG",
