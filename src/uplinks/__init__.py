@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from uplinks.services import advertise, materialize
     from uplinks.traefik import to_traefik
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 __all__ = [
     "Advertisement",

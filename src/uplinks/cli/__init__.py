@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ``arguments`` are those after the program's name; by default the process's.
 
     >>> main(["--version"])
-    uplinks 0.1.0.dev0
+    uplinks 0.1.0
     0
     """
     _prepare_streams()
