@@ -362,3 +362,80 @@ def test_a_list_that_is_refused_changes_nothing() -> None:
         parent.reload(ParentConfig({"eu": Child("eu"), "us": Child("https://us")}), 1)
 
     assert (parent.config, len(parent.services)) == (config, 2)
+
+
+def panicking(threshold: int) -> Parent:
+    """Four children with a check, of the weights 3, 2, 1 and 0; none has been asked yet."""
+    children = {name: Child(f"https://{name}.example.com") for name in "abcd"}
+    policy = HealthPolicy(panic_threshold=threshold, start_window=0)
+    parent = Parent(ParentConfig(children), policy=policy)
+    for name, weight in zip("abcd", (3, 2, 1, 0), strict=True):
+        offer = Advertisement("api", "apps/api", ["m"], weight=weight, health_check=CHECK)
+        parent.advertise(name, [offer], 0)
+    return parent
+
+
+def ask_all(parent: Parent, *failing: str) -> None:
+    """Let each of the four be asked once."""
+    asked = 0
+    while asked < 4:
+        wakeup = parent.next_wakeup()
+        assert wakeup is not None
+        for probe in parent.due(wakeup):
+            assert isinstance(probe.target, Endpoint)
+            fails = probe.target.url.removeprefix("https://")[0] in failing
+            parent.report(probe, FAILED if fails else Outcome.PASS, parent.now)
+            asked += 1
+
+
+@pytest.mark.parametrize("asked_first", [True, False])
+@pytest.mark.parametrize(
+    ("threshold", "down", "expected"),
+    [
+        (0, "ab", {"c": 60}),
+        (33, "ab", {"c": 60}),  # a third is not below 33 %
+        (34, "ab", {"a": 30, "b": 20, "c": 10}),
+        (34, "a", {"b": 40, "c": 20}),
+        (100, "c", {"a": 30, "b": 20, "c": 10}),
+        (100, "d", {"a": 30, "b": 20, "c": 10}),
+        (1, "abc", {"a": 30, "b": 20, "c": 10}),
+    ],
+)
+def test_while_too_few_are_up_all_are_picked(
+    threshold: int, down: str, expected: dict[str, int], *, asked_first: bool
+) -> None:
+    parent = panicking(threshold)
+    if asked_first:
+        assert shares(parent, picks=60) == {"a": 30, "b": 20, "c": 10}
+
+    ask_all(parent, *down)
+
+    assert shares(parent, picks=60) == expected
+    assert [parent.is_up(f"api-{name}@multicluster") for name in down] == [False] * len(down)
+    ask_all(parent)
+    assert shares(parent, picks=60) == {"a": 30, "b": 20, "c": 10}
+
+
+def test_in_panic_nobody_is_picked_who_is_held_out() -> None:
+    parent = panicking(50)
+    ask_all(parent, "a", "b", "c")
+
+    parent.set_up("a", False, parent.now)
+
+    assert shares(parent, picks=60) == {"b": 40, "c": 20}
+
+
+def test_a_panic_follows_what_is_offered() -> None:
+    parent = panicking(50)
+    ask_all(parent, "a", "b")
+    assert shares(parent, picks=60) == {"a": 30, "b": 20, "c": 10}
+
+    parent.withdraw("a", parent.now)  # one of two is up: not below 50 %
+
+    assert shares(parent, picks=60) == {"c": 60}
+
+
+@pytest.mark.parametrize("threshold", [-1, 101])
+def test_a_panic_threshold_is_a_percentage(threshold: int) -> None:
+    with pytest.raises(ValueError, match="panic_threshold"):
+        HealthPolicy(panic_threshold=threshold)

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import ClassVar, Final, NamedTuple
 
 from attrs import field, frozen
-from attrs.validators import ge, instance_of
+from attrs.validators import ge, instance_of, le
 
 from uplinks.health._states import Cause, State
 from uplinks.model import HealthCheck
@@ -50,9 +50,11 @@ class HealthPolicy:
     - ``max_lateness`` (ns): a probe that is found past its deadline by more is
       not held against its target: the driver overslept.
     - ``serve_unknown``: whether a target counts as up before its first pass.
+    - ``panic_threshold`` (percent): a weighted service of which fewer targets are
+      up sends requests to those that are down, too. 0: never.
 
-    Raises: TypeError, ValueError for thresholds or a concurrency below 1 and
-    for negative times.
+    Raises: TypeError, ValueError for thresholds or a concurrency below 1, for
+    negative times and for a panic threshold that is not from 0 to 100.
 
     >>> HealthPolicy(unhealthy_threshold=3).healthy_threshold
     1
@@ -66,6 +68,9 @@ class HealthPolicy:
     concurrency: int = _at_least(1, 256)
     max_lateness: int = _at_least(0, SECOND // 4)
     serve_unknown: bool = field(default=True, kw_only=True, validator=instance_of(bool))
+    panic_threshold: int = field(
+        default=0, kw_only=True, validator=[instance_of(int), ge(0), le(100)]
+    )
 
 
 class Token(NamedTuple):

@@ -11,8 +11,9 @@ Rules of this file:
    a child service unknown again, which means up.
 4. State goes upward by nesting: a composed service holds the selectors of the
    services that it names, and one with nothing eligible is not eligible.
-5. A child service is picked only while its checks and `set_up` both say up.
-   Selectors learn of it in `_refresh` alone.
+5. A child service is picked only while its checks and `set_up` both say up; in
+   a weighted service in panic, while `set_up` does. Selectors learn of it in
+   `_refresh` and `_panic` alone.
 6. Time is an argument, in nanoseconds of a monotonic clock, and never runs
    backwards inside. What is over by then happens first.
 """
@@ -561,6 +562,7 @@ class Parent:
             selector = self._selectors.get(name)
             if selector is not None and name not in self._own:
                 self._follow(selector, _targets(before, name), _targets(after, name))
+                self._panic(name, selector)
         self._refresh(s for name in plan if isinstance(s := after.get(name), ChildService))
         self._tell(events)
 
@@ -598,6 +600,7 @@ class Parent:
             for target in targets:
                 if not self._serves(target.name):
                     selector.set_up(target, False)  # noqa: FBT003 - the selector's face
+            self._panic(name, selector)
             return selector
         held = [(self._target(r, own.namespace), r.weight) for r in _references(own)]
         if own.weighted is not None:
@@ -690,6 +693,21 @@ class Parent:
                 selector = self._selectors.get(holder)
                 if selector is not None:
                     selector.set_up(service, up)
+                    self._panic(holder, selector)
+
+    def _panic(self, name: str, selector: Selector) -> None:
+        """Let all targets of a weighted service be picked while too few of them are up.
+
+        A target that is held out, or has weight 0, neither counts nor is picked.
+        """
+        threshold = self._policy.panic_threshold
+        if not threshold or not isinstance(self._services.get(name), WeightedService):
+            return
+        states = {t: self._watch.is_up(t.name) for t in selector.weights}
+        counted = [t for t, w in selector.weights.items() if w and t.name not in self._held]
+        panics = 100 * sum(states[t] for t in counted) < threshold * len(counted)
+        for target, up in states.items():
+            selector.set_up(target, target.name not in self._held and (up or panics))
 
     def _direct(self, name: str) -> ChildService:
         service = self._services.get(name)
