@@ -400,3 +400,47 @@ def test_probers_come_from_the_entry_points_and_are_closed() -> None:
                 await heard.wait()
 
     asyncio.run(asyncio.wait_for(main(), 60))
+
+
+@pytest.mark.parametrize("blocked", [SECOND // 10, SECOND // 4])
+@pytest.mark.parametrize("hops", [0, 1, 5])
+def test_an_answer_that_came_while_the_loop_was_blocked_counts(blocked: int, hops: int) -> None:
+    """The loop sleeps over the deadline, by no more than what is forgiven."""
+    loop = VirtualLoop()
+
+    async def handed_on(times: int, arrived: asyncio.Future[Outcome]) -> Outcome:
+        """As from a socket through a protocol and a stream: some turns of the loop later."""
+        if not times:
+            return await arrived
+        return await asyncio.create_task(handed_on(times - 1, arrived))
+
+    async def answer(_: str) -> Outcome:
+        arrived: asyncio.Future[Outcome] = loop.create_future()
+
+        def come() -> None:
+            arrived.set_result(Outcome.PASS)
+            loop.oversleep(blocked)
+
+        loop.call_later((CHECK.timeout - 1) / SECOND, come)
+        return await handed_on(hops, arrived)
+
+    parent = parent_of(api())
+    notes = run_until(parent, ScriptedProber(otherwise=answer), blocked + 4 * SECOND, loop)
+
+    assert set(notes.outcomes) == {Outcome.PASS}
+    assert notes.moments(State.DOWN) == []
+    assert (parent.ignored.late, parent.ignored.overslept) == (0, 0)
+
+
+def test_without_an_answer_a_loop_that_was_blocked_for_a_moment_has_seen_a_failure() -> None:
+    loop = VirtualLoop()
+
+    async def answer(_: str) -> Outcome:
+        loop.call_later((CHECK.timeout - 1) / SECOND, loop.oversleep, SECOND // 5)
+        await asyncio.Event().wait()
+        return Outcome.PASS
+
+    parent = parent_of(api())
+    notes = run_until(parent, ScriptedProber(otherwise=answer), 4 * SECOND, loop)
+
+    assert notes.moments(State.DOWN) == [3 * SECOND + SECOND // 5 - 1]

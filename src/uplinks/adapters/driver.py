@@ -39,6 +39,8 @@ GRACE: Final = 1.0
 
 _NANOSECONDS: Final = 1_000_000_000
 _GROUP: Final = "uplinks.probers"
+_PUNCTUAL: Final = 5_000_000  # ns by which a loop that is not blocked may be late
+_TURNS: Final = 20  # of the loop: from a socket through a protocol, a stream and a few tasks
 _LOG: Final = logging.getLogger("uplinks")
 
 
@@ -272,6 +274,10 @@ class Driver:
         loop = asyncio.get_running_loop()
         while True:
             wake.clear()
+            if self._asleep_until is not None and self._clock() - self._asleep_until > _PUNCTUAL:
+                # What came while the loop was blocked is heard before deadlines are looked at.
+                for _ in range(2 * _TURNS):
+                    await asyncio.sleep(0)
             with self._lock:
                 probes = self._parent.due(self._clock())
                 self._asleep_until = wakeup = self._parent.next_wakeup()
@@ -290,14 +296,19 @@ class Driver:
         assert isinstance(endpoint, Endpoint)  # noqa: S101 - Parent.due gives nothing else
         started = self._clock()
         try:
-            async with asyncio.timeout((probe.deadline - started) / _NANOSECONDS) as limit:
-                outcome = await self._ask(endpoint.url, probe)
+            async with asyncio.timeout(None) as limit:
+                with _ended_at(limit, (probe.deadline - started) / _NANOSECONDS):
+                    outcome = await self._ask(endpoint.url, probe)
         except TimeoutError:
             outcome = Outcome.TIMEOUT
         # At its deadline the machine has given the probe up, or is about to: see `Parent.due`.
         if not limit.expired():
             with self._lock:
-                self._parent.report(probe, outcome, self._clock())
+                now = self._clock()
+                # After its deadline a probe only gets here if the loop was late to hear of it.
+                if now - probe.deadline <= self._parent.policy.max_lateness:
+                    now = min(now, probe.deadline)
+                self._parent.report(probe, outcome, now)
             self._poke()
         duration = self._clock() - started
         for listener in self._listeners:
@@ -360,6 +371,31 @@ class Driver:
     def _services(self, event: Event) -> tuple[str, ...]:
         target = event.target if isinstance(event, Transition) else None
         return self._parent.services_at(target) if isinstance(target, Endpoint) else ()
+
+
+@contextmanager
+def _ended_at(limit: asyncio.Timeout, seconds: float) -> Iterator[None]:
+    """Let a time-out come so many seconds from now, but not before what has arrived by then.
+
+    A loop that was blocked finds timers and sockets due at once. An answer takes a few turns of
+    the loop from its socket to who waits for it, a timer none: it would always win.
+    """
+    loop = asyncio.get_running_loop()
+    when = loop.time() + seconds
+    handle: asyncio.Handle
+
+    def end(turns: int) -> None:
+        nonlocal handle
+        if turns and loop.time() - when > _PUNCTUAL / _NANOSECONDS:
+            handle = loop.call_soon(end, turns - 1)
+        else:
+            limit.reschedule(loop.time())
+
+    handle = loop.call_at(when, end, _TURNS)
+    try:
+        yield
+    finally:
+        handle.cancel()
 
 
 @contextmanager
