@@ -126,13 +126,13 @@ def test_composed_services_and_routes_count_and_dangle() -> None:
     router = IngressRoute("r", "apps", [Route("Path(`/`)", services=[reference("split")])])
     both = fleet(weights(eu=1, us=1), failover, split, routes=(router,))
     half = fleet(weights(eu=1, us=3), failover, split, routes=(router,))
-    moved = entry(diff(both, half), "route apps/r#0")
+    moved = entry(diff(both, half), "route apps/r: Path(`/`)")
     assert moved.shares == (
         Share("eu", Fraction(7, 8), Fraction(13, 16)),
         Share("us", Fraction(1, 8), Fraction(3, 16)),
     )
     gone = diff(both, fleet(weights(us=1), failover, split, routes=(router,)))
-    for name in ("apps-fo@kubernetescrd", "apps-split@kubernetescrd", "route apps/r#0"):
+    for name in ("apps-fo@kubernetescrd", "apps-split@kubernetescrd", "route apps/r: Path(`/`)"):
         assert kinds(gone, name) == [RiskKind.DANGLING]
 
 
@@ -140,3 +140,20 @@ def test_composed_services_and_routes_count_and_dangle() -> None:
 def test_a_jump_is_a_share(jump: Fraction) -> None:
     with pytest.raises(ValueError, match="from 0 to 1"):
         diff(fleet({}), fleet({}), jump=jump)
+
+
+def test_a_route_is_known_by_its_match_and_not_by_its_place() -> None:
+    def router(*pairs: tuple[str, str]) -> tuple[IngressRoute, ...]:
+        routes = [Route(f"Path(`{path}`)", services=[reference(name)]) for path, name in pairs]
+        return (IngressRoute("r", "apps", routes),)
+
+    eu, us = (f"apps-api-{child}@multicluster" for child in ("eu", "us"))
+    offers = weights(eu=1, us=1)
+    old = fleet(offers, routes=router(("/a", eu), ("/b", us)))
+    new = fleet(offers, routes=router(("/c", us), ("/b", us), ("/a", eu), ("/a", us)))
+    found = diff(old, new)
+    assert [(e.name, e.what) for e in found.entries] == [
+        ("route apps/r: Path(`/a`) (2)", "added"),
+        ("route apps/r: Path(`/c`)", "added"),
+    ]
+    assert not found.risky

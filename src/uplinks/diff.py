@@ -11,7 +11,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from enum import Enum
 from fractions import Fraction
 from functools import partial
@@ -81,8 +81,9 @@ class Risk:
 class Entry:
     """What happens to one service, or to one route of a router of the parent.
 
-    ``kind`` is weighted, child, composed or route; ``what`` is added, removed
-    or changed. ``shares`` are those of all children on either side.
+    ``kind`` is weighted, child, composed or route (which is known by its
+    router and match, not by its place); ``what`` is added, removed or changed.
+    ``shares`` are those of all children on either side.
     """
 
     name: str
@@ -173,11 +174,8 @@ def _sides(fleet: Fleet) -> dict[str, _Side]:
         sides[name] = _selected(parent, "composed", fields, partial(parent.selector, name))
     for router in fleet.parent.routers:
         for index, route in enumerate(router.routes):
-            fields = {
-                "match": route.match,
-                **_numbered((s.name, f"weight {s.weight}") for s in route.services),
-            }
-            name = f"route {router.namespace}/{router.name}#{index}"
+            fields = _numbered((s.name, f"weight {s.weight}") for s in route.services)
+            name = _free(f"route {router.namespace}/{router.name}: {route.match}", sides)
             sides[name] = _selected(parent, "route", fields, partial(parent.route, router, index))
     return sides
 
@@ -237,11 +235,16 @@ def _numbered(pairs: Any) -> dict[str, str]:
     """Name what may stand there twice."""
     fields: dict[str, str] = {}
     for name, value in pairs:
-        key, number = f"service {name}", 2
-        while key in fields:
-            key, number = f"service {name} ({number})", number + 1
-        fields[key] = value
+        fields[_free(f"service {name}", fields)] = value
     return fields
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    """Number a name that is taken: ``name (2)``."""
+    found, number = name, 2
+    while found in taken:
+        found, number = f"{name} ({number})", number + 1
+    return found
 
 
 # --- two sides --------------------------------------------------------------
@@ -274,8 +277,7 @@ def _changes(old: _Side, new: _Side) -> Iterator[Change]:
 
 def _hidden_changes(old: _Side, new: _Side) -> Iterator[Change]:
     for key, value in old.hidden.items():
-        told = old.fields.get(key) != new.fields.get(key)
-        if value != new.hidden.get(key, value) and not told:
+        if value != new.hidden.get(key, value):
             yield Change(key, "***", "***")
 
 

@@ -89,3 +89,18 @@ def test_errors_of_the_new_fleet_are_findings(run: Run, drained: str) -> None:
     ran = run("diff", WEIGHTED, drained)
     assert ran.status == 1
     assert "error UPL" in ran.err
+    assert ran.out == ""
+
+
+@pytest.mark.parametrize("text", ["a: [", "spec: {wieght: 1}"])
+@pytest.mark.parametrize("step", [1, -1])
+def test_what_could_not_be_read_is_not_taken_for_removed(
+    run: Run, drained: str, text: str, step: int
+) -> None:
+    apps = Path(drained, "children", "child-1", "apps.yaml")
+    known = apps.read_text().partition("spec:")[0]
+    apps.write_text(text if text == "a: [" else known + text)
+    ran = run("diff", *[WEIGHTED, drained][::step])
+    assert (ran.status, ran.out) == (1, "")
+    assert f"{apps}:" in ran.err
+    assert "cannot compare" in ran.err

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 from tests.adapters.servers import probe, run
 
@@ -36,5 +38,42 @@ def test_a_slow_one_answers_once_it_is_not_slow_any_more() -> None:
             assert not asking.done()
             await child.become(Condition.HEALTHY)
             assert await asking == Outcome.PASS
+
+    run(main())
+
+
+def test_requests_of_any_method_and_body_are_told_apart() -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"a\r\n\r\n"
+        yield b"b" * 100_000
+
+    async def main() -> None:
+        async with FakeChild("eu") as child, aiohttp.ClientSession(child.url) as session:
+            for body in (None, b"a\r\n\r\n" * 9, chunks()):
+                async with session.post("/orders?a=b", data=body) as response:
+                    assert await response.text() == "eu"
+            async with session.post("/more", data=b"a", expect100=True) as response:
+                assert response.status == 200
+            async with session.get("/last", headers={"Connection": "close"}) as response:
+                assert await response.text() == "eu"
+            assert child.paths == [*["/orders?a=b"] * 3, "/more", "/last"]
+            assert await probe(child.url, method="HEAD") == Outcome.PASS
+            async with session.head("/") as response:
+                assert response.headers["Content-Length"] == "2"
+            async with session.get("/") as response:
+                assert await response.text() == "eu"
+
+    run(main())
+
+
+def test_it_is_somehow_only_while_it_is_there() -> None:
+    async def main() -> None:
+        child = FakeChild()
+        with pytest.raises(RuntimeError, match="inside of its block"):
+            await child.become(Condition.REFUSE)
+        async with child:
+            pass
+        with pytest.raises(RuntimeError, match="inside of its block"):
+            await child.become(Condition.REFUSE)
 
     run(main())

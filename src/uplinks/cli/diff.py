@@ -13,7 +13,9 @@ from uplinks import rules
 from uplinks.adapters.files import is_fleet, load_fleet
 from uplinks.cli import findings, inputs
 from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Ink, Unusable, printable
+from uplinks.diagnostics import Severity
 from uplinks.diff import JUMP, Change, Difference, Entry, diff, percent
+from uplinks.errors import UplinksError
 from uplinks.model import Fleet
 
 __all__ = ["add", "run"]
@@ -55,16 +57,22 @@ def _points(text: str) -> Fraction:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Write the difference. Findings go to standard error; only what cannot be read ends it."""
-    old, new = (_read(path) for path in (arguments.old, arguments.new))
-    reports = [rules.check(fleet) for fleet in (old, new)]
-    ink = console.ink(console.err)
+    """Write the difference; or, where a fleet could be read in part only, what is wrong with it.
+
+    Findings in the new fleet go to standard error beside the difference.
+    """
+    fleets = [_read(path) for path in (arguments.old, arguments.new)]
+    reports = [rules.check(fleet) for fleet in fleets]
+    shown = [findings.as_text(report, console.ink(console.err)) for report in reports]
     if any(inputs.unreadable(report) for report in reports):
-        for report in reports:
-            console.err.write(findings.as_text(report, ink))
+        console.err.write("".join(shown))
         return UNUSABLE
-    console.err.write(findings.as_text(reports[1], ink))
-    difference = diff(old, new, jump=arguments.jump)
+    difference = _compare(fleets[0], fleets[1], arguments.jump)
+    if isinstance(difference, str):
+        console.err.write("".join(shown))
+        console.complain(f"cannot compare: {difference}")
+        return FINDINGS
+    console.err.write(shown[1])
     if arguments.format == "json":
         console.out.write(json.dumps(_data(difference), indent=2) + "\n")
     elif arguments.format == "markdown":
@@ -72,6 +80,17 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     else:
         console.out.write(_text(difference, console.ink(console.out)))
     return CLEAN if reports[1].ok and not difference.risky else FINDINGS
+
+
+def _compare(old: Fleet, new: Fleet, jump: Fraction) -> Difference | str:
+    """Compare, or say why not."""
+    read = (finding for fleet in (old, new) for c in fleet.clusters for finding in c.diagnostics)
+    if any(finding.severity is Severity.ERROR for finding in read):
+        return "what could not be read would look as if it were not there"
+    try:
+        return diff(old, new, jump=jump)
+    except UplinksError as problem:
+        return str(problem)
 
 
 def _read(path: str) -> Fleet:

@@ -26,8 +26,12 @@ class FakeChild:
 
     Healthy answers 200 and unhealthy 503, both with its name as body; slow
     holds each answer back until the condition changes or the client leaves;
-    refuse accepts no connection, on the same port. ``requests`` counts what was
-    asked, on all connections; ``asked`` is set with the first.
+    refuse accepts no connection, on the same port. ``paths`` are those that
+    were asked for, on all connections, each once its request had come whole;
+    ``asked`` is set with the first.
+
+    Requests of HTTP/1.1 with any method and body are read to their end.
+    Raises: RuntimeError when its condition is changed outside of its block.
 
     >>> async def ask():
     ...     async with FakeChild("eu") as child:
@@ -42,7 +46,7 @@ class FakeChild:
 
     def __init__(self, name: str = "child") -> None:
         self.name = name
-        self.requests = 0
+        self.paths: list[str] = []
         self.asked = asyncio.Event()
         self.port = 0
         self._condition = Condition.HEALTHY
@@ -54,6 +58,11 @@ class FakeChild:
     def url(self) -> str:
         """Its address, for a parent's configuration."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def requests(self) -> int:
+        """How often it was asked."""
+        return len(self.paths)
 
     @property
     def condition(self) -> Condition:
@@ -69,6 +78,8 @@ class FakeChild:
 
     async def become(self, condition: Condition) -> None:
         """Change, for whatever is asked from now on and for what is held back."""
+        if self._server is None and self._reserved is None:
+            raise RuntimeError("a fake child changes inside of its block: async with")
         if condition is self._condition:
             return
         self._condition = condition
@@ -101,11 +112,40 @@ class FakeChild:
 
     async def _talk(self, server: Server, reader: Reader, writer: Writer) -> None:
         while True:
-            await server.head(reader)
-            self.requests += 1
+            head = await server.head(reader)
+            if _header(head, "expect").lower() == "100-continue":
+                writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            await _skip_body(head, reader)
+            method, path, version = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
+            self.paths.append(path)
             self.asked.set()
             while self._condition is Condition.SLOW:
                 await self._changed.wait()
             status = 200 if self._condition is Condition.HEALTHY else 503
-            writer.write(answer(status, body=self.name.encode()))
+            said = answer(status, body=self.name.encode())
+            if method == "HEAD":  # the same head, and nothing after it
+                said = said.removesuffix(self.name.encode())
+            writer.write(said)
             await writer.drain()
+            if version != "HTTP/1.1" or _header(head, "connection").lower() == "close":
+                return
+
+
+def _header(head: bytes, name: str) -> str:
+    """Give the value of a request's header, or nothing."""
+    for line in head.decode("latin-1").split("\r\n")[1:]:
+        key, _, value = line.partition(":")
+        if key.lower() == name:
+            return value.strip()
+    return ""
+
+
+async def _skip_body(head: bytes, reader: Reader) -> None:
+    """Read a request to its end: what is left over would be taken for the next one."""
+    if _header(head, "transfer-encoding"):
+        while size := int((await reader.readline()).partition(b";")[0], 16):
+            await reader.readexactly(size + 2)
+        while (await reader.readline()).strip():
+            pass  # a trailer
+    else:
+        await reader.readexactly(int(_header(head, "content-length") or 0))

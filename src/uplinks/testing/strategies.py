@@ -47,6 +47,7 @@ from uplinks.model import (
 )
 from uplinks.schema import unstructure
 from uplinks.services import advertise, materialize
+from uplinks.traefik import dump
 
 MILLISECOND = 1_000_000
 
@@ -197,9 +198,15 @@ def traefik_services() -> st.SearchStrategy[TraefikService]:
     def built(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[TraefikService]:
         return st.builds(
             TraefikService, name=labels, namespace=labels, annotations=annotation_maps, **fields
-        )
+        ).filter(_is_not_within_itself)
 
     return built(weighted=weighted) | built(failover=failover) | built(rest=other)
+
+
+def _is_not_within_itself(service: TraefikService) -> bool:
+    weighted = () if service.weighted is None else service.weighted.services
+    failover = service.failover and (service.failover.service, service.failover.fallback)
+    return service.name not in {part.name for part in (*weighted, *(failover or ()))}
 
 
 def entry_points() -> st.SearchStrategy[UplinkEntryPoint]:
@@ -303,15 +310,32 @@ def _without_collisions(pool: list[Uplink], names: list[str]) -> list[Uplink]:
     return kept
 
 
-def manifests() -> st.SearchStrategy[str]:
-    """Texts of one uplink, which no rule of one cluster calls an error; JSON, which is YAML.
+@st.composite
+def manifests(draw: st.DrawFn) -> str:
+    """Texts that no rule of one cluster calls an error: YAML or JSON, of one to three documents.
 
-    >>> from uplinks import parse_manifests
-    >>> from hypothesis import find
-    >>> parse_manifests(find(manifests(), lambda text: True)).diagnostics
-    ()
+    A static configuration stands alone: the entry points that an uplink names
+    need not be its.
+
+    >>> from hypothesis import given, settings
+    >>> from uplinks import check_manifests
+    >>> @settings(max_examples=5)
+    ... @given(manifests())
+    ... def test_my_reader_takes_it(text):
+    ...     assert check_manifests(text).ok
+    >>> test_my_reader_takes_it()
     """
-    return uplinks().map(unstructure).map(json.dumps)
+    objects = uplinks() | ingress_routes() | traefik_services()
+    alone = static_configs().map(lambda config: [config])
+    drawn = draw(alone | st.lists(objects, min_size=1, max_size=3, unique_by=type))
+    return _text(draw, *map(unstructure, drawn))
+
+
+def _text(draw: st.DrawFn, *trees: dict[str, Any]) -> str:
+    """Write documents, each as YAML or as JSON, which is YAML too."""
+    ways: list[Callable[[dict[str, Any]], str]] = [dump, json.dumps]
+    write = st.sampled_from(ways)
+    return "\n---\n".join(draw(write)(tree) for tree in trees)
 
 
 Spoil: TypeAlias = Callable[[dict[str, Any]], object]
@@ -321,31 +345,75 @@ def _spec(**fields: object) -> Spoil:
     return lambda tree: tree.setdefault("spec", {}).update(fields)
 
 
-_SPOILS: tuple[tuple[str, Spoil], ...] = (
-    ("UPL106", _spec(exposeName="Not_A_Name")),
+def _check(**fields: object) -> Spoil:
+    return _spec(healthCheck={"path": "/", **fields})
+
+
+def _with_an_empty_name(tree: dict[str, Any]) -> dict[str, str]:
+    return {UPLINKS_ANNOTATION: tree["metadata"]["annotations"][UPLINKS_ANNOTATION] + ","}
+
+
+_SPOILT_UPLINKS: tuple[tuple[str, Spoil], ...] = (
+    ("UPL005", _spec(wieght=1)),
+    ("UPL006", _spec(weight="heavy")),
+    ("UPL006", lambda tree: tree.update(spec=[])),
+    ("UPL101", lambda tree: tree["metadata"].update(name="Not_A_Name")),
+    ("UPL102", lambda tree: tree["metadata"].update(namespace="Not_A_Name")),
     ("UPL103", _spec(weight=-1)),
     ("UPL105", _spec(weight=MAX_WEIGHT + 1)),
-    ("UPL006", _spec(weight="heavy")),
-    ("UPL005", _spec(wieght=1)),
-    ("UPL006", lambda tree: tree.update(spec=[])),
-    ("UPL201", _spec(healthCheck={"interval": "1d"})),
+    ("UPL106", _spec(exposeName="Not_A_Name")),
+    ("UPL201", _check(interval="1d")),
+    ("UPL202", _check(timeout="-1s")),
+    ("UPL204", _check(mode="ping")),
+    ("UPL205", _check(scheme="ftp")),
+    ("UPL206", _check(method="NOT VALID")),
+    ("UPL207", _check(status=99)),
+    ("UPL208", _check(port=65_536)),
+    ("UPL209", _check(path="no/slash")),
+    ("UPL211", _check(headers={"Content-Length": "0"})),
+    ("UPL212", _check(headers={"Not A Name": "a"})),
+    ("UPL213", _check(hostname="a b")),
+    ("UPL217", _spec(passiveHealthCheck={"maxFailedAttempts": -1})),
+)
+_SPOILT_ROUTERS: tuple[tuple[str, Spoil], ...] = (
+    ("UPL301", _spec(entryPoints=["websecure"])),
+    ("UPL302", _spec(tls={})),
+    ("UPL305", lambda tree: tree["metadata"]["annotations"].update(_with_an_empty_name(tree))),
+    ("UPL315", lambda tree: tree["metadata"].update(name="")),
+)
+_SPOILT_TEXTS: tuple[tuple[str, str], ...] = (
+    ("UPL001", "\n---\na: ["),
+    ("UPL002", "\n---\na: 1\na: 2"),
+    ("UPL003", "\n---\na: &a 1\nb: *a"),
 )
 
 
 @st.composite
 def broken_manifests(draw: st.DrawFn) -> tuple[str, str]:
-    """Texts of one uplink with one thing wrong, each with the code that says so.
+    """Texts with one thing wrong, each with the code of the one error that says so.
 
+    It is a field of an uplink, a router's annotation, or the text itself.
+
+    >>> from hypothesis import given, settings
     >>> from uplinks import check_manifests
-    >>> from hypothesis import find
-    >>> text, code = find(broken_manifests(), lambda drawn: drawn[1] == "UPL103")
-    >>> code in {found.code for found in check_manifests(text).diagnostics}
-    True
+    >>> @settings(max_examples=5)
+    ... @given(broken_manifests())
+    ... def test_my_reader_says_what_is_wrong(drawn):
+    ...     text, code = drawn
+    ...     assert code in {found.code for found in check_manifests(text)}
+    >>> test_my_reader_says_what_is_wrong()
     """
-    tree = unstructure(draw(uplinks()))
-    code, spoil = draw(st.sampled_from(_SPOILS))
-    spoil(tree)
-    return json.dumps(tree), code
+    part = draw(st.sampled_from(["uplink", "router", "text"]))
+    if part == "text":
+        code, wrong = draw(st.sampled_from(_SPOILT_TEXTS))
+        return _text(draw, unstructure(draw(uplinks()))) + wrong, code
+    uplink = draw(uplinks())
+    trees = [unstructure(uplink)]
+    if part == "router":
+        trees.append(unstructure(draw(advertised_routes(st.just([uplink.uplink_name])))))
+    code, spoil = draw(st.sampled_from(_SPOILT_ROUTERS if part == "router" else _SPOILT_UPLINKS))
+    spoil(trees[-1])
+    return _text(draw, *trees), code
 
 
 @st.composite
@@ -407,11 +475,14 @@ def _parent_routers(advertised: list[str]) -> list[IngressRoute]:
 def broken_fleets(draw: st.DrawFn) -> tuple[Fleet, str]:
     """Fleets with one thing wrong between clusters, each with the code that says so.
 
-    >>> from hypothesis import find
+    >>> from hypothesis import given, settings
     >>> from uplinks import check
-    >>> fleet, code = find(broken_fleets(), lambda drawn: True)
-    >>> code in {found.code for found in check(fleet).diagnostics}
-    True
+    >>> @settings(max_examples=5)
+    ... @given(broken_fleets())
+    ... def test_my_check_says_what_is_wrong(drawn):
+    ...     fleet, code = drawn
+    ...     assert code in {found.code for found in check(fleet)}
+    >>> test_my_check_says_what_is_wrong()
     """
     fleet = draw(fleets())
     if draw(st.booleans()):
