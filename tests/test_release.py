@@ -14,7 +14,7 @@ import uplinks
 
 ROOT = Path(__file__).parent.parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-PINNED = re.compile(r"[\w.-]+/[\w./-]+@(v\d[\w.]*|release/v\d)")
+PINNED = re.compile(r"[\w.-]+/[\w./-]+@v\d[\w.]*")
 
 
 def project() -> dict[str, Any]:
