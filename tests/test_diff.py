@@ -157,3 +157,42 @@ def test_a_route_is_known_by_its_match_and_not_by_its_place() -> None:
         ("route apps/r: Path(`/c`)", "added"),
     ]
     assert not found.risky
+
+
+def test_a_name_may_pass_from_a_weighted_service_to_a_child_and_back() -> None:
+    old, new = fleet({"eu": evolve(API, name="api-eu")}), fleet(weights(eu=1, us=1))
+    name = "apps-api-eu@multicluster"
+    for one, other, kind in ((old, new, "child"), (new, old, "weighted")):
+        found = entry(diff(one, other), name)
+        assert (found.kind, found.what, found.risks) == (kind, "changed", ())
+        assert found.shares == (Share("eu", Fraction(1), Fraction(1)),)
+    assert Change("kind", "weighted", "child") in entry(diff(old, new), name).changes
+
+
+def test_a_share_may_jump_where_a_weighted_service_becomes_a_child() -> None:
+    both = fleet({n: evolve(API, name="api-eu") for n in ("eu", "us")})
+    assert kinds(diff(both, fleet(weights(eu=1))), "apps-api-eu@multicluster") == [
+        RiskKind.JUMP,
+        RiskKind.JUMP,
+    ]
+
+
+def test_the_order_of_a_service_that_stands_twice_does_not_matter() -> None:
+    def split(*given: int) -> Fleet:
+        listed = [reference(WEIGHTED, weight) for weight in given]
+        router = IngressRoute("r", "apps", [Route("Path(`/`)", services=listed)])
+        composed = TraefikService("split", "apps", weighted=Weighted(listed))
+        return fleet(weights(eu=1, us=1), composed, routes=(router,))
+
+    assert diff(split(1, 10, 2), split(2, 1, 10)) == Difference()
+    assert diff(split(1, 2), split(1, 3)) != Difference()
+
+
+def test_each_value_of_a_header_that_stands_twice_is_compared() -> None:
+    def checked(first: str) -> Fleet:
+        headers = [("X-Key", first), ("X-Key", "same")]
+        return fleet({"eu": evolve(API, health_check=HealthCheck("/", headers=headers))})
+
+    [changed] = diff(checked("one"), checked("two")).entries
+    assert [(c.before, c.after) for c in changed.changes] == [("***", "***")]
+    assert "one" not in repr(changed)

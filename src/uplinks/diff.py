@@ -11,11 +11,11 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from enum import Enum
 from fractions import Fraction
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from attrs import asdict, field, frozen
 
@@ -168,7 +168,7 @@ def _sides(fleet: Fleet) -> dict[str, _Side]:
             sides[name] = _selected(parent, "weighted", fields, partial(parent.selector, name))
         else:
             told, hidden = _child_fields(service)
-            sides[name] = _Side("child", told, hidden)
+            sides[name] = _Side("child", told, hidden, {service.child: Fraction(1)})
     for name, composed in parent.composed.items():
         fields = dict(_references(composed))
         sides[name] = _selected(parent, "composed", fields, partial(parent.selector, name))
@@ -204,7 +204,9 @@ def _child_fields(service: ChildService) -> tuple[dict[str, str], dict[str, str]
     fields |= _check_fields("health check", service.health_check)
     fields |= _check_fields("passive health check", service.passive_health_check)
     headers = service.health_check.headers if service.health_check else ()
-    values = {f"health check header {header.name}": header.value for header in headers}
+    values: dict[str, str] = {}
+    for header in headers:
+        values[_free(f"health check header {header.name}", values)] = header.value
     return fields, values
 
 
@@ -231,10 +233,10 @@ def _references(service: TraefikService) -> Iterator[tuple[str, str]]:
         yield "fallback", service.failover.fallback.name
 
 
-def _numbered(pairs: Any) -> dict[str, str]:
-    """Name what may stand there twice."""
+def _numbered(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Name what may stand there twice, in whatever order."""
     fields: dict[str, str] = {}
-    for name, value in pairs:
+    for name, value in sorted(pairs):
         fields[_free(f"service {name}", fields)] = value
     return fields
 
@@ -255,9 +257,16 @@ _NOTHING: Final = _Side("", {})
 def _entry(name: str, before: _Side | None, after: _Side | None, jump: Fraction) -> Entry | None:
     old, new = before or _NOTHING, after or _NOTHING
     changes = (*_changes(old, new), *_hidden_changes(old, new))
-    shares = tuple(
-        Share(child, old.shares.get(child, Fraction(0)), new.shares.get(child, Fraction(0)))
-        for child in sorted({*old.shares, *new.shares})
+    if before and after and before.kind != after.kind:  # a name may pass to another service
+        changes = (Change("kind", before.kind, after.kind), *changes)
+    alone = {old.kind, new.kind} <= {"child", ""}  # and its share of itself tells nothing
+    shares = (
+        ()
+        if alone
+        else tuple(
+            Share(child, old.shares.get(child, Fraction(0)), new.shares.get(child, Fraction(0)))
+            for child in sorted({*old.shares, *new.shares})
+        )
     )
     moved = any(share.before != share.after for share in shares)
     mended = str(old.broken) != str(new.broken)
@@ -287,7 +296,7 @@ def _risks(
     if after is None:
         if before is not None and before.kind == "weighted":
             yield Risk(RiskKind.LAST_CHILD, "it loses its last child")
-    elif after.kind == "child":
+    elif after.kind == "child" and (before is None or before.kind == "child"):
         if before is not None:
             yield from _risks_of_a_child(before, after)
     elif after.broken is None:

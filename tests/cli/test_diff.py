@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import html
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -63,7 +65,21 @@ def test_markdown_is_escaped(run: Run, drained: str) -> None:
     ran = run("diff", WEIGHTED, drained, "--format", "markdown")
     line = next(each for each in ran.out.splitlines() if "route apps/r" in each)
     assert r"PathPrefix\(\`/a\|b\`\) &amp;&amp; Host\(\`&lt;b&gt;\`\)" in line
-    assert "@" not in ran.out
+    assert "apps-api-workload@\u200bmulticluster" in line
+
+
+def test_markdown_mentions_and_links_nothing(run: Run, drained: str) -> None:
+    Path(drained, "parent", "route.yaml").write_text(
+        "apiVersion: traefik.io/v1alpha1\nkind: IngressRoute\n"
+        "metadata: {name: r, namespace: apps}\nspec:\n  routes:\n"
+        "    - {match: 'Host(`a`) @org/team #12', kind: Rule, services: "
+        "[{name: apps-api-workload@multicluster, kind: TraefikService}]}\n"
+    )
+    out = run("diff", WEIGHTED, drained, "--format", "markdown").out
+    # What is left when Markdown has been read, where mentions are looked for.
+    seen = html.unescape(re.sub(r"\\([\W_])", r"\1", out))
+    assert "@\u200borg/team #\u200b12" in seen
+    assert not re.search(r"[@#]\w", seen)
 
 
 @pytest.mark.parametrize(
@@ -104,3 +120,14 @@ def test_what_could_not_be_read_is_not_taken_for_removed(
     assert (ran.status, ran.out) == (1, "")
     assert f"{apps}:" in ran.err
     assert "cannot compare" in ran.err
+
+
+def test_a_name_that_becomes_that_of_a_child_is_no_traceback(run: Run, tmp_path: Path) -> None:
+    old, new = (shutil.copytree(WEIGHTED, tmp_path / side) for side in ("old", "new"))
+    for fleet in (old, new):
+        (fleet / "children" / "child-2" / "apps.yaml").unlink()
+    apps = old / "children" / "child-1" / "apps.yaml"
+    apps.write_text(apps.read_text().replace("api-workload", "api-workload-child-1"))
+    ran = run("diff", str(old), str(new))
+    assert "kind: weighted -> child" in ran.out
+    assert "Traceback" not in ran.err

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from hypothesis import given
 
 from uplinks.diff import Share, diff
-from uplinks.model import Fleet
+from uplinks.model import Cluster, Fleet
 from uplinks.testing.strategies import fleets
 
 SWAPPED = {"added": "removed", "removed": "added", "changed": "changed"}
@@ -14,6 +15,21 @@ SWAPPED = {"added": "removed", "removed": "added", "changed": "changed"}
 @given(fleets())
 def test_equal_fleets_differ_in_nothing(fleet: Fleet) -> None:
     assert diff(fleet, fleet).entries == ()
+
+
+def reordered(cluster: Cluster) -> Cluster:
+    return evolve(
+        cluster,
+        uplinks=cluster.uplinks[::-1],
+        routers=cluster.routers[::-1],
+        traefik_services=cluster.traefik_services[::-1],
+    )
+
+
+@given(fleets())
+def test_the_order_of_what_is_read_does_not_matter(fleet: Fleet) -> None:
+    children = [(name, reordered(child)) for name, child in fleet.children.items()]
+    assert diff(fleet, Fleet(reordered(fleet.parent), dict(children[::-1]))).entries == ()
 
 
 @given(fleets(), fleets())

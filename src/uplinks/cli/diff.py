@@ -145,9 +145,12 @@ def _markdown(difference: Difference) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Write text that Markdown takes as text, and that mentions nobody."""
-    safe = html.escape(printable(text), quote=False)
-    return re.sub(r"([\\`*_{}\[\]()#|~!])", r"\\\1", safe).replace("@", "&#64;")
+    """Write text that Markdown takes as text, and that mentions nobody.
+
+    Mentions are looked for after escapes have been read: only another character stops them.
+    """
+    apart = re.sub(r"[@#](?=\w)", "\\g<0>\u200b", printable(text))
+    return re.sub(r"([\\`*_{}\[\]()#|~!])", r"\\\1", html.escape(apart, quote=False))
 
 
 def _data(difference: Difference) -> dict[str, Any]:
