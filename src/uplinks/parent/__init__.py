@@ -13,7 +13,7 @@ Rules of this file:
    services that it names, and one with nothing eligible is not eligible.
 5. A child service is picked only while its checks and `set_up` both say up; in
    a weighted service in panic, while `set_up` does. Selectors learn of it in
-   `_refresh` and `_panic` alone.
+   `_settle` alone.
 6. Time is an argument, in nanoseconds of a monotonic clock, and never runs
    backwards inside. What is over by then happens first.
 """
@@ -105,7 +105,6 @@ class Parent:
         self._policy = HealthPolicy() if policy is None else policy
         self._watch = Watch(self._policy, start)
         self._events = EventStream()
-        self._config = config
         self._own = _by_service_name(services)
         self._start = start
         self._scheduler = scheduler
@@ -153,7 +152,7 @@ class Parent:
 
     def __repr__(self) -> str:
         return (
-            f"<Parent of {len(self._config.children)} children, "
+            f"<Parent of {len(self.config.children)} children, "
             f"{len(self._services)} services, {len(self._own)} composed>"
         )
 
@@ -200,7 +199,7 @@ class Parent:
         >>> Parent(ParentConfig()).config.children
         mappingproxy({})
         """
-        return self._config
+        return self._offers.config
 
     @property
     def services(self) -> Services:
@@ -434,9 +433,7 @@ class Parent:
         """
         _check_time(now)
         name = target if isinstance(target, str) else target.name
-        service = self._services.get(name)
-        if isinstance(target, str):
-            service = self._direct(name)
+        service = self._direct(name) if isinstance(target, str) else self._services.get(name)
         self._let_pass(now)
         endpoint = self._watch.endpoint(name)
         if not isinstance(service, ChildService) or endpoint is None:
@@ -555,14 +552,13 @@ class Parent:
         plan = self._watch.plan(before, after, names)  # raises, as making the change did
         self._let_pass(now)
         self._offers.apply(change)
-        self._config = change.config
         self._held -= {name for name in names if not _same_place(before, after, name)}
         events = self._watch.follow(plan, self._now)
         for name in names:
             selector = self._selectors.get(name)
             if selector is not None and name not in self._own:
                 self._follow(selector, _targets(before, name), _targets(after, name))
-                self._panic(name, selector)
+                self._settle(name, selector)
         self._refresh(s for name in plan if isinstance(s := after.get(name), ChildService))
         self._tell(events)
 
@@ -597,10 +593,7 @@ class Parent:
         if own is None:
             targets = _targets(self._services, name)
             selector = self._select(targets.items())
-            for target in targets:
-                if not self._serves(target.name):
-                    selector.set_up(target, False)  # noqa: FBT003 - the selector's face
-            self._panic(name, selector)
+            self._settle(name, selector, targets)
             return selector
         held = [(self._target(r, own.namespace), r.weight) for r in _references(own)]
         if own.weighted is not None:
@@ -688,26 +681,30 @@ class Parent:
     def _refresh(self, services: Iterable[ChildService]) -> None:
         """Let every selector that holds one of these child services know whether it is up."""
         for service in services:
-            up = self._serves(service.name)
             for holder in _holders(service):
                 selector = self._selectors.get(holder)
                 if selector is not None:
-                    selector.set_up(service, up)
-                    self._panic(holder, selector)
+                    self._settle(holder, selector, (service,))
 
-    def _panic(self, name: str, selector: Selector) -> None:
-        """Let all targets of a weighted service be picked while too few of them are up.
+    def _settle(
+        self, name: str, selector: Selector, concerned: Iterable[ChildService] = ()
+    ) -> None:
+        """Tell a service's selector which of the targets concerned may be picked.
 
-        A target that is held out, or has weight 0, neither counts nor is picked.
+        With a panic threshold all of a weighted service's targets are concerned: while too few
+        are up, whoever is down may be picked, too. Who is held out, or has weight 0, does not
+        count. Each is told once: nobody is taken out only to be let in again.
         """
-        threshold = self._policy.panic_threshold
-        if not threshold or not isinstance(self._services.get(name), WeightedService):
-            return
-        states = {t: self._watch.is_up(t.name) for t in selector.weights}
-        counted = [t for t, w in selector.weights.items() if w and t.name not in self._held]
-        panics = 100 * sum(states[t] for t in counted) < threshold * len(counted)
-        for target, up in states.items():
-            selector.set_up(target, target.name not in self._held and (up or panics))
+        threshold, panics = self._policy.panic_threshold, False
+        if threshold and isinstance(self._services.get(name), WeightedService):
+            weights = selector.weights
+            counted = [t for t, w in weights.items() if w and t.name not in self._held]
+            up = sum(self._watch.is_up(t.name) for t in counted)
+            panics = 100 * up < threshold * len(counted)
+            concerned = list(weights)
+        for target in concerned:
+            serves = self._watch.is_up(target.name) or panics
+            selector.set_up(target, serves and target.name not in self._held)
 
     def _direct(self, name: str) -> ChildService:
         service = self._services.get(name)
@@ -717,8 +714,8 @@ class Parent:
         return service
 
     def _check_child(self, child: str) -> None:
-        if child not in self._config.children:
-            raise UnknownChild(child, nearest(child, self._config.children))
+        if child not in self.config.children:
+            raise UnknownChild(child, nearest(child, self.config.children))
 
     def _unknown(self, name: str, names: Iterable[str]) -> UnknownService:
         return UnknownService(name, nearest(name, names))

@@ -42,7 +42,7 @@ class Offers:
     """The offers of all children; a change costs what it concerns, whatever else is there."""
 
     def __init__(self, config: ParentConfig) -> None:
-        self._config = config
+        self.config = config
         self._services: dict[str, Service] = dict(materialize(config, {}))
         self._by_child: dict[str, dict[str, Advertisement]] = {}
         self._by_uplink: dict[str, dict[str, Advertisement]] = {}
@@ -72,7 +72,7 @@ class Offers:
             for name in {**old, **new}:
                 if old.get(name) != new.get(name):
                     overlay.setdefault(name, {})[child] = new.get(name)
-        return self._plan(overlay, self._config)
+        return self._plan(overlay, self.config)
 
     def reloaded(self, config: ParentConfig) -> Change:
         """Plan that the parent lists other children, or has them elsewhere. Raises: the same.
@@ -82,7 +82,7 @@ class Offers:
         materialize(config, {})  # refuses bad addresses, also of children that offer nothing
         overlay: Overlay = {}
         for child, offered in self._by_child.items():
-            here, there = self._config.children[child], config.children.get(child)
+            here, there = self.config.children[child], config.children.get(child)
             if there is None or there.address != here.address:
                 for name, ad in offered.items():
                     overlay.setdefault(name, {})[child] = None if there is None else ad
@@ -94,7 +94,7 @@ class Offers:
         new: dict[str, Advertisement | None] = {name: None for name in gone if name in old}
         new.update(self._by_name(child, changed, (name for name in old if name not in new)))
         overlay = {name: {child: ad} for name, ad in new.items() if old.get(name) != ad}
-        return self._plan(overlay, self._config)
+        return self._plan(overlay, self.config)
 
     def apply(self, change: Change) -> None:
         """Let a plan come true."""
@@ -109,7 +109,7 @@ class Offers:
                 else:
                     self._by_uplink.setdefault(name, {})[child] = ad
                     self._by_child.setdefault(child, {})[name] = ad
-        self._config = change.config
+        self.config = change.config
         self._view = None
 
     def _by_name(
@@ -125,7 +125,7 @@ class Offers:
             old = self._by_child.get(child, {})
             whole = {name: list(ads.values()) for name, ads in self._by_child.items()}
             whole[child] = [*(old[name] for name in kept if name not in named), *listed]
-            materialize(self._config, whole)  # raises, naming all owners
+            materialize(self.config, whole)  # raises, naming all owners
         return named
 
     def _plan(self, overlay: Overlay, config: ParentConfig) -> Change:

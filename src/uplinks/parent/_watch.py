@@ -46,13 +46,22 @@ class Endpoint:
         if passive is not None and min(passive.failure_window, passive.max_failed_attempts) <= 0:
             raise ValueError("a passive check's window and attempts must be above 0")
 
+    @classmethod
+    def of(cls, service: ChildService) -> Endpoint:
+        """Give what is watched for a child service. Raises: as the constructor.
+
+        >>> Endpoint.of(ChildService("api-eu@multicluster", "api", "eu", "https://eu")).url
+        'https://eu'
+        """
+        return cls(service.url, service.health_check, service.passive_health_check)
+
 
 def _endpoint(service: object) -> Endpoint | None:
     """Give what watches a service: ``None`` for one without checks, or for no child service."""
     if not isinstance(service, ChildService):
         return None
     check, passive = service.health_check, service.passive_health_check
-    return None if check is None and passive is None else Endpoint(service.url, check, passive)
+    return None if check is None and passive is None else Endpoint.of(service)
 
 
 class Watch:

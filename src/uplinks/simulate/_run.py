@@ -321,7 +321,7 @@ class Run:
             else (target for node in self.nodes for target in node.weights)
         )
         found = {
-            _endpoint(s): None
+            Endpoint.of(s): None
             for s in services
             if isinstance(s, ChildService) and (s.health_check is not None or _listens(s))
         }
@@ -366,7 +366,7 @@ class Run:
         """Count the requests from which no passive check will learn anything."""
         now = self.arrivals.at(self.sent)
         for target in self.listening:
-            if _endpoint(target) in self.dirty or not self.truth(target, now).serves:
+            if Endpoint.of(target) in self.dirty or not self.truth(target, now).serves:
                 return 0
         wakeup = self.parent.next_wakeup()
         # To tell of a request is to tell the time: what a late driver has missed happens then.
@@ -381,7 +381,7 @@ class Run:
             return False
         wakeup = self.parent.next_wakeup()
         ok = self.truth(target, now).serves
-        (self.dirty.discard if ok else self.dirty.add)(_endpoint(target))
+        (self.dirty.discard if ok else self.dirty.add)(Endpoint.of(target))
         self.parent.observe(target, ok, now)
         if len(self.parent.events) or (wakeup is not None and wakeup <= now):
             self.take_note(now + 1)  # it was this request, and those after it will see it
@@ -403,7 +403,3 @@ class Run:
 
 def _listens(target: Any) -> bool:
     return isinstance(target, ChildService) and target.passive_health_check is not None
-
-
-def _endpoint(service: ChildService) -> Endpoint:
-    return Endpoint(service.url, service.health_check, service.passive_health_check)
