@@ -35,19 +35,11 @@ from attrs import frozen
 
 from uplinks.diagnostics import Diagnostic, Location, Related, Severity, Span
 from uplinks.manifest import _text
+from uplinks.manifest._libyaml import libyaml as _yaml
+from uplinks.manifest._libyaml import parser_of
 from uplinks.manifest._masking import MASK, advice, in_headers, masked
 from uplinks.manifest._scalars import NUMERIC, ODD_KEYS, WORDS, resolve
 from uplinks.tree import Document, LocatedList, LocatedMap, field_path
-
-# Events and errors are taken from the module that makes them: should somebody
-# load PyYAML anew, `_yaml.ScalarEvent` is no longer the class libyaml's events have.
-_yaml: Any
-try:
-    from yaml import _yaml
-except ImportError:  # pragma: no cover - PyYAML's wheels hold libyaml
-    # Slower, and of another mind at the edges only: it skips unknown directives
-    # and refuses JSON that is indented by tabs. `PARSER` says which one reads.
-    import yaml as _yaml
 
 __all__ = ["PARSER", "Limits", "Reading", "read"]
 
@@ -220,9 +212,8 @@ class _Reader:
         budget = limits.nodes
         max_depth, max_key = limits.depth, limits.key
         last_line = self.text_end[0]
-        parser = _yaml.CParser if hasattr(_yaml, "CParser") else _yaml.SafeLoader
         text, paired = _text.hide_pairs(text)
-        get_event = parser(text).get_event
+        get_event = parser_of(_yaml)(text).get_event
         if paired:
             get_event = _revealing(get_event)
         scalar_event = _yaml.ScalarEvent

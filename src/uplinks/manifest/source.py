@@ -25,13 +25,8 @@ from attrs import field, frozen
 
 from uplinks.addresses import without_userinfo
 from uplinks.manifest import _text
+from uplinks.manifest._libyaml import libyaml, parser_of
 from uplinks.manifest._masking import can_be_a_name, has_known_value, names_anything
-
-_yaml: Any
-try:
-    from yaml import _yaml
-except ImportError:  # pragma: no cover - PyYAML's wheels hold libyaml
-    import yaml as _yaml
 
 __all__ = ["Comment", "Source", "look_through"]
 
@@ -197,8 +192,7 @@ class _Scan:
         self.nodes = 0
 
     def run(self) -> None:
-        parser = _yaml.CParser if hasattr(_yaml, "CParser") else _yaml.SafeLoader
-        get_token = parser(_text.hide_pairs(self.text)[0]).get_token
+        get_token = parser_of(libyaml)(_text.hide_pairs(self.text)[0]).get_token
         end = 0
         try:
             while (
@@ -210,7 +204,7 @@ class _Scan:
                 end = token.end_mark.index
             if token is None:
                 return
-        except (_yaml.YAMLError, ValueError, OverflowError):
+        except (libyaml.YAMLError, ValueError, OverflowError):
             pass
         self.hidden.append((end, len(self.text)))
 
@@ -220,12 +214,12 @@ class _Scan:
         if kind in _CONTENT:
             self.nodes += 1
             self.content = min(self.content, token.start_mark.index)
-        if kind is _yaml.ScalarToken:
+        if kind is libyaml.ScalarToken:
             self.scalar(token, frame)
-        elif kind is _yaml.KeyToken:
+        elif kind is libyaml.KeyToken:
             self.forget_key(frame)
             frame.at_key = True
-        elif kind is _yaml.ValueToken:
+        elif kind is libyaml.ValueToken:
             frame.at_key = False
             frame.key_range = None
         elif kind in _OPENING:
@@ -233,7 +227,7 @@ class _Scan:
         elif kind in _CLOSING:
             self.forget_key(frame)
             self.close()
-        elif kind is _yaml.FlowEntryToken:
+        elif kind is libyaml.FlowEntryToken:
             self.forget_key(frame)
             frame.key = None
         elif kind in _DOCUMENT:
@@ -288,12 +282,12 @@ def _holds_a_secret(name: str, value: str) -> bool:
 
 
 _OPENING: Final = (
-    _yaml.BlockMappingStartToken,
-    _yaml.BlockSequenceStartToken,
-    _yaml.FlowMappingStartToken,
-    _yaml.FlowSequenceStartToken,
+    libyaml.BlockMappingStartToken,
+    libyaml.BlockSequenceStartToken,
+    libyaml.FlowMappingStartToken,
+    libyaml.FlowSequenceStartToken,
 )
-_DOCUMENT: Final = (_yaml.DocumentStartToken, _yaml.DocumentEndToken)
-_CONTENT: Final = (_yaml.ScalarToken, *_OPENING, *_DOCUMENT)
-_NAMED: Final = (_yaml.AliasToken, _yaml.AnchorToken, _yaml.TagToken)
-_CLOSING: Final = (_yaml.BlockEndToken, _yaml.FlowMappingEndToken, _yaml.FlowSequenceEndToken)
+_DOCUMENT: Final = (libyaml.DocumentStartToken, libyaml.DocumentEndToken)
+_CONTENT: Final = (libyaml.ScalarToken, *_OPENING, *_DOCUMENT)
+_NAMED: Final = (libyaml.AliasToken, libyaml.AnchorToken, libyaml.TagToken)
+_CLOSING: Final = (libyaml.BlockEndToken, libyaml.FlowMappingEndToken, libyaml.FlowSequenceEndToken)
