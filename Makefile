@@ -11,7 +11,6 @@ BENCH_READY := $(VENV)/.bench-ready
 COMPILED := $(wildcard src/uplinks/*.pyx src/uplinks/*.pxd src/uplinks/*.pxi)
 UNBUILT := $(if $(wildcard src/uplinks/_wrr.*.so),,unbuilt)
 CHECKED := src tests $(sort $(patsubst %/,%,$(dir $(wildcard benchmarks/*.py))))
-ALLOWED := $(wildcard tests/stubtest-allowlist.txt)
 comma := ,
 # The specification in plain Python is not what other switches change.
 COMPILED_ONLY := -p no:cacheprovider -k 'not reference or against'
@@ -106,7 +105,7 @@ lint: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy $(CHECKED)
-	@$(BIN)/stubtest --mypy-config-file pyproject.toml $(ALLOWED:%=--allowlist %) uplinks._wrr
+	@$(BIN)/stubtest --mypy-config-file pyproject.toml uplinks._wrr
 	@$(BIN)/lint-imports --no-logo
 
 bench: $(READY) $(BENCH_READY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uplinks import check, check_manifests, model
@@ -48,7 +48,9 @@ CLASSES = [
 ]
 
 
+# Whether what is drawn is valid, is for the laws above to say.
 @pytest.mark.parametrize("kind", CLASSES)
+@settings(max_examples=10)
 @given(st.data())
 def test_every_class_of_the_model_has_values(kind: type, data: st.DataObject) -> None:
     assert type(data.draw(values(kind))) is kind
