@@ -46,6 +46,7 @@ __all__ = [
     "add_fleet",
     "add_places",
     "read_fleet",
+    "read_folder",
     "read_places",
     "unreadable",
 ]
@@ -163,13 +164,21 @@ def read_fleet(arguments: argparse.Namespace) -> Fleet:
             "standard input (-) is one cluster alone; name it as --parent - or --child NAME=-, "
             "beside the others"
         )
-    _check_places([arguments.fleet])
-    fleet = load_fleet(arguments.fleet)
+    return read_folder(arguments.fleet)
+
+
+def read_folder(path: str) -> Fleet:
+    """Read the fleet of a folder.
+
+    Raises: Unusable for what is one cluster alone, or a folder of fleets.
+    """
+    if path == STREAM:
+        raise Unusable("standard input (-) is one cluster alone; name a folder with a fleet")
+    _check_places([path])
+    fleet = load_fleet(path)
     readable = all(d.code != UNREADABLE for d in fleet.parent.diagnostics)
-    if readable and not is_fleet(arguments.fleet):
-        raise Unusable(
-            f"{arguments.fleet} is one cluster alone; a fleet has parent/ and children/NAME/"
-        )
+    if readable and not is_fleet(path):
+        raise Unusable(f"{path} is one cluster alone; a fleet has parent/ and children/NAME/")
     return fleet
 
 
