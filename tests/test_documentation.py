@@ -78,6 +78,17 @@ def test_every_page_is_in_the_table_of_contents() -> None:
     assert {page for page in PAGES if page.is_relative_to(DOCS)} - {DOCS / "index.md"} == listed
 
 
+def test_every_guarantee_names_a_test_that_there_is() -> None:
+    named = re.findall(r"\[(test_\w+)\]\(\.\./(\S+?)\)", read(DOCS / "security.md"))
+    lost = [
+        (name, file)
+        for name, file in named
+        if not re.search(rf"^def {name}\(", read(ROOT / file), re.MULTILINE)
+    ]
+
+    assert (named != [], lost) == (True, [])
+
+
 def test_the_readme_shows_the_selector_before_anything_else() -> None:
     first_screen = read(ROOT / "README.md").splitlines()[:32]
 
