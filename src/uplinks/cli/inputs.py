@@ -45,6 +45,7 @@ __all__ = [
     "Place",
     "add_fleet",
     "add_places",
+    "listed",
     "read_fleet",
     "read_folder",
     "read_places",
@@ -204,9 +205,20 @@ def _check_places(paths: Sequence[str]) -> None:
     for path in paths:
         fleets = () if path == STREAM else fleets_in(path)
         if fleets:
-            more = len(fleets) - MOST_NAMED
-            names = ", ".join(fleets[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+            names = listed(fleets)
             raise Unusable(f"{path} is a folder of fleets, not a fleet or a cluster; name {names}")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Name what there is, but not very much of it.
+
+    >>> listed(["a", "b"])
+    'a, b'
+    >>> listed(list("abcdefghijkl"))
+    'a, b, c, d, e, f, g, h, i, j and 2 more'
+    """
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _read_cluster(name: str, path: AnyPath, texts: Texts | None) -> Cluster:
