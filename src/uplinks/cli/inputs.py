@@ -18,6 +18,7 @@ import glob
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
@@ -41,6 +42,9 @@ from uplinks.manifest import Limits
 from uplinks.model import Cluster, Fleet
 from uplinks.reading import make_fleet
 
+if TYPE_CHECKING:
+    from uplinks.manifest.source import Source
+
 __all__ = [
     "Place",
     "add_fleet",
@@ -56,10 +60,14 @@ MOST_NAMED = 10
 
 @frozen
 class Place:
-    """What was read at one place, and the texts that were read, by file."""
+    """What was read at one place, and the texts that were read, by file.
+
+    ``sources`` are those of the texts that somebody has looked through.
+    """
 
     subject: Fleet | Cluster
     texts: Mapping[str, bytes] = field(factory=dict, repr=False)
+    sources: dict[str, Source] = field(factory=dict, repr=False)
 
     @property
     def clusters(self) -> tuple[Cluster, ...]:

@@ -16,7 +16,16 @@ import codecs
 import re
 from typing import Final
 
-__all__ = ["decode", "end", "hide_pairs", "reveal_pairs", "size", "tag_directives"]
+__all__ = [
+    "decode",
+    "end",
+    "hide_pairs",
+    "most_documents",
+    "most_nodes",
+    "reveal_pairs",
+    "size",
+    "tag_directives",
+]
 
 _UTF16: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _BREAKS: Final = ("\n", "\r", "\x85", "\u2028", "\u2029")
@@ -29,6 +38,24 @@ _TAG_DIRECTIVE: Final = re.compile("(?:^|[\n\r\x85\u2028\u2029])%TAG")
 def size(data: bytes | str) -> int:
     """Count the bytes of a text, in UTF-8 if it is a ``str``."""
     return len(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass"))
+
+
+def most_nodes(size: int, limit: int) -> int:
+    """Say how many nodes a text of a size may have: ours have one for 11 bytes or so.
+
+    >>> most_nodes(1_000_000, 300_000), most_nodes(16_000_000, 300_000)
+    (125000, 300000)
+    """
+    return min(limit, 25_000 + size // 10)
+
+
+def most_documents(size: int, limit: int) -> int:
+    """Say how many documents a text of a size may have: an object takes more than 64 bytes.
+
+    >>> most_documents(1_000_000, 50_000), most_documents(16_000_000, 50_000)
+    (16625, 50000)
+    """
+    return min(limit, 1000 + size // 64)
 
 
 def decode(data: bytes | str) -> tuple[str, str]:

@@ -24,6 +24,7 @@ an Uplink for others); here each kind is put together.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, Final
 
 import attrs
@@ -39,7 +40,7 @@ from uplinks.model import (
     TraefikService,
     Uplink,
 )
-from uplinks.schema._converter import CONVERTER, Refused, read_duration
+from uplinks.schema._converter import CONVERTER, MOST_REFUSED, Refused, read_duration
 from uplinks.schema._fields import INGRESS_ROUTE_SPEC, TRAEFIK_SERVICE_SPEC, strange_fields
 from uplinks.schema._findings import (
     MISSING_FIELD,
@@ -278,9 +279,11 @@ def _provider_findings(
     """
     yield from _near_misses(provider, _PROVIDER, path)
     children = provider.get("children")
-    for name, child in children.items() if isinstance(children, dict) else ():
-        if isinstance(child, dict):
-            yield from _near_misses(child, _CHILD, (*path, "children", name))
+    misses = _misses_in_children(children if isinstance(children, dict) else {}, path)
+    yield from islice(misses, MOST_REFUSED)
+    for miss in islice(misses, 1):
+        message = f"more than {MOST_REFUSED} unknown fields in children; the others are left out"
+        yield Finding(OVER_A_LIMIT, miss.path, message, key=True)
     for name in ("pollInterval", "pollTimeout"):
         value = parent.rest.get(name)
         if value is not None:
@@ -288,6 +291,12 @@ def _provider_findings(
                 read_duration(value)
             except Refused as refused:
                 yield Finding(refused.code, (*path, name), f"{name} {refused.said}")
+
+
+def _misses_in_children(children: dict[str, Any], path: Path) -> Iterator[Finding]:
+    for name, child in children.items():
+        if isinstance(child, dict):
+            yield from _near_misses(child, _CHILD, (*path, "children", name))
 
 
 def _near_misses(node: dict[str, Any], known: tuple[str, ...], path: Path) -> Iterator[Finding]:
