@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from functools import cache
 from typing import Final
 
 __all__ = [
@@ -29,9 +30,7 @@ __all__ = [
 
 _UTF16: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _BREAKS: Final = ("\n", "\r", "\x85", "\u2028", "\u2029")
-_UNREADABLE: Final = re.compile(
-    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-)
+_PLAIN: Final = b"\t\n\r" + bytes(range(0x20, 0x7F))
 _TAG_DIRECTIVE: Final = re.compile("(?:^|[\n\r\x85\u2028\u2029])%TAG")
 
 
@@ -67,6 +66,8 @@ def decode(data: bytes | str) -> tuple[str, str]:
     ('a: b', '')
     """
     problem = ""
+    if isinstance(data, bytes) and not data.translate(None, _PLAIN):
+        return data.decode("ascii"), ""
     if isinstance(data, str):
         text = data
     else:
@@ -77,10 +78,15 @@ def decode(data: bytes | str) -> tuple[str, str]:
             problem = f"this is not {encoding[:6].rstrip('-').upper()}: {error.reason}"
             text = data[: error.start].decode(encoding)
     text = text.removeprefix("\ufeff")
-    if match := _UNREADABLE.search(text):
+    if match := _unreadable().search(text):
         problem = f"the character U+{ord(match[0]):04X} may not stand in YAML; escape it"
         text = text[: match.start()]
     return text, problem
+
+
+@cache  # made when it is needed: the ranges are long, and most texts are ASCII
+def _unreadable() -> re.Pattern[str]:
+    return re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def end(text: str) -> tuple[int, int]:

@@ -51,7 +51,6 @@ from uplinks.schema._findings import (
     build,
     unknown_fields,
 )
-from uplinks.schema._json_schema import json_schema
 from uplinks.schema._kinds import HUB_API, TRAEFIK_API, is_list, strange_kind
 from uplinks.schema._shapes import (
     IngressRouteManifest,
@@ -165,6 +164,25 @@ def unstructure(resource: Resource) -> dict[str, Any]:
             return _written(TRAEFIK_API, "TraefikService", _traefik_service_manifest(resource))
         case StaticConfig():
             return {"hub": _written_hub(resource)}
+
+
+def json_schema() -> dict[str, Any]:
+    """Give the JSON Schema (draft 7) of one Uplink, as plain values.
+
+    Law: what the reader or a rule about one Uplink refuses, this refuses, and
+    the reverse, but for what its description names. ``null`` is unset, as when
+    reading. `tests/laws/test_json_schema_laws.py` shows it.
+    Complexity: O(fields). Raises nothing.
+
+    >>> schema = json_schema()
+    >>> schema["required"], sorted(schema["properties"]["spec"]["properties"])[:2]
+    (['apiVersion', 'kind', 'metadata'], ['entryPoints', 'exposeName'])
+
+    Source: the Uplink CRD; reference page, "Configuration Options".
+    """
+    from uplinks.schema._json_schema import uplink_schema  # noqa: PLC0415 - a check needs none
+
+    return uplink_schema()
 
 
 Read = tuple[Resource, list[Finding]]
