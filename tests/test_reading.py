@@ -332,3 +332,14 @@ def test_of_a_rule_with_very_many_findings_the_first_are_kept() -> None:
         f"more than {most} findings UPL104; the others are left out"
     ]
     assert (len(found[1]), found[1].ok) == (most + 1, True)
+
+
+def test_a_mistyped_field_is_not_missing_as_well() -> None:
+    text = "hub: {providers: {multicluster: {children: {eu: {adress: https://eu}, us: {}}}}}"
+
+    found = parse_manifests(text).diagnostics
+
+    assert [(d.code, d.location.path) for d in found] == [
+        ("UPL007", "$.hub.providers.multicluster.children.us.address"),
+        ("UPL005", "$.hub.providers.multicluster.children.eu.adress"),
+    ]

@@ -145,7 +145,8 @@ def uncomposed_type(cluster: Cluster) -> Iterator[Diagnostic]:
                 yield uncomposed_type.at(
                     service.origin.locate("spec", name, key=True),
                     f"TraefikService {service.namespace}/{service.name} has uplinks in {name}, "
-                    "which is not composed here, so its references are not checked",
+                    "which is not composed here, so its references are not checked; "
+                    "take weighted or failover, or check them by hand",
                 )
 
 

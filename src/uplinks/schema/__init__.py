@@ -45,6 +45,7 @@ from uplinks.schema._fields import INGRESS_ROUTE_SPEC, TRAEFIK_SERVICE_SPEC, str
 from uplinks.schema._findings import (
     MISSING_FIELD,
     OVER_A_LIMIT,
+    UNKNOWN_FIELD,
     WRONG_TYPE,
     Finding,
     Path,
@@ -127,6 +128,7 @@ def structure(document: Document, cluster: str = "", *, most: int | None = None)
             findings = list(strange_kind(node))
         else:
             resource, findings = read(node, origin)
+            findings = _each_cause_once(findings)
             resources.append(resource)
         room = len(findings) if most is None else max(0, most - len(diagnostics))
         diagnostics.extend(finding.at(origin) for finding in findings[:room])
@@ -136,6 +138,12 @@ def structure(document: Document, cluster: str = "", *, most: int | None = None)
             diagnostics.append(Diagnostic(OVER_A_LIMIT, Severity.ERROR, message, where))
             return Structured(tuple(resources), tuple(diagnostics), skipped, cut=True)
     return Structured(tuple(resources), tuple(diagnostics), skipped)
+
+
+def _each_cause_once(findings: list[Finding]) -> list[Finding]:
+    """Leave out that a field is missing where it is there, but mistyped."""
+    meant = {(*each.path[:-1], each.suggestion) for each in findings if each.code == UNKNOWN_FIELD}
+    return [each for each in findings if each.code != MISSING_FIELD or each.path not in meant]
 
 
 def unstructure(resource: Resource) -> dict[str, Any]:
