@@ -16,7 +16,13 @@ from uplinks.model import (
     TraefikService,
     Uplink,
 )
-from uplinks.reading import Manifests, make_cluster, make_fleet, parse_manifests
+from uplinks.reading import (
+    Manifests,
+    check_manifests,
+    make_cluster,
+    make_fleet,
+    parse_manifests,
+)
 from uplinks.rules import check_cluster
 
 UPLINK = """\
@@ -343,3 +349,29 @@ def test_a_mistyped_field_is_not_missing_as_well() -> None:
         ("UPL007", "$.hub.providers.multicluster.children.us.address"),
         ("UPL005", "$.hub.providers.multicluster.children.eu.adress"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "codes"),
+    [
+        ("5", ["UPL006"]),
+        ("{name: 5, namespace: apps}", ["UPL006"]),
+        ("{name: api, namespace: [a]}", ["UPL006"]),
+        ("{name: '', namespace: 1.5}", ["NAME", "UPL006"]),
+        ("{}", ["NAME", "NAMESPACE"]),
+    ],
+)
+@pytest.mark.parametrize(
+    ("head", "name", "namespace"),
+    [
+        ("apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink", "UPL101", "UPL102"),
+        ("apiVersion: traefik.io/v1alpha1\nkind: TraefikService", "UPL315", "UPL315"),
+    ],
+)
+def test_an_identity_of_the_wrong_type_is_not_missing_as_well(
+    metadata: str, codes: list[str], head: str, name: str, namespace: str
+) -> None:
+    found = check_manifests(f"{head}\nmetadata: {metadata}\nspec: {{}}\n")
+
+    meant = {"NAME": name, "NAMESPACE": namespace}
+    assert [d.code for d in found] == [meant.get(code, code) for code in codes]

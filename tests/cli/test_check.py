@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -329,3 +330,13 @@ def test_the_first_findings_are_shown_with_their_line(run: Run) -> None:
     assert out.count(": warning UPL009: ") == EXCERPTS + 2
     assert out.count("    - ***\n") == EXCERPTS
     assert "\nthe last 2 findings are without the source line\n\n" in out
+
+
+def test_a_pipe_that_a_pattern_names_is_not_waited_for(run: Run, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+
+    ran = run("check", f"{tmp_path}/*.yaml", "--format=json")
+
+    (found,) = json.loads(ran.out)["findings"]
+    assert (ran.status, found["code"]) == (2, "UPL012")
+    assert found["message"] == "cannot read it: not a regular file"

@@ -139,11 +139,22 @@ def _read_place(path: str) -> Iterator[Place]:
     elif matches := _matches(path):
         for match in matches:
             texts = {}
-            yield Place(load(match, texts), texts)
+            # A pipe that nobody named: to open it is to wait for whoever writes to it.
+            yield _unread(match) if _is_pipe(match) else Place(load(match, texts), texts)
     else:
         reason = "nothing found: no file or folder matches this pattern"
         finding = Diagnostic(NOTHING_FOUND, Severity.ERROR, reason, Location(file=path))
         yield Place(Cluster("", diagnostics=[finding]))
+
+
+def _is_pipe(path: str) -> bool:
+    return os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))  # noqa: PTH110, PTH112, PTH113
+
+
+def _unread(path: str) -> Place:
+    reason = "cannot read it: not a regular file"
+    finding = Diagnostic(UNREADABLE, Severity.ERROR, reason, Location(file=path))
+    return Place(Cluster("", diagnostics=[finding]))
 
 
 def _is_pattern(path: str) -> bool:
