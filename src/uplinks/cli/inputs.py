@@ -18,6 +18,7 @@ import glob
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
@@ -41,6 +42,9 @@ from uplinks.manifest import Limits
 from uplinks.model import Cluster, Fleet
 from uplinks.reading import make_fleet
 
+if TYPE_CHECKING:
+    from uplinks.manifest.source import Source
+
 __all__ = [
     "Place",
     "add_fleet",
@@ -58,10 +62,14 @@ MOST_NAMED = 10
 
 @frozen
 class Place:
-    """What was read at one place, and the texts that were read, by file."""
+    """What was read at one place, and the texts that were read, by file.
+
+    ``sources`` are those of the texts that somebody has looked through.
+    """
 
     subject: Fleet | Cluster
     texts: Mapping[str, bytes] = field(factory=dict, repr=False)
+    sources: dict[str, Source] = field(factory=dict, repr=False)
 
     @property
     def clusters(self) -> tuple[Cluster, ...]:
@@ -133,11 +141,22 @@ def _read_place(path: str) -> Iterator[Place]:
     elif matches := _matches(path):
         for match in matches:
             texts = {}
-            yield Place(load(match, texts), texts)
+            # A pipe that nobody named: to open it is to wait for whoever writes to it.
+            yield _unread(match) if _is_pipe(match) else Place(load(match, texts), texts)
     else:
         reason = "nothing found: no file or folder matches this pattern"
         finding = Diagnostic(NOTHING_FOUND, Severity.ERROR, reason, Location(file=path))
         yield Place(Cluster("", diagnostics=[finding]))
+
+
+def _is_pipe(path: str) -> bool:
+    return os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))  # noqa: PTH110, PTH112, PTH113
+
+
+def _unread(path: str) -> Place:
+    reason = "cannot read it: not a regular file"
+    finding = Diagnostic(UNREADABLE, Severity.ERROR, reason, Location(file=path))
+    return Place(Cluster("", diagnostics=[finding]))
 
 
 def _is_pattern(path: str) -> bool:
