@@ -365,9 +365,10 @@ def test_a_real_child_fails_and_comes_back_over_http() -> None:
                     heard.put_nowait(event.after)
 
         async with Server(answer) as server, Server() as other:
+            prober = HttpProber()
             check = HealthCheck(path="/", interval=SECOND // 50, timeout=10 * SECOND)
             parent = parent_of(api(check), urls=(server.url, other.url))
-            async with Driver(parent, {"http": HttpProber()}, listeners=[Queue()]) as driver:
+            async with Driver(parent, {"http": prober}, listeners=[Queue()]) as driver:
                 states = [await heard.get() for _ in range(4)]
                 assert states.count(State.UP) == 2
                 broken = True
@@ -378,8 +379,7 @@ def test_a_real_child_fails_and_comes_back_over_http() -> None:
                 assert await heard.get() is State.UP
                 picked = driver.selector("api@multicluster").pick_many(10)
                 assert [t.child for t in picked].count("child-0") == 5
-                for prober in driver._probers.values():
-                    await prober.close()
+                await prober.close()
 
     asyncio.run(asyncio.wait_for(main(), 60))
 

@@ -21,12 +21,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from importlib.metadata import entry_points
-from typing import Any, Final, Protocol, Self
+from typing import Final, Protocol, Self
 
+from uplinks.adapters._probers import Probers
 from uplinks.addresses import without_userinfo
 from uplinks.balance import Selector
-from uplinks.errors import MissingExtra
 from uplinks.health import Event, Outcome, Overloaded, Probe, State, Transition
 from uplinks.model import Advertisement, ParentConfig
 from uplinks.parent import Endpoint, Lease, Parent, Target
@@ -38,7 +37,6 @@ GRACE: Final = 1.0
 """How long (s) `Driver` waits at its end for probes that it has cancelled."""
 
 _NANOSECONDS: Final = 1_000_000_000
-_GROUP: Final = "uplinks.probers"
 _PUNCTUAL: Final = 5_000_000  # ns by which a loop that is not blocked may be late
 _TURNS: Final = 20  # of the loop: from a socket through a protocol, a stream and a few tasks
 _LOG: Final = logging.getLogger("uplinks")
@@ -52,19 +50,6 @@ class Listener(Protocol):
 
     def on_probe(self, probe: Probe, outcome: Outcome, duration: int) -> None:
         """Hear how a probe ended, ``duration`` nanoseconds after its start."""
-
-
-class _NoProber:
-    """Stands where a prober is missing: the check cannot pass, and says why."""
-
-    def __init__(self, reason: str) -> None:
-        self._outcome = Outcome.fail(reason)
-
-    async def probe(self, url: str, check: object) -> Outcome:  # noqa: ARG002 - a Prober's face
-        return self._outcome
-
-    async def close(self) -> None:
-        pass
 
 
 class Driver:
@@ -114,8 +99,7 @@ class Driver:
         listeners: Iterable[Listener] = (),
     ) -> None:
         self._parent = parent
-        self._given = None if probers is None else dict(probers)
-        self._probers: dict[str, Prober] = {}
+        self._probers = Probers(probers)
         self._clock = clock
         self._listeners = tuple(listeners)
         self._lock = threading.RLock()
@@ -209,16 +193,7 @@ class Driver:
             with self._lock:
                 self._loop = self._wake = self._asleep_until = None
             self._dispatch()
-            probers, self._probers = self._probers, {}
-            for prober in probers.values() if self._given is None else ():
-                await self._close(prober)
-
-    async def _close(self, prober: Prober) -> None:
-        try:
-            async with asyncio.timeout(GRACE):
-                await prober.close()
-        except Exception as problem:  # noqa: BLE001 - it is a stranger's
-            _LOG.error("a prober could not be closed: %s", type(problem).__name__)
+            await self._probers.close(GRACE)
 
     async def _end_probes(self) -> None:
         tasks = set(self._tasks)
@@ -316,45 +291,9 @@ class Driver:
                 listener.on_probe(probe, outcome, duration)
 
     async def _ask(self, url: str, probe: Probe) -> Outcome:
-        mode = probe.check.mode
         if len(self._tasks) > 2 * self._parent.policy.concurrency:
             return Outcome.fail("probes hang: too many have not ended")
-        current = asyncio.current_task()
-        try:
-            prober = self._probers.get(mode) or self._prober(mode)
-            outcome = await prober.probe(url, probe.check)
-        except Exception as problem:  # noqa: BLE001 - a prober is a stranger's
-            if current is not None and current.cancelling():
-                raise TimeoutError from None  # what a prober makes of being cancelled
-            kind = type(problem).__name__
-            _LOG.error("the prober for mode %r failed: %s", mode, kind)
-            return Outcome.fail(f"the prober failed: {kind}")
-        if not isinstance(outcome, Outcome):
-            _LOG.error("the prober for mode %r gave no Outcome: %s", mode, type(outcome).__name__)
-            return Outcome.fail("the prober gave no outcome")
-        return outcome
-
-    def _prober(self, mode: str) -> Prober:
-        """Find the prober for a mode, and keep it. One that is missing is said once."""
-        given = self._given
-        prober: Prober
-        if given is not None:
-            prober = given.get(mode) or self._missing(mode, f"no prober for mode {mode!r}")
-        else:
-            found: Any = next(iter(entry_points(group=_GROUP, name=mode)), None)
-            if found is None:
-                prober = self._missing(mode, f"no prober for mode {mode!r}")
-            else:
-                try:
-                    prober = found.load()()
-                except MissingExtra as problem:
-                    prober = self._missing(mode, str(problem))
-        self._probers[mode] = prober
-        return prober
-
-    def _missing(self, mode: str, reason: str) -> Prober:
-        _LOG.error("checks of mode %r cannot pass: %s", mode, reason)
-        return _NoProber(reason)
+        return await self._probers.ask(url, probe)
 
     # Telling
 

@@ -22,7 +22,7 @@ from uplinks.model import Advertisement, ChildService, ParentConfig, Services, W
 from uplinks.naming import child_service_name, weighted_service_name
 from uplinks.services import materialize
 
-__all__ = ["Change", "Offers", "Service"]
+__all__ = ["Change", "Offers", "Service", "child_service"]
 
 Service = WeightedService | ChildService
 Overlay = dict[str, dict[str, Advertisement | None]]
@@ -36,6 +36,22 @@ class Change:
     after: Mapping[str, Service]
     overlay: Mapping[str, Mapping[str, Advertisement | None]]  # uplink name -> child -> offer
     config: ParentConfig
+
+    @property
+    def names(self) -> list[str]:
+        """The services concerned, each once."""
+        return list(dict.fromkeys((*self.before, *self.after)))
+
+    @property
+    def moved(self) -> list[str]:
+        """Those that are not, before and after, one child's at the same address."""
+        return [name for name in self.names if not self._stays(name)]
+
+    def _stays(self, name: str) -> bool:
+        old, new = self.before.get(name), self.after.get(name)
+        if not isinstance(old, ChildService) or not isinstance(new, ChildService):
+            return False
+        return old.url == new.url
 
 
 class Offers:
@@ -60,9 +76,10 @@ class Offers:
             self._view = Services(dict(sorted(self._services.items())))
         return self._view
 
-    def of(self, child: str) -> list[str]:
-        """Name the child services of a child. O(those)."""
-        return [child_service_name(name, child) for name in self._by_child.get(child, ())]
+    def of(self, child: str) -> list[ChildService]:
+        """Give the child services of a child. O(those)."""
+        offered = self._by_child.get(child, ())
+        return [child_service(self._services, child_service_name(n, child)) for n in offered]
 
     def replaced(self, offers: Mapping[str, Iterable[Advertisement]]) -> Change:
         """Plan that children offer this and nothing else. Raises: as `materialize`."""
@@ -157,6 +174,13 @@ class Offers:
                 if ad is not None:
                     whole.setdefault(child, []).append(ad)
         materialize(config, whole)
+
+
+def child_service(services: Mapping[str, Service], name: str) -> ChildService:
+    """Give a service that `materialize` made for one child."""
+    service = services[name]
+    assert isinstance(service, ChildService)  # noqa: S101 - materialize's law
+    return service
 
 
 def _drop(index: dict[str, dict[str, Advertisement]], outer: str, inner: str) -> None:

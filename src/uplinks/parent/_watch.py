@@ -11,7 +11,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from attrs import field, frozen
 
@@ -89,11 +89,11 @@ class Watch:
         return endpoint is None or self.health.is_up(endpoint)
 
     def plan(
-        self, before: Mapping[str, object], after: Mapping[str, object], names: Iterable[str]
+        self, before: Mapping[str, object], after: Mapping[str, object]
     ) -> dict[str, Endpoint | None]:
         """Tell the endpoints of services that get another one. Raises: ValueError."""
         plan: dict[str, Endpoint | None] = {}
-        for name in names:
+        for name in dict.fromkeys((*before, *after)):
             if before.get(name) == after.get(name):
                 continue
             endpoint = _endpoint(after.get(name))

@@ -1,0 +1,95 @@
+"""The probers of a driver, by mode: found, asked, and closed at the end.
+
+Rules of this file:
+
+1. A prober is a stranger's: what it raises or gives is a failed probe, and is logged.
+2. One that is missing is said once; its checks cannot pass.
+3. Probers that were given are their owner's to close.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from typing import Any, Final
+
+from uplinks.errors import MissingExtra
+from uplinks.health import Outcome, Probe
+from uplinks.protocols import Prober
+
+__all__ = ["Probers"]
+
+_GROUP: Final = "uplinks.probers"
+_LOG: Final = logging.getLogger("uplinks")
+
+
+class _NoProber:
+    """Stands where a prober is missing: the check cannot pass, and says why."""
+
+    def __init__(self, reason: str) -> None:
+        self._outcome = Outcome.fail(reason)
+
+    async def probe(self, url: str, check: object) -> Outcome:  # noqa: ARG002 - a Prober's face
+        return self._outcome
+
+    async def close(self) -> None:
+        pass
+
+
+class Probers:
+    """The probers given, or else those of the entry points, made when first needed."""
+
+    def __init__(self, given: Mapping[str, Prober] | None) -> None:
+        self._given = None if given is None else dict(given)
+        self.in_use: dict[str, Prober] = {}
+
+    async def ask(self, url: str, probe: Probe) -> Outcome:
+        """Let the prober for a check's mode ask an address. Raises: TimeoutError when cancelled."""
+        mode = probe.check.mode
+        current = asyncio.current_task()
+        try:
+            prober = self.in_use.get(mode) or self._find(mode)
+            outcome = await prober.probe(url, probe.check)
+        except Exception as problem:  # noqa: BLE001 - a prober is a stranger's
+            if current is not None and current.cancelling():
+                raise TimeoutError from None  # what a prober makes of being cancelled
+            kind = type(problem).__name__
+            _LOG.error("the prober for mode %r failed: %s", mode, kind)
+            return Outcome.fail(f"the prober failed: {kind}")
+        if not isinstance(outcome, Outcome):
+            _LOG.error("the prober for mode %r gave no Outcome: %s", mode, type(outcome).__name__)
+            return Outcome.fail("the prober gave no outcome")
+        return outcome
+
+    async def close(self, seconds: float) -> None:
+        """Close what was made here, and find anew next time; each has so many seconds."""
+        probers, self.in_use = self.in_use, {}
+        for prober in probers.values() if self._given is None else ():
+            try:
+                async with asyncio.timeout(seconds):
+                    await prober.close()
+            except Exception as problem:  # noqa: BLE001 - as above
+                _LOG.error("a prober could not be closed: %s", type(problem).__name__)
+
+    def _find(self, mode: str) -> Prober:
+        prober: Prober
+        if self._given is not None:
+            prober = self._given.get(mode) or _missing(mode, f"no prober for mode {mode!r}")
+        else:
+            found: Any = next(iter(entry_points(group=_GROUP, name=mode)), None)
+            if found is None:
+                prober = _missing(mode, f"no prober for mode {mode!r}")
+            else:
+                try:
+                    prober = found.load()()
+                except MissingExtra as problem:
+                    prober = _missing(mode, str(problem))
+        self.in_use[mode] = prober
+        return prober
+
+
+def _missing(mode: str, reason: str) -> Prober:
+    _LOG.error("checks of mode %r cannot pass: %s", mode, reason)
+    return _NoProber(reason)
