@@ -310,7 +310,7 @@ def test_of_very_many_near_misses_the_first_are_reported() -> None:
     ],
 )
 def test_no_text_is_as_dense_as_that(write: Callable[[int], str], what: str) -> None:
-    free, each = {"nodes": (25_000, 10), "documents": (1000, 64)}[what]
+    free, each = {"nodes": (25_000, 6), "documents": (1000, 64)}[what]
     size = 10**6
     most = free + size // each
 

@@ -54,7 +54,7 @@ class Limits:
     ``size``: bytes of one text (in UTF-8 if it was given as ``str``).
     ``depth``: mappings and sequences within one another.
     ``nodes``: keys, scalars, mappings and sequences of one text; behind the first
-    25,000 at most one for each 10 bytes.
+    25,000 at most one for each 6 bytes.
     ``documents``: documents of one text, the empty ones too; behind the first 1,000
     at most one for each 64 bytes.
     ``key``: code points of one key; YAML's own limit for keys without ``?``.
