@@ -14,9 +14,13 @@ Rules of this package:
 
 from __future__ import annotations
 
+from uplinks.model import ChildService, ServiceReference
 from uplinks.parent._events import EventStream
 from uplinks.parent._lease import Lease
-from uplinks.parent._parent import Parent, Target
+from uplinks.parent._parent import Parent
 from uplinks.parent._watch import Endpoint
 
 __all__ = ["Endpoint", "EventStream", "Lease", "Parent", "Target"]
+
+Target = ChildService | ServiceReference
+"""What a pick gives: a child, or a Kubernetes Service of the parent itself."""

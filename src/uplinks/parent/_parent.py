@@ -34,10 +34,7 @@ from uplinks.parent._selectors import Selectors
 from uplinks.parent._watch import Endpoint, Watch
 from uplinks.services import advertise as offer
 
-__all__ = ["Parent", "Target"]
-
-Target = ChildService | ServiceReference
-"""What a pick gives: a child, or a Kubernetes Service of the parent itself."""
+__all__ = ["Parent"]
 
 
 class Parent:
@@ -400,7 +397,7 @@ class Parent:
 
     # Using
 
-    def observe(self, target: Target | str, ok: bool, now: int) -> None:  # noqa: FBT001 - the selector's face
+    def observe(self, target: ChildService | ServiceReference | str, ok: bool, now: int) -> None:  # noqa: FBT001 - the selector's face
         """Say how a request to a child service, or to one by its name, ended.
 
         Only a passive check cares. A service that is gone or has moved since it

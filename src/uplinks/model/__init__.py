@@ -1,0 +1,86 @@
+"""The things this package speaks of, as frozen values.
+
+Rules of this package:
+
+1. A class here is a value: frozen, compared by content, without behaviour
+   beyond its own meaning. It never reads, checks or changes anything.
+2. A bad document must be representable, so that a rule can speak about it: a
+   negative weight or an empty namespace is stored, not refused.
+3. Defaults are resolved here, once: ``None`` means "taken from the child's
+   address" or "absent", never "look the default up elsewhere".
+4. Durations are ``int`` nanoseconds. No repr shows a header's value, or a user
+   or password in an address.
+5. ``origin`` says where an object was read; it takes no part in comparison.
+
+The behaviour follows the Uplink reference of Traefik Hub.
+"""
+
+from __future__ import annotations
+
+from uplinks.model._checks import (
+    DEFAULT_INTERVAL,
+    DEFAULT_TIMEOUT,
+    Header,
+    HealthCheck,
+    PassiveHealthCheck,
+)
+from uplinks.model._clusters import (
+    Child,
+    ChildConfig,
+    Cluster,
+    Fleet,
+    ParentConfig,
+    StaticConfig,
+    UplinkEntryPoint,
+)
+from uplinks.model._objects import (
+    MAX_WEIGHT,
+    UPLINKS_ANNOTATION,
+    Failover,
+    IngressRoute,
+    Route,
+    ServiceReference,
+    TraefikService,
+    Uplink,
+    Weighted,
+)
+from uplinks.model._services import (
+    Advertisement,
+    ChildService,
+    Services,
+    WeightedChild,
+    WeightedService,
+)
+
+__all__ = [
+    "DEFAULT_INTERVAL",
+    "DEFAULT_TIMEOUT",
+    "MAX_WEIGHT",
+    "UPLINKS_ANNOTATION",
+    "Advertisement",
+    "Child",
+    "ChildConfig",
+    "ChildService",
+    "Cluster",
+    "Failover",
+    "Fleet",
+    "Header",
+    "HealthCheck",
+    "IngressRoute",
+    "ParentConfig",
+    "PassiveHealthCheck",
+    "Resource",
+    "Route",
+    "ServiceReference",
+    "Services",
+    "StaticConfig",
+    "TraefikService",
+    "Uplink",
+    "UplinkEntryPoint",
+    "Weighted",
+    "WeightedChild",
+    "WeightedService",
+]
+
+Resource = Uplink | IngressRoute | TraefikService | StaticConfig
+"""Everything a manifest can hold that means something here."""

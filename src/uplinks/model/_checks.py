@@ -1,0 +1,124 @@
+"""How children are checked: by probes, and by real requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from attrs import field, frozen
+
+__all__ = ["DEFAULT_INTERVAL", "DEFAULT_TIMEOUT", "Header", "HealthCheck", "PassiveHealthCheck"]
+
+SECOND: Final = 1_000_000_000
+DEFAULT_INTERVAL: Final = 30 * SECOND
+DEFAULT_TIMEOUT: Final = 5 * SECOND
+DEFAULT_FAILURE_WINDOW: Final = 10 * SECOND
+
+
+@frozen
+class Header:
+    """One header of a health check. The value is never part of a repr.
+
+    >>> Header("Authorization", "Bearer abc")
+    Header(name='Authorization', value=***)
+    """
+
+    name: str
+    value: str = field(repr=lambda _: "***")
+
+
+def _headers(
+    value: Mapping[str, str] | Iterable[Header | tuple[str, str]],
+) -> tuple[Header, ...]:
+    if isinstance(value, str | bytes):
+        # Its letters are no headers, and it may be a credential: it is not shown.
+        raise TypeError(f"headers are a mapping or pairs, not {type(value).__name__}")
+    return tuple(map(_header, value.items() if isinstance(value, Mapping) else value))
+
+
+def _header(item: object) -> Header:
+    match item:
+        case Header():
+            return item
+        case (str(name), str(text)):
+            return Header(name, text)
+        case _:
+            raise TypeError(f"a header is a name and a value, both str; got {type(item).__name__}")
+
+
+# Zero means unset: Go clients write it for fields that nobody has set.
+
+
+def _status(value: int) -> int:
+    return value or 200
+
+
+def _port(value: int | None) -> int | None:
+    return value or None
+
+
+def _interval(value: int) -> int:
+    return value or DEFAULT_INTERVAL
+
+
+def _timeout(value: int) -> int:
+    return value or DEFAULT_TIMEOUT
+
+
+def _failure_window(value: int) -> int:
+    return value or DEFAULT_FAILURE_WINDOW
+
+
+def _max_failed_attempts(value: int) -> int:
+    return value or 1
+
+
+@frozen
+class HealthCheck:
+    """How a parent probes the children that advertise an uplink.
+
+    Units: ``interval``, ``unhealthy_interval`` and ``timeout`` in nanoseconds;
+    0 means unset and becomes the default. ``scheme``, ``port`` and ``hostname`` are ``None`` when
+    they come from the child's address. ``headers`` is a mapping, or `Header` objects or pairs of
+    name and value; anything else is a `TypeError`.
+
+    >>> check = HealthCheck(path="/health", interval=10_000_000_000)
+    >>> check.unhealthy_interval == check.interval, check.timeout, check.status
+    (True, 5000000000, 200)
+
+    Source: reference page, "Health Check Fields".
+    """
+
+    path: str | None = None
+    scheme: str | None = None
+    mode: str = "http"
+    method: str = "GET"
+    status: int = field(default=200, converter=_status)
+    port: int | None = field(default=None, converter=_port)
+    interval: int = field(default=DEFAULT_INTERVAL, converter=_interval)
+    unhealthy_interval: int = 0
+    timeout: int = field(default=DEFAULT_TIMEOUT, converter=_timeout)
+    hostname: str | None = None
+    follow_redirects: bool = True
+    headers: tuple[Header, ...] = field(default=(), converter=_headers)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.unhealthy_interval:
+            object.__setattr__(self, "unhealthy_interval", self.interval)
+
+
+@frozen
+class PassiveHealthCheck:
+    """How real requests take a child out: so many failures within a window.
+
+    Units: ``failure_window`` in nanoseconds (0 means the default, 10s),
+    ``max_failed_attempts`` in requests (0 means the default, 1).
+
+    >>> PassiveHealthCheck()
+    PassiveHealthCheck(failure_window=10000000000, max_failed_attempts=1)
+
+    Source: the ``passiveHealthCheck`` field of the Uplink CRD.
+    """
+
+    failure_window: int = field(default=DEFAULT_FAILURE_WINDOW, converter=_failure_window)
+    max_failed_attempts: int = field(default=1, converter=_max_failed_attempts)

@@ -1,0 +1,123 @@
+"""What a cluster is, how it is configured, and the fleet of a parent and its children."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from uplinks.diagnostics import Diagnostic
+from uplinks.model._fields import address_shown, mapping_field, origin_field, rest_field, to_tuple
+from uplinks.model._objects import IngressRoute, TraefikService, Uplink
+from uplinks.tree import Origin
+
+__all__ = [
+    "Child",
+    "ChildConfig",
+    "Cluster",
+    "Fleet",
+    "ParentConfig",
+    "StaticConfig",
+    "UplinkEntryPoint",
+]
+
+
+@frozen
+class UplinkEntryPoint:
+    """An entry point of a child for traffic from its parents."""
+
+    address: str = ""
+    as_default: bool = False
+    rest: Mapping[str, Any] = rest_field()
+
+
+@frozen
+class ChildConfig:
+    """A child's static configuration: ``hub.uplinkEntryPoints`` and the provider.
+
+    ``multicluster`` is True when ``hub.providers.multicluster`` is present,
+    which exposes the API that parents poll.
+
+    >>> ChildConfig({"up": UplinkEntryPoint(":9443", as_default=True)}).default_entry_points
+    ('up',)
+    """
+
+    uplink_entry_points: Mapping[str, UplinkEntryPoint] = mapping_field()
+    multicluster: bool = False
+    origin: Origin = origin_field()
+
+    @property
+    def default_entry_points(self) -> tuple[str, ...]:
+        """The names of the entry points with ``asDefault: true``, in order."""
+        return tuple(name for name, point in self.uplink_entry_points.items() if point.as_default)
+
+
+@frozen
+class Child:
+    """One child as its parent lists it: ``address`` is the URL of its entry point.
+
+    >>> Child("https://me:secret@eu.example.com")
+    Child(address='https://***@eu.example.com')
+    """
+
+    address: str = field(repr=address_shown)
+    rest: Mapping[str, Any] = rest_field()
+
+
+@frozen
+class ParentConfig:
+    """A parent's static configuration: ``hub.providers.multicluster``.
+
+    >>> ParentConfig({"eu": Child("https://eu.example.com:9443")}).children["eu"].address
+    'https://eu.example.com:9443'
+    """
+
+    children: Mapping[str, Child] = mapping_field()
+    rest: Mapping[str, Any] = rest_field()
+    origin: Origin = origin_field()
+
+
+@frozen
+class StaticConfig:
+    """One document with a top-level ``hub``.
+
+    A cluster in the middle of a hierarchy is both a child and a parent, so
+    both may be there.
+    """
+
+    child: ChildConfig | None = None
+    parent: ParentConfig | None = None
+    origin: Origin = origin_field()
+
+
+@frozen
+class Cluster:
+    """All that was read of one cluster.
+
+    ``diagnostics`` are the findings made while reading, ``skipped`` counts the
+    documents of kinds that mean nothing here. Objects declared twice stay
+    twice: a rule reports them.
+    """
+
+    name: str
+    uplinks: tuple[Uplink, ...] = field(default=(), converter=to_tuple)
+    routers: tuple[IngressRoute, ...] = field(default=(), converter=to_tuple)
+    traefik_services: tuple[TraefikService, ...] = field(default=(), converter=to_tuple)
+    child_config: ChildConfig | None = None
+    parent_config: ParentConfig | None = None
+    diagnostics: tuple[Diagnostic, ...] = field(default=(), converter=to_tuple)
+    skipped: int = 0
+
+
+@frozen
+class Fleet:
+    """A parent and the children whose manifests were read, by child name."""
+
+    parent: Cluster
+    children: Mapping[str, Cluster] = mapping_field()
+
+    @property
+    def clusters(self) -> tuple[Cluster, ...]:
+        """The parent, then the children in the order of their names."""
+        return (self.parent, *(self.children[name] for name in sorted(self.children)))

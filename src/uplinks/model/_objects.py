@@ -1,0 +1,170 @@
+"""What is declared in a cluster: uplinks, routers, and services that compose others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from uplinks import naming
+from uplinks.model._checks import HealthCheck, PassiveHealthCheck
+from uplinks.model._fields import mapping_field, origin_field, rest_field, to_tuple
+from uplinks.tree import Origin
+
+__all__ = [
+    "MAX_WEIGHT",
+    "UPLINKS_ANNOTATION",
+    "Failover",
+    "IngressRoute",
+    "Route",
+    "ServiceReference",
+    "TraefikService",
+    "Uplink",
+    "Weighted",
+]
+
+MAX_WEIGHT: Final = 2**31 - 1
+UPLINKS_ANNOTATION: Final = "hub.traefik.io/router.uplinks"
+
+
+@frozen
+class Uplink:
+    """A child's declaration that it can serve a workload.
+
+    ``namespace`` is ``""`` when the manifest lacks one. ``weight`` is an int
+    from 0 to 2**31 - 1; 0 is advertised but never picked.
+
+    >>> Uplink("api-workload", "apps").uplink_name
+    'apps-api-workload'
+    >>> Uplink("api-workload", "apps", expose_name="api").uplink_name
+    'api'
+
+    Source: reference page, "Configuration Options".
+    """
+
+    name: str
+    namespace: str
+    expose_name: str | None = None
+    entry_points: tuple[str, ...] = field(default=(), converter=to_tuple)
+    weight: int = 1
+    health_check: HealthCheck | None = None
+    passive_health_check: PassiveHealthCheck | None = None
+    annotations: Mapping[str, str] = mapping_field()
+    origin: Origin = origin_field()
+
+    @property
+    def uplink_name(self) -> str:
+        """The name routers and parents know it by. It is not checked here."""
+        if self.expose_name is not None:
+            return self.expose_name
+        return f"{self.namespace}-{self.name}"
+
+    @property
+    def owner(self) -> str:
+        """The declaring object as ``namespace/name``: its identity in a cluster."""
+        return f"{self.namespace}/{self.name}"
+
+
+@frozen
+class ServiceReference:
+    """One entry of a ``services`` list, or one side of a failover.
+
+    ``weight`` is 1 when absent. ``kind`` is ``Service`` (Kubernetes) or
+    ``TraefikService`` (another Traefik service, perhaps ``name@provider``).
+    """
+
+    name: str
+    kind: str = "Service"
+    namespace: str | None = None
+    port: int | str | None = None
+    weight: int = 1
+    rest: Mapping[str, Any] = rest_field()
+
+
+@frozen
+class Route:
+    """One routing rule of an IngressRoute and the services behind it."""
+
+    match: str
+    kind: str = "Rule"
+    services: tuple[ServiceReference, ...] = field(default=(), converter=to_tuple)
+    rest: Mapping[str, Any] = rest_field()
+
+
+@frozen
+class IngressRoute:
+    """A router. With the uplinks annotation it is advertised through uplinks.
+
+    ``entry_points`` and ``tls`` are ``None`` when absent, which differs from
+    empty: a router with the annotation must not even write ``tls: {}``.
+
+    >>> IngressRoute("r", "apps", annotations={UPLINKS_ANNOTATION: "a, b"}).uplinks
+    ('a', 'b')
+
+    Source: reference page, "Referencing Uplinks from Routers".
+    """
+
+    name: str
+    namespace: str
+    routes: tuple[Route, ...] = field(default=(), converter=to_tuple)
+    entry_points: tuple[str, ...] | None = None
+    tls: Mapping[str, Any] | None = field(default=None, hash=False)
+    annotations: Mapping[str, str] = mapping_field()
+    rest: Mapping[str, Any] = rest_field()
+    origin: Origin = origin_field()
+
+    @property
+    def uplinks(self) -> tuple[str, ...]:
+        """The uplink names of the annotation, in order, empty elements left out."""
+        text = self.annotations.get(UPLINKS_ANNOTATION)
+        if text is None:
+            return ()
+        return tuple(name for name in naming.split_uplinks_annotation(text) if name)
+
+    @property
+    def advertised(self) -> bool:
+        """True when the router has the uplinks annotation, even an empty one."""
+        return UPLINKS_ANNOTATION in self.annotations
+
+
+@frozen
+class Weighted:
+    """The services of a weighted TraefikService, in the order they are written."""
+
+    services: tuple[ServiceReference, ...] = field(default=(), converter=to_tuple)
+    rest: Mapping[str, Any] = rest_field()
+
+
+@frozen
+class Failover:
+    """A main service and the one that takes over while the main one is down."""
+
+    service: ServiceReference
+    fallback: ServiceReference
+    rest: Mapping[str, Any] = rest_field()
+
+
+@frozen
+class TraefikService:
+    """A service composed of others.
+
+    At most one of the two types is used here; other types (mirroring, highest
+    random weight) are kept in ``rest``.
+
+    >>> TraefikService("api", "apps").service_name
+    'apps-api@kubernetescrd'
+    """
+
+    name: str
+    namespace: str
+    weighted: Weighted | None = None
+    failover: Failover | None = None
+    annotations: Mapping[str, str] = mapping_field()
+    rest: Mapping[str, Any] = rest_field()
+    origin: Origin = origin_field()
+
+    @property
+    def service_name(self) -> str:
+        """The name Traefik gives it: ``<namespace>-<name>@kubernetescrd``."""
+        return f"{self.namespace}-{self.name}@kubernetescrd"

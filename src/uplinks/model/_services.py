@@ -1,0 +1,101 @@
+"""What children offer, and the services that a parent makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from attrs import field, frozen
+
+from uplinks.model._checks import HealthCheck, PassiveHealthCheck
+from uplinks.model._fields import address_shown, frozen_mapping, to_tuple
+
+__all__ = ["Advertisement", "ChildService", "Services", "WeightedChild", "WeightedService"]
+
+
+@frozen
+class Advertisement:
+    """One uplink as one child offers it, with everything resolved.
+
+    ``owner`` is the declaring object as ``namespace/name``, ``entry_points``
+    are the child's, ``routers`` the ``namespace/name`` of the routers that
+    reference the uplink, sorted. ``exposed`` is True when the uplink name was
+    chosen with ``exposeName``, so that it may be shared by different owners.
+    """
+
+    uplink_name: str
+    owner: str
+    entry_points: tuple[str, ...] = field(converter=to_tuple)
+    weight: int = 1
+    health_check: HealthCheck | None = None
+    passive_health_check: PassiveHealthCheck | None = None
+    routers: tuple[str, ...] = field(default=(), converter=to_tuple)
+    exposed: bool = False
+
+
+@frozen(cache_hash=True)
+class ChildService:
+    """The service ``<uplink-name>-<child>@multicluster``: one child, directly.
+
+    This is what a selector's pick gives: ``url`` is where the request goes.
+    """
+
+    name: str
+    uplink_name: str
+    child: str
+    url: str = field(repr=address_shown)
+    health_check: HealthCheck | None = None
+    passive_health_check: PassiveHealthCheck | None = None
+
+
+@frozen
+class WeightedChild:
+    """One entry of a weighted service: a child service's name and its weight."""
+
+    name: str
+    weight: int
+
+
+@frozen
+class WeightedService:
+    """The service ``<uplink-name>@multicluster`` over all children that advertise it.
+
+    ``health_check`` is True only when every child has an active check: a
+    target without one is never taken out, so there is nothing to pass upward.
+    """
+
+    name: str
+    uplink_name: str
+    children: tuple[WeightedChild, ...] = field(converter=to_tuple)
+    health_check: bool = False
+
+
+@frozen
+class Services(Mapping[str, WeightedService | ChildService]):
+    """What a parent materializes: services by name, in the order of their names.
+
+    >>> len(Services())
+    0
+    """
+
+    _by_name: Mapping[str, WeightedService | ChildService] = field(
+        factory=dict, converter=frozen_mapping, hash=False
+    )
+
+    def __getitem__(self, name: str) -> WeightedService | ChildService:
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    @property
+    def weighted(self) -> tuple[WeightedService, ...]:
+        """The weighted services, in the order of their names."""
+        return tuple(s for s in self._by_name.values() if isinstance(s, WeightedService))
+
+    @property
+    def direct(self) -> tuple[ChildService, ...]:
+        """The child services, in the order of their names."""
+        return tuple(s for s in self._by_name.values() if isinstance(s, ChildService))
