@@ -61,8 +61,9 @@ demo: $(READY)
 	@printf '\n== Let children fail and come back, on real sockets under load ==\n\n'
 	@$(BIN)/uplinks demo
 
+# On all cores: no test knows of another, nor of what time it is.
 test: $(READY)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
 
 # The proof of the compiled selector; `make -j2` runs two of these at a time.
 test-compiled: test-asan coverage-pyx test-debug test-wheel

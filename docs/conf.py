@@ -19,5 +19,3 @@ default_role = "literal"
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 myst_heading_anchors = 3
-# A bad example on a rule's page need not be YAML at all.
-suppress_warnings = ["misc.highlighting_failure"]

@@ -15,6 +15,7 @@ import pytest
 
 if TYPE_CHECKING:
     from uplinks.testing import FakeChild, ScriptedProber, VirtualLoop
+    from uplinks.testing.grpc_child import FakeGrpcChild
 
 
 @pytest.fixture
@@ -49,3 +50,11 @@ def uplinks_child() -> Callable[[str], FakeChild]:
     from uplinks.testing import FakeChild  # noqa: PLC0415 - rule 1
 
     return FakeChild
+
+
+@pytest.fixture
+def uplinks_grpc_child() -> Callable[[str], FakeGrpcChild]:
+    """Make a child on the loopback that is asked over gRPC; enter it with ``async with``."""
+    from uplinks.testing.grpc_child import FakeGrpcChild  # noqa: PLC0415 - rule 1
+
+    return FakeGrpcChild

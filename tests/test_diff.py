@@ -136,6 +136,52 @@ def test_composed_services_and_routes_count_and_dangle() -> None:
         assert kinds(gone, name) == [RiskKind.DANGLING]
 
 
+def served(*, composed: bool = True, routed: bool = True, weight: int = 1) -> Fleet:
+    split = TraefikService("split", "apps", weighted=Weighted([reference(WEIGHTED)]))
+    route = Route("Path(`/`)", services=[reference(WEIGHTED)])
+    local = Route("Path(`/local`)", services=[ServiceReference("web", port=80)])
+    routers = (IngressRoute("r", "apps", [route, local]),) if routed else ()
+    services = [split] if composed else []
+    return fleet(weights(eu=weight), *services, routes=routers)
+
+
+def test_what_is_served_now_is_not_removed_without_a_risk() -> None:
+    without = diff(served(), served(composed=False, routed=False))
+    assert [(e.name, e.what, [risk.kind for risk in e.risks]) for e in without.entries] == [
+        ("apps-split@kubernetescrd", "removed", [RiskKind.REMOVED]),
+        ("route apps/r: Path(`/`)", "removed", [RiskKind.REMOVED]),
+        ("route apps/r: Path(`/local`)", "removed", [RiskKind.REMOVED]),
+    ]
+    assert kinds(diff(served(), served(composed=False)), "apps-split@kubernetescrd") == [
+        RiskKind.REMOVED
+    ]
+
+
+def test_what_serves_nothing_may_go() -> None:
+    gone = diff(served(weight=0), served(weight=0, composed=False, routed=False))
+    name = "route apps/r: Path(`/`)"
+    assert (kinds(gone, "apps-split@kubernetescrd"), kinds(gone, name)) == ([], [])
+    dangling = TraefikService("split", "apps", weighted=Weighted([reference("none@multicluster")]))
+    assert not diff(fleet(weights(eu=1), dangling), fleet(weights(eu=1))).risky
+    # A child's own service goes with the child: what lost it says so.
+    assert (
+        kinds(diff(fleet(weights(eu=1, us=1)), fleet(weights(us=1))), "apps-api-eu@multicluster")
+        == []
+    )
+
+
+def test_a_route_with_another_match_is_removed_and_added() -> None:
+    def routed(match: str) -> Fleet:
+        route = Route(match, services=[reference(WEIGHTED)])
+        return fleet(weights(eu=1), routes=(IngressRoute("r", "apps", [route]),))
+
+    found = diff(routed("Path(`/a`)"), routed("Path(`/b`)"))
+    assert [(e.what, [risk.kind for risk in e.risks]) for e in found.entries] == [
+        ("removed", [RiskKind.REMOVED]),
+        ("added", []),
+    ]
+
+
 @pytest.mark.parametrize("jump", [Fraction(-1, 100), Fraction(101, 100)])
 def test_a_jump_is_a_share(jump: Fraction) -> None:
     with pytest.raises(ValueError, match="from 0 to 1"):

@@ -68,14 +68,26 @@ def test_every_link_to_a_file_leads_there(page: Path) -> None:
 
 def test_every_page_is_in_the_table_of_contents() -> None:
     listed = set()
-    for block in re.findall(
-        r"^```\{toctree\}\n(.*?)^```", read(DOCS / "index.md"), re.MULTILINE | re.DOTALL
-    ):
-        for line in block.splitlines():
-            if line and not line.startswith(":"):
-                listed |= set(DOCS.glob(f"{line}.md"))
+    for index in (DOCS / "index.md", DOCS / "rules" / "index.md"):
+        for block in re.findall(
+            r"^```\{toctree\}\n(.*?)^```", read(index), re.MULTILINE | re.DOTALL
+        ):
+            for line in block.splitlines():
+                if line and not line.startswith(":"):
+                    listed |= set(index.parent.glob(f"{line}.md"))
 
     assert {page for page in PAGES if page.is_relative_to(DOCS)} - {DOCS / "index.md"} == listed
+
+
+def test_every_guarantee_names_a_test_that_there_is() -> None:
+    named = re.findall(r"\[(test_\w+)\]\(\.\./(\S+?)\)", read(DOCS / "security.md"))
+    lost = [
+        (name, file)
+        for name, file in named
+        if not re.search(rf"^def {name}\(", read(ROOT / file), re.MULTILINE)
+    ]
+
+    assert (named != [], lost) == (True, [])
 
 
 def test_the_readme_shows_the_selector_before_anything_else() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uplinks import reading
+from uplinks import reading, rules
 from uplinks.diagnostics import Severity
 from uplinks.model import (
     Cluster,
@@ -16,7 +16,13 @@ from uplinks.model import (
     TraefikService,
     Uplink,
 )
-from uplinks.reading import Manifests, make_cluster, make_fleet, parse_manifests
+from uplinks.reading import (
+    Manifests,
+    check_manifests,
+    make_cluster,
+    make_fleet,
+    parse_manifests,
+)
 from uplinks.rules import check_cluster
 
 UPLINK = """\
@@ -231,12 +237,141 @@ def many_strange_objects(count: int) -> str:
 )
 def test_findings_about_one_text_are_bounded(write: Callable[[int], str], code: str) -> None:
     most = reading.MOST_FINDINGS
+    # In a short text fewer are enough.
+    long = "#" + "x" * 200 * most + "\n"
 
-    exact = parse_manifests(write(most)).diagnostics
-    over = parse_manifests(write(most + 1) + f"---\n{HEAD}")
+    exact = parse_manifests(long + write(most)).diagnostics
+    over = parse_manifests(long + write(most + 1) + f"---\n{HEAD}")
 
     assert [d.code for d in exact] == [code] * most
     assert [d.code for d in over.diagnostics] == [code] * most + ["UPL004"]
     assert over.diagnostics[-1].location.span > over.diagnostics[-2].location.span
     # What stands behind that place is not read.
     assert len(over.resources) == (1 if code == "UPL005" else 0)
+
+
+def test_a_short_text_has_fewer_findings() -> None:
+    text = many_unknown_fields(3000)
+
+    found = parse_manifests(text).diagnostics
+
+    assert [d.code for d in found] == ["UPL005"] * (1000 + len(text) // 200) + ["UPL004"]
+
+
+@pytest.mark.parametrize(
+    ("write", "code", "path"),
+    [
+        (
+            lambda n: f"{HEAD}spec: {{entryPoints: [{'1,' * n}]}}",
+            "UPL006",
+            "$.spec.entryPoints",
+        ),
+        (
+            lambda n: (
+                "hub: {providers: {multicluster: {children: {"
+                + "".join(f"c{i}: {{}}," for i in range(n))
+                + "}}}}"
+            ),
+            "UPL007",
+            "$.hub.providers.multicluster.children",
+        ),
+    ],
+)
+def test_of_very_many_wrong_items_the_first_are_reported(
+    write: Callable[[int], str], code: str, path: str
+) -> None:
+    exact, over = (parse_manifests(write(n).ljust(10**6)).diagnostics for n in (1000, 1002))
+
+    assert [d.code for d in exact] == [code] * 1000
+    assert [d.code for d in over] == [code] * 1000 + ["UPL004"]
+    assert over[-1].location.path == path
+    assert over[-1].message == (
+        f"{path.rpartition('.')[2]} has more than 1000 wrong items; the rest was left unread"
+    )
+
+
+def test_of_very_many_near_misses_the_first_are_reported() -> None:
+    def write(n: int) -> str:
+        children = "".join(f"c{i}: {{address: 'https://c{i}', adress: a}}," for i in range(n))
+        return f"hub: {{providers: {{multicluster: {{children: {{{children}}}}}}}}}".ljust(10**6)
+
+    exact, over = (parse_manifests(write(n)).diagnostics for n in (1000, 1002))
+
+    assert [d.code for d in exact] == ["UPL005"] * 1000
+    assert [d.code for d in over] == ["UPL005"] * 1000 + ["UPL004"]
+    assert over[-1].location.path == "$.hub.providers.multicluster.children.c1000.adress"
+
+
+@pytest.mark.parametrize(
+    ("write", "what"),
+    [
+        (lambda n: "[" + "1," * (n - 1) + "]", "nodes"),
+        (lambda n: "--- 1\n" * n, "documents"),
+    ],
+)
+def test_no_text_is_as_dense_as_that(write: Callable[[int], str], what: str) -> None:
+    free, each = {"nodes": (25_000, 6), "documents": (1000, 64)}[what]
+    size = 10**6
+    most = free + size // each
+
+    sound, dense = (
+        parse_manifests(write(n) + "#" + "x" * (size - len(write(n)) - 1)).diagnostics
+        for n in (most, most + 1)
+    )
+
+    assert sound == ()
+    assert [d.message for d in dense] == [
+        f"more than {most} {what}; nothing behind this place was read"
+    ]
+
+
+def test_of_a_rule_with_very_many_findings_the_first_are_kept() -> None:
+    most = rules.MOST_OF_A_RULE
+    names = [f"a{i}" for i in range(most + 2)]
+    found = [
+        check_cluster(Cluster("", [Uplink(name, "apps", weight=0) for name in names[:n]]))
+        for n in (most, most + 2)
+    ]
+
+    assert [(d.code, d.severity.value) for d in found[0]] == [("UPL104", "warning")] * most
+    assert sorted(d.message for d in found[1] if d.code == "UPL004") == [
+        f"more than {most} findings UPL104; the others are left out"
+    ]
+    assert (len(found[1]), found[1].ok) == (most + 1, True)
+
+
+def test_a_mistyped_field_is_not_missing_as_well() -> None:
+    text = "hub: {providers: {multicluster: {children: {eu: {adress: https://eu}, us: {}}}}}"
+
+    found = parse_manifests(text).diagnostics
+
+    assert [(d.code, d.location.path) for d in found] == [
+        ("UPL007", "$.hub.providers.multicluster.children.us.address"),
+        ("UPL005", "$.hub.providers.multicluster.children.eu.adress"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "codes"),
+    [
+        ("5", ["UPL006"]),
+        ("{name: 5, namespace: apps}", ["UPL006"]),
+        ("{name: api, namespace: [a]}", ["UPL006"]),
+        ("{name: '', namespace: 1.5}", ["NAME", "UPL006"]),
+        ("{}", ["NAME", "NAMESPACE"]),
+    ],
+)
+@pytest.mark.parametrize(
+    ("head", "name", "namespace"),
+    [
+        ("apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink", "UPL101", "UPL102"),
+        ("apiVersion: traefik.io/v1alpha1\nkind: TraefikService", "UPL315", "UPL315"),
+    ],
+)
+def test_an_identity_of_the_wrong_type_is_not_missing_as_well(
+    metadata: str, codes: list[str], head: str, name: str, namespace: str
+) -> None:
+    found = check_manifests(f"{head}\nmetadata: {metadata}\nspec: {{}}\n")
+
+    meant = {"NAME": name, "NAMESPACE": namespace}
+    assert [d.code for d in found] == [meant.get(code, code) for code in codes]

@@ -124,7 +124,19 @@ class Diagnostic:
 
 
 def _sorted_unique(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    return tuple(sorted(set(diagnostics), key=lambda d: d.sort_key))
+    found = list(diagnostics)
+    keys = [each.sort_key for each in found]
+    unique: list[Diagnostic] = []
+    # Equal ones have one key: only those are compared, and none has to be hashed.
+    alike: list[Diagnostic] = []
+    last: object = None
+    for at in sorted(range(len(found)), key=keys.__getitem__):
+        if keys[at] != last:
+            alike, last = [], keys[at]
+        if found[at] not in alike:
+            alike.append(found[at])
+            unique.append(found[at])
+    return tuple(unique)
 
 
 @frozen

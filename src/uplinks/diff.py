@@ -49,6 +49,7 @@ class RiskKind(Enum):
     CHECK_REMOVED = "health-check-removed"
     DANGLING = "dangling-reference"
     ADDRESS = "address-changed"
+    REMOVED = "no-longer-served"
 
 
 @frozen
@@ -123,7 +124,8 @@ def diff(old: Fleet, new: Fleet, *, jump: Fraction = JUMP) -> Difference:
     ``jump`` is how much a child's share may change without being a risk, 0 to
     1. Shares are those while every child is up.
 
-    Law: `diff` of equal fleets is empty; swapping the fleets swaps what is
+    Law: `diff` of equal fleets is empty; nothing that serves requests is removed
+    without a risk; swapping the fleets swaps what is
     added and removed, and before and after (``tests/laws/test_diff_laws.py``).
     Complexity: O(services + references), nested ones counted for each that
     holds them.
@@ -296,6 +298,8 @@ def _risks(
     if after is None:
         if before is not None and before.kind == "weighted":
             yield Risk(RiskKind.LAST_CHILD, "it loses its last child")
+        elif before is not None and before.kind != "child" and any(before.shares.values()):
+            yield Risk(RiskKind.REMOVED, "it is removed, and requests are served by it now")
     elif after.kind == "child" and (before is None or before.kind == "child"):
         if before is not None:
             yield from _risks_of_a_child(before, after)

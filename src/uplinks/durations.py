@@ -17,6 +17,7 @@ Rules of this file:
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from uplinks.errors import InvalidDuration
@@ -51,6 +52,9 @@ _INTEGER: Final = re.compile(r"([-+]?)([0-9]+)")
 # is Go's rule, kept by `_parse_go`, so that the reason given can be exact.
 _TERM: Final = re.compile(r"([0-9]*)(?:\.([0-9]*))?([^0-9.]*)")
 
+# What somebody wrote at length is not kept.
+_SHORT: Final = 16
+
 _OVERFLOW: Final = "it does not fit into 64 bits of nanoseconds (about 292 years)"
 
 
@@ -82,7 +86,7 @@ def parse_duration(value: str | int) -> int:
     if isinstance(value, str):
         integer = _INTEGER.fullmatch(value)
         if integer is None:
-            return _parse_go(value)
+            return (_parse_short if len(value) <= _SHORT else _parse_go)(value)
         sign, digits = integer.groups()
         nanoseconds = _bounded_int(value, digits) * _SECOND
         return _in_range(value, -nanoseconds if sign == "-" else nanoseconds)
@@ -151,6 +155,11 @@ def _parse_go(text: str) -> int:
         if total > _MAX + 1:
             raise InvalidDuration(text, _OVERFLOW)
     return _in_range(text, -total if negative else total)
+
+
+@lru_cache(maxsize=256)  # a fleet says the same few again and again
+def _parse_short(text: str) -> int:
+    return _parse_go(text)
 
 
 def _term(text: str, whole: str, fraction: str, unit: str) -> int:

@@ -43,7 +43,8 @@ __all__ = [
 
 DECLARED_TWICE = "UPL010"
 MOST_FINDINGS = 10_000
-"""So many findings are made about one text; then its reading ends with ``UPL004``."""
+"""So many findings are made about one text, but behind the first 1,000 at most one for each
+200 bytes; then its reading ends with ``UPL004``."""
 
 Part = TypeVar("Part", ChildConfig, ParentConfig)
 
@@ -91,8 +92,9 @@ def parse_manifests(
     resources: list[Resource] = []
     diagnostics = list(read.diagnostics)
     skipped = 0
+    most = min(MOST_FINDINGS, 1000 + len(text) // 200)
     for document in read.documents:
-        room = MOST_FINDINGS - len(diagnostics)
+        room = most - len(diagnostics)
         structured = schema.structure(document, cluster=cluster, most=room)
         resources += structured.resources
         diagnostics += structured.diagnostics

@@ -13,6 +13,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from attrs import field, frozen
@@ -59,16 +60,17 @@ def field_path(path: tuple[str | int, ...]) -> str:
     >>> field_path(("metadata", "annotations", "hub.traefik.io/router.uplinks"))
     '$.metadata.annotations["hub.traefik.io/router.uplinks"]'
     """
-    parts = ["$"]
-    for step in path:
-        if isinstance(step, int):
-            parts.append(f"[{step}]")
-        elif step.replace("_", "a").isalnum():
-            parts.append(f".{step}")
-        else:
-            escaped = step.replace("\\", "\\\\").replace('"', '\\"')
-            parts.append(f'["{escaped}"]')
-    return "".join(parts)
+    return "$" + "".join(map(_step, path))
+
+
+@lru_cache(maxsize=1024)  # the fields are few, and the same in every object
+def _step(step: str | int) -> str:
+    if isinstance(step, int):
+        return f"[{step}]"
+    if step.replace("_", "a").isalnum():
+        return f".{step}"
+    escaped = step.replace("\\", "\\\\").replace('"', '\\"')
+    return f'["{escaped}"]'
 
 
 @frozen

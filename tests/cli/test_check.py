@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from uplinks.cli.findings import EXCERPTS
 
 Run = Callable[..., Any]
 
@@ -316,3 +319,24 @@ def test_json_is_read_as_it_is(run: Run, tmp_path: Path) -> None:
 
     assert f"{file}:3:21: error UPL103: " in ran.out
     assert '  3 |     "spec": {"weight": -1}}\n    |                        ^^\n' in ran.out
+
+
+def test_the_first_findings_are_shown_with_their_line(run: Run) -> None:
+    points = "".join(f"    - {name}\n" for name in ["yes"] * (EXCERPTS + 2))
+    text = f"apiVersion: v1\nkind: ConfigMap\nnone:\n{points}"
+
+    out = run("check", "-", stdin=text.encode()).out
+
+    assert out.count(": warning UPL009: ") == EXCERPTS + 2
+    assert out.count("    - ***\n") == EXCERPTS
+    assert "\nthe last 2 findings are without the source line\n\n" in out
+
+
+def test_a_pipe_that_a_pattern_names_is_not_waited_for(run: Run, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+
+    ran = run("check", f"{tmp_path}/*.yaml", "--format=json")
+
+    (found,) = json.loads(ran.out)["findings"]
+    assert (ran.status, found["code"]) == (2, "UPL012")
+    assert found["message"] == "cannot read it: not a regular file"

@@ -177,3 +177,12 @@ def test_a_file_that_is_named_must_be_one(
 )
 def test_patterns_are_those_of_paths(glob: str, path: str, *, matches: bool) -> None:
     assert bool(path_pattern("/w+", glob).fullmatch(f"/w+/{path}")) == matches
+
+
+def test_a_configuration_without_an_end_is_refused(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "huge.toml").write_bytes(b"#" * (2**20 + 1))
+
+    ran = run("check", "examples/banking", "--config", str(tmp_path / "huge.toml"))
+
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err.endswith("huge.toml: more than 1048576 bytes are no configuration\n")

@@ -54,6 +54,51 @@ def test_as_json(run: Run, drained: str) -> None:
     assert service["shares"][0] == {"child": "child-1", "before": "9/10", "after": "1/2"}
 
 
+def test_what_is_removed_and_was_served_in_every_format(run: Run, tmp_path: Path) -> None:
+    old, new = (shutil.copytree(WEIGHTED, tmp_path / name) for name in ("old", "new"))
+    (old / "parent" / "split.yaml").write_text(
+        "apiVersion: traefik.io/v1alpha1\nkind: TraefikService\n"
+        "metadata: {name: split, namespace: apps}\nspec:\n  weighted:\n"
+        "    services: [{name: apps-api-workload@multicluster, kind: TraefikService}]\n"
+    )
+    told = "it is removed, and requests are served by it now"
+
+    text = run("diff", str(old), str(new))
+    assert (text.status, text.err) == (1, "")
+    assert text.out == (
+        "- apps-split@kubernetescrd (composed)\n"
+        "    share of child-1: 90 % -> 0 %\n"
+        "    share of child-2: 10 % -> 0 %\n"
+        f"    ! {told}\n"
+    )
+    data = json.loads(run("diff", str(old), str(new), "--format", "json").out)
+    assert data["services"][0]["risks"] == [{"kind": "no-longer-served", "message": told}]
+    markdown = run("diff", str(old), str(new), "--format", "markdown").out
+    assert markdown.splitlines()[2].endswith(f"| ⚠ {told} |")
+    assert run("diff", str(new), str(old)).status == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "message"),
+    [
+        ("-", "standard input (-) is one cluster alone"),
+        ("", "a path is empty"),
+        ("examples", "examples is a folder of fleets, not a fleet"),
+        ("examples/weighted/parent", "examples/weighted/parent is one cluster alone"),
+    ],
+)
+def test_what_is_no_fleet_is_bad_usage_on_either_side(run: Run, old: str, message: str) -> None:
+    for ran in (run("diff", old, WEIGHTED), run("diff", WEIGHTED, old)):
+        assert (ran.status, ran.out) == (2, "")
+        assert message in ran.err
+
+
+def test_what_is_not_there_is_a_finding(run: Run) -> None:
+    ran = run("diff", "no/such/folder", WEIGHTED)
+    assert (ran.status, ran.out) == (2, "")
+    assert "UPL012" in ran.err
+
+
 def test_markdown_is_escaped(run: Run, drained: str) -> None:
     route = Path(drained, "parent", "route.yaml")
     route.write_text(

@@ -14,7 +14,8 @@ def shown(
 ) -> list[str]:
     data = text.encode() if isinstance(text, str) else text
     span = Span(line, column, line, column + 1 if end is None else end)
-    return excerpts({"f": data}, encoding)(Location(file="f", span=span))
+    place = Location(file="f", span=span)
+    return excerpts({"f": data}, encoding, [place])(place)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,8 @@ def test_the_caret_stands_below_what_is_meant(
 
 
 def test_many_lines_are_shown_by_their_first() -> None:
-    excerpt = excerpts({"f": b"spec:\n  weight: -1\n"}, "utf-8")
+    shown = [Location(file=name, span=Span(9, 1, 9, 1)) for name in ("f", "other")]
+    excerpt = excerpts({"f": b"spec:\n  weight: -1\n"}, "utf-8", shown)
 
     assert excerpt(Location(file="f", span=Span(1, 1, 2, 13)))[1:] == ["1 | spec:", "  | ^^^^^"]
 
@@ -55,7 +57,7 @@ def test_what_has_no_line_has_no_excerpt(text: str | bytes, line: int) -> None:
 
 
 def test_a_file_that_was_not_read_has_no_excerpt() -> None:
-    assert excerpts({}, "utf-8")(Location(file="f")) == []
+    assert excerpts({}, "utf-8", [Location(file="f")])(Location(file="f")) == []
 
 
 @pytest.mark.parametrize("at", [1, 60, 150, 295])
@@ -114,8 +116,10 @@ def test_a_secret_is_masked_and_the_caret_keeps_its_place() -> None:
     assert shown(text, 1, 21, 27)[2] == "  | " + " " * 20 + "^^^"
 
 
-def test_a_line_is_laid_out_once_however_many_findings_it_has() -> None:
-    show = excerpts({"f.yaml": b"entryPoints: [" + b"yes, " * 1000 + b"]"}, "utf-8")
+def test_what_a_line_costs_does_not_depend_on_its_length() -> None:
+    place = Location(file="f.yaml", span=Span(1, 1500, 1, 1501))
+    texts = {"f.yaml": ("entryPoints: [" + "é, " * 1000 + "]").encode()}
+    show = excerpts(texts, "utf-8", [place])
     cells = 0
 
     def count(frame: FrameType, event: str, _: object) -> None:
@@ -125,11 +129,31 @@ def test_a_line_is_laid_out_once_however_many_findings_it_has() -> None:
     before = sys.getprofile()
     sys.setprofile(count)
     try:
-        lines = [
-            show(Location(file="f.yaml", span=Span(1, at, 1, at + 3))) for at in range(15, 999)
-        ]
+        lines = show(place)
     finally:
         sys.setprofile(before)
 
-    assert cells == len("entryPoints: [") + 5 * 1000 + 1
-    assert all(len(each) == 3 for each in lines)
+    assert cells == 2 * WIDTH
+    assert lines == [
+        "  |",
+        "1 | ..." + ", é" * 33 + ",...",
+        "  | " + " " * 53 + "^",
+    ]
+
+
+def test_of_a_long_line_only_what_is_near_is_laid_out() -> None:
+    secret = "{headers: {X-Token: " + "s" * 1000 + "}, weight: -1}" + " " * 1000
+
+    assert shown(secret, 1, 1031, 1033) == [
+        "  |",
+        "1 | ...***}, weight: -1}" + " " * 83 + "...",
+        "  | " + " " * 16 + "^^",
+    ]
+
+
+def test_no_text_is_looked_through_behind_the_last_place_that_is_shown() -> None:
+    texts = {"f.yaml": b"spec:\n  weight: -1\n  exposeName: A\n"}
+    places = [Location(file="f.yaml", span=Span(line, 3, line, 4)) for line in (2, 3)]
+    show = excerpts(texts, "utf-8", places[:1])
+
+    assert [show(place)[1:2] for place in places] == [["2 |   weight: -1"], []]

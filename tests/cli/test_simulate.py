@@ -382,6 +382,22 @@ def test_what_no_rule_speaks_of_and_cannot_be_built_is_not_bad_usage(
     assert "apps-top@kubernetescrd cannot be built: no service " in ran.err
 
 
+def test_of_a_service_that_nobody_means_it_is_told_what_there_is(run: Run, tmp_path: Path) -> None:
+    ran = run("simulate", "examples/failover", "--service", "nope")
+    eu, us = "api-workload-eu@multicluster", "api-workload-us@multicluster"
+    there = f"{eu}, {us}, apps-api-workload@kubernetescrd"
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err.endswith(f"no service 'nope'; there is {there}\n")
+
+    shutil.copytree("examples/failover", tmp_path, dirs_exist_ok=True)
+    for manifest in tmp_path.rglob("*.yaml"):
+        if manifest.name != "traefik.yaml":
+            manifest.unlink()
+    none = run("simulate", str(tmp_path), "--service", "nope")
+    assert (none.status, none.out) == (2, "")
+    assert none.err.endswith("no service 'nope'; there is none at all\n")
+
+
 def test_an_unknown_service_is_bad_usage_whatever_else_is_there(run: Run, tmp_path: Path) -> None:
     fleet = with_services(tmp_path, mirror="{mirroring: {name: local, port: 80}}")
 

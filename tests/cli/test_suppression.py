@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from uplinks.cli.check import catalogue
+from uplinks.cli.suppression import MOST, suppressions
+
 Run = Callable[..., Any]
 
 UPLINK = """\
@@ -206,3 +209,22 @@ def test_an_excerpt_shows_the_suppression(run: Run) -> None:
 
     assert "7 |   weight: -1 # uplinks: ignore[UPL103, UPL202]" in ran.out
     assert "s3cr3t" not in ran.out
+
+
+def test_very_many_suppressions_count_up_to_a_number() -> None:
+    comments = "# uplinks: ignore[UPL104]\n" * (MOST + 5)
+    by, wrong = suppressions([], {"f.yaml": comments.encode()}, catalogue())
+
+    # All are about the next line that is no such comment.
+    assert {(each.code, each.begin) for each in by} == {("UPL104", (MOST + 6, 1))}
+    assert len(by) == MOST
+    assert [(d.message, d.location.span.line) for d in wrong] == [
+        (f"more than {MOST} suppressions; from here on they do nothing", MOST + 1)
+    ]
+
+
+def test_only_the_first_unknown_codes_get_a_suggestion() -> None:
+    codes = ", ".join(f"UPL1O{i}" for i in range(60))
+    _, wrong = suppressions([], {"f.yaml": f"# uplinks: ignore[{codes}]".encode()}, catalogue())
+
+    assert [d.suggestion is not None for d in wrong] == [True] * 50 + [False] * 10

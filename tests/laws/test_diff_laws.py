@@ -47,3 +47,11 @@ def test_shares_are_of_a_whole_or_there_are_none(old: Fleet, new: Fleet) -> None
     for entry in diff(old, new).entries:
         assert sum(share.before for share in entry.shares) in {0, 1}
         assert sum(share.after for share in entry.shares) in {0, 1}
+
+
+@given(fleets(), fleets())
+def test_nothing_that_serves_is_removed_without_a_risk(old: Fleet, new: Fleet) -> None:
+    removed = [entry for entry in diff(old, new).entries if entry.what == "removed"]
+    # A child's service has no shares of its own to lose: those of the services it was in do.
+    served = [entry for entry in removed if any(share.before for share in entry.shares)]
+    assert [entry.name for entry in served if not entry.risks] == []

@@ -113,7 +113,7 @@ def test_entry_points_with_uplinks_points_at_the_key_and_relates_the_annotation(
 
     assert found.message == (
         "router apps/api has entryPoints and the uplinks annotation; "
-        "entry points come from the uplink"
+        "remove them, entry points come from the uplink"
     )
     assert (found.location.cluster, found.location.path) == ("child-1", "$.spec.entryPoints")
     (related,) = found.related
@@ -352,7 +352,8 @@ def test_a_password_in_an_address_is_not_shown(tmp_path: Path) -> None:
     (found,) = rules.check_cluster(cluster)
 
     assert str(found).endswith(
-        "error UPL406: invalid address of child 'eu': it has a user or password"
+        "error UPL406: invalid address of child 'eu': it has a user or password; "
+        "write https://, a host and perhaps a port"
     )
 
 
@@ -587,3 +588,18 @@ def test_suggestions_do_not_depend_on_the_order_of_the_objects() -> None:
     turned = Cluster("eu", cluster.uplinks[::-1], cluster.routers[::-1])
 
     assert rules.check_cluster(turned) == rules.check_cluster(cluster)
+
+
+def test_one_child_that_declares_an_object_twice_has_not_two_names_for_it() -> None:
+    twice = [Uplink("api", "apps", expose_name=name) for name in ("shop", "web")]
+    eu, us = Cluster("eu", twice), Cluster("us", [Uplink("api", "apps")])
+
+    alone, both = (
+        [d for d in rules.check(Fleet(Cluster("parent"), children)) if d.code == "UPL404"]
+        for children in ({"eu": eu}, {"eu": eu, "us": us})
+    )
+
+    assert alone == []
+    assert [found.message.partition(", so")[0] for found in both] == [
+        "uplink apps/api is 'apps-api' on child 'us' and 'shop' on child 'eu'"
+    ]

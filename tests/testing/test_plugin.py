@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from uplinks.errors import MissingExtra
+
 USING = """
 import asyncio
 from uplinks import Outcome
@@ -24,6 +26,21 @@ def test_child(uplinks_child):
             return child.port
     assert asyncio.run(main()) > 0
 """
+OVER_GRPC = """
+import asyncio
+
+def test_over_grpc(uplinks_grpc_child):
+    async def main():
+        async with uplinks_grpc_child("eu") as child:
+            return child.port
+    assert asyncio.run(main()) > 0
+"""
+# Loaded by pytest before any fixture is: what is named cannot be imported then.
+BLOCKED = """
+import sys
+for name in ("aiohttp", "grpc", "hypothesis", "prometheus_client", "shtab"):
+    sys.modules[name] = None
+"""
 UNUSED = """
 import sys
 
@@ -41,9 +58,18 @@ def run(folder: Path, text: str, *arguments: str) -> subprocess.CompletedProcess
 
 
 def test_the_fixtures_are_there(tmp_path: Path) -> None:
-    ran = run(tmp_path, USING)
+    ran = run(tmp_path, USING + OVER_GRPC)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "2 passed" in ran.stdout
+    assert "3 passed" in ran.stdout
+
+
+def test_one_needs_the_extra_of_grpc_and_the_others_none(tmp_path: Path) -> None:
+    (tmp_path / "blocked.py").write_text(BLOCKED)
+    # The plugin of Hypothesis itself is loaded where that is installed.
+    without = ("-p", "no:hypothesispytest", "-p", "blocked")
+    ran = run(tmp_path, USING + OVER_GRPC, *without)
+    assert "2 passed, 1 error" in ran.stdout, ran.stdout + ran.stderr
+    assert str(MissingExtra("testing,grpc")) in ran.stdout
 
 
 def test_unused_it_imports_nothing_of_the_package(tmp_path: Path) -> None:

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from attrs import evolve, frozen
 
 from uplinks import rules
 from uplinks.adapters import plugins
-from uplinks.cli import config, formats, inputs, suppression
+from uplinks.cli import config, findings, formats, inputs, suppression
 from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Ink
 from uplinks.cli.formats import MACHINES, Result, text
 from uplinks.cli.inputs import Place
@@ -32,6 +33,7 @@ from uplinks.model import Cluster, Fleet
 
 __all__ = ["add", "catalogue", "documents", "run", "status"]
 
+OVER_A_LIMIT: Final = "UPL004"
 _JUDGED_ALONE: Final = frozenset({"manifests", "any"})
 
 Entry = rules.Rule | rules.ShapeCode
@@ -159,7 +161,7 @@ def _check(
     suppressed = 0
     for place in places:
         report = _report(place.subject, [each.rule for each in watched], modes)
-        by, wrong = suppression.suppressions(place.clusters, place.texts, entries)
+        by, wrong = suppression.suppressions(place.clusters, place.texts, entries, place.sources)
         judged = set(filter(selection.has, _judged(place.subject, entries)))
         settled = suppression.settle(report, by, judged)
         suppressed += sum(map(selection.counts, settled.suppressed))
@@ -236,10 +238,17 @@ def _read(subjects: Sequence[Fleet | Cluster]) -> dict[str, int]:
 # --- how it is written ------------------------------------------------------
 
 
-def _excerpts(texts: Mapping[str, bytes], encoding: str) -> Callable[[Location], list[str]]:
+def _excerpts(
+    report: Report, places: Sequence[Place], encoding: str
+) -> Callable[[Location], list[str]]:
     from uplinks.cli.excerpt import excerpts  # noqa: PLC0415 - a clean check needs none
 
-    return excerpts(texts, encoding)
+    texts = {file: data for place in places for file, data in place.texts.items()}
+    known = {file: source for place in places for file, source in place.sources.items()}
+    # Where a reader gave up there is nothing to see, and all before it to look through.
+    first = islice(report, findings.EXCERPTS)
+    shown = [finding.location for finding in first if finding.code != OVER_A_LIMIT]
+    return excerpts(texts, encoding, shown, known)
 
 
 def _write(
@@ -249,11 +258,12 @@ def _write(
     if name in MACHINES:
         written = formats.render(name, result)
     else:
-        texts = {file: data for place in places for file, data in place.texts.items()}
         ink = Ink(coloured=False) if to_file else console.ink(console.out)
         encoding = "utf-8" if to_file else console.out.encoding or "utf-8"
         written = text.render(
-            result, ink, _excerpts(texts, encoding) if len(result.report) else None
+            result,
+            ink,
+            _excerpts(result.report, places, encoding) if len(result.report) else None,
         )
     if file is not None and to_file:
         from uplinks.cli import output  # noqa: PLC0415 - seldom needed

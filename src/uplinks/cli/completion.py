@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import Any, Final
 
 from uplinks.cli.console import CLEAN, Console, Unusable
@@ -10,7 +11,9 @@ from uplinks.cli.console import CLEAN, Console, Unusable
 __all__ = ["add", "run"]
 
 SHELLS: Final = ("bash", "zsh", "fish")
-_FILES: Final = frozenset({"FLEET", "FILE", "PATH"})
+_FILES: Final = frozenset({"FLEET", "FILE", "NEW", "OLD", "OUT", "PATH"})
+# Where many arguments are allowed, shtab lets zsh complete the first of them only.
+_MANY: Final = re.compile(r'"\(\*\)::?(?=[^:])')
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -38,7 +41,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     parser = make_parser(COMMANDS)
     _complete_files(parser, shtab.FILE)
-    console.out.write(shtab.complete(parser, arguments.shell) + "\n")
+    script = shtab.complete(parser, arguments.shell)
+    if arguments.shell == "zsh":
+        script = _MANY.sub('"*:', script)
+    console.out.write(script + "\n")
     return CLEAN
 
 

@@ -109,6 +109,9 @@ def _paths(value: Any, where: str, codes: Collection[str], folder: str) -> tuple
     )
 
 
+_LARGEST: Final = 2**20
+
+
 def _table(path: str) -> dict[str, Any] | None:
     import tomllib  # noqa: PLC0415 - most projects have no configuration
 
@@ -127,6 +130,10 @@ def _table(path: str) -> dict[str, Any] | None:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:  # which may be a device without an end
+            data = file.read(_LARGEST + 1)
     except (OSError, ValueError) as error:
         raise Unusable(f"{path}: cannot read it: {getattr(error, 'strerror', error)}") from None
+    if len(data) > _LARGEST:
+        raise Unusable(f"{path}: more than {_LARGEST} bytes are no configuration")
+    return data

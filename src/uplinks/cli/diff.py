@@ -10,9 +10,8 @@ from fractions import Fraction
 from typing import Any
 
 from uplinks import rules
-from uplinks.adapters.files import is_fleet, load_fleet
 from uplinks.cli import findings, inputs
-from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Ink, Unusable, printable
+from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Ink, printable
 from uplinks.diagnostics import Severity
 from uplinks.diff import JUMP, Change, Difference, Entry, diff, percent
 from uplinks.errors import UplinksError
@@ -32,8 +31,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         epilog="Exit status: 0 no risk, 1 risky changes or findings, 2 bad usage or unreadable.",
         allow_abbrev=False,
     )
-    parser.add_argument("old", metavar="OLD", help="a fleet: parent/ and children/NAME/")
-    parser.add_argument("new", metavar="NEW", help="the fleet as it is to be")
+    parser.add_argument("old", metavar="OLD", help="a folder with parent/ and children/NAME/")
+    parser.add_argument("new", metavar="NEW", help="the folder as it is to be")
     parser.add_argument(
         "--format",
         choices=("text", "json", "markdown"),
@@ -61,7 +60,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     Findings in the new fleet go to standard error beside the difference.
     """
-    fleets = [_read(path) for path in (arguments.old, arguments.new)]
+    fleets = [inputs.read_folder(path) for path in (arguments.old, arguments.new)]
     reports = [rules.check(fleet) for fleet in fleets]
     shown = [findings.as_text(report, console.ink(console.err)) for report in reports]
     if any(inputs.unreadable(report) for report in reports):
@@ -91,12 +90,6 @@ def _compare(old: Fleet, new: Fleet, jump: Fraction) -> Difference | str:
         return diff(old, new, jump=jump)
     except UplinksError as problem:
         return str(problem)
-
-
-def _read(path: str) -> Fleet:
-    if not is_fleet(path):
-        raise Unusable(f"{path} is no fleet: that has parent/ and children/NAME/")
-    return load_fleet(path)
 
 
 def _text(difference: Difference, ink: Ink) -> str:

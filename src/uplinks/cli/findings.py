@@ -4,16 +4,22 @@ Rules of this file:
 
 1. Each finding begins a line with ``file:line:column:``, which editors and CI
    systems turn into links. What belongs to it is indented below.
+2. However many there are, all are written; but only the first `EXCERPTS` with the
+   line that they are about.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from uplinks.cli.console import Ink, printable
 from uplinks.diagnostics import Diagnostic, Location, Report, Severity
 
-__all__ = ["as_text", "counted", "tally"]
+__all__ = ["EXCERPTS", "as_text", "counted", "tally"]
+
+EXCERPTS: Final = 500
+"""So many findings are shown with their line: nobody reads more, and a line takes longer."""
 
 
 def as_text(
@@ -21,8 +27,11 @@ def as_text(
     ink: Ink,
     excerpt: Callable[[Location], list[str]] | None = None,
 ) -> str:
-    """Write findings, each with the lines of its ``excerpt`` and its related places below."""
-    return "".join(_one(finding, ink, excerpt) for finding in findings)
+    """Write findings, each with its related places below; the first ones with an ``excerpt``."""
+    return "".join(
+        _one(finding, ink, excerpt if number < EXCERPTS else None)
+        for number, finding in enumerate(findings)
+    )
 
 
 def _one(finding: Diagnostic, ink: Ink, excerpt: Callable[[Location], list[str]] | None) -> str:

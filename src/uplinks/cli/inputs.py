@@ -18,6 +18,7 @@ import glob
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
@@ -41,11 +42,16 @@ from uplinks.manifest import Limits
 from uplinks.model import Cluster, Fleet
 from uplinks.reading import make_fleet
 
+if TYPE_CHECKING:
+    from uplinks.manifest.source import Source
+
 __all__ = [
     "Place",
     "add_fleet",
     "add_places",
+    "listed",
     "read_fleet",
+    "read_folder",
     "read_places",
     "unreadable",
 ]
@@ -56,10 +62,14 @@ MOST_NAMED = 10
 
 @frozen
 class Place:
-    """What was read at one place, and the texts that were read, by file."""
+    """What was read at one place, and the texts that were read, by file.
+
+    ``sources`` are those of the texts that somebody has looked through.
+    """
 
     subject: Fleet | Cluster
     texts: Mapping[str, bytes] = field(factory=dict, repr=False)
+    sources: dict[str, Source] = field(factory=dict, repr=False)
 
     @property
     def clusters(self) -> tuple[Cluster, ...]:
@@ -131,11 +141,22 @@ def _read_place(path: str) -> Iterator[Place]:
     elif matches := _matches(path):
         for match in matches:
             texts = {}
-            yield Place(load(match, texts), texts)
+            # A pipe that nobody named: to open it is to wait for whoever writes to it.
+            yield _unread(match) if _is_pipe(match) else Place(load(match, texts), texts)
     else:
         reason = "nothing found: no file or folder matches this pattern"
         finding = Diagnostic(NOTHING_FOUND, Severity.ERROR, reason, Location(file=path))
         yield Place(Cluster("", diagnostics=[finding]))
+
+
+def _is_pipe(path: str) -> bool:
+    return os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))  # noqa: PTH110, PTH112, PTH113
+
+
+def _unread(path: str) -> Place:
+    reason = "cannot read it: not a regular file"
+    finding = Diagnostic(UNREADABLE, Severity.ERROR, reason, Location(file=path))
+    return Place(Cluster("", diagnostics=[finding]))
 
 
 def _is_pattern(path: str) -> bool:
@@ -163,13 +184,21 @@ def read_fleet(arguments: argparse.Namespace) -> Fleet:
             "standard input (-) is one cluster alone; name it as --parent - or --child NAME=-, "
             "beside the others"
         )
-    _check_places([arguments.fleet])
-    fleet = load_fleet(arguments.fleet)
+    return read_folder(arguments.fleet)
+
+
+def read_folder(path: str) -> Fleet:
+    """Read the fleet of a folder.
+
+    Raises: Unusable for what is one cluster alone, or a folder of fleets.
+    """
+    if path == STREAM:
+        raise Unusable("standard input (-) is one cluster alone; name a folder with a fleet")
+    _check_places([path])
+    fleet = load_fleet(path)
     readable = all(d.code != UNREADABLE for d in fleet.parent.diagnostics)
-    if readable and not is_fleet(arguments.fleet):
-        raise Unusable(
-            f"{arguments.fleet} is one cluster alone; a fleet has parent/ and children/NAME/"
-        )
+    if readable and not is_fleet(path):
+        raise Unusable(f"{path} is one cluster alone; a fleet has parent/ and children/NAME/")
     return fleet
 
 
@@ -195,9 +224,20 @@ def _check_places(paths: Sequence[str]) -> None:
     for path in paths:
         fleets = () if path == STREAM else fleets_in(path)
         if fleets:
-            more = len(fleets) - MOST_NAMED
-            names = ", ".join(fleets[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+            names = listed(fleets)
             raise Unusable(f"{path} is a folder of fleets, not a fleet or a cluster; name {names}")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Name what there is, but not very much of it.
+
+    >>> listed(["a", "b"])
+    'a, b'
+    >>> listed(list("abcdefghijkl"))
+    'a, b, c, d, e, f, g, h, i, j and 2 more'
+    """
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _read_cluster(name: str, path: AnyPath, texts: Texts | None) -> Cluster:

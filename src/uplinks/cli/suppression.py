@@ -28,11 +28,23 @@ from uplinks.diagnostics import Diagnostic, Location, Severity, Span
 from uplinks.model import Cluster, IngressRoute, TraefikService, Uplink
 
 if TYPE_CHECKING:
-    from uplinks.manifest.source import Comment
+    from uplinks.manifest.source import Comment, Source
 
-__all__ = ["ANNOTATION", "UNKNOWN", "UNUSED", "Settled", "Suppression", "settle", "suppressions"]
+__all__ = [
+    "ANNOTATION",
+    "MOST",
+    "UNKNOWN",
+    "UNUSED",
+    "Settled",
+    "Suppression",
+    "settle",
+    "suppressions",
+]
 
 ANNOTATION: Final = "uplinks/ignore"
+MOST: Final = 10_000
+"""So many suppressions count in the comments of a text, and in a cluster's annotations."""
+
 UNUSED: Final = "UPL013"
 UNKNOWN: Final = "UPL014"
 
@@ -42,6 +54,8 @@ _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 _COMMENT: Final = re.compile(r"#\s*uplinks: ignore(?P<file>-file)?(?:\[(?P<codes>[^\]]*)\])?")
 _CODE: Final = re.compile(r"[^\s,]+")
 _EVERYWHERE: Final = (2**62, 0)
+# So many unknown codes get a suggestion: a guess looks at every code that there is.
+_GUESSES: Final = 50
 
 Place = tuple[int, int]
 
@@ -81,21 +95,28 @@ class Settled:
 
 
 def suppressions(
-    clusters: Iterable[Cluster], texts: Mapping[str, bytes], codes: Collection[str]
+    clusters: Iterable[Cluster],
+    texts: Mapping[str, bytes],
+    codes: Collection[str],
+    sources: dict[str, Source] | None = None,
 ) -> tuple[list[Suppression], list[Diagnostic]]:
     """Find every suppression, and what is wrong with those that can do nothing.
 
     ``codes`` are those that there are. Only texts that hold the mark are looked
-    through. Complexity: O(bytes), and O(objects).
+    through; they are kept in ``sources``. Complexity: O(bytes), and O(objects).
     """
     found: list[Suppression] = []
     wrong: list[Diagnostic] = []
-    for each, miswritten in _asked(tuple(clusters), texts):
+    meant: dict[str, str | None] = {}
+    for each, miswritten in _asked(tuple(clusters), texts, {} if sources is None else sources):
         problem = miswritten or _problem(each.code, codes)
         if problem is None:
             found.append(each)
             continue
-        near = None if miswritten or each.code in codes else nearest_code(each.code, codes)
+        unknown = not miswritten and each.code not in codes
+        if unknown and each.code not in meant and len(meant) < _GUESSES:
+            meant[each.code] = nearest_code(each.code, codes)
+        near = meant.get(each.code) if unknown else None
         about = (UNKNOWN, Severity.WARNING, problem, each.location)
         wrong.append(Diagnostic(*about, suggestion=near))
     return found, wrong
@@ -167,25 +188,41 @@ class _Index:
 
 
 def _asked(
-    clusters: tuple[Cluster, ...], texts: Mapping[str, bytes]
+    clusters: tuple[Cluster, ...], texts: Mapping[str, bytes], sources: dict[str, Source]
 ) -> Iterator[tuple[Suppression, str]]:
-    """Find every suppression, and what is wrong with how it is written."""
+    """Find every suppression, and what is wrong with how it is written.
+
+    Of more than `MOST` in one text or in one cluster's annotations the first count.
+    """
     for file, data in texts.items():
         if _MARK in data or data[:2] in _UTF16:
-            yield from _in_comments(file, _owner(file, clusters), data)
+            from uplinks.manifest.source import look_through  # noqa: PLC0415 - seldom needed
+
+            sources[file] = look_through(data)
+            yield from _first(_in_comments(file, _owner(file, clusters), sources[file]))
     for cluster in clusters:
-        yield from ((each, "") for each in _in_annotations(cluster))
+        yield from _first((each, "") for each in _in_annotations(cluster))
 
 
-def _in_comments(file: str, cluster: str, data: bytes) -> Iterator[tuple[Suppression, str]]:
-    from uplinks.manifest.source import look_through  # noqa: PLC0415 - seldom needed
+def _first(asked: Iterable[tuple[Suppression, str]]) -> Iterator[tuple[Suppression, str]]:
+    for number, (each, problem) in enumerate(asked):
+        if number == MOST:
+            yield each, f"more than {MOST} suppressions; from here on they do nothing"
+            return
+        yield each, problem
 
+
+def _in_comments(file: str, cluster: str, source: Source) -> Iterator[tuple[Suppression, str]]:
     comments = [
         (comment, match)
-        for comment in look_through(data).comments()
+        for comment in source.comments()
         for match in _COMMENT.finditer(comment.text)
     ]
-    alone = {comment.line for comment, _ in comments if comment.alone}
+    # Where a comment stands alone: the next line that holds something else.
+    below: dict[int, int] = {}
+    for comment, _ in reversed(comments):
+        if comment.alone:
+            below[comment.line] = below.get(comment.line + 1, comment.line + 1)
     for comment, match in comments:
         problem = ""
         if match["file"]:
@@ -193,9 +230,7 @@ def _in_comments(file: str, cluster: str, data: bytes) -> Iterator[tuple[Suppres
             if not (comment.alone and comment.head):
                 problem = "ignore-file must stand alone, before anything else in its file"
         else:
-            line = comment.line
-            while line in alone:
-                line += 1
+            line = below.get(comment.line, comment.line)
             reach = ((line, 1), (line + 1, 1))
         named = list(_CODE.finditer(match["codes"] or ""))
         if not named:
@@ -218,7 +253,7 @@ def _in_annotations(cluster: Cluster) -> Iterator[Suppression]:
         if ANNOTATION in each.annotations:
             where = each.origin.locate("metadata", "annotations", ANNOTATION)
             span = each.origin.locate().span
-            for code in _CODE.findall(each.annotations[ANNOTATION]):
+            for code in dict.fromkeys(_CODE.findall(each.annotations[ANNOTATION])):
                 yield Suppression(code, where, span[:2], span[2:], cluster.name)
 
 

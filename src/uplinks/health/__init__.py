@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from uplinks.health._bounds import detection_bound, effective_interval, recovery_bound
 from uplinks.health._machine import Health
-from uplinks.health._states import TRANSITIONS, Cause, State, diagram
+from uplinks.health._states import TRANSITIONS, Cause, State
 from uplinks.health._values import (
     Event,
     HealthPolicy,
@@ -50,7 +50,6 @@ __all__ = [
     "Transition",
     "Verdict",
     "detection_bound",
-    "diagram",
     "effective_interval",
     "recovery_bound",
 ]

@@ -4,7 +4,7 @@ Rules of this file:
 
 1. What is not in `TRANSITIONS` cannot happen. The machine looks it up at each
    event and decides nothing itself.
-2. The page ``docs/health.md`` shows the diagram that is drawn from it.
+2. ``docs/_static/states.svg`` shows it, no more and no less.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["KNOWN", "TRANSITIONS", "Cause", "State", "diagram"]
+__all__ = ["KNOWN", "TRANSITIONS", "Cause", "State"]
 
 
 class State(StrEnum):
@@ -94,20 +94,3 @@ KNOWN: Final[Mapping[State, Cause]] = MappingProxyType(
     {State.UP: Cause.KNOWN_UP, State.DOWN: Cause.KNOWN_DOWN}
 )
 """What adds a target that another at its address speaks for."""
-
-
-def diagram() -> str:
-    """Draw `TRANSITIONS` as a Mermaid state diagram.
-
-    >>> print(diagram().splitlines()[1])
-        [*] --> unknown: added
-    """
-    lines = ["stateDiagram-v2"]
-    for before, row in TRANSITIONS.items():
-        causes: dict[State, list[str]] = {}
-        for cause, after in row.items():
-            causes.setdefault(after, []).append(cause.value)
-        for after, names in causes.items():
-            one, two = ("[*]" if s is State.GONE else s.value for s in (before, after))
-            lines.append(f"    {one} --> {two}: {', '.join(names)}")
-    return "\n".join(lines)

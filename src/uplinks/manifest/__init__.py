@@ -53,8 +53,10 @@ class Limits:
 
     ``size``: bytes of one text (in UTF-8 if it was given as ``str``).
     ``depth``: mappings and sequences within one another.
-    ``nodes``: keys, scalars, mappings and sequences of one text.
-    ``documents``: documents of one text, the empty ones too.
+    ``nodes``: keys, scalars, mappings and sequences of one text; behind the first
+    25,000 at most one for each 6 bytes.
+    ``documents``: documents of one text, the empty ones too; behind the first 1,000
+    at most one for each 64 bytes.
     ``key``: code points of one key; YAML's own limit for keys without ``?``.
     ``directives``: ``%TAG`` lines of one text (libyaml compares each with all).
     ``findings``: diagnostics about one text.
@@ -168,6 +170,7 @@ class _Reader:
         self.documents: list[Document] = []
         self.findings: list[Diagnostic] = []
         self.text_end = (1, 1)
+        self.most_nodes, self.most_documents = limits.nodes, limits.documents
         self.stack: list[tuple[Any, Any, str | None, Span, int, int]] = []
         # True once the document being read holds an error that costs it.
         self.broken = False
@@ -180,6 +183,8 @@ class _Reader:
         self.text_end = _text.end(text)
         if _text.tag_directives(text) > limits.directives:
             self.stop(f"more than {limits.directives} %TAG directives", Span())
+        self.most_nodes = _text.most_nodes(size, limits.nodes)
+        self.most_documents = _text.most_documents(size, limits.documents)
         try:
             self.documents_of(text, cut=bool(unreadable))
         except (_yaml.YAMLError, ValueError, OverflowError) as error:
@@ -209,7 +214,7 @@ class _Reader:
         per node would cost as much as the parsing does.
         """
         limits = self.limits
-        budget = limits.nodes
+        budget = self.most_nodes
         max_depth, max_key = limits.depth, limits.key
         last_line = self.text_end[0]
         text, paired = _text.hide_pairs(text)
@@ -314,9 +319,9 @@ class _Reader:
             elif kind is _yaml.DocumentStartEvent:
                 started += 1
                 begin = event.start_mark
-                if started > limits.documents:
+                if started > self.most_documents:
                     span = self.point(begin.line + 1, begin.column + 1)
-                    self.stop(f"more than {limits.documents} documents", span)
+                    self.stop(f"more than {self.most_documents} documents", span)
                 node = LocatedList()
                 marks = node.marks
                 in_map, key = False, None
@@ -352,7 +357,7 @@ class _Reader:
                 marks.append(span)
             if budget < 0:
                 at = self.path(node, None)
-                self.stop(f"more than {limits.nodes} nodes", span, at)
+                self.stop(f"more than {self.most_nodes} nodes", span, at)
 
     def path(self, node: Any, key: str | None) -> tuple[str | int, ...]:
         """Tell the path to the value, or key, that comes next in ``node``."""

@@ -14,21 +14,47 @@ from __future__ import annotations
 
 import codecs
 import re
+from functools import cache
 from typing import Final
 
-__all__ = ["decode", "end", "hide_pairs", "reveal_pairs", "size", "tag_directives"]
+__all__ = [
+    "decode",
+    "end",
+    "hide_pairs",
+    "most_documents",
+    "most_nodes",
+    "reveal_pairs",
+    "size",
+    "tag_directives",
+]
 
 _UTF16: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _BREAKS: Final = ("\n", "\r", "\x85", "\u2028", "\u2029")
-_UNREADABLE: Final = re.compile(
-    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-)
+_PLAIN: Final = b"\t\n\r" + bytes(range(0x20, 0x7F))
 _TAG_DIRECTIVE: Final = re.compile("(?:^|[\n\r\x85\u2028\u2029])%TAG")
 
 
 def size(data: bytes | str) -> int:
     """Count the bytes of a text, in UTF-8 if it is a ``str``."""
     return len(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass"))
+
+
+def most_nodes(size: int, limit: int) -> int:
+    """Say how many nodes a text of a size may have: the densest JSON of ours has one for 7 bytes.
+
+    >>> most_nodes(1_000_000, 300_000), most_nodes(16_000_000, 300_000)
+    (191666, 300000)
+    """
+    return min(limit, 25_000 + size // 6)
+
+
+def most_documents(size: int, limit: int) -> int:
+    """Say how many documents a text of a size may have: an object takes more than 64 bytes.
+
+    >>> most_documents(1_000_000, 50_000), most_documents(16_000_000, 50_000)
+    (16625, 50000)
+    """
+    return min(limit, 1000 + size // 64)
 
 
 def decode(data: bytes | str) -> tuple[str, str]:
@@ -40,6 +66,8 @@ def decode(data: bytes | str) -> tuple[str, str]:
     ('a: b', '')
     """
     problem = ""
+    if isinstance(data, bytes) and not data.translate(None, _PLAIN):
+        return data.decode("ascii"), ""
     if isinstance(data, str):
         text = data
     else:
@@ -50,10 +78,15 @@ def decode(data: bytes | str) -> tuple[str, str]:
             problem = f"this is not {encoding[:6].rstrip('-').upper()}: {error.reason}"
             text = data[: error.start].decode(encoding)
     text = text.removeprefix("\ufeff")
-    if match := _UNREADABLE.search(text):
+    if match := _unreadable().search(text):
         problem = f"the character U+{ord(match[0]):04X} may not stand in YAML; escape it"
         text = text[: match.start()]
     return text, problem
+
+
+@cache  # made when it is needed: the ranges are long, and most texts are ASCII
+def _unreadable() -> re.Pattern[str]:
+    return re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def end(text: str) -> tuple[int, int]:

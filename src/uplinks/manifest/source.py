@@ -17,8 +17,8 @@ Rules of this file:
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -74,33 +74,43 @@ class Source:
     _scalars: tuple[Range, ...] = field(repr=False)
     _content: int = field(repr=False)
 
-    def line(self, number: int) -> str:
-        """Give a line, counted from 1, without its end; ``""`` where there is none."""
-        if not 0 < number <= len(self._starts):
-            return ""
-        return self._text[self._starts[number - 1] : self._ends[number - 1]]
+    def length(self, number: int) -> int:
+        """Count the code points of a line; 0 where there is none."""
+        start, end = self._stretch(number, 0, None)
+        return end - start
 
-    def hidden(self, number: int) -> list[Range]:
-        """Give the stretches of a line that must not be shown: offsets from 0, sorted, disjoint.
+    def line(self, number: int, begin: int = 0, stop: int | None = None) -> str:
+        """Give a line, counted from 1, without its end; ``""`` where there is none.
 
-        Complexity: O(log s + h) for s hidden stretches, h of them on the line.
+        ``begin`` and ``stop`` are offsets in the line, for a part of it.
         """
-        if not 0 < number <= len(self._starts):
-            return []
-        start, end = self._starts[number - 1], self._ends[number - 1]
+        start, end = self._stretch(number, begin, stop)
+        return self._text[start:end]
+
+    def hidden(self, number: int, begin: int = 0, stop: int | None = None) -> list[Range]:
+        """Give the stretches of a line, or of its part, that must not be shown.
+
+        Offsets from the beginning of the part; sorted, disjoint.
+        Complexity: O(log s + h) for s hidden stretches, h of them in the part.
+        """
+        start, end = self._stretch(number, begin, stop)
         found: list[Range] = []
         at = max(0, bisect_right(self._hidden, start, key=_begin) - 1)
-        for begin, stop in self._hidden[at:]:
-            if begin >= end:
-                break
-            low, high = max(begin, start) - start, min(stop, end) - start
+        for first, last in self._hidden[at : bisect_left(self._hidden, end, lo=at, key=_begin)]:
+            low, high = max(first, start) - start, min(last, end) - start
             if low < high:
                 found.append((low, high))
         return found
 
+    def _stretch(self, number: int, begin: int, stop: int | None) -> Range:
+        if not 0 < number <= len(self._starts):
+            return 0, 0
+        start, end = self._starts[number - 1], self._ends[number - 1]
+        return min(start + begin, end), end if stop is None else min(start + stop, end)
+
     def comments(self) -> Iterator[Comment]:
-        """Find every comment, in order. Complexity: O(length)."""
-        for begin, end in _comments(self._text, self._scalars):
+        """Find every comment on the lines that were looked through. Complexity: O(length)."""
+        for begin, end in _comments(self._text, self._ends[-1], self._scalars):
             number = bisect_right(self._starts, begin)
             start = self._starts[number - 1]
             alone = not self._text[start:begin].strip()
@@ -108,20 +118,20 @@ class Source:
             yield Comment(text, number, begin - start + 1, alone, begin < self._content)
 
 
-def look_through(data: bytes | str) -> Source:
-    """Read a text for showing it. Complexity: O(length). Raises nothing.
+def look_through(data: bytes | str, last: tuple[int, int] | None = None) -> Source:
+    """Read a text for showing it; with ``last``, up to that line and column.
+
+    What stands behind on that line is hidden, and the lines behind it are empty.
+
+    Complexity: O(length). Raises nothing.
 
     Source: YAML 1.2.2, sections 5.4 and 6.6, for lines and comments.
     """
     text, _ = _text.decode(data)
-    starts, ends = [0], []
-    for match in _BREAK.finditer(text):
-        ends.append(match.start())
-        starts.append(match.end())
-    ends.append(len(text))
-    scan = _Scan(text)
-    scan.run()
-    for begin, end in _comments(text, scan.scalars):
+    starts, ends = _lines(text, None if last is None else last[0])
+    scan = _Scan(text, _text.most_nodes(_text.size(data), _MOST_NODES))
+    scan.run(*((len(starts), len(text)) if last is None else last))
+    for begin, end in _comments(text, ends[-1], scan.scalars):
         at = begin + 1
         for shown in _IGNORE.finditer(text, begin, end):
             scan.hidden.append((at, max(at, shown.start())))
@@ -137,9 +147,21 @@ def look_through(data: bytes | str) -> Source:
     )
 
 
-def _comments(text: str, scalars: Sequence[Range]) -> Iterator[Range]:
+def _lines(text: str, last: int | None) -> tuple[list[int], list[int]]:
+    """Find where the lines begin and end, up to the last one that is wanted."""
+    starts, ends = [0], []
+    for match in _BREAK.finditer(text):
+        ends.append(match.start())
+        if len(ends) == last:
+            return starts, ends
+        starts.append(match.end())
+    ends.append(len(text))
+    return starts, ends
+
+
+def _comments(text: str, stop: int, scalars: Sequence[Range]) -> Iterator[Range]:
     at = 0
-    while match := _COMMENT.search(text, at):
+    while match := _COMMENT.search(text, at, stop):
         begin, at = match.span()
         around = bisect_right(scalars, begin, key=_begin) - 1
         if around >= 0 and begin < scalars[around][1]:
@@ -183,57 +205,71 @@ class _Frame:
 class _Scan:
     """One pass over the tokens of a text: what is a scalar, and what is hidden."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, most: int) -> None:
         self.text = text
+        self.most = most
         self.scalars: list[Range] = []
         self.hidden: list[Range] = []
         self.frames = [_Frame(shown=True, name=None)]
         self.content = len(text)
-        self.nodes = 0
 
-    def run(self) -> None:
+    def run(self, line: int, column: int) -> None:
+        """Take the tokens that begin up to a line and column; hide what is behind.
+
+        The parser has the whole text: what a value holds may depend on lines behind.
+        """
         get_token = parser_of(libyaml)(_text.hide_pairs(self.text)[0]).get_token
-        end = 0
+        take, content, frames = _TAKE, _CONTENT, self.frames
+        nodes = end = 0
         try:
-            while (
-                (token := get_token()) is not None
-                and len(self.frames) <= _MOST_DEPTH
-                and self.nodes <= _MOST_NODES
-            ):
-                self.take(token)
+            while (token := get_token()) is not None:
+                kind = type(token)
+                begin = token.start_mark
+                if kind in content:
+                    if not nodes:
+                        self.content = begin.index
+                    nodes += 1
+                if begin.line >= line:
+                    self.forget_keys()
+                    return
+                if begin.line == line - 1 and begin.column > column:
+                    break
+                if len(frames) > _MOST_DEPTH or nodes > self.most:
+                    break
+                if kind in take:
+                    take[kind](self, token, frames[-1])
                 end = token.end_mark.index
-            if token is None:
+            else:
                 return
         except (libyaml.YAMLError, ValueError, OverflowError):
             pass
+        self.forget_keys()
         self.hidden.append((end, len(self.text)))
 
-    def take(self, token: Any) -> None:
-        kind = type(token)
-        frame = self.frames[-1]
-        if kind in _CONTENT:
-            self.nodes += 1
-            self.content = min(self.content, token.start_mark.index)
-        if kind is libyaml.ScalarToken:
-            self.scalar(token, frame)
-        elif kind is libyaml.KeyToken:
-            self.forget_key(frame)
-            frame.at_key = True
-        elif kind is libyaml.ValueToken:
-            frame.at_key = False
-            frame.key_range = None
-        elif kind in _OPENING:
-            self.frames.append(self.inner(frame))
-        elif kind in _CLOSING:
-            self.forget_key(frame)
-            self.close()
-        elif kind is libyaml.FlowEntryToken:
-            self.forget_key(frame)
-            frame.key = None
-        elif kind in _DOCUMENT:
-            self.frames = [_Frame(shown=True, name=None)]
-        elif kind in _NAMED:
-            self.hidden.append((token.start_mark.index, token.end_mark.index))
+    def key(self, _: Any, frame: _Frame) -> None:
+        self.forget_key(frame)
+        frame.at_key = True
+
+    def value(self, _: Any, frame: _Frame) -> None:
+        frame.at_key = False
+        frame.key_range = None
+
+    def open(self, _: Any, frame: _Frame) -> None:
+        self.frames.append(self.inner(frame))
+
+    def end(self, _: Any, frame: _Frame) -> None:
+        self.forget_key(frame)
+        self.close()
+
+    def entry(self, _: Any, frame: _Frame) -> None:
+        self.forget_key(frame)
+        frame.key = None
+
+    def document(self, _: Any, __: _Frame) -> None:
+        self.frames[:] = [_Frame(shown=True, name=None)]
+
+    def named(self, token: Any, _: _Frame) -> None:
+        self.hidden.append((token.start_mark.index, token.end_mark.index))
 
     def close(self) -> None:
         if len(self.frames) > 1:
@@ -241,6 +277,10 @@ class _Scan:
         # A key that is itself a mapping has no name.
         if self.frames[-1].at_key:
             self.frames[-1].key = None
+
+    def forget_keys(self) -> None:
+        for frame in self.frames:
+            self.forget_key(frame)
 
     def forget_key(self, frame: _Frame) -> None:
         """Hide a key that turned out to have no value, unless it is a field's name."""
@@ -287,7 +327,17 @@ _OPENING: Final = (
     libyaml.FlowMappingStartToken,
     libyaml.FlowSequenceStartToken,
 )
-_DOCUMENT: Final = (libyaml.DocumentStartToken, libyaml.DocumentEndToken)
-_CONTENT: Final = (libyaml.ScalarToken, *_OPENING, *_DOCUMENT)
-_NAMED: Final = (libyaml.AliasToken, libyaml.AnchorToken, libyaml.TagToken)
 _CLOSING: Final = (libyaml.BlockEndToken, libyaml.FlowMappingEndToken, libyaml.FlowSequenceEndToken)
+_DOCUMENT: Final = (libyaml.DocumentStartToken, libyaml.DocumentEndToken)
+_NAMED: Final = (libyaml.AliasToken, libyaml.AnchorToken, libyaml.TagToken)
+_CONTENT: Final = frozenset({libyaml.ScalarToken, *_OPENING, *_DOCUMENT})
+_TAKE: Final[dict[type, Callable[[_Scan, Any, _Frame], None]]] = {
+    libyaml.ScalarToken: _Scan.scalar,
+    libyaml.KeyToken: _Scan.key,
+    libyaml.ValueToken: _Scan.value,
+    libyaml.FlowEntryToken: _Scan.entry,
+    **dict.fromkeys(_OPENING, _Scan.open),
+    **dict.fromkeys(_CLOSING, _Scan.end),
+    **dict.fromkeys(_DOCUMENT, _Scan.document),
+    **dict.fromkeys(_NAMED, _Scan.named),
+}

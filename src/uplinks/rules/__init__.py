@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from functools import partial
+from itertools import islice
 from typing import Final, Literal
 
 from attrs import evolve
@@ -44,12 +45,13 @@ from uplinks.rules import (
     uplink,
     weight,
 )
-from uplinks.rules._guess import Finding, settle
+from uplinks.rules._guess import Finding, Guess, settle
 from uplinks.rules._rule import OWN_PREFIX, SECTIONS, Family, Rule, Scope, rule
 from uplinks.rules.shape import SHAPE, ShapeCode
 
 __all__ = [
     "ALL",
+    "MOST_OF_A_RULE",
     "RETIRED",
     "SECTIONS",
     "SHAPE",
@@ -129,6 +131,9 @@ ALL: Final[tuple[Rule, ...]] = (
 )
 """Every rule, sorted by code."""
 
+MOST_OF_A_RULE: Final = 5_000
+"""So many findings of one rule are kept for one cluster, and for what only a fleet shows."""
+
 RETIRED: Final[tuple[str, ...]] = ()
 """Codes of rules that are gone, sorted. They are never used again."""
 
@@ -143,8 +148,8 @@ def check(subject: Fleet, extra: Iterable[Rule] = (), *, known_modes: Iterable[s
     health checks that can be probed beside ``http`` and ``grpc``.
 
     Law: a pure function; the report does not depend on the order of anything
-    in the fleet. It never raises for what was read from a manifest, nor for what
-    an extra rule does.
+    in the fleet, unless a rule finds more than `MOST_OF_A_RULE`. It never raises for
+    what was read from a manifest, nor for what an extra rule does.
     Complexity: O(n log n) for n objects, and a bounded time for all suggestions
     together: of a great many unknown names only the first get one. To that comes
     what the extra rules take. Raises ValueError for an extra rule whose code is
@@ -223,8 +228,17 @@ def _found(
     found: list[Finding] = []
     for each, ours in judges:
         if each.scope in scopes:
-            found += each.function(subject) if ours else _guarded(each, subject)
+            findings = iter(each.function(subject) if ours else _guarded(each, subject))
+            found += islice(findings, MOST_OF_A_RULE)
+            found += (_too_many(each, finding) for finding in islice(findings, 1))
     return found
+
+
+def _too_many(each: Rule, first: Finding) -> Diagnostic:
+    where = (first.finding if isinstance(first, Guess) else first).location
+    message = f"more than {MOST_OF_A_RULE} findings {each.code}; the others are left out"
+    # As severe as what is left out: many warnings are no error.
+    return Diagnostic("UPL004", each.severity, message, where)
 
 
 def _guarded(each: Rule, subject: Cluster | Fleet) -> Iterator[Finding]:

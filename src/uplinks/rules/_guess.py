@@ -25,8 +25,8 @@ from uplinks.diagnostics import Diagnostic
 
 __all__ = ["SHORTLIST", "WORK", "Finding", "Guess", "settle"]
 
-WORK: Final = 5_000_000
-"""Pairs of characters that may be compared for one report: a second at worst."""
+WORK: Final = 2_000_000
+"""Pairs of characters that may be compared for one report: 0.4 seconds at worst."""
 
 SHORTLIST: Final = 256
 """How many candidates are compared with one name."""

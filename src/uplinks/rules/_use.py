@@ -24,6 +24,7 @@ __all__ = [
     "Offer",
     "Use",
     "composed",
+    "is_refused",
     "named_at",
     "of_cluster",
     "of_router",
@@ -104,6 +105,13 @@ def named_at(uplink: Uplink) -> Location:
     """Where an uplink's name comes from."""
     path = ("spec", "exposeName") if uplink.expose_name is not None else ("metadata", "name")
     return uplink.origin.locate(*path)
+
+
+def is_refused(origin: Origin, field: str) -> bool:
+    """Tell whether a text of the metadata is written, but as something else: that is UPL006."""
+    metadata = origin.written("metadata")
+    value = metadata.get(field) if isinstance(metadata, dict) else metadata
+    return value is not None and not isinstance(value, str)
 
 
 def offers_by(of: Callable[[Uplink], str], fleet: Fleet) -> Mapping[str, Sequence[Offer]]:

@@ -76,7 +76,8 @@ def invalid_address(cluster: Cluster) -> Iterator[Diagnostic]:
             # The address itself is not shown: it may hold a password.
             yield invalid_address.at(
                 config.origin.locate(*_CHILDREN, name, "address"),
-                f"invalid address of child {shown(name)}: {problem}",
+                f"invalid address of child {shown(name)}: {problem}; "
+                "write https://, a host and perhaps a port",
             )
 
 
@@ -202,6 +203,6 @@ def shared_address(cluster: Cluster) -> Iterator[Diagnostic]:
             yield shared_address.at(
                 places[name],
                 f"child {shown(name)} has the address of child {shown(other)}; "
-                "each child is a cluster of its own",
+                "each child is a cluster of its own and has one of its own",
                 [Related(places[other], f"child {shown(other)} is here")],
             )

@@ -198,7 +198,11 @@ def different_names(fleet: Fleet) -> Iterator[Diagnostic]:
     Uplink reference, "Uplink Naming" and "Health Check with Failover".
     """
     together = composed(fleet)
-    for owner, offers in offers_by(_owner, fleet).items():
+    for owner, every in offers_by(_owner, fleet).items():
+        firsts: dict[str, Uplink] = {}
+        for child, uplink in every:
+            firsts.setdefault(child, uplink)  # what one child declares twice is UPL010
+        offers = list(firsts.items())
         if len({together[uplink.uplink_name] for _, uplink in offers}) == 1:
             continue
         (first_child, first), *others = offers

@@ -13,6 +13,7 @@ from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.model import Cluster, IngressRoute, TraefikService, Uplink
 from uplinks.rules._rule import rule, shown
+from uplinks.rules._use import is_refused
 
 __all__ = ["declared_twice", "missing_identity", "more_than_one_type", "uncomposed_type"]
 
@@ -145,7 +146,8 @@ def uncomposed_type(cluster: Cluster) -> Iterator[Diagnostic]:
                 yield uncomposed_type.at(
                     service.origin.locate("spec", name, key=True),
                     f"TraefikService {service.namespace}/{service.name} has uplinks in {name}, "
-                    "which is not composed here, so its references are not checked",
+                    "which is not composed here, so its references are not checked; "
+                    "take weighted or failover, or check them by hand",
                 )
 
 
@@ -275,10 +277,10 @@ def missing_identity(cluster: Cluster) -> Iterator[Diagnostic]:
         *(("TraefikService", service) for service in cluster.traefik_services),
     ]
     for kind, item in objects:
-        if not item.name:
+        if not item.name and not is_refused(item.origin, "name"):
             where = item.origin.locate("metadata", "name")
             yield missing_identity.at(where, f"{kind} has no metadata.name; it is required")
-        if not item.namespace:
+        if not item.namespace and not is_refused(item.origin, "namespace"):
             yield missing_identity.at(
                 item.origin.locate("metadata", "namespace"),
                 f"{kind} {shown(item.name)} has no metadata.namespace; it is required",

@@ -245,7 +245,10 @@ def invalid_path(cluster: Cluster) -> Iterator[Diagnostic]:
 def _problem_with_path(path: str) -> str | None:
     problems = (
         (not path.startswith("/"), "it does not begin with '/'"),
-        (path.startswith("//"), "it begins with '//', which names another host"),
+        (
+            path.startswith("//"),
+            "it begins with '//', which names another host; one '/' is allowed",
+        ),
         (_UNPRINTABLE.search(path), "it has a space, a control character or one outside ASCII"),
         ("\\" in path, "it has a '\\'"),
         ("#" in path, "it has a fragment, which is never sent"),

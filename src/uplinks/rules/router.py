@@ -94,7 +94,7 @@ def entry_points_with_uplinks(cluster: Cluster) -> Iterator[Diagnostic]:
             yield entry_points_with_uplinks.at(
                 router.origin.locate("spec", "entryPoints", key=True),
                 f"router {owner} has entryPoints and the uplinks annotation; "
-                "entry points come from the uplink",
+                "remove them, entry points come from the uplink",
                 [Related(_where(router), "the uplinks annotation is here")],
             )
 
@@ -150,7 +150,7 @@ def tls_with_uplinks(cluster: Cluster) -> Iterator[Diagnostic]:
             yield tls_with_uplinks.at(
                 router.origin.locate("spec", "tls", key=True),
                 f"router {owner} has tls and the uplinks annotation; "
-                "TLS is handled by the uplink entry point",
+                "remove it, TLS is handled by the uplink entry point",
                 [Related(_where(router), "the uplinks annotation is here")],
             )
 

@@ -104,8 +104,12 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "UPL004",
         "over-a-limit",
         Severity.ERROR,
-        "The text is larger or deeper than the reader's limits",
-        "Size, depth and the number of documents and values stay below the limits.",
+        "The text is larger, deeper or denser than the reader's limits",
+        "A text has at most 16 MiB, 100 levels of nesting, 300,000 keys and values, and 50,000\n"
+        "documents; 25,000 keys and values and 1,000 documents may stand close together, of\n"
+        "more each takes 6 and 64 bytes on average. Of very many findings the first are kept:\n"
+        "5,000 of one rule in one cluster, 1,000 of one list or mapping; a finding with this\n"
+        "code says where the others begin.",
         "A reader without limits can be stopped by one file.",
         "[[[[[[[[ # and so on, hundreds deep",
         "[[]]",

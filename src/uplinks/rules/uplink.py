@@ -11,6 +11,7 @@ from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Severity
 from uplinks.model import MAX_WEIGHT, Cluster
 from uplinks.rules._rule import rule, shown
+from uplinks.rules._use import is_refused
 
 __all__ = [
     "invalid_expose_name",
@@ -67,7 +68,7 @@ def invalid_name(cluster: Cluster) -> Iterator[Diagnostic]:
     """
     for uplink in cluster.uplinks:
         problem = naming.problem_with_name(uplink.name)
-        if problem is not None:
+        if problem is not None and not is_refused(uplink.origin, "name"):
             yield invalid_name.at(
                 uplink.origin.locate("metadata", "name"),
                 f"invalid uplink name {shown(uplink.name)}: {problem}",
@@ -119,6 +120,8 @@ def invalid_namespace(cluster: Cluster) -> Iterator[Diagnostic]:
     """
     for uplink in cluster.uplinks:
         problem = naming.problem_with_name(uplink.namespace)
+        if not uplink.namespace and is_refused(uplink.origin, "namespace"):
+            continue
         if not uplink.namespace:
             message = (
                 f"uplink {shown(uplink.name)} has no namespace, of which its name is made; "

@@ -24,6 +24,7 @@ an Uplink for others); here each kind is put together.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, Final
 
 import attrs
@@ -39,18 +40,18 @@ from uplinks.model import (
     TraefikService,
     Uplink,
 )
-from uplinks.schema._converter import CONVERTER, Refused, read_duration
+from uplinks.schema._converter import CONVERTER, MOST_REFUSED, Refused, read_duration
 from uplinks.schema._fields import INGRESS_ROUTE_SPEC, TRAEFIK_SERVICE_SPEC, strange_fields
 from uplinks.schema._findings import (
     MISSING_FIELD,
     OVER_A_LIMIT,
+    UNKNOWN_FIELD,
     WRONG_TYPE,
     Finding,
     Path,
     build,
     unknown_fields,
 )
-from uplinks.schema._json_schema import json_schema
 from uplinks.schema._kinds import HUB_API, TRAEFIK_API, is_list, strange_kind
 from uplinks.schema._shapes import (
     IngressRouteManifest,
@@ -127,6 +128,7 @@ def structure(document: Document, cluster: str = "", *, most: int | None = None)
             findings = list(strange_kind(node))
         else:
             resource, findings = read(node, origin)
+            findings = _each_cause_once(findings)
             resources.append(resource)
         room = len(findings) if most is None else max(0, most - len(diagnostics))
         diagnostics.extend(finding.at(origin) for finding in findings[:room])
@@ -136,6 +138,12 @@ def structure(document: Document, cluster: str = "", *, most: int | None = None)
             diagnostics.append(Diagnostic(OVER_A_LIMIT, Severity.ERROR, message, where))
             return Structured(tuple(resources), tuple(diagnostics), skipped, cut=True)
     return Structured(tuple(resources), tuple(diagnostics), skipped)
+
+
+def _each_cause_once(findings: list[Finding]) -> list[Finding]:
+    """Leave out that a field is missing where it is there, but mistyped."""
+    meant = {(*each.path[:-1], each.suggestion) for each in findings if each.code == UNKNOWN_FIELD}
+    return [each for each in findings if each.code != MISSING_FIELD or each.path not in meant]
 
 
 def unstructure(resource: Resource) -> dict[str, Any]:
@@ -164,6 +172,25 @@ def unstructure(resource: Resource) -> dict[str, Any]:
             return _written(TRAEFIK_API, "TraefikService", _traefik_service_manifest(resource))
         case StaticConfig():
             return {"hub": _written_hub(resource)}
+
+
+def json_schema() -> dict[str, Any]:
+    """Give the JSON Schema (draft 7) of one Uplink, as plain values.
+
+    Law: what the reader or a rule about one Uplink refuses, this refuses, and
+    the reverse, but for what its description names. ``null`` is unset, as when
+    reading. `tests/laws/test_json_schema_laws.py` shows it.
+    Complexity: O(fields). Raises nothing.
+
+    >>> schema = json_schema()
+    >>> schema["required"], sorted(schema["properties"]["spec"]["properties"])[:2]
+    (['apiVersion', 'kind', 'metadata'], ['entryPoints', 'exposeName'])
+
+    Source: the Uplink CRD; reference page, "Configuration Options".
+    """
+    from uplinks.schema._json_schema import uplink_schema  # noqa: PLC0415 - a check needs none
+
+    return uplink_schema()
 
 
 Read = tuple[Resource, list[Finding]]
@@ -278,9 +305,11 @@ def _provider_findings(
     """
     yield from _near_misses(provider, _PROVIDER, path)
     children = provider.get("children")
-    for name, child in children.items() if isinstance(children, dict) else ():
-        if isinstance(child, dict):
-            yield from _near_misses(child, _CHILD, (*path, "children", name))
+    misses = _misses_in_children(children if isinstance(children, dict) else {}, path)
+    yield from islice(misses, MOST_REFUSED)
+    for miss in islice(misses, 1):
+        message = f"more than {MOST_REFUSED} unknown fields in children; the others are left out"
+        yield Finding(OVER_A_LIMIT, miss.path, message, key=True)
     for name in ("pollInterval", "pollTimeout"):
         value = parent.rest.get(name)
         if value is not None:
@@ -288,6 +317,12 @@ def _provider_findings(
                 read_duration(value)
             except Refused as refused:
                 yield Finding(refused.code, (*path, name), f"{name} {refused.said}")
+
+
+def _misses_in_children(children: dict[str, Any], path: Path) -> Iterator[Finding]:
+    for name, child in children.items():
+        if isinstance(child, dict):
+            yield from _near_misses(child, _CHILD, (*path, "children", name))
 
 
 def _near_misses(node: dict[str, Any], known: tuple[str, ...], path: Path) -> Iterator[Finding]:

@@ -29,7 +29,7 @@ from uplinks.schema._shapes import (
     own_fields,
 )
 
-__all__ = ["CONVERTER", "Refused", "read_duration"]
+__all__ = ["CONVERTER", "MOST_REFUSED", "Refused", "read_duration"]
 
 
 class Refused(Exception):
@@ -153,7 +153,10 @@ def _headers(value: object, _: object = None) -> tuple[Header, ...]:
 def _collect(
     pairs: Any, hook: Callable[[Any, Any], Any], kind: Any, cls: Any
 ) -> list[tuple[Any, Any]]:
-    """Structure every item; raise once, with all that was refused and where."""
+    """Structure every item; raise once, with all that was refused and where.
+
+    With more than `MOST_REFUSED` items refused, the container is refused as well.
+    """
     done: list[tuple[Any, Any]] = []
     failed: list[Exception] = []
     for index, item in pairs:
@@ -162,6 +165,10 @@ def _collect(
         except (Refused, BaseValidationError) as error:
             error.add_note(IterableValidationNote(f"item {index!r}", index, kind))
             failed.append(error)
+            if len(failed) > MOST_REFUSED:
+                said = f"has more than {MOST_REFUSED} wrong items; the rest was left unread"
+                failed[-1] = Refused("UPL004", said)
+                break
     if failed:
         raise IterableValidationError("items refused", failed, cls)
     return done
@@ -190,6 +197,9 @@ def _mapping_hook(converter: Converter, cls: Any) -> Callable[[Any, Any], Any]:
     hook = converter.get_structure_hook(kind)
     return lambda value, _: _each_value(value, hook, kind)
 
+
+MOST_REFUSED: Final = 1000
+"""So many items of one list or mapping are refused one by one."""
 
 _HOOKS: Final[Mapping[tuple[type, str], tuple[Callable[..., Any], Callable[..., Any]]]] = (
     MappingProxyType(

@@ -107,13 +107,14 @@ def unknown_fields(
 ) -> Iterator[Finding]:
     """Say which fields are unknown in the object at a path, and what was meant."""
     allowed = sorted(allowed)
+    which = f"{_within(path)}; allowed: {', '.join(allowed)}"
     for count, name in enumerate(sorted(names, key=str)):
         # Enough to be of help, and a bound for documents made to be slow.
         helpful = count < _SUGGESTIONS_PER_OBJECT and isinstance(name, str)
         yield Finding(
             UNKNOWN_FIELD,
             (*path, name),
-            f"unknown field {_short(name)!r}{_within(path)}; allowed: {', '.join(allowed)}",
+            f"unknown field {_short(name)!r}{which}",
             severity,
             key=True,
             suggestion=nearest(name, allowed) if helpful else None,

@@ -36,7 +36,7 @@ from uplinks.schema._shapes import (
     own_fields,
 )
 
-__all__ = ["json_schema"]
+__all__ = ["uplink_schema"]
 
 # `$` of some engines also matches before a line break at the end.
 _ONE_LINE: Final = {"not": {"type": "string", "pattern": r"\n"}}
@@ -185,20 +185,8 @@ _REQUIRED: Final[Mapping[type, tuple[str, ...]]] = types.MappingProxyType(
 _TYPES: Final = types.MappingProxyType({str: "string", int: "integer", bool: "boolean"})
 
 
-def json_schema() -> dict[str, Any]:
-    """Give the JSON Schema (draft 7) of one Uplink, as plain values.
-
-    Law: what the reader or a rule about one Uplink refuses, this refuses, and
-    the reverse, but for what its description names. ``null`` is unset, as when
-    reading. `tests/laws/test_json_schema_laws.py` shows it.
-    Complexity: O(fields). Raises nothing.
-
-    >>> schema = json_schema()
-    >>> schema["required"], sorted(schema["properties"]["spec"]["properties"])[:2]
-    (['apiVersion', 'kind', 'metadata'], ['entryPoints', 'exposeName'])
-
-    Source: the Uplink CRD; reference page, "Configuration Options".
-    """
+def uplink_schema() -> dict[str, Any]:
+    """Make what `uplinks.schema.json_schema` gives."""
     manifest = _object(UplinkManifest)
     own = {
         "apiVersion": {"const": HUB_API, "description": "The API that the kind belongs to."},

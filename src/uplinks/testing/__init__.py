@@ -4,7 +4,8 @@ Rules of this package:
 
 1. Nobody waits: time is virtual, or an event is awaited.
 2. What stands here is what this library's own tests use.
-3. Only `uplinks.testing.strategies` needs Hypothesis, and only fixtures pytest.
+3. Only `uplinks.testing.strategies` needs Hypothesis, only `uplinks.testing.grpc_child`
+   grpcio, and only fixtures pytest.
 """
 
 from uplinks.testing._child import Condition, FakeChild

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Self
 
@@ -51,7 +52,7 @@ class FakeChild:
         self.port = 0
         self._condition = Condition.HEALTHY
         self._changed = asyncio.Event()
-        self._server: Server | None = None
+        self._close: Callable[[], Awaitable[object]] | None = None  # while it listens
         self._reserved: socket.socket | None = None
 
     @property
@@ -78,7 +79,7 @@ class FakeChild:
 
     async def become(self, condition: Condition) -> None:
         """Change, for whatever is asked from now on and for what is held back."""
-        if self._server is None and self._reserved is None:
+        if self._close is None and self._reserved is None:
             raise RuntimeError("a fake child changes inside of its block: async with")
         if condition is self._condition:
             return
@@ -91,19 +92,33 @@ class FakeChild:
             self._reserved = socket.socket()
             self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self._reserved.bind(("127.0.0.1", self.port))
-        elif self._server is None:
+        elif self._close is None:
             await self._listen()
+
+    async def _open(self) -> tuple[int, Callable[[], Awaitable[object]]]:
+        """Listen, at its port once it has one; give the port, and what hangs up and ends it."""
+        server = await Server(self._talk, port=self.port).__aenter__()
+        return server.port, server.__aexit__
+
+    async def _healthy(self) -> bool:
+        """Tell whether it is healthy, once it is not slow."""
+        while self._condition is Condition.SLOW:
+            await self._changed.wait()
+        return self._condition is Condition.HEALTHY
+
+    def _remember(self, path: str) -> None:
+        self.paths.append(path)
+        self.asked.set()
 
     async def _listen(self) -> None:
         self._release()
-        self._server = await Server(self._talk, port=self.port).__aenter__()
-        self.port = self._server.port
+        self.port, self._close = await self._open()
 
     async def _stop(self) -> None:
         self._release()
-        if self._server is not None:
-            await self._server.__aexit__()
-            self._server = None
+        close, self._close = self._close, None
+        if close is not None:
+            await close()
 
     def _release(self) -> None:
         if self._reserved is not None:
@@ -117,11 +132,8 @@ class FakeChild:
                 writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             await _skip_body(head, reader)
             method, path, version = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
-            self.paths.append(path)
-            self.asked.set()
-            while self._condition is Condition.SLOW:
-                await self._changed.wait()
-            status = 200 if self._condition is Condition.HEALTHY else 503
+            self._remember(path)
+            status = 200 if await self._healthy() else 503
             said = answer(status, body=self.name.encode())
             if method == "HEAD":  # the same head, and nothing after it
                 said = said.removesuffix(self.name.encode())

@@ -7,8 +7,8 @@ exactly one thing is wrong. Durations are nanoseconds.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 import attrs
 
@@ -47,7 +47,15 @@ from uplinks.model import (
 )
 from uplinks.schema import unstructure
 from uplinks.services import advertise, materialize
+from uplinks.testing._broken_fleets import PLANTS
+from uplinks.testing._broken_texts import SPOILS, Part, Spoil
 from uplinks.traefik import dump
+
+FLEET_CODES: Final = tuple(PLANTS)
+"""The codes that `broken_fleets` has a fleet for: of all rules but UPL306, which is of a text."""
+
+MANIFEST_CODES: Final = tuple(dict.fromkeys(spoil.code for spoil in SPOILS))
+"""The codes that `broken_manifests` has a text for: of reading, and of what one text shows."""
 
 MILLISECOND = 1_000_000
 
@@ -338,61 +346,13 @@ def _text(draw: st.DrawFn, *trees: dict[str, Any]) -> str:
     return "\n---\n".join(draw(write)(tree) for tree in trees)
 
 
-Spoil: TypeAlias = Callable[[dict[str, Any]], object]
+def broken_manifests(*codes: str) -> st.SearchStrategy[tuple[str, str]]:
+    """Texts with one thing wrong, each with the code of the finding that says so.
 
+    It is a field of an uplink, a router's annotation, or the text itself. Of
+    errors there is no other. ``codes`` chooses among `MANIFEST_CODES`.
 
-def _spec(**fields: object) -> Spoil:
-    return lambda tree: tree.setdefault("spec", {}).update(fields)
-
-
-def _check(**fields: object) -> Spoil:
-    return _spec(healthCheck={"path": "/", **fields})
-
-
-def _with_an_empty_name(tree: dict[str, Any]) -> dict[str, str]:
-    return {UPLINKS_ANNOTATION: tree["metadata"]["annotations"][UPLINKS_ANNOTATION] + ","}
-
-
-_SPOILT_UPLINKS: tuple[tuple[str, Spoil], ...] = (
-    ("UPL005", _spec(wieght=1)),
-    ("UPL006", _spec(weight="heavy")),
-    ("UPL006", lambda tree: tree.update(spec=[])),
-    ("UPL101", lambda tree: tree["metadata"].update(name="Not_A_Name")),
-    ("UPL102", lambda tree: tree["metadata"].update(namespace="Not_A_Name")),
-    ("UPL103", _spec(weight=-1)),
-    ("UPL105", _spec(weight=MAX_WEIGHT + 1)),
-    ("UPL106", _spec(exposeName="Not_A_Name")),
-    ("UPL201", _check(interval="1d")),
-    ("UPL202", _check(timeout="-1s")),
-    ("UPL204", _check(mode="ping")),
-    ("UPL205", _check(scheme="ftp")),
-    ("UPL206", _check(method="NOT VALID")),
-    ("UPL207", _check(status=99)),
-    ("UPL208", _check(port=65_536)),
-    ("UPL209", _check(path="no/slash")),
-    ("UPL211", _check(headers={"Content-Length": "0"})),
-    ("UPL212", _check(headers={"Not A Name": "a"})),
-    ("UPL213", _check(hostname="a b")),
-    ("UPL217", _spec(passiveHealthCheck={"maxFailedAttempts": -1})),
-)
-_SPOILT_ROUTERS: tuple[tuple[str, Spoil], ...] = (
-    ("UPL301", _spec(entryPoints=["websecure"])),
-    ("UPL302", _spec(tls={})),
-    ("UPL305", lambda tree: tree["metadata"]["annotations"].update(_with_an_empty_name(tree))),
-    ("UPL315", lambda tree: tree["metadata"].update(name="")),
-)
-_SPOILT_TEXTS: tuple[tuple[str, str], ...] = (
-    ("UPL001", "\n---\na: ["),
-    ("UPL002", "\n---\na: 1\na: 2"),
-    ("UPL003", "\n---\na: &a 1\nb: *a"),
-)
-
-
-@st.composite
-def broken_manifests(draw: st.DrawFn) -> tuple[str, str]:
-    """Texts with one thing wrong, each with the code of the one error that says so.
-
-    It is a field of an uplink, a router's annotation, or the text itself.
+    Raises: ValueError for a code that is none of these.
 
     >>> from hypothesis import given, settings
     >>> from uplinks import check_manifests
@@ -403,17 +363,25 @@ def broken_manifests(draw: st.DrawFn) -> tuple[str, str]:
     ...     assert code in {found.code for found in check_manifests(text)}
     >>> test_my_reader_says_what_is_wrong()
     """
-    part = draw(st.sampled_from(["uplink", "router", "text"]))
-    if part == "text":
-        code, wrong = draw(st.sampled_from(_SPOILT_TEXTS))
-        return _text(draw, unstructure(draw(uplinks()))) + wrong, code
+    wanted = _wanted(codes, MANIFEST_CODES)
+    return _spoilt([spoil for spoil in SPOILS if spoil.code in wanted])
+
+
+def _wanted(codes: Sequence[str], known: Sequence[str]) -> Sequence[str]:
+    if unknown := sorted(set(codes) - set(known)):
+        raise ValueError(f"nothing is made wrong for {', '.join(unknown)}")
+    return codes or known
+
+
+@st.composite
+def _spoilt(draw: st.DrawFn, spoils: list[Spoil]) -> tuple[str, str]:
+    spoil = draw(st.sampled_from(spoils))
     uplink = draw(uplinks())
     trees = [unstructure(uplink)]
-    if part == "router":
+    if spoil.part is Part.ROUTER:
         trees.append(unstructure(draw(advertised_routes(st.just([uplink.uplink_name])))))
-    code, spoil = draw(st.sampled_from(_SPOILT_ROUTERS if part == "router" else _SPOILT_UPLINKS))
-    spoil(trees[-1])
-    return _text(draw, *trees), code
+    spoil.change(trees[-1])
+    return _text(draw, *trees) + spoil.more, spoil.code
 
 
 @st.composite
@@ -471,35 +439,30 @@ def _parent_routers(advertised: list[str]) -> list[IngressRoute]:
     ]
 
 
-@st.composite
-def broken_fleets(draw: st.DrawFn) -> tuple[Fleet, str]:
-    """Fleets with one thing wrong between clusters, each with the code that says so.
+def broken_fleets(*codes: str) -> st.SearchStrategy[tuple[Fleet, str]]:
+    """Fleets with one thing wrong, each with the code of the finding that says so.
+
+    Of errors there is no other; milder findings there may be. ``codes`` chooses
+    among `FLEET_CODES`.
+
+    Raises: ValueError for a code that is none of these.
 
     >>> from hypothesis import given, settings
     >>> from uplinks import check
     >>> @settings(max_examples=5)
-    ... @given(broken_fleets())
+    ... @given(broken_fleets("UPL307", "UPL401"))
     ... def test_my_check_says_what_is_wrong(drawn):
     ...     fleet, code = drawn
     ...     assert code in {found.code for found in check(fleet)}
     >>> test_my_check_says_what_is_wrong()
     """
-    fleet = draw(fleets())
-    if draw(st.booleans()):
-        gone = Route(
-            "Path(`/gone`)", services=(ServiceReference("gone@multicluster", "TraefikService"),)
-        )
-        router = IngressRoute("to-gone", "apps", (gone,), ("websecure",), {})
-        parent = attrs.evolve(fleet.parent, routers=(*fleet.parent.routers, router))
-        return attrs.evolve(fleet, parent=parent), "UPL307"
-    name = draw(st.sampled_from(sorted(fleet.children)))
-    config = fleet.parent.parent_config or ParentConfig()
-    listed = {
-        child: attrs.evolve(value, address="") if child == name else value
-        for child, value in config.children.items()
-    }
-    parent = attrs.evolve(fleet.parent, parent_config=attrs.evolve(config, children=listed))
-    return attrs.evolve(fleet, parent=parent), "UPL406"
+    return _planted(_wanted(codes, FLEET_CODES))
+
+
+@st.composite
+def _planted(draw: st.DrawFn, codes: Sequence[str]) -> tuple[Fleet, str]:
+    code = draw(st.sampled_from(codes))
+    return PLANTS[code](draw, draw(fleets())), code
 
 
 def services() -> st.SearchStrategy[Services]:

@@ -25,6 +25,10 @@ def render(result: Result, ink: Ink, excerpt: Callable[[Location], list[str]] | 
     codes = sorted({finding.code for finding in result.report})
     about = "".join(_about(result, code, ink) for code in codes)
     blank = "\n" if codes else ""
+    without = len(result.report) - findings.EXCERPTS
+    if excerpt is not None and without > 0:
+        shown = findings.counted(without, "finding is", "findings are")
+        written += f"\nthe last {shown} without the source line\n"
     return f"{written}{blank}{about}{blank}{tally(result, ink)}"
 
 

@@ -23,6 +23,8 @@ from uplinks.cli.simulate.options import Variant
 from uplinks.cli.simulate.telling import Named, clock
 from uplinks.errors import UnknownChild, UnknownService, UplinksError
 from uplinks.health import HealthPolicy
+from uplinks.model import Fleet
+from uplinks.parent import Parent
 from uplinks.simulate import (
     Driver,
     Scenario,
@@ -184,7 +186,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         ]
     except UplinksError as problem:
         if _misnamed(problem, arguments.service):
-            raise Unusable(str(problem)) from None
+            raise Unusable(f"{problem}{_there_is(problem, fleet)}") from None
         console.err.write(f"{arguments.service} cannot be built: {printable(str(problem))}\n")
         return FINDINGS
     _write(arguments, runs, console)
@@ -245,6 +247,15 @@ def _misnamed(problem: UplinksError, service: str) -> bool:
     if isinstance(problem, UnknownService):
         return problem.name == service
     return isinstance(problem, UnknownChild)
+
+
+def _there_is(problem: UplinksError, fleet: Fleet) -> str:
+    """Name the services that there are, where none is near what was asked for."""
+    if not isinstance(problem, UnknownService) or problem.suggestion is not None:
+        return ""
+    parent = Parent.from_fleet(fleet)
+    names = [*parent.composed, *(service.name for service in parent.services.weighted)]
+    return f"; there is {inputs.listed(sorted(names)) or 'none at all'}"
 
 
 def _write(arguments: argparse.Namespace, runs: list[Named], console: Console) -> None:
