@@ -76,9 +76,9 @@ def uplink_name_collision(cluster: Cluster) -> Iterator[Diagnostic]:
     for uplink in cluster.uplinks:
         named[uplink.uplink_name].append(uplink)
     for name, uplinks in named.items():
-        if len(uplinks) == 1:
+        if len({uplink.owner for uplink in uplinks}) == 1:
             continue
-        other, *rest = sorted(uplinks, key=lambda u: (named_at(u), u.owner))
+        other, *rest = sorted(uplinks, key=lambda u: (named_at(u).sort_key, u.owner))
         for uplink in rest:
             if other.owner == uplink.owner:
                 continue
