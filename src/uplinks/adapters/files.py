@@ -43,6 +43,7 @@ __all__ = [
     "load_fleet",
     "load_fleet_from",
     "load_stream",
+    "not_regular",
 ]
 
 NOTHING_FOUND = "UPL011"
@@ -252,7 +253,16 @@ def _walk(folder: str, cluster: str, found: list[Diagnostic]) -> Iterator[str]:
         elif stat.S_ISREG(status.st_mode):
             yield path
         else:
-            found.append(_error(UNREADABLE, path, "cannot read it: not a regular file", cluster))
+            found.append(not_regular(path, cluster))
+
+
+def not_regular(path: str, cluster: str = "") -> Diagnostic:
+    """Refuse what is neither a file nor a folder: a pipe, a socket, a device.
+
+    >>> str(not_regular("pipe.yaml"))
+    'pipe.yaml:1:1: error UPL012: cannot read it: not a regular file'
+    """
+    return _error(UNREADABLE, path, "cannot read it: not a regular file", cluster)
 
 
 def _names(folder: str, cluster: str, found: list[Diagnostic]) -> list[str]:

@@ -35,6 +35,7 @@ from uplinks.adapters.files import (
     load_cluster,
     load_fleet,
     load_stream,
+    not_regular,
 )
 from uplinks.cli.console import Unusable
 from uplinks.diagnostics import Diagnostic, Location, Severity
@@ -142,21 +143,19 @@ def _read_place(path: str) -> Iterator[Place]:
         for match in matches:
             texts = {}
             # A pipe that nobody named: to open it is to wait for whoever writes to it.
-            yield _unread(match) if _is_pipe(match) else Place(load(match, texts), texts)
+            if _is_special(match):
+                yield Place(Cluster("", diagnostics=[not_regular(match)]))
+            else:
+                yield Place(load(match, texts), texts)
     else:
         reason = "nothing found: no file or folder matches this pattern"
         finding = Diagnostic(NOTHING_FOUND, Severity.ERROR, reason, Location(file=path))
         yield Place(Cluster("", diagnostics=[finding]))
 
 
-def _is_pipe(path: str) -> bool:
+def _is_special(path: str) -> bool:
+    """Tell whether there is something that is neither a file nor a folder."""
     return os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))  # noqa: PTH110, PTH112, PTH113
-
-
-def _unread(path: str) -> Place:
-    reason = "cannot read it: not a regular file"
-    finding = Diagnostic(UNREADABLE, Severity.ERROR, reason, Location(file=path))
-    return Place(Cluster("", diagnostics=[finding]))
 
 
 def _is_pattern(path: str) -> bool:
