@@ -112,7 +112,8 @@ def test_every_finding_about_a_broken_document_stands_on_a_place_in_it(
             continue
         parent = at(tree, path[:-1])
         if data.draw(st.booleans()):
-            parent[path[-1]] = data.draw(WRONG)
+            # A copy: what is changed within it next must not be what others draw.
+            parent[path[-1]] = copy.deepcopy(data.draw(WRONG))
         elif isinstance(parent, dict):
             parent[data.draw(st.sampled_from(["weigth", "foo", "rest", "origin"]))] = 1
         else:
