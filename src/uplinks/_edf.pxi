@@ -169,6 +169,7 @@ cdef class EdfScheduler(Scheduler):
         """The period began at 0, and so each deadline follows from its picks."""
         cdef Py_ssize_t i
         cdef uint64_t rest
+        self.count_replayed()
         self.clock = 0
         for i in range(self.size):
             if self.eligible(i) and self.picked[i]:

@@ -20,8 +20,10 @@ cdef class FairScheduler(Scheduler):
         self.clock = ORIGIN
         self.stamp = 1
         self.bits = 2
+        self.ranked = True
 
     def __dealloc__(self):
+        unpin(self.past.table)
         free(self.jobs)
         free_windows(&self.windows)
 
@@ -42,6 +44,7 @@ cdef class FairScheduler(Scheduler):
             Scheduler.memory(self)
             + self.room * (sizeof(Job) + sizeof(uint64_t))
             + 2 * nodes_over(<uint32_t> self.room) * sizeof(uint64_t)
+            + (sizeof(Table) + self.past.period * (self.past.width + 1) if self.past.left else 0)
         )
 
     cdef void appear(self, Py_ssize_t i) noexcept nogil:
@@ -53,6 +56,7 @@ cdef class FairScheduler(Scheduler):
 
     cdef dict columns(self):
         cdef Py_ssize_t i
+        self.meet_all()
         cdef dict columns = Scheduler.columns(self)
         columns["scale"] = self.scale
         columns["clock"] = self.clock
@@ -64,6 +68,10 @@ cdef class FairScheduler(Scheduler):
         columns["turn"] = [self.jobs[i].turn for i in range(self.size)]
         columns["window"] = [self.windows.key[i] for i in range(self.size)]
         return columns
+
+    cdef list counts(self):
+        self.meet_all()
+        return Scheduler.counts(self)
 
     cdef list picked_in_period(self):
         cdef Py_ssize_t i
@@ -95,6 +103,7 @@ cdef class FairScheduler(Scheduler):
         expect(self.clock_rest < max(<uint64_t> 1, self.total), "clock_rest")
         expect(self.replaying or sum(picked) == self.at, "picked")
         self.begun()
+        self.load_ranks()
         for i in range(self.size):
             job = self.jobs + i
             job.start = start[i]
@@ -118,6 +127,19 @@ cdef class FairScheduler(Scheduler):
             self.check_window(<uint32_t> i)
         if self.size:
             set_all_windows(&self.windows)
+        return 0
+
+    cdef int load_ranks(self) except -1:
+        """Reckon the ranks of a table, and see that nobody is far from its share there."""
+        cdef uint64_t k, quota
+        cdef Py_ssize_t i
+        cdef list seen = [0] * self.size
+        for k in range(self.period if self.replaying else self.at if self.recording else 0):
+            i = entry(self.table, self.width, k)
+            quota = self.weight[i] // self.divisor
+            self.table.ranks[k] = seen[i] & 0xFF
+            expect(rank(self.table, k, quota, self.period) == <uint64_t> seen[i], "table")
+            seen[i] += 1
         return 0
 
     cdef int check_window(self, uint32_t i) except -1:
@@ -166,22 +188,30 @@ cdef class FairScheduler(Scheduler):
         due = <int64_t> (
             WAITS | (self.clock - self.delay) >> (self.bits + 1) << self.bits | mask
         )
+        if self.past.left:
+            self.meet(due)
         # If no window has opened, the one that opens first is taken.
         while self.windows.opens_first <= due or self.windows.closes_first >= WITHHELD:
-            i = <uint32_t> self.windows.opens_first & mask
-            if self.spent(i):
-                self.withhold(i)
-            else:
-                self.opens(i)
+            self.open_next()
         i = <uint32_t> self.windows.closes_first & mask
         self.advance(i)
         self.likely = <uint32_t> self.windows.closes_first & mask
         if self.recording:
             self.record(i)
+            if self.recording:
+                self.table.ranks[self.at] = <uint8_t> (self.picked[i] - 1)
         self.at += 1
         if self.at == self.period:
             self.over()
         return i
+
+    cdef void open_next(self) noexcept nogil:
+        """Open the window that opens first, unless its target has had its share."""
+        cdef uint32_t i = <uint32_t> self.windows.opens_first & ((<uint32_t> 1 << self.bits) - 1)
+        if self.spent(i):
+            self.withhold(i)
+        else:
+            self.opens(i)
 
     cdef void opens(self, uint32_t i) noexcept nogil:
         """Open a target's window; and see when the next one will."""
@@ -273,13 +303,13 @@ cdef class FairScheduler(Scheduler):
             return
         self.withholds = False
         for i in range(self.size):
-            if self.eligible(i) and self.windows.key[i] & WITHHELD:
+            if self.windows.key[i] & WITHHELD and self.windows.key[i] != NONE:
                 self.windows.key[i] ^= WAITS | WITHHELD
         set_all_windows(&self.windows)
 
     # -- a change ---------------------------------------------------------------
 
-    cdef void settle(self) noexcept nogil:
+    cdef void settle(self, Py_ssize_t i) noexcept nogil:
         """Bring the clock to a whole unit, and back before it could overflow."""
         self.release_withheld()
         if self.clock_rest:
@@ -288,6 +318,8 @@ cdef class FairScheduler(Scheduler):
             self.clock += 1
         if self.clock >= HORIZON:
             self.rebase()
+        if self.past.left and self.unmet(i):
+            self.look_up(<uint32_t> i)
 
     cdef int64_t behind(self, Py_ssize_t i, uint32_t weight) noexcept nogil:
         """How far a target is behind the clock, in 2**-36 picks; below 0 it is ahead."""
@@ -401,6 +433,7 @@ cdef class FairScheduler(Scheduler):
         cdef uint64_t key, kind, time
         cdef Py_ssize_t i
         cdef int k
+        self.meet_all()
         while self.size > <Py_ssize_t> 1 << (self.bits + more):
             more += 1
         for i in range(self.size):
@@ -420,29 +453,120 @@ cdef class FairScheduler(Scheduler):
         self.bits += more
         set_all_windows(&self.windows)
 
-    cdef void leave_replay(self) noexcept nogil:
-        """Bring clock and jobs to where the replay has come.
+    # -- the end of a replay ------------------------------------------------------
+    #
+    # Clock and jobs stand where the period began. After a change everybody is due when
+    # it would have been picked next: the job's window closes then. So the table itself
+    # says who is due when, and nobody is brought to the present before its turn.
 
-        They stand at the period's end. The clock's product is taken in two
-        steps of ten bits, so that it fits 64.
+    cdef void leave_replay(self) noexcept nogil:
+        """Bring the clock to where the replay has come; the targets follow as they are met.
+
+        The clock's product is taken in two steps of ten bits, so that it fits 64.
         """
-        cdef uint64_t high, rest, length
-        cdef uint32_t weight
-        cdef Py_ssize_t i
-        cdef Job *job
-        for i in range(self.size):
-            if self.eligible(i):
-                job = self.jobs + i
-                weight = self.weight[i]
-                length = self.scale // weight
-                rest = job.rest + self.picked[i] * (self.scale - length * weight)
-                job.start += self.picked[i] * length + rest // weight
-                job.rest = <uint32_t> (rest % weight)
-        high = (self.at >> 10) * self.tick_rest
-        rest = self.clock_rest + ((high % self.total) << 10) + (self.at & 1023) * self.tick_rest
+        cdef Past *past = &self.past
+        cdef uint64_t high = (self.at >> 10) * self.tick_rest
+        cdef uint64_t rest = (
+            self.clock_rest + ((high % self.total) << 10) + (self.at & 1023) * self.tick_rest
+        )
         self.clock += self.at * self.tick + ((high // self.total) << 10) + rest // self.total
         self.clock_rest = rest % self.total
-        self.replant()
+        past.table = self.table
+        past.width = self.width
+        past.at = self.at
+        past.clock = self.clock
+        past.clock_rest = self.clock_rest
+        past.tick = self.tick
+        past.tick_rest = self.tick_rest
+        past.total = self.total
+        past.divisor = self.divisor
+        past.period = self.period
+        past.laps = self.laps
+        past.searched = 0
+        past.met = 0
+        past.left = self.members
+        past.wrapped = False
+        self.laps = 0
+        self.table = NULL
+        self.table_room = 0
+        clear_windows(&self.windows)
+
+    cdef bint unmet(self, Py_ssize_t i) noexcept nogil:
+        return self.windows.key[i] == NONE and self.eligible(i)
+
+    cdef void meet(self, int64_t due) noexcept nogil:
+        """Meet those who might come before the best of those met before.
+
+        Who stands later in the table is due later: there is an end as soon as somebody
+        is open who is due before the last one met.
+        """
+        while self.past.left:
+            while self.windows.opens_first <= due:
+                self.open_next()
+            if self.past.met > self.windows.closes_first:
+                return
+            self.meet_next()
+
+    cdef void meet_all(self) noexcept nogil:
+        while self.past.left:
+            self.meet_next()
+
+    cdef void meet_next(self) noexcept nogil:
+        """Read on in the table up to somebody who has not been met."""
+        cdef Past *past = &self.past
+        cdef uint64_t place
+        cdef uint32_t i
+        cdef Job *job
+        while True:
+            if past.at == past.period:
+                past.at = 0
+                past.wrapped = True
+            place = past.at
+            i = <uint32_t> entry(past.table, past.width, place)
+            past.at += 1
+            past.clock += past.tick
+            past.clock_rest += past.tick_rest
+            if past.clock_rest >= past.total:
+                past.clock_rest -= past.total
+                past.clock += 1
+            if self.unmet(i):
+                break
+        self.bring_up(i, place, past.wrapped)
+        job = self.jobs + i
+        job.turn = self.key_of_closing(past.clock, i)
+        past.met = job.turn ^ i
+        set_window(&self.windows, i, self.key_of_opening(job.start + (job.rest > 0), i))
+
+    cdef void look_up(self, uint32_t i) noexcept nogil:
+        """Bring a target to the present that changes before it is met.
+
+        Once a whole period has been looked through for such, all are met instead.
+        """
+        cdef Past *past = &self.past
+        cdef uint64_t place
+        if past.searched > past.period:
+            self.meet_all()
+            return
+        place = search(past.table, past.width, past.at, past.period, i)
+        past.searched += place - past.at
+        self.bring_up(i, place, past.wrapped or place == past.period)
+
+    cdef void bring_up(self, uint32_t i, uint64_t place, bint wrapped) noexcept nogil:
+        """Enter what a target was given in the replay: it comes next at this place."""
+        cdef Past *past = &self.past
+        cdef Job *job = self.jobs + i
+        cdef uint32_t weight = self.weight[i]
+        cdef uint64_t length = self.scale // weight
+        cdef uint64_t quota = weight // past.divisor
+        cdef uint64_t picks = quota if wrapped else rank(past.table, place, quota, past.period)
+        cdef uint64_t rest = job.rest + picks * (self.scale - length * weight)
+        job.start += picks * length + rest // weight
+        job.rest = <uint32_t> (rest % weight)
+        self.made[i] += past.laps * quota + picks
+        past.left -= 1
+        if not past.left:
+            unpin(past.table)
+            past.table = NULL
 
     cdef void rebase(self) noexcept nogil:
         """Take the same from the clock and all tags, so that none overflows."""
@@ -450,6 +574,7 @@ cdef class FairScheduler(Scheduler):
         cdef uint64_t shift = (self.clock - ORIGIN) >> 32 << 32
         cdef uint64_t less = shift >> (self.bits + 1) << self.bits
         cdef Py_ssize_t i
+        self.meet_all()
         self.clock -= shift
         for i in range(self.size):
             self.jobs[i].start -= min(shift, self.jobs[i].start)

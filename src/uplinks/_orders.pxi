@@ -80,6 +80,7 @@ cdef class SmoothScheduler(Scheduler):
 
     cdef void leave_replay(self) noexcept nogil:
         cdef Py_ssize_t i
+        self.count_replayed()
         for i in range(self.size):
             if self.eligible(i):
                 self.credit[i] = <int64_t> (self.at * self.weight[i]) - <int64_t> (

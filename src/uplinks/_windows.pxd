@@ -164,6 +164,19 @@ cdef inline uint32_t nodes_over(uint32_t room) noexcept nogil:
     return nodes
 
 
+cdef inline void clear_windows(Windows *windows) noexcept nogil:
+    """Take all indices out."""
+    cdef uint32_t nodes = nodes_over(windows.room)
+    cdef uint32_t i
+    for i in range(windows.room):
+        windows.key[i] = NONE
+    for i in range(nodes):
+        windows.closing[i] = NONE
+        windows.opening[i] = <int64_t> NONE
+    windows.closes_first = NONE
+    windows.opens_first = <int64_t> NONE
+
+
 cdef inline void widen_windows(Windows *windows, uint32_t room) noexcept nogil:
     """Take more indices in, for which there is memory; they are in no schedule yet."""
     cdef uint32_t i

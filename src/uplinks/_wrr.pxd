@@ -8,33 +8,10 @@
 
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free
 
+from uplinks._tables cimport Table, entry
 from uplinks._windows cimport Windows
 from uplinks._winners cimport Tree
-
-
-cdef struct Table:              # a recorded period; the entries follow
-    Py_ssize_t pins             # who holds it; changed under the GIL only
-
-
-cdef inline void *entries(Table *table) noexcept nogil:
-    return <void *> (table + 1)
-
-
-cdef inline Py_ssize_t entry(Table *table, uint8_t width, uint64_t k) noexcept nogil:
-    if width == 1:
-        return (<uint8_t *> entries(table))[k]
-    if width == 2:
-        return (<uint16_t *> entries(table))[k]
-    return (<uint32_t *> entries(table))[k]
-
-
-cdef inline void unpin(Table *table) noexcept nogil:
-    if table is not NULL:
-        table.pins -= 1
-        if table.pins == 0:
-            free(table)
 
 
 cdef class Scheduler:
@@ -52,6 +29,7 @@ cdef class Scheduler:
     cdef bint recording                 # this period is being written there
     cdef bint pristine                  # nobody was ahead or behind when this period began
     cdef bint stale                     # to be laid out anew before the next pick
+    cdef bint ranked                    # does `table` keep ranks?
     cdef uint8_t width                  # bytes an entry of `table`
     cdef Table *table
     cdef uint64_t table_room
@@ -71,7 +49,7 @@ cdef class Scheduler:
     cdef Py_ssize_t decide(self) noexcept nogil
     cdef uint64_t cycle(self) noexcept nogil
     cdef void appear(self, Py_ssize_t i) noexcept nogil
-    cdef void settle(self) noexcept nogil
+    cdef void settle(self, Py_ssize_t i) noexcept nogil
     cdef void begun(self) noexcept nogil
     cdef void moved(self, Py_ssize_t i, uint32_t before, bint will) noexcept nogil
     cdef void announce(self, Py_ssize_t i) noexcept nogil
@@ -121,6 +99,24 @@ cdef struct Span:           # where a job ends: end + rest / weight
     uint32_t rest
 
 
+cdef struct Past:           # what is left of a replay that a change has ended
+    Table *table            # NULL: nothing
+    uint64_t at             # the place in it that is read next
+    uint64_t clock          # of the pick before; whole units, and clock_rest / total more
+    uint64_t clock_rest
+    uint64_t tick
+    uint64_t tick_rest
+    uint64_t total
+    uint64_t divisor
+    uint64_t period
+    uint64_t laps
+    uint64_t searched       # entries that were looked through for who changed
+    uint64_t met            # when the last one met is due, as a key without its index
+    Py_ssize_t left         # how many are still to be met
+    uint8_t width
+    bint wrapped            # has the period's end been passed?
+
+
 @cython.final
 cdef class FairScheduler(Scheduler):
     cdef uint64_t scale         # units in one of virtual time
@@ -137,7 +133,14 @@ cdef class FairScheduler(Scheduler):
     cdef bint withholds         # does anybody wait for the period's end?
     cdef Job *jobs
     cdef Windows windows
+    cdef Past past
 
+    cdef bint unmet(self, Py_ssize_t i) noexcept nogil
+    cdef void meet(self, int64_t due) noexcept nogil
+    cdef void meet_next(self) noexcept nogil
+    cdef void meet_all(self) noexcept nogil
+    cdef void look_up(self, uint32_t i) noexcept nogil
+    cdef void bring_up(self, uint32_t i, uint64_t place, bint wrapped) noexcept nogil
     cdef void replant(self) noexcept nogil
     cdef void rebase(self) noexcept nogil
     cdef int64_t behind(self, Py_ssize_t i, uint32_t weight) noexcept nogil
@@ -153,11 +156,13 @@ cdef class FairScheduler(Scheduler):
     cdef uint64_t opening(self, uint32_t i, uint64_t start, uint32_t rest, uint64_t length) noexcept nogil
     cdef uint64_t closing(self, uint32_t i, uint64_t length) noexcept nogil
     cdef uint64_t cut(self, uint32_t i) noexcept nogil
+    cdef void open_next(self) noexcept nogil
     cdef void opens(self, uint32_t i) noexcept nogil
     cdef void advance(self, uint32_t i) noexcept nogil
     cdef bint spent(self, uint32_t i) noexcept nogil
     cdef void withhold(self, uint32_t i) noexcept nogil
     cdef void release_withheld(self) noexcept nogil
+    cdef int load_ranks(self) except -1
     cdef int check_window(self, uint32_t i) except -1
 
 

@@ -25,12 +25,14 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memset
 
+from uplinks._tables cimport Table, entries, entry, lengthened, rank, search, unpin
 from uplinks._windows cimport (
     NONE,
     WAITS,
     WITHHELD,
     Windows,
     await_window,
+    clear_windows,
     free_windows,
     nodes_over,
     open_window,
@@ -198,11 +200,12 @@ cdef class Scheduler:
             return
         self.pristine = self.pristine and self.at == 0
         if self.replaying:
-            self.count_replayed()
-            if not self.pristine:
+            if self.pristine:
+                self.count_replayed()
+            else:
                 self.leave_replay()
         if not self.pristine:
-            self.settle()
+            self.settle(i)
         if was:
             self.members -= 1
             self.total -= self.weight[i]
@@ -247,8 +250,8 @@ cdef class Scheduler:
     cdef void appear(self, Py_ssize_t i) noexcept nogil:
         """An index is new."""
 
-    cdef void settle(self) noexcept nogil:
-        """A change is about to come."""
+    cdef void settle(self, Py_ssize_t i) noexcept nogil:
+        """A change of an index is about to come."""
 
     cdef void begun(self) noexcept nogil:
         """A period begins, because of a change or because one is over."""
@@ -263,7 +266,7 @@ cdef class Scheduler:
         """Begin from the beginning, with nobody ahead or behind."""
 
     cdef void leave_replay(self) noexcept nogil:
-        """Go on by deciding: `picked` says how often each was picked in this period."""
+        """Go on by deciding, from where the replay has come."""
 
     # -- periods ------------------------------------------------------------------
 
@@ -293,12 +296,10 @@ cdef class Scheduler:
         cdef Table *new
         if self.at == self.table_room:
             room = min(self.period, 4 * self.table_room if self.table_room else 256)
-            new = <Table *> realloc(self.table, sizeof(Table) + room * self.width)
+            new = lengthened(self.table, self.table_room, room, self.width, self.ranked)
             if new is NULL:
                 self.recording = False
                 return
-            if self.table is NULL:
-                new.pins = 1
             self.table = new
             self.table_room = room
         if self.width == 1:
@@ -382,7 +383,7 @@ cdef class Scheduler:
     cdef size_t memory(self):
         """Bytes held besides the object itself."""
         return self.room * (3 * sizeof(uint32_t) + sizeof(uint64_t) + 1) + (
-            sizeof(Table) + self.table_room * self.width if self.table is not NULL else 0
+            sizeof(Table) + self.table_room * (self.width + self.ranked) if self.table is not NULL else 0
         )
 
 
