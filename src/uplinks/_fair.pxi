@@ -20,6 +20,7 @@ cdef class FairScheduler(Scheduler):
         self.clock = ORIGIN
         self.stamp = 1
         self.bits = 2
+        self.mask = 3
         self.ranked = True
 
     def __dealloc__(self):
@@ -65,7 +66,7 @@ cdef class FairScheduler(Scheduler):
         columns["delay"] = self.delay
         columns["start"] = [self.jobs[i].start for i in range(self.size)]
         columns["rest"] = [self.jobs[i].rest for i in range(self.size)]
-        columns["turn"] = [self.jobs[i].turn for i in range(self.size)]
+        columns["turn"] = [0 if self.replaying else self.jobs[i].turn for i in range(self.size)]
         columns["window"] = [self.windows.key[i] for i in range(self.size)]
         return columns
 
@@ -124,6 +125,9 @@ cdef class FairScheduler(Scheduler):
             expect(job.start <= self.clock + 4 * length + SLACK, "start")
             expect(self.clock <= job.start + 4 * length + SLACK, "start")
             expect(self.picked[i] * self.divisor <= self.weight[i], "picked")
+            if self.replaying:
+                expect(self.windows.key[i] == NONE and not job.turn, "window")
+                continue
             self.check_window(<uint32_t> i)
         if self.size:
             set_all_windows(&self.windows)
@@ -174,7 +178,6 @@ cdef class FairScheduler(Scheduler):
 
     cdef Py_ssize_t decide(self) noexcept nogil:
         cdef uint32_t i
-        cdef uint32_t mask = (<uint32_t> 1 << self.bits) - 1
         cdef int64_t due
         if not self.total:
             return -1
@@ -185,17 +188,15 @@ cdef class FairScheduler(Scheduler):
         if self.clock_rest >= self.total:
             self.clock_rest -= self.total
             self.clock += 1
-        due = <int64_t> (
-            WAITS | (self.clock - self.delay) >> (self.bits + 1) << self.bits | mask
-        )
+        due = <int64_t> (WAITS | (self.clock - self.delay) >> 1 | self.mask)
         if self.past.left:
-            self.meet(due)
+            self.meet()
         # If no window has opened, the one that opens first is taken.
         while self.windows.opens_first <= due or self.windows.closes_first >= WITHHELD:
             self.open_next()
-        i = <uint32_t> self.windows.closes_first & mask
+        i = <uint32_t> (self.windows.closes_first & self.mask)
         self.advance(i)
-        self.likely = <uint32_t> self.windows.closes_first & mask
+        self.likely = <uint32_t> (self.windows.closes_first & self.mask)
         if self.recording:
             self.record(i)
             if self.recording:
@@ -207,7 +208,7 @@ cdef class FairScheduler(Scheduler):
 
     cdef void open_next(self) noexcept nogil:
         """Open the window that opens first, unless its target has had its share."""
-        cdef uint32_t i = <uint32_t> self.windows.opens_first & ((<uint32_t> 1 << self.bits) - 1)
+        cdef uint32_t i = <uint32_t> (<uint64_t> self.windows.opens_first & self.mask)
         if self.spent(i):
             self.withhold(i)
         else:
@@ -247,7 +248,7 @@ cdef class FairScheduler(Scheduler):
         cdef uint64_t carry = rest >= weight
         cdef Span span
         span.end = self.jobs[i].start + length + carry
-        span.rest = <uint32_t> (rest - carry * weight)
+        span.rest = <uint32_t> (rest - (weight & -carry))
         return span
 
     cdef uint64_t opening(
@@ -279,11 +280,11 @@ cdef class FairScheduler(Scheduler):
         return share + (length - share * self.shifts >= self.shifts)
 
     cdef uint64_t key_of_opening(self, uint64_t time, uint32_t i) noexcept nogil:
-        cdef uint8_t grain = self.bits + 1
-        return WAITS | (time + (<uint64_t> 1 << grain) - 1) >> grain << self.bits | i
+        """Rounded up to a grain, which is twice the room of an index."""
+        return WAITS | (time + 2 * self.mask + 1) >> 1 & ~self.mask | i
 
     cdef uint64_t key_of_closing(self, uint64_t time, uint32_t i) noexcept nogil:
-        return time >> (self.bits + 1) << self.bits | i
+        return time >> 1 & ~self.mask | i
 
     cdef bint spent(self, uint32_t i) noexcept nogil:
         """Has a target had its share of this period?"""
@@ -358,8 +359,11 @@ cdef class FairScheduler(Scheduler):
         """A period is over: what was withheld in it is waiting again."""
         self.end_period()
         self.release_withheld()
-        if self.clock >= HORIZON:
+        # Early, so that the change that ends a replay need not do it.
+        if self.clock >= HORIZON - SCALE:
             self.rebase()
+        if self.replaying:
+            clear_windows(&self.windows)
 
     cdef void moved(self, Py_ssize_t i, uint32_t before, bint will) noexcept nogil:
         cdef Job *job = self.jobs + i
@@ -437,7 +441,7 @@ cdef class FairScheduler(Scheduler):
         while self.size > <Py_ssize_t> 1 << (self.bits + more):
             more += 1
         for i in range(self.size):
-            if not self.eligible(i):
+            if self.windows.key[i] == NONE:
                 continue
             for k in range(2):
                 key = self.jobs[i].turn if k else self.windows.key[i]
@@ -451,13 +455,15 @@ cdef class FairScheduler(Scheduler):
                 else:
                     self.windows.key[i] = key
         self.bits += more
+        self.mask = (<uint64_t> 1 << self.bits) - 1
         set_all_windows(&self.windows)
 
     # -- the end of a replay ------------------------------------------------------
     #
-    # Clock and jobs stand where the period began. After a change everybody is due when
-    # it would have been picked next: the job's window closes then. So the table itself
-    # says who is due when, and nobody is brought to the present before its turn.
+    # While a period is replayed, clock and jobs stand where it began, and nobody has a
+    # window. After a change everybody is open, and due when it would have been picked
+    # next. So the table itself says who is due when, and nobody is brought to the
+    # present before its turn.
 
     cdef void leave_replay(self) noexcept nogil:
         """Bring the clock to where the replay has come; the targets follow as they are met.
@@ -473,6 +479,7 @@ cdef class FairScheduler(Scheduler):
         self.clock_rest = rest % self.total
         past.table = self.table
         past.width = self.width
+        past.left_at = self.at
         past.at = self.at
         past.clock = self.clock
         past.clock_rest = self.clock_rest
@@ -482,29 +489,23 @@ cdef class FairScheduler(Scheduler):
         past.divisor = self.divisor
         past.period = self.period
         past.laps = self.laps
-        past.searched = 0
+        past.seen = 0
         past.met = 0
         past.left = self.members
         past.wrapped = False
         self.laps = 0
         self.table = NULL
         self.table_room = 0
-        clear_windows(&self.windows)
 
     cdef bint unmet(self, Py_ssize_t i) noexcept nogil:
         return self.windows.key[i] == NONE and self.eligible(i)
 
-    cdef void meet(self, int64_t due) noexcept nogil:
-        """Meet those who might come before the best of those met before.
+    cdef void meet(self) noexcept nogil:
+        """Meet those who are due before, or with, the best of those met before.
 
-        Who stands later in the table is due later: there is an end as soon as somebody
-        is open who is due before the last one met.
+        Who stands later in the table is due later, so that nobody else need be known.
         """
-        while self.past.left:
-            while self.windows.opens_first <= due:
-                self.open_next()
-            if self.past.met > self.windows.closes_first:
-                return
+        while self.past.left and self.past.met <= self.windows.closes_first:
             self.meet_next()
 
     cdef void meet_all(self) noexcept nogil:
@@ -514,9 +515,9 @@ cdef class FairScheduler(Scheduler):
     cdef void meet_next(self) noexcept nogil:
         """Read on in the table up to somebody who has not been met."""
         cdef Past *past = &self.past
-        cdef uint64_t place
+        cdef uint64_t place, quota
         cdef uint32_t i
-        cdef Job *job
+        cdef Span span
         while True:
             if past.at == past.period:
                 past.at = 0
@@ -531,38 +532,38 @@ cdef class FairScheduler(Scheduler):
                 past.clock += 1
             if self.unmet(i):
                 break
-        self.bring_up(i, place, past.wrapped)
-        job = self.jobs + i
-        job.turn = self.key_of_closing(past.clock, i)
-        past.met = job.turn ^ i
-        set_window(&self.windows, i, self.key_of_opening(job.start + (job.rest > 0), i))
+        quota = self.weight[i] // past.divisor
+        self.bring_up(i, quota if past.wrapped else rank(past.table, place, quota, past.period))
+        span = self.span(i, self.scale // self.weight[i])
+        self.jobs[i].turn = self.key_of_opening(span.end + (span.rest > 0), i)
+        past.met = self.key_of_closing(past.clock, 0)
+        set_window(&self.windows, i, past.met | i)
 
     cdef void look_up(self, uint32_t i) noexcept nogil:
         """Bring a target to the present that changes before it is met.
 
-        Once a whole period has been looked through for such, all are met instead.
+        What was replayed last is looked through for it, and is still in the cache.
+        So that many changes do not look through the same again and again, all are met
+        once a period's worth of entries has been seen.
         """
         cdef Past *past = &self.past
-        cdef uint64_t place
-        if past.searched > past.period:
+        cdef uint64_t quota = self.weight[i] // past.divisor
+        if past.seen > past.period:
             self.meet_all()
             return
-        place = search(past.table, past.width, past.at, past.period, i)
-        past.searched += place - past.at
-        self.bring_up(i, place, past.wrapped or place == past.period)
+        past.seen += past.period // quota
+        self.bring_up(i, picks_before(past.table, past.width, past.left_at, i, quota, past.period))
 
-    cdef void bring_up(self, uint32_t i, uint64_t place, bint wrapped) noexcept nogil:
-        """Enter what a target was given in the replay: it comes next at this place."""
+    cdef void bring_up(self, uint32_t i, uint64_t picks) noexcept nogil:
+        """Enter what a target was given in the replay, so much of it in the last period."""
         cdef Past *past = &self.past
         cdef Job *job = self.jobs + i
         cdef uint32_t weight = self.weight[i]
         cdef uint64_t length = self.scale // weight
-        cdef uint64_t quota = weight // past.divisor
-        cdef uint64_t picks = quota if wrapped else rank(past.table, place, quota, past.period)
         cdef uint64_t rest = job.rest + picks * (self.scale - length * weight)
         job.start += picks * length + rest // weight
         job.rest = <uint32_t> (rest % weight)
-        self.made[i] += past.laps * quota + picks
+        self.made[i] += past.laps * (weight // past.divisor) + picks
         past.left -= 1
         if not past.left:
             unpin(past.table)
@@ -578,7 +579,7 @@ cdef class FairScheduler(Scheduler):
         self.clock -= shift
         for i in range(self.size):
             self.jobs[i].start -= min(shift, self.jobs[i].start)
-            if self.eligible(i):
+            if self.windows.key[i] != NONE:
                 self.windows.key[i] -= less
                 self.jobs[i].turn -= less
         set_all_windows(&self.windows)

@@ -5,7 +5,13 @@
 
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
-from libc.string cimport memchr, memmove
+from libc.string cimport memmove
+
+
+ctypedef fused Width:
+    uint8_t
+    uint16_t
+    uint32_t
 
 
 cdef struct Table:              # the entries follow, and behind them the ranks
@@ -46,32 +52,34 @@ cdef inline Table *lengthened(
     return longer
 
 
-cdef inline uint64_t search(
-    Table *table, uint8_t width, uint64_t begin, uint64_t end, uint32_t index
-) noexcept nogil:
-    """The first place of an index in a stretch; its end if there is none."""
-    cdef uint8_t *narrow = <uint8_t *> entries(table)
-    cdef uint16_t *middle = <uint16_t *> entries(table)
-    cdef uint8_t *place
-    cdef uint16_t short_index = <uint16_t> index
-    cdef uint16_t found = 0
+cdef inline uint64_t last_of(const Width *entries, uint64_t end, Width index) noexcept nogil:
+    """One more than the last place of an index before the end; 0 if there is none."""
+    cdef Width found = 0
     cdef int k
-    if begin == end:
-        return end
+    # So many at a time need no branch each.
+    while end >= 64:
+        for k in range(64):
+            found |= entries[end - 64 + k] == index
+        if found:
+            break
+        end -= 64
+    while end and entries[end - 1] != index:
+        end -= 1
+    return end
+
+
+cdef inline uint64_t picks_before(
+    Table *table, uint8_t width, uint64_t end, uint32_t index, uint64_t quota, uint64_t period
+) noexcept nogil:
+    """How often an index stands before a place."""
+    cdef uint64_t place
     if width == 1:
-        place = <uint8_t *> memchr(narrow + begin, <int> index, end - begin)
-        return end if place is NULL else <uint64_t> (place - narrow)
-    if width == 2:
-        # So many at a time need no branch each.
-        while begin + 64 <= end:
-            for k in range(64):
-                found |= middle[begin + k] == short_index
-            if found:
-                break
-            begin += 64
-    while begin < end and entry(table, width, begin) != index:
-        begin += 1
-    return begin
+        place = last_of(<uint8_t *> entries(table), end, <uint8_t> index)
+    elif width == 2:
+        place = last_of(<uint16_t *> entries(table), end, <uint16_t> index)
+    else:
+        place = last_of(<uint32_t *> entries(table), end, index)
+    return rank(table, place - 1, quota, period) + 1 if place else 0
 
 
 cdef inline void unpin(Table *table) noexcept nogil:

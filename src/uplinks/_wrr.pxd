@@ -101,7 +101,8 @@ cdef struct Span:           # where a job ends: end + rest / weight
 
 cdef struct Past:           # what is left of a replay that a change has ended
     Table *table            # NULL: nothing
-    uint64_t at             # the place in it that is read next
+    uint64_t left_at        # the place in it where the change came
+    uint64_t at             # the place that is read next
     uint64_t clock          # of the pick before; whole units, and clock_rest / total more
     uint64_t clock_rest
     uint64_t tick
@@ -110,7 +111,7 @@ cdef struct Past:           # what is left of a replay that a change has ended
     uint64_t divisor
     uint64_t period
     uint64_t laps
-    uint64_t searched       # entries that were looked through for who changed
+    uint64_t seen           # entries looked through for those who changed, about
     uint64_t met            # when the last one met is due, as a key without its index
     Py_ssize_t left         # how many are still to be met
     uint8_t width
@@ -130,17 +131,18 @@ cdef class FairScheduler(Scheduler):
     cdef uint64_t reciprocal    # of shifts, times 2 ** 64
     cdef uint32_t stamp         # the number of this period
     cdef uint8_t bits           # of a key that are the index
+    cdef uint64_t mask          # these bits
     cdef bint withholds         # does anybody wait for the period's end?
     cdef Job *jobs
     cdef Windows windows
     cdef Past past
 
     cdef bint unmet(self, Py_ssize_t i) noexcept nogil
-    cdef void meet(self, int64_t due) noexcept nogil
+    cdef void meet(self) noexcept nogil
     cdef void meet_next(self) noexcept nogil
     cdef void meet_all(self) noexcept nogil
     cdef void look_up(self, uint32_t i) noexcept nogil
-    cdef void bring_up(self, uint32_t i, uint64_t place, bint wrapped) noexcept nogil
+    cdef void bring_up(self, uint32_t i, uint64_t picks) noexcept nogil
     cdef void replant(self) noexcept nogil
     cdef void rebase(self) noexcept nogil
     cdef int64_t behind(self, Py_ssize_t i, uint32_t weight) noexcept nogil

@@ -256,8 +256,8 @@ class FairScheduler(Scheduler):
     def _leave_replay(self) -> None:
         """Bring everybody to where the replay has come.
 
-        Everybody is due when it would have been picked next: the job's window
-        closes then, and opens where the job begins.
+        Everybody is due when it would have been picked next, and may come before
+        that where nobody else is due: its window is open, and closes then.
         """
         for i in self.recording[: self.at]:
             self._tick()
@@ -269,9 +269,10 @@ class FairScheduler(Scheduler):
             moments.setdefault(i, self.clock)
         self.clock, self.clock_rest = now
         for i, moment in moments.items():
-            self.opens[i] = self.start[i] + (self.rest[i] > 0)
+            end, rest = self._end(i)
+            self.opens[i] = end + (rest > 0)
             self.closes[i] = moment
-            self.opened[i] = False
+            self.opened[i] = True
 
     def _begin(self, changed: int | None) -> None:
         """Begin a period with the targets that are eligible now."""
