@@ -26,6 +26,7 @@ cdef class FairScheduler(Scheduler):
     def __dealloc__(self):
         unpin(self.past.table)
         free(self.jobs)
+        free(self.parts)
         free_windows(&self.windows)
 
     cdef int extend(self, Py_ssize_t old, Py_ssize_t new) except -1:
@@ -35,6 +36,7 @@ cdef class FairScheduler(Scheduler):
         windows.key = <uint64_t *> grown(windows.key, new, sizeof(uint64_t))
         windows.closing = <uint64_t *> grown(windows.closing, nodes, sizeof(uint64_t))
         windows.opening = <int64_t *> grown(windows.opening, nodes, sizeof(int64_t))
+        self.parts = <uint32_t *> grown(self.parts, new, sizeof(uint32_t))
         self.jobs = <Job *> grown(self.jobs, new, sizeof(Job))
         memset(self.jobs + old, 0, (new - old) * sizeof(Job))
         widen_windows(windows, <uint32_t> new)
@@ -43,7 +45,7 @@ cdef class FairScheduler(Scheduler):
     cdef size_t memory(self):
         return (
             Scheduler.memory(self)
-            + self.room * (sizeof(Job) + sizeof(uint64_t))
+            + self.room * (sizeof(Job) + sizeof(uint64_t) + sizeof(uint32_t))
             + 2 * nodes_over(<uint32_t> self.room) * sizeof(uint64_t)
             + (sizeof(Table) + self.past.period * (self.past.width + 1) if self.past.left else 0)
         )
@@ -137,13 +139,16 @@ cdef class FairScheduler(Scheduler):
         """Reckon the ranks of a table, and see that nobody is far from its share there."""
         cdef uint64_t k, quota
         cdef Py_ssize_t i
+        cdef uint64_t at = self.at
         cdef list seen = [0] * self.size
-        for k in range(self.period if self.replaying else self.at if self.recording else 0):
+        for k in range(self.period if self.replaying else at if self.recording else 0):
             i = entry(self.table, self.width, k)
             quota = self.weight[i] // self.divisor
-            self.table.ranks[k] = seen[i] & 0xFF
+            self.at = k
+            self.mark(<uint32_t> i, seen[i])
             expect(rank(self.table, k, quota, self.period) == <uint64_t> seen[i], "table")
             seen[i] += 1
+        self.at = at
         return 0
 
     cdef int check_window(self, uint32_t i) except -1:
@@ -200,11 +205,18 @@ cdef class FairScheduler(Scheduler):
         if self.recording:
             self.record(i)
             if self.recording:
-                self.table.ranks[self.at] = <uint8_t> (self.picked[i] - 1)
+                self.mark(i, self.picked[i] - 1)
         self.at += 1
         if self.at == self.period:
             self.over()
         return i
+
+    cdef void mark(self, uint32_t i, uint32_t before) noexcept nogil:
+        """Note beside the table how often an index stands before this place, and in which part."""
+        self.table.ranks[self.at] = <uint8_t> before
+        self.parts[i] = (self.parts[i] if before else 0) | <uint32_t> 1 << (
+            self.at >> self.part_bits
+        )
 
     cdef void open_next(self) noexcept nogil:
         """Open the window that opens first, unless its target has had its share."""
@@ -349,6 +361,7 @@ cdef class FairScheduler(Scheduler):
 
     cdef void begun(self) noexcept nogil:
         self.next_stamp()
+        self.part_bits = bits_of_part(self.period)
         self.shifts = 2 * self.members - 2 if self.members > 1 else 0
         self.reciprocal = <uint64_t> -1 // self.shifts if self.shifts else 0
         if self.total:
@@ -489,9 +502,9 @@ cdef class FairScheduler(Scheduler):
         past.divisor = self.divisor
         past.period = self.period
         past.laps = self.laps
-        past.seen = 0
+        past.looked_up = 0
         past.met = 0
-        past.left = self.members
+        past.left = <uint32_t> self.members
         past.wrapped = False
         self.laps = 0
         self.table = NULL
@@ -542,17 +555,21 @@ cdef class FairScheduler(Scheduler):
     cdef void look_up(self, uint32_t i) noexcept nogil:
         """Bring a target to the present that changes before it is met.
 
-        What was replayed last is looked through for it, and is still in the cache.
-        So that many changes do not look through the same again and again, all are met
-        once a period's worth of entries has been seen.
+        One or two of 32 parts of the table are looked through for it. After many such
+        changes it costs no more to meet all.
         """
         cdef Past *past = &self.past
         cdef uint64_t quota = self.weight[i] // past.divisor
-        if past.seen > past.period:
+        past.looked_up += 1
+        if past.looked_up > 16:
             self.meet_all()
             return
-        past.seen += past.period // quota
-        self.bring_up(i, picks_before(past.table, past.width, past.left_at, i, quota, past.period))
+        self.bring_up(
+            i,
+            picks_before(
+                past.table, past.width, past.left_at, i, self.parts[i], quota, past.period
+            ),
+        )
 
     cdef void bring_up(self, uint32_t i, uint64_t picks) noexcept nogil:
         """Enter what a target was given in the replay, so much of it in the last period."""

@@ -1,7 +1,9 @@
 # A recorded period: the indices in the order in which they were picked, in one,
 # two or four bytes each. Beside each entry there may be its rank: how often the
 # same index stands before it, modulo 256. What is left of the rank follows from
-# the place, since nobody is further than a few picks from its share.
+# the place, since nobody is further than a few picks from its share. In which of
+# 32 parts of the period an index stands is kept by index, as a bit each: so that
+# only one or two parts are looked through for it.
 
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
@@ -52,34 +54,58 @@ cdef inline Table *lengthened(
     return longer
 
 
-cdef inline uint64_t last_of(const Width *entries, uint64_t end, Width index) noexcept nogil:
-    """One more than the last place of an index before the end; 0 if there is none."""
+cdef inline uint8_t bits_of_part(uint64_t period) noexcept nogil:
+    """So many places, as a power of two, that a period has at most 32 parts."""
+    cdef uint8_t bits = 0
+    while period > <uint64_t> 32 << bits:
+        bits += 1
+    return bits
+
+
+cdef inline uint64_t last_of(
+    const Width *entries, uint64_t begin, uint64_t end, Width index
+) noexcept nogil:
+    """One more than the last place of an index in a stretch; 0 if there is none."""
     cdef Width found = 0
     cdef int k
     # So many at a time need no branch each.
-    while end >= 64:
+    while begin + 64 <= end:
         for k in range(64):
             found |= entries[end - 64 + k] == index
         if found:
             break
         end -= 64
-    while end and entries[end - 1] != index:
+    while begin < end and entries[end - 1] != index:
         end -= 1
-    return end
+    return end if begin < end else 0
 
 
 cdef inline uint64_t picks_before(
-    Table *table, uint8_t width, uint64_t end, uint32_t index, uint64_t quota, uint64_t period
+    Table *table,
+    uint8_t width,
+    uint64_t end,
+    uint32_t index,
+    uint32_t parts,
+    uint64_t quota,
+    uint64_t period,
 ) noexcept nogil:
-    """How often an index stands before a place."""
-    cdef uint64_t place
-    if width == 1:
-        place = last_of(<uint8_t *> entries(table), end, <uint8_t> index)
-    elif width == 2:
-        place = last_of(<uint16_t *> entries(table), end, <uint16_t> index)
-    else:
-        place = last_of(<uint32_t *> entries(table), end, index)
-    return rank(table, place - 1, quota, period) + 1 if place else 0
+    """How often an index stands before a place: the nearest part that has it is looked through."""
+    cdef uint8_t part_bits = bits_of_part(period)
+    cdef uint64_t begin = end >> part_bits << part_bits
+    cdef uint64_t place = 0
+    while end:
+        if parts >> (begin >> part_bits) & 1:
+            if width == 1:
+                place = last_of(<uint8_t *> entries(table), begin, end, <uint8_t> index)
+            elif width == 2:
+                place = last_of(<uint16_t *> entries(table), begin, end, <uint16_t> index)
+            else:
+                place = last_of(<uint32_t *> entries(table), begin, end, index)
+            if place:
+                return rank(table, place - 1, quota, period) + 1
+        end = begin
+        begin -= <uint64_t> 1 << part_bits
+    return 0
 
 
 cdef inline void unpin(Table *table) noexcept nogil:

@@ -111,11 +111,11 @@ cdef struct Past:           # what is left of a replay that a change has ended
     uint64_t divisor
     uint64_t period
     uint64_t laps
-    uint64_t seen           # entries looked through for those who changed, about
     uint64_t met            # when the last one met is due, as a key without its index
-    Py_ssize_t left         # how many are still to be met
+    uint32_t left           # how many are still to be met
+    uint8_t looked_up       # how many changed before they were met
     uint8_t width
-    bint wrapped            # has the period's end been passed?
+    uint8_t wrapped         # has the period's end been passed?
 
 
 @cython.final
@@ -129,10 +129,12 @@ cdef class FairScheduler(Scheduler):
     cdef uint64_t tick_rest     # scale % total
     cdef uint64_t shifts        # 2 * members - 2
     cdef uint64_t reciprocal    # of shifts, times 2 ** 64
+    cdef uint64_t mask          # the bits of a key that are the index
     cdef uint32_t stamp         # the number of this period
-    cdef uint8_t bits           # of a key that are the index
-    cdef uint64_t mask          # these bits
+    cdef uint8_t bits           # how many these are
+    cdef uint8_t part_bits      # of a place in the table, those within one of 32 parts
     cdef bint withholds         # does anybody wait for the period's end?
+    cdef uint32_t *parts        # in which parts an index was picked, as a bit each
     cdef Job *jobs
     cdef Windows windows
     cdef Past past
@@ -158,6 +160,7 @@ cdef class FairScheduler(Scheduler):
     cdef uint64_t opening(self, uint32_t i, uint64_t start, uint32_t rest, uint64_t length) noexcept nogil
     cdef uint64_t closing(self, uint32_t i, uint64_t length) noexcept nogil
     cdef uint64_t cut(self, uint32_t i) noexcept nogil
+    cdef void mark(self, uint32_t i, uint32_t before) noexcept nogil
     cdef void open_next(self) noexcept nogil
     cdef void opens(self, uint32_t i) noexcept nogil
     cdef void advance(self, uint32_t i) noexcept nogil

@@ -25,7 +25,16 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memset
 
-from uplinks._tables cimport Table, entries, entry, lengthened, picks_before, rank, unpin
+from uplinks._tables cimport (
+    Table,
+    bits_of_part,
+    entries,
+    entry,
+    lengthened,
+    picks_before,
+    rank,
+    unpin,
+)
 from uplinks._windows cimport (
     NONE,
     WAITS,
