@@ -76,7 +76,7 @@ cdef extern from *:
         #define uplinks_prefetch(p) ((void) (p))
     #endif
     """
-    # The longest period, in picks, that is recorded and replayed: 1 to 4 MiB.
+    # The longest period, in picks, that is recorded and replayed: 2 to 5 MiB.
     const uint64_t RECORD_LIMIT "UPLINKS_RECORD_LIMIT"
     # Units in one of the fair scheduler's virtual time, at most.
     const uint64_t SCALE "UPLINKS_SCALE"
