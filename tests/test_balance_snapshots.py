@@ -141,9 +141,9 @@ def test_what_others_keep_cannot_be_copied(make_selector: Any, scheduler: str) -
 @pytest.mark.parametrize(
     "change",
     [
-        {"version": 0},
-        {"version": 2},
-        {"version": "1"},
+        {"version": 1},
+        {"version": 3},
+        {"version": "2"},
         {"scheduler": "random"},
         {"scheduler": "none"},
         {"scheduler": None},
@@ -173,7 +173,7 @@ def test_what_is_no_snapshot_is_refused(make_selector: Any, change: dict[str, An
 @pytest.mark.parametrize(
     "change",
     [
-        {"version": 2},
+        {"version": 3},
         {"scheduler": "none"},
         {"targets": [{"target": "a"}]},
         {"targets": [{"target": "a"}, {"target": "a"}, {"target": "c"}]},

@@ -39,7 +39,7 @@ __all__ = ["IMPLEMENTATION", "ReferenceSelector", "Selector"]
 IMPLEMENTATION: Final = "compiled"
 """Which implementation `Selector` is: always the compiled one."""
 
-_SNAPSHOT_VERSION: Final = 1
+_SNAPSHOT_VERSION: Final = 2
 
 
 class _Core(Protocol):

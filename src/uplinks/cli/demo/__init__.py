@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:  # noqa: ARG001
     """Write what was seen; findings are promises that were not kept."""
     from uplinks.errors import MissingExtra  # noqa: PLC0415 - see the package's rules
 
+    # A server that stops is no news here; the C part of grpc reads this when it is loaded.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
         from uplinks.cli.demo import show  # noqa: PLC0415 - see the package's rules
     except MissingExtra:
