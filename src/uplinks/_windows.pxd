@@ -24,12 +24,10 @@ cdef extern from *:
     #define UPLINKS_WITHHELD ((uint64_t) 1 << 62)
     #define UPLINKS_WAITS ((uint64_t) 1 << 63)
     #define UPLINKS_NONE (((uint64_t) 1 << 63) - 1)
-    #define UPLINKS_LOSES (~(uint64_t) 0)
     """
     const uint64_t WITHHELD "UPLINKS_WITHHELD"
     const uint64_t WAITS "UPLINKS_WAITS"
     const uint64_t NONE "UPLINKS_NONE"      # of an index that is not in the schedule
-    const uint64_t LOSES "UPLINKS_LOSES"    # closes after all others
 
 
 cdef struct Windows:
@@ -91,9 +89,7 @@ cdef inline void await_window(Windows *windows, uint32_t i, uint64_t value) noex
     cdef uint64_t *closing = windows.closing
     cdef int64_t *opening = windows.opening
     cdef uint32_t size = fours(windows.room)
-    # Whoever waits loses, whatever its time: so who closes first is known before
-    # the time is, and the next pick need not wait for the arithmetic.
-    cdef uint64_t best = LOSES
+    cdef uint64_t best = value
     windows.key[i] = value
     best = best_closing(windows.key, i, best)
     while size > 1:

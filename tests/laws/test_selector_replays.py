@@ -20,7 +20,7 @@ from uplinks.balance import ReferenceSelector, Selector
 RUNS = 150
 
 
-def pair(shares: list[int]) -> tuple[Selector[int], Any]:
+def pair(shares: list[int]) -> tuple[Selector, Any]:
     return Selector(list(enumerate(shares))), ReferenceSelector(list(enumerate(shares)))
 
 
