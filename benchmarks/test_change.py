@@ -98,7 +98,8 @@ def test_a_change_out_of_the_cache(n: int, whose: str, *, replaying: bool, bench
             selector.pick()
 
     how: dict[str, Any] = {"prepare": prepare, "operations": len(selectors)}
-    row = f"the same of the {whose}, cold, amid a {'replay' if replaying else 'first period'}"
+    amid = "replay" if replaying else "first period"
+    row = f"set_up() of the {whose} and pick(), cold, amid a {amid}"
     # Half of it is the wait for memory, which is longer on some days.
     most = limit(n) if n < 100 or n > 1_000 else 300
     bench.time(SECTION, row, n, subject, limit=most, goal=limit(n), **how)

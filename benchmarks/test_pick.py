@@ -11,6 +11,7 @@ from benchmarks.cases import (
     RECORD_LIMIT,
     SITUATIONS,
     SIZES,
+    held_to,
     long_weights,
     make,
     steady,
@@ -29,7 +30,7 @@ DOWN = "a pick / a pick with all up"
 @pytest.mark.parametrize("n", SIZES)
 def test_a_steady_pick(n: int, bench: Any) -> None:
     subject = calls(steady(weights(n)).pick)
-    bench.time(SECTION, "pick(), steady", n, subject, limit=1.5)
+    bench.time(SECTION, "pick(), steady", n, subject, **held_to(1.5, n))
 
 
 @pytest.mark.parametrize("n", SIZES)
@@ -41,7 +42,7 @@ def test_a_steady_pick_looked_up_each_time(n: int, bench: Any) -> None:
         n,
         method_calls(subject, "pick"),
         method_calls(reference, "__len__"),
-        limit=1.5,
+        **held_to(1.5, n),
     )
 
 
@@ -86,7 +87,7 @@ def test_next(n: int, bench: Any) -> None:
         n,
         nexts(steady(weights(n))),
         nexts(cycle(targets(n))),
-        limit=1.3,
+        **held_to(1.3, n),
     )
 
 
@@ -95,7 +96,7 @@ def test_next(n: int, bench: Any) -> None:
 def test_a_steady_pick_with_targets_down(n: int, situation: str, bench: Any) -> None:
     shares = weights(n)
     subject, reference = calls(steady(shares, situation).pick), calls(steady(shares).pick)
-    bench.time(DOWN, f"{situation}, steady", n, subject, reference, limit=1.3)
+    bench.time(DOWN, f"{situation}, steady", n, subject, reference, **held_to(1.3, n))
 
 
 @pytest.mark.parametrize("n", SIZES)
@@ -106,7 +107,7 @@ def test_a_pick_with_targets_down_that_nothing_is_recorded_for(
     shares = long_weights(n)
     subject = calls(warm(make(shares, situation), 4 * n).pick)
     reference = calls(warm(make(shares), 4 * n).pick)
-    bench.time(DOWN, f"{situation}, not yet periodic", n, subject, reference, limit=1.3)
+    bench.time(DOWN, f"{situation}, not yet periodic", n, subject, reference, **held_to(1.3, n))
 
 
 @pytest.mark.parametrize("n", [10, 100])
