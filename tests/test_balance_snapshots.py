@@ -234,6 +234,18 @@ def test_a_damaged_column_is_refused(make_selector: Any, order: str, name: str, 
         )
 
 
+def test_who_had_its_share_and_is_open_all_the_same_is_refused() -> None:
+    """A period would be recorded that lacks another, which would be looked for without end."""
+    selector = Selector([("a", 1), ("b", 1), ("c", 1)])
+    selector.pick()
+    snapshot = selector.snapshot()
+    columns = snapshot["columns"]
+    columns["turn"][0], columns["window"][0] = columns["window"][0], 0
+
+    with pytest.raises(InvalidSnapshot):
+        Selector.restore(snapshot)
+
+
 def test_a_snapshot_of_the_other_implementation_is_refused() -> None:
     for one, two in ((Selector, ReferenceSelector), (ReferenceSelector, Selector)):
         with pytest.raises(InvalidSnapshot):

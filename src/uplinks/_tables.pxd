@@ -1,13 +1,17 @@
 # A recorded period: the indices in the order in which they were picked, in one,
 # two or four bytes each. Beside each entry there may be its rank: how often the
 # same index stands before it, modulo 256. What is left of the rank follows from
-# the place, since nobody is further than a few picks from its share. In which of
-# 32 parts of the period an index stands is kept by index, as a bit each: so that
-# only one or two parts are looked through for it.
+# the place, where nobody is further than MOST_OFF from its share: elsewhere ranks
+# are not asked. In which of 32 parts of the period an index stands is kept by
+# index, as a bit each: so that only one or two are looked through for it.
 
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memmove
+
+
+cdef enum:
+    MOST_OFF = 126  # picks: one less than a signed byte holds, as the share is rounded
 
 
 ctypedef fused Width:
@@ -86,11 +90,11 @@ cdef inline uint64_t picks_before(
     uint64_t end,
     uint32_t index,
     uint32_t parts,
+    uint8_t part_bits,
     uint64_t quota,
     uint64_t period,
 ) noexcept nogil:
     """How often an index stands before a place: the nearest part that has it is looked through."""
-    cdef uint8_t part_bits = bits_of_part(period)
     cdef uint64_t begin = end >> part_bits << part_bits
     cdef uint64_t place = 0
     while end:

@@ -100,7 +100,7 @@ cdef struct Span:           # where a job ends: end + rest / weight
 
 
 cdef struct Past:           # what is left of a replay that a change has ended
-    Table *table            # NULL: nothing
+    Table *table
     uint64_t left_at        # the place in it where the change came
     uint64_t at             # the place that is read next
     uint64_t clock          # of the pick before; whole units, and clock_rest / total more
@@ -113,6 +113,8 @@ cdef struct Past:           # what is left of a replay that a change has ended
     uint64_t laps
     uint64_t met            # when the last one met is due, as a key without its index
     uint32_t left           # how many are still to be met
+    uint8_t counted         # is `picked` still what each had of that period?
+    uint8_t part_bits
     uint8_t looked_up       # how many changed before they were met
     uint8_t width
     uint8_t wrapped         # has the period's end been passed?
@@ -134,6 +136,7 @@ cdef class FairScheduler(Scheduler):
     cdef uint8_t bits           # how many these are
     cdef uint8_t part_bits      # of a place in the table, those within one of 32 parts
     cdef bint withholds         # does anybody wait for the period's end?
+    cdef bint strays            # is anybody too far from its share in the table for its ranks?
     cdef uint32_t *parts        # in which parts an index was picked, as a bit each
     cdef Job *jobs
     cdef Windows windows
@@ -167,7 +170,7 @@ cdef class FairScheduler(Scheduler):
     cdef bint spent(self, uint32_t i) noexcept nogil
     cdef void withhold(self, uint32_t i) noexcept nogil
     cdef void release_withheld(self) noexcept nogil
-    cdef int load_ranks(self) except -1
+    cdef int load_marks(self) except -1
     cdef int check_window(self, uint32_t i) except -1
 
 

@@ -26,6 +26,7 @@ from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 from uplinks._tables cimport (
+    MOST_OFF,
     Table,
     bits_of_part,
     entries,
@@ -76,7 +77,7 @@ cdef extern from *:
         #define uplinks_prefetch(p) ((void) (p))
     #endif
     """
-    # The longest period, in picks, that is recorded and replayed: 2 to 5 MiB.
+    # The longest period, in picks, that is recorded and replayed: 2 to 5 MiB, without ranks 1 to 4.
     const uint64_t RECORD_LIMIT "UPLINKS_RECORD_LIMIT"
     # Units in one of the fair scheduler's virtual time, at most.
     const uint64_t SCALE "UPLINKS_SCALE"

@@ -148,6 +148,44 @@ def test_what_is_left_is_held_until_all_are_met_and_then_given_back() -> None:
     assert sys.getsizeof(selector) < before + 5 * period
 
 
+def far_behind(n: int) -> tuple[Any, Any]:
+    """Give a pair whose heavy target has lost what others took with them when they left."""
+    one, two = pair([2000, *[1] * (n - 1)])
+    pick_alike(one, two, 1)
+    for new in range(n, 3 * n):
+        gone = one.pick(exclude=[0])
+        assert gone == two.pick(exclude=[0])
+        both(one, two, "remove", gone)
+        both(one, two, "add", new, 1)
+    return one, two
+
+
+@pytest.mark.parametrize("n", [20, 150, 400])
+@pytest.mark.parametrize("replayed", [False, True])
+@pytest.mark.parametrize("heavy", [False, True])
+def test_a_target_that_is_many_picks_behind(n: int, *, replayed: bool, heavy: bool) -> None:
+    """Of 400, the heavy one is more than 128 picks off in the table: more than a rank tells."""
+    one, two = far_behind(n)
+    if replayed:
+        pick_alike(one, two, one.period())
+        one = Selector.restore(one.snapshot())
+    pick_alike(one, two, n // 2)
+    both(one, two, "set_weight", *((0, 1999) if heavy else (3 * n - 1, 2)))
+
+    pick_alike(one, two, 3000)
+    assert one.counts == two.counts
+
+
+def test_counts_of_a_replay_in_which_a_target_was_many_picks_behind() -> None:
+    one, two = far_behind(400)
+    pick_alike(one, two, one.period() + 149)
+    both(one, two, "set_weight", 0, 1999)
+
+    assert one.counts == two.counts
+    pick_alike(one, two, 3000)
+    assert one.counts == two.counts
+
+
 def test_the_light_are_not_picked_much_before_their_turn() -> None:
     """Everybody is open when a replay has ended: that must not bring the light forward in a row."""
     shares = [1000, *[1] * 50]
