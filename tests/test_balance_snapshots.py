@@ -240,7 +240,7 @@ def test_who_had_its_share_and_is_open_all_the_same_is_refused() -> None:
     selector.pick()
     snapshot = selector.snapshot()
     columns = snapshot["columns"]
-    columns["turn"][0], columns["window"][0] = columns["window"][0], 0
+    columns["window"][0] -= 2**63  # the bit of those that wait
 
     with pytest.raises(InvalidSnapshot):
         Selector.restore(snapshot)

@@ -23,7 +23,7 @@ cdef dict columns_of(Scheduler scheduler):
     return {
         "weight": [scheduler.weight[i] for i in range(scheduler.size)],
         "flags": [scheduler.flags[i] for i in range(scheduler.size)],
-        "made": [scheduler.made[i] for i in range(scheduler.size)],
+        "made": [scheduler.decided(i) for i in range(scheduler.size)],
         "picked": scheduler.picked_in_period(),
         "free": list(scheduler.free),
         "at": scheduler.at,
@@ -57,15 +57,14 @@ cdef int load(Scheduler scheduler, dict columns) except -1:
         scheduler.weight[i] = weight[i]
         scheduler.flags[i] = flags[i]
         scheduler.made[i] = made[i]
-        scheduler.picked[i] = picked[i]
+        if not scheduler.ranked:
+            scheduler.picked[i] = picked[i] if scheduler.eligible(i) else 0
         expect(scheduler.weight[i] < <uint32_t> 1 << 31, "weight")
         expect(scheduler.flags[i] in (0, ALIVE, ALIVE | UP), "flags")
         scheduler.appear(i)
         if scheduler.eligible(i):
             scheduler.members += 1
             scheduler.total += scheduler.weight[i]
-        else:
-            scheduler.picked[i] = 0
         scheduler.update_divisor(i)
     expect(
         sorted(scheduler.free) == [i for i in range(scheduler.size) if scheduler.flags[i] == 0], "free"

@@ -16,17 +16,16 @@ cdef class FairScheduler(Scheduler):
     """
 
     def __cinit__(self):
-        self.scale = SCALE
+        self.pace.scale = SCALE
         self.clock = ORIGIN
         self.stamp = 1
         self.bits = 2
-        self.mask = 3
+        self.pace.mask = 3
         self.ranked = True
 
     def __dealloc__(self):
         unpin(self.past.table)
         free(self.jobs)
-        free(self.parts)
         free_windows(&self.windows)
 
     cdef int extend(self, Py_ssize_t old, Py_ssize_t new) except -1:
@@ -36,7 +35,6 @@ cdef class FairScheduler(Scheduler):
         windows.key = <uint64_t *> grown(windows.key, new, sizeof(uint64_t))
         windows.closing = <uint64_t *> grown(windows.closing, nodes, sizeof(uint64_t))
         windows.opening = <int64_t *> grown(windows.opening, nodes, sizeof(int64_t))
-        self.parts = <uint32_t *> grown(self.parts, new, sizeof(uint32_t))
         self.jobs = <Job *> grown(self.jobs, new, sizeof(Job))
         memset(self.jobs + old, 0, (new - old) * sizeof(Job))
         widen_windows(windows, <uint32_t> new)
@@ -45,9 +43,9 @@ cdef class FairScheduler(Scheduler):
     cdef size_t memory(self):
         return (
             Scheduler.memory(self)
-            + self.room * (sizeof(Job) + sizeof(uint64_t) + sizeof(uint32_t))
+            + self.room * (sizeof(Job) + sizeof(uint64_t))
             + 2 * nodes_over(<uint32_t> self.room) * sizeof(uint64_t)
-            + (sizeof(Table) + self.past.period * (self.past.width + 1) if self.past.left else 0)
+            + table_memory(self.past.table, self.past.period, self.past.width)
         )
 
     cdef void appear(self, Py_ssize_t i) noexcept nogil:
@@ -61,14 +59,14 @@ cdef class FairScheduler(Scheduler):
         cdef Py_ssize_t i
         self.meet_all()
         cdef dict columns = Scheduler.columns(self)
-        columns["scale"] = self.scale
+        columns["scale"] = self.pace.scale
         columns["clock"] = self.clock
         columns["clock_rest"] = self.clock_rest
         columns["owed"] = self.owed
         columns["delay"] = self.delay
-        columns["start"] = [self.jobs[i].start for i in range(self.size)]
+        columns["end"] = [self.jobs[i].end for i in range(self.size)]
         columns["rest"] = [self.jobs[i].rest for i in range(self.size)]
-        columns["turn"] = [0 if self.replaying else self.jobs[i].turn for i in range(self.size)]
+        columns["unit"] = [self.jobs[i].weight for i in range(self.size)]
         columns["window"] = [self.windows.key[i] for i in range(self.size)]
         return columns
 
@@ -76,32 +74,43 @@ cdef class FairScheduler(Scheduler):
         self.meet_all()
         return Scheduler.counts(self)
 
+    cdef uint64_t decided(self, Py_ssize_t i) noexcept nogil:
+        return self.made[i] + self.jobs[i].picked
+
     cdef list picked_in_period(self):
         cdef Py_ssize_t i
         return [
-            self.picked[i] if self.jobs[i].stamp == self.stamp else 0 for i in range(self.size)
+            self.jobs[i].picked if self.jobs[i].stamp == self.stamp else 0
+            for i in range(self.size)
         ]
+
+    cdef void count_replayed(self) noexcept nogil:
+        """A period was replayed so many times, and the next has not begun."""
+        cdef Py_ssize_t i
+        for i in range(self.size):
+            if self.eligible(i):
+                self.made[i] += self.laps * (self.weight[i] // self.divisor)
+        self.laps = 0
 
     cdef int load_columns(self, dict columns) except -1:
         """Take over a state, if it is one that picks could have led to."""
         cdef Py_ssize_t i
         cdef Job *job
-        cdef uint64_t length
         Scheduler.load_columns(self, columns)
         cdef list picked = column(columns, "picked", self.size)
-        cdef list start = column(columns, "start", self.size)
+        cdef list end = column(columns, "end", self.size)
         cdef list rest = column(columns, "rest", self.size)
-        cdef list turn = column(columns, "turn", self.size)
+        cdef list unit = column(columns, "unit", self.size)
         cdef list window = column(columns, "window", self.size)
         expect(not self.stale or self.pristine and self.at == 0 and not self.replaying, "stale")
-        self.scale = columns["scale"]
+        self.pace.scale = columns["scale"]
         self.clock = columns["clock"]
         self.clock_rest = columns["clock_rest"]
         self.owed = columns["owed"]
         self.delay = columns["delay"]
         expect(abs(self.owed) <= <int64_t> (self.members + 1) << 38, "owed")
         expect(self.delay <= 2 * SCALE, "delay")
-        expect(SCALE >> 1 <= self.scale <= SCALE, "scale")
+        expect(SCALE >> 1 <= self.pace.scale <= SCALE, "scale")
         expect(ORIGIN <= self.clock < HORIZON + SCALE, "clock")
         expect(self.clock_rest < max(<uint64_t> 1, self.total), "clock_rest")
         expect(self.replaying or sum(picked) == self.at, "picked")
@@ -109,26 +118,30 @@ cdef class FairScheduler(Scheduler):
         self.load_marks()
         for i in range(self.size):
             job = self.jobs + i
-            job.start = start[i]
+            job.end = end[i]
             job.rest = rest[i]
-            job.turn = turn[i]
+            job.weight = unit[i]
+            job.picked = picked[i] if self.eligible(i) else 0
+            self.made[i] -= job.picked
             job.stamp = self.stamp
             self.windows.key[i] = window[i]
-            expect(job.start < self.clock + 3 * SCALE, "start")
-            if not self.eligible(i):
-                expect(job.rest < <uint32_t> 1 << 31, "rest")
-                expect(self.stale or self.windows.key[i] == NONE, "window")
-                continue
-            expect(job.rest < self.weight[i], "rest")
+            expect(job.end < self.clock + 4 * SCALE, "end")
+            expect(job.rest < <uint32_t> 1 << 31, "rest")
+            expect(job.weight < <uint32_t> 1 << 31, "unit")
             if self.stale:
                 continue
+            if not self.eligible(i):
+                expect(self.windows.key[i] == NONE, "window")
+                continue
+            expect(job.weight == self.weight[i], "unit")
+            expect(job.rest < job.weight, "rest")
             # Nobody is ahead or behind by more than a few picks.
-            length = self.scale // self.weight[i]
-            expect(job.start <= self.clock + 4 * length + SLACK, "start")
-            expect(self.clock <= job.start + 4 * length + SLACK, "start")
-            expect(self.picked[i] * self.divisor <= self.weight[i], "picked")
+            job.length = self.pace.scale // job.weight
+            expect(job.end <= self.clock + 5 * job.length + SLACK, "end")
+            expect(self.clock <= job.end + 3 * job.length + SLACK, "end")
+            expect(<uint64_t> job.picked * self.divisor <= self.weight[i], "picked")
             if self.replaying:
-                expect(self.windows.key[i] == NONE and not job.turn, "window")
+                expect(self.windows.key[i] == NONE, "window")
                 continue
             self.check_window(<uint32_t> i)
         if self.size:
@@ -150,19 +163,16 @@ cdef class FairScheduler(Scheduler):
         return 0
 
     cdef int check_window(self, uint32_t i) except -1:
-        """See that the keys of an index are its own, and of one time each."""
+        """See that the key of an index is its own, and of a time."""
         cdef uint64_t key = self.windows.key[i]
-        cdef uint64_t turn = self.jobs[i].turn
         cdef uint64_t last = (self.clock + 4 * SCALE) >> (self.bits + 1)
         expect(key < WAITS | WITHHELD and key != NONE, "window")
         # Who has had its share is not open, or a period could end without another's.
-        expect(key >> 62 or int(self.picked[i]) * self.divisor < self.weight[i], "window")
-        expect(turn >> 62 == (0 if key >> 62 else 2), "turn")
-        for each in (key, turn):
-            expect(each & ((<uint64_t> 1 << self.bits) - 1) == i, "window")
-            expect((each & (WITHHELD - 1)) >> self.bits <= last, "window")
+        expect(key >> 62 or not self.spent(i), "window")
+        expect(key & ((<uint64_t> 1 << self.bits) - 1) == i, "window")
+        expect((key & (WITHHELD - 1)) >> self.bits <= last, "window")
         if key & WITHHELD:
-            expect(int(self.picked[i]) * self.divisor == self.weight[i], "window")
+            expect(self.spent(i), "window")
             self.withholds = True
         return 0
 
@@ -172,8 +182,8 @@ cdef class FairScheduler(Scheduler):
         self.clock += picks * self.tick
         for i in range(self.size):
             if self.eligible(i):
-                whole, rest = divmod(counts[i] * int(self.scale), int(self.weight[i]))
-                self.jobs[i].start += <uint64_t> whole
+                whole, rest = divmod(counts[i] * int(self.pace.scale), int(self.weight[i]))
+                self.jobs[i].end = ORIGIN + <uint64_t> whole
                 self.jobs[i].rest = <uint32_t> rest
         self.replant()
         self.pristine = False
@@ -184,6 +194,8 @@ cdef class FairScheduler(Scheduler):
     cdef Py_ssize_t decide(self) noexcept nogil:
         cdef uint32_t i
         cdef int64_t due
+        cdef Job *job
+        cdef First first
         if not self.total:
             return -1
         if self.stale:
@@ -193,19 +205,35 @@ cdef class FairScheduler(Scheduler):
         if self.clock_rest >= self.total:
             self.clock_rest -= self.total
             self.clock += 1
-        due = <int64_t> (WAITS | (self.clock - self.delay) >> 1 | self.mask)
+        due = <int64_t> (WAITS | (self.clock - self.delay) >> 1 | self.pace.mask)
         if self.past.left:
             self.meet()
+        # In a variable: stored and read again at once, they would be waited for.
+        first = self.windows.first
         # If no window has opened, the one that opens first is taken.
-        while self.windows.opens_first <= due or self.windows.closes_first >= WITHHELD:
-            self.open_next()
-        i = <uint32_t> (self.windows.closes_first & self.mask)
-        self.advance(i)
-        self.likely = <uint32_t> (self.windows.closes_first & self.mask)
+        while first.opens <= due or first.closes >= WITHHELD:
+            i = <uint32_t> (<uint64_t> first.opens & self.pace.mask)
+            if self.spent(i):
+                self.withhold(i)
+                first = self.windows.first
+            else:
+                first = opened(&self.windows, first, i, closing(self.jobs + i, i, &self.pace))
+        i = <uint32_t> (first.closes & self.pace.mask)
+        job = self.jobs + i
+        first = awaited(&self.windows, first, i, opening_of_next(job, i, &self.pace))
+        self.windows.first = first
+        self.likely = <uint32_t> (first.closes & self.pace.mask)
+        next_job(job, &self.pace)
+        if job.stamp == self.stamp:
+            job.picked += 1
+        else:
+            self.made[i] += job.picked
+            job.picked = 1
+            job.stamp = self.stamp
         if self.recording:
             self.record(i)
             if self.recording:
-                self.mark(i, self.picked[i] - 1)
+                self.mark(i, job.picked - 1)
         self.at += 1
         if self.at == self.period:
             self.over()
@@ -222,95 +250,14 @@ cdef class FairScheduler(Scheduler):
         off = before * self.total - self.at * self.weight[i] + most
         self.strays = self.strays or off > 2 * most
         self.table.ranks[self.at] = <uint8_t> before
-        self.parts[i] = (self.parts[i] if before else 0) | <uint32_t> 1 << (
+        self.table.parts[i] = (self.table.parts[i] if before else 0) | <uint32_t> 1 << (
             self.at >> self.part_bits
         )
 
-    cdef void open_next(self) noexcept nogil:
-        """Open the window that opens first, unless its target has had its share."""
-        cdef uint32_t i = <uint32_t> (<uint64_t> self.windows.opens_first & self.mask)
-        if self.spent(i):
-            self.withhold(i)
-        else:
-            self.opens(i)
-
-    cdef void opens(self, uint32_t i) noexcept nogil:
-        """Open a target's window; and see when the next one will."""
-        cdef uint64_t length = self.scale // self.weight[i]
-        cdef Span span = self.span(i, length)
-        open_window(&self.windows, i, self.jobs[i].turn)
-        self.jobs[i].turn = self.opening(i, span.end, span.rest, length)
-
-    cdef void advance(self, uint32_t i) noexcept nogil:
-        """Go on to the next job of a target; and see when its window will close."""
-        cdef Job *job = self.jobs + i
-        cdef uint64_t length = self.scale // self.weight[i]
-        cdef Span span = self.span(i, length)
-        await_window(&self.windows, i, job.turn)
-        job.start = span.end
-        job.rest = span.rest
-        self.picked[i] = 1 + (self.picked[i] if job.stamp == self.stamp else 0)
-        job.stamp = self.stamp
-        self.made[i] += 1
-        job.turn = self.closing(i, length)
-
-    cdef uint64_t cut(self, uint32_t i) noexcept nogil:
-        """Give the job that a target is at its window; give the key."""
-        cdef Job *job = self.jobs + i
-        cdef uint64_t length = self.scale // self.weight[i]
-        job.turn = self.closing(i, length)
-        return self.opening(i, job.start, job.rest, length)
-
-    cdef Span span(self, uint32_t i, uint64_t length) noexcept nogil:
-        """Where the job that a target is at ends."""
-        cdef uint32_t weight = self.weight[i]
-        cdef uint64_t rest = self.jobs[i].rest + (self.scale - length * weight)
-        cdef uint64_t carry = rest >= weight
-        cdef Span span
-        span.end = self.jobs[i].start + length + carry
-        span.rest = <uint32_t> (rest - (weight & -carry))
-        return span
-
-    cdef uint64_t opening(
-        self, uint32_t i, uint64_t start, uint32_t rest, uint64_t length
-    ) noexcept nogil:
-        """When a window opens, as a key: ceil(start + scale / slices)."""
-        cdef uint64_t slices = self.shifts * self.weight[i]
-        cdef uint64_t inset, left
-        if not slices:
-            return self.key_of_opening(start + (rest > 0), i)
-        inset = self.inset(length)
-        left = self.scale - inset * slices + rest * self.shifts  # below 2 * slices
-        return self.key_of_opening(start + inset + (left > 0) + (left > slices), i)
-
-    cdef uint64_t closing(self, uint32_t i, uint64_t length) noexcept nogil:
-        """When the window of the current job closes, as a key: floor(end - scale / slices)."""
-        cdef Span span = self.span(i, length)
-        cdef uint64_t slices = self.shifts * self.weight[i]
-        cdef uint64_t inset, left
-        if not slices:
-            return self.key_of_closing(span.end, i)
-        inset = self.inset(length)
-        left = self.scale - inset * slices
-        return self.key_of_closing(span.end - inset - (left > span.rest * self.shifts), i)
-
-    cdef uint64_t inset(self, uint64_t length) noexcept nogil:
-        """length // shifts, without a division: the reciprocal gives it or one less."""
-        cdef uint64_t share = high_product(length, self.reciprocal)
-        return share + (length - share * self.shifts >= self.shifts)
-
-    cdef uint64_t key_of_opening(self, uint64_t time, uint32_t i) noexcept nogil:
-        """Rounded up to a grain, which is twice the room of an index."""
-        return WAITS | (time + 2 * self.mask + 1) >> 1 & ~self.mask | i
-
-    cdef uint64_t key_of_closing(self, uint64_t time, uint32_t i) noexcept nogil:
-        return time >> 1 & ~self.mask | i
-
     cdef bint spent(self, uint32_t i) noexcept nogil:
         """Has a target had its share of this period?"""
-        return self.jobs[i].stamp == self.stamp and (
-            <uint64_t> self.picked[i] * self.divisor >= self.weight[i]
-        )
+        cdef Job *job = self.jobs + i
+        return job.stamp == self.stamp and <uint64_t> job.picked * self.divisor >= job.weight
 
     cdef void withhold(self, uint32_t i) noexcept nogil:
         """Let a target wait for the period's end, its share being used up."""
@@ -342,13 +289,12 @@ cdef class FairScheduler(Scheduler):
         if self.past.left and self.unmet(i):
             self.look_up(<uint32_t> i)
 
-    cdef int64_t behind(self, Py_ssize_t i, uint32_t weight) noexcept nogil:
-        """How far a target is behind the clock, in 2**-36 picks; below 0 it is ahead."""
-        cdef Job *job = self.jobs + i
+    cdef int64_t behind(self, Moment start, uint32_t weight) noexcept nogil:
+        """How far a target is behind whose job begins then, in 2**-36 picks; below 0 it is ahead."""
         # In two parts: eight picks behind are 2**63 units of its weight.
-        cdef int64_t late = <int64_t> (self.clock - job.start)
+        cdef int64_t late = <int64_t> (self.clock - start.whole)
         cdef int64_t fine = late & ((<int64_t> 1 << FINE) - 1)
-        return (late >> FINE) * weight + ((fine * weight - <int64_t> job.rest) >> FINE)
+        return (late >> FINE) * weight + ((fine * weight - <int64_t> start.rest) >> FINE)
 
     cdef void level(self) noexcept nogil:
         """Bring the clock to where the targets are on the whole; see the reference."""
@@ -372,11 +318,11 @@ cdef class FairScheduler(Scheduler):
 
     cdef void begun(self) noexcept nogil:
         self.next_stamp()
-        self.shifts = 2 * self.members - 2 if self.members > 1 else 0
-        self.reciprocal = <uint64_t> -1 // self.shifts if self.shifts else 0
+        self.pace.shifts = 2 * self.members - 2 if self.members > 1 else 0
+        self.pace.reciprocal = <uint64_t> -1 // self.pace.shifts if self.pace.shifts else 0
         if self.total:
-            self.tick = self.scale // self.total
-            self.tick_rest = self.scale % self.total
+            self.tick = self.pace.scale // self.total
+            self.tick_rest = self.pace.scale % self.total
 
     cdef void over(self) noexcept nogil:
         """A period is over: what was withheld in it is waiting again."""
@@ -391,29 +337,33 @@ cdef class FairScheduler(Scheduler):
     cdef void moved(self, Py_ssize_t i, uint32_t before, bint will) noexcept nogil:
         cdef Job *job = self.jobs + i
         cdef uint32_t weight = self.weight[i]
-        cdef int64_t ahead = <int64_t> job.start - <int64_t> self.clock
-        cdef int64_t old, bound, least
+        cdef int64_t whole = <int64_t> (2 * self.pace.scale)
+        cdef int64_t ahead, old, bound, least
+        cdef Moment start
         if before:
-            self.owed -= self.behind(i, before)
-            ahead += job.rest > 0
-            old = before
+            start = beginning(job, &self.pace)
+            self.owed -= self.behind(start, before)
+            ahead = <int64_t> start.whole - <int64_t> self.clock + (start.rest > 0)
         else:
-            ahead = max(ahead, 0)  # what it missed while away is gone
-            old = job.rest if job.rest else weight
+            # What it missed while away is gone.
+            ahead = max(<int64_t> job.end - <int64_t> self.clock, 0)
         if will:
             # It stays ahead or behind by as many picks as it was.
-            bound = <int64_t> (2 * self.scale) // old
-            least = -bound - (bound * old != <int64_t> (2 * self.scale))
+            old = job.weight if job.weight else weight
+            bound = whole // old
+            least = -bound - (bound * old != whole)
             ahead = max(least, min(bound, ahead)) * old
             ahead = (ahead + weight - 1) // weight if ahead > 0 else -((-ahead) // <int64_t> weight)
-        job.start = <uint64_t> (<int64_t> self.clock + ahead)
-        job.rest = 0
+        start.whole = <uint64_t> (<int64_t> self.clock + ahead)
+        start.rest = 0
         if will:
-            self.owed += self.behind(i, weight)
-            set_window(&self.windows, <uint32_t> i, self.cut(<uint32_t> i))
+            self.owed += self.behind(start, weight)
+            set_window(
+                &self.windows, <uint32_t> i, begin_job(job, start, weight, <uint32_t> i, &self.pace)
+            )
         else:
-            job.rest = <uint32_t> old
-            job.turn = 0
+            job.end = start.whole
+            job.rest = 0
             set_window(&self.windows, <uint32_t> i, NONE)
         self.level()
 
@@ -434,7 +384,7 @@ cdef class FairScheduler(Scheduler):
         self.tick = 1
         while 2 * self.tick * self.total <= SCALE:
             self.tick *= 2
-        self.scale = self.tick * self.total
+        self.pace.scale = self.tick * self.total
         self.tick_rest = 0
         self.clock = ORIGIN
         self.clock_rest = 0
@@ -442,16 +392,23 @@ cdef class FairScheduler(Scheduler):
         self.delay = 0
         self.withholds = False
         for i in range(self.size):
-            self.jobs[i].start = ORIGIN
+            self.jobs[i].end = ORIGIN
             self.jobs[i].rest = 0
         self.stale = False
         self.replant()
 
     cdef void replant(self) noexcept nogil:
-        """Let every eligible target wait for its window."""
+        """Let every eligible target begin where it has come to, and wait for its window."""
         cdef Py_ssize_t i
+        cdef Moment start
         for i in range(self.size):
-            self.windows.key[i] = self.cut(<uint32_t> i) if self.eligible(i) else NONE
+            start.whole = self.jobs[i].end
+            start.rest = self.jobs[i].rest
+            self.windows.key[i] = (
+                begin_job(self.jobs + i, start, self.weight[i], <uint32_t> i, &self.pace)
+                if self.eligible(i)
+                else NONE
+            )
         set_all_windows(&self.windows)
 
     cdef void repack(self) noexcept nogil:
@@ -459,26 +416,20 @@ cdef class FairScheduler(Scheduler):
         cdef uint8_t more = 0
         cdef uint64_t key, kind, time
         cdef Py_ssize_t i
-        cdef int k
         self.meet_all()
         while self.size > <Py_ssize_t> 1 << (self.bits + more):
             more += 1
         for i in range(self.size):
             if self.windows.key[i] == NONE:
                 continue
-            for k in range(2):
-                key = self.jobs[i].turn if k else self.windows.key[i]
-                kind = key & (WAITS | WITHHELD)
-                time = (key & (WITHHELD - 1)) >> self.bits
-                if kind:  # of an opening, which is rounded up
-                    time += (<uint64_t> 1 << more) - 1
-                key = kind | time >> more << (self.bits + more) | i
-                if k:
-                    self.jobs[i].turn = key
-                else:
-                    self.windows.key[i] = key
+            key = self.windows.key[i]
+            kind = key & (WAITS | WITHHELD)
+            time = (key & (WITHHELD - 1)) >> self.bits
+            if kind:  # of an opening, which is rounded up
+                time += (<uint64_t> 1 << more) - 1
+            self.windows.key[i] = kind | time >> more << (self.bits + more) | i
         self.bits += more
-        self.mask = (<uint64_t> 1 << self.bits) - 1
+        self.pace.mask = (<uint64_t> 1 << self.bits) - 1
         set_all_windows(&self.windows)
 
     # -- the end of a replay ------------------------------------------------------
@@ -494,6 +445,7 @@ cdef class FairScheduler(Scheduler):
         The clock's product is taken in two steps of ten bits, so that it fits 64.
         """
         cdef Past *past = &self.past
+        cdef Py_ssize_t i
         cdef uint64_t k
         cdef uint64_t high = (self.at >> 10) * self.tick_rest
         cdef uint64_t rest = (
@@ -518,15 +470,16 @@ cdef class FairScheduler(Scheduler):
         past.looked_up = 0
         past.met = 0
         past.left = <uint32_t> self.members
-        past.wrapped = False
         self.laps = 0
         self.table = NULL
         self.table_room = 0
         if past.counted:
             # Ranks say too little: all are counted, and met, O(n) and a period.
-            memset(self.picked, 0, self.size * sizeof(uint32_t))
+            for i in range(self.size):
+                self.made[i] += self.jobs[i].picked
+                self.jobs[i].picked = 0
             for k in range(past.left_at):
-                self.picked[entry(past.table, past.width, k)] += 1
+                self.jobs[entry(past.table, past.width, k)].picked += 1
             self.meet_all()
 
     cdef bint unmet(self, Py_ssize_t i) noexcept nogil:
@@ -537,7 +490,7 @@ cdef class FairScheduler(Scheduler):
 
         Who stands later in the table is due later, so that nobody else need be known.
         """
-        while self.past.left and self.past.met <= self.windows.closes_first:
+        while self.past.left and self.past.met <= self.windows.first.closes:
             self.meet_next()
 
     cdef void meet_all(self) noexcept nogil:
@@ -549,11 +502,9 @@ cdef class FairScheduler(Scheduler):
         cdef Past *past = &self.past
         cdef uint64_t place, quota
         cdef uint32_t i
-        cdef Span span
         while True:
             if past.at == past.period:
                 past.at = 0
-                past.wrapped = True
             place = past.at
             i = <uint32_t> entry(past.table, past.width, place)
             past.at += 1
@@ -565,13 +516,13 @@ cdef class FairScheduler(Scheduler):
             if self.unmet(i):
                 break
         if past.counted:
-            self.bring_up(i, self.picked[i])
+            quota = self.jobs[i].picked
+            self.jobs[i].picked = 0
+            self.bring_up(i, quota)
         else:
             quota = self.weight[i] // past.divisor
-            self.bring_up(i, quota if past.wrapped else rank(past.table, place, quota, past.period))
-        span = self.span(i, self.scale // self.weight[i])
-        self.jobs[i].turn = self.key_of_opening(span.end + (span.rest > 0), i)
-        past.met = self.key_of_closing(past.clock, 0)
+            self.bring_up(i, quota if place < past.left_at else rank(past.table, place, quota, past.period))
+        past.met = key_of_closing(past.clock, 0, self.pace.mask)
         set_window(&self.windows, i, past.met | i)
 
     cdef void look_up(self, uint32_t i) noexcept nogil:
@@ -593,7 +544,7 @@ cdef class FairScheduler(Scheduler):
                 past.width,
                 past.left_at,
                 i,
-                self.parts[i],
+                past.table.parts[i],
                 past.part_bits,
                 quota,
                 past.period,
@@ -604,10 +555,9 @@ cdef class FairScheduler(Scheduler):
         """Enter what a target was given in the replay, so much of it in the last period."""
         cdef Past *past = &self.past
         cdef Job *job = self.jobs + i
-        cdef uint32_t weight = self.weight[i]
-        cdef uint64_t length = self.scale // weight
-        cdef uint64_t rest = job.rest + picks * (self.scale - length * weight)
-        job.start += picks * length + rest // weight
+        cdef uint32_t weight = job.weight
+        cdef uint64_t rest = job.rest + picks * (self.pace.scale - job.length * weight)
+        job.end += picks * job.length + rest // weight
         job.rest = <uint32_t> (rest % weight)
         self.made[i] += past.laps * (weight // past.divisor) + picks
         past.left -= 1
@@ -624,8 +574,7 @@ cdef class FairScheduler(Scheduler):
         self.meet_all()
         self.clock -= shift
         for i in range(self.size):
-            self.jobs[i].start -= min(shift, self.jobs[i].start)
+            self.jobs[i].end -= min(shift, self.jobs[i].end)
             if self.windows.key[i] != NONE:
                 self.windows.key[i] -= less
-                self.jobs[i].turn -= less
         set_all_windows(&self.windows)

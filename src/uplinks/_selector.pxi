@@ -248,15 +248,12 @@ cdef class Selector(Picker):
     def _skip(self, uint64_t picks, list counts=None):
         """Move on by so many picks, of which `counts` says who had them."""
         cdef uint64_t k
-        cdef Py_ssize_t i
         if counts is not None:
             picks -= self.scheduler.jump(picks, counts)
         for k in range(picks):
             self.scheduler.next_index()
             self.check_failure()
-        self.scheduler.laps = 0
-        for i in range(self.scheduler.size):
-            self.scheduler.made[i] = 0
+        self.scheduler.forget()
 
     def __sizeof__(self):
         return object.__sizeof__(self) + object.__sizeof__(self.scheduler) + self.scheduler.memory()

@@ -2,11 +2,11 @@
 # two or four bytes each. Beside each entry there may be its rank: how often the
 # same index stands before it, modulo 256. What is left of the rank follows from
 # the place, where nobody is further than MOST_OFF from its share: elsewhere ranks
-# are not asked. In which of 32 parts of the period an index stands is kept by
+# are not asked. And in which of 32 parts of the period an index stands is kept by
 # index, as a bit each: so that only one or two are looked through for it.
 
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memmove
 
 
@@ -23,6 +23,8 @@ ctypedef fused Width:
 cdef struct Table:              # the entries follow, and behind them the ranks
     Py_ssize_t pins             # who holds it; changed under the GIL only
     uint8_t *ranks
+    uint32_t *parts             # by index
+    Py_ssize_t indices          # how many of these there are; 0: neither parts nor ranks
 
 
 cdef inline void *entries(Table *table) noexcept nogil:
@@ -43,19 +45,41 @@ cdef inline uint64_t rank(Table *table, uint64_t k, uint64_t quota, uint64_t per
     return near + <uint64_t> <int64_t> <int8_t> <uint8_t> (table.ranks[k] - near)
 
 
+cdef inline Table *new_table(Py_ssize_t indices) noexcept nogil:
+    """An empty table; with ranks, and parts of so many indices, or 0; NULL without memory."""
+    cdef Table *table = <Table *> malloc(sizeof(Table))
+    if table is NULL:
+        return NULL
+    table.pins = 1
+    table.parts = NULL
+    table.indices = indices
+    if indices:
+        table.parts = <uint32_t *> malloc(indices * sizeof(uint32_t))
+        if table.parts is NULL:
+            free(table)
+            return NULL
+    return table
+
+
 cdef inline Table *lengthened(
-    Table *table, uint64_t old, uint64_t new, uint8_t width, bint ranked
+    Table *table, uint64_t old, uint64_t new, uint8_t width
 ) noexcept nogil:
     """Memory for so many entries, with what was in the old; NULL, and the old stays, without."""
+    cdef bint ranked = table.indices > 0
     cdef Table *longer = <Table *> realloc(table, sizeof(Table) + new * (width + ranked))
     if longer is NULL:
         return NULL
-    if table is NULL:
-        longer.pins = 1
     longer.ranks = <uint8_t *> entries(longer) + new * width
     if ranked and old:
         memmove(longer.ranks, <uint8_t *> entries(longer) + old * width, old)
     return longer
+
+
+cdef inline size_t table_memory(Table *table, uint64_t room, uint8_t width) noexcept nogil:
+    """Bytes of a table with room for so many entries."""
+    if table is NULL:
+        return 0
+    return sizeof(Table) + room * (width + (table.indices > 0)) + table.indices * sizeof(uint32_t)
 
 
 cdef inline uint8_t bits_of_part(uint64_t period) noexcept nogil:
@@ -116,4 +140,5 @@ cdef inline void unpin(Table *table) noexcept nogil:
     if table is not NULL:
         table.pins -= 1
         if table.pins == 0:
+            free(table.parts)
             free(table)

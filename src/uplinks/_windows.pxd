@@ -30,13 +30,23 @@ cdef extern from *:
     const uint64_t NONE "UPLINKS_NONE"      # of an index that is not in the schedule
 
 
+cdef enum:
+    MOST_LEVELS = 9             # above 2**20 keys
+
+
+cdef struct First:              # the winners of all
+    uint64_t closes
+    int64_t opens
+
+
 cdef struct Windows:
     uint64_t *key               # by index
     uint64_t *closing           # the winner of each four, level by level
     int64_t *opening
     uint32_t room               # a multiple of four
-    uint64_t closes_first       # the winners of all
-    int64_t opens_first
+    uint32_t levels
+    uint32_t level[MOST_LEVELS] # where each level begins
+    First first
 
 
 cdef inline uint64_t lower(uint64_t a, uint64_t b) noexcept nogil:
@@ -58,85 +68,97 @@ cdef inline int64_t best_opening(const int64_t *row, uint32_t i, int64_t best) n
     return sooner(best, sooner(row[i ^ 1], sooner(row[i ^ 2], row[i ^ 3])))
 
 
+cdef inline uint64_t others_closing(const uint64_t *row, uint32_t i) noexcept nogil:
+    return lower(row[i ^ 1], lower(row[i ^ 2], row[i ^ 3]))
+
+
+cdef inline int64_t others_opening(const int64_t *row, uint32_t i) noexcept nogil:
+    return sooner(row[i ^ 1], sooner(row[i ^ 2], row[i ^ 3]))
+
+
 cdef inline uint32_t fours(uint32_t size) noexcept nogil:
     """How long the level above is: a multiple of four; 1 is the top."""
     size >>= 2
     return (size + 3) & ~<uint32_t> 3 if size > 1 else 1
 
 
-cdef inline void open_window(Windows *windows, uint32_t i, uint64_t value) noexcept nogil:
-    """Let an index that waits be open."""
+cdef inline First opened(
+    Windows *windows, First first, uint32_t i, uint64_t value
+) noexcept nogil:
+    """Let an index that waits be open; give the winners then, which are not stored."""
     cdef uint64_t *closing = windows.closing
     cdef int64_t *opening = windows.opening
-    cdef uint32_t size = fours(windows.room)
-    cdef int64_t best = <int64_t> value
+    cdef uint32_t k, p
+    # What is open never opens first.
+    cdef int64_t best = others_opening(<int64_t *> windows.key, i)
     windows.key[i] = value
-    best = best_opening(<int64_t *> windows.key, i, best)
-    while size > 1:
+    for k in range(windows.levels):
         i >>= 2
-        opening[i] = best
-        closing[i] = lower(closing[i], value)
-        best = best_opening(opening, i, best)
-        opening += size
-        closing += size
-        size = fours(size)
-    windows.opens_first = best
-    windows.closes_first = lower(windows.closes_first, value)
+        p = windows.level[k] + i
+        opening[p] = best
+        closing[p] = lower(closing[p], value)
+        best = best_opening(opening, p, best)
+    first.opens = best
+    first.closes = lower(first.closes, value)
+    return first
 
 
-cdef inline void await_window(Windows *windows, uint32_t i, uint64_t value) noexcept nogil:
-    """Let an index that is open wait."""
+cdef inline First awaited(
+    Windows *windows, First first, uint32_t i, uint64_t value
+) noexcept nogil:
+    """Let an index that is open wait; give the winners then, which are not stored."""
     cdef uint64_t *closing = windows.closing
     cdef int64_t *opening = windows.opening
-    cdef uint32_t size = fours(windows.room)
-    cdef uint64_t best = value
+    cdef uint32_t k, p
+    # What waits never closes first.
+    cdef uint64_t best = others_closing(windows.key, i)
     windows.key[i] = value
-    best = best_closing(windows.key, i, best)
-    while size > 1:
+    for k in range(windows.levels):
         i >>= 2
-        closing[i] = best
-        opening[i] = sooner(opening[i], <int64_t> value)
-        best = best_closing(closing, i, best)
-        opening += size
-        closing += size
-        size = fours(size)
-    windows.closes_first = best
-    windows.opens_first = sooner(windows.opens_first, <int64_t> value)
+        p = windows.level[k] + i
+        closing[p] = best
+        opening[p] = sooner(opening[p], <int64_t> value)
+        best = best_closing(closing, p, best)
+    first.closes = best
+    first.opens = sooner(first.opens, <int64_t> value)
+    return first
 
 
 cdef inline void set_window(Windows *windows, uint32_t i, uint64_t value) noexcept nogil:
     """Change a key, whatever it was."""
     cdef uint64_t *closing = windows.closing
     cdef int64_t *opening = windows.opening
-    cdef uint32_t size = fours(windows.room)
-    cdef uint64_t closes = value
-    cdef int64_t opens = <int64_t> value
+    cdef uint32_t k, p
+    cdef uint64_t closes = best_closing(windows.key, i, value)
+    cdef int64_t opens = best_opening(<int64_t *> windows.key, i, <int64_t> value)
     windows.key[i] = value
-    closes = best_closing(windows.key, i, closes)
-    opens = best_opening(<int64_t *> windows.key, i, opens)
-    while size > 1:
+    for k in range(windows.levels):
         i >>= 2
-        closing[i] = closes
-        opening[i] = opens
-        closes = best_closing(closing, i, closes)
-        opens = best_opening(opening, i, opens)
-        closing += size
-        opening += size
-        size = fours(size)
-    windows.closes_first = closes
-    windows.opens_first = opens
+        p = windows.level[k] + i
+        closing[p] = closes
+        opening[p] = opens
+        closes = best_closing(closing, p, closes)
+        opens = best_opening(opening, p, opens)
+    windows.first.closes = closes
+    windows.first.opens = opens
 
 
 cdef inline void set_all_windows(Windows *windows) noexcept nogil:
     """Make both tournaments right, after keys were set without them."""
     cdef const uint64_t *below = windows.key
     cdef const int64_t *sooner_below = <const int64_t *> windows.key
-    cdef uint64_t *closing = windows.closing
-    cdef int64_t *opening = windows.opening
+    cdef uint64_t *closing
+    cdef int64_t *opening
     cdef uint32_t length = windows.room
     cdef uint32_t size = fours(length)
     cdef uint32_t i
+    cdef uint32_t nodes = 0
+    windows.levels = 0
     while size > 1:
+        windows.level[windows.levels] = nodes
+        windows.levels += 1
+        closing = windows.closing + nodes
+        opening = windows.opening + nodes
         for i in range(size):
             if 4 * i < length:
                 closing[i] = best_closing(below, 4 * i, below[4 * i])
@@ -146,12 +168,11 @@ cdef inline void set_all_windows(Windows *windows) noexcept nogil:
                 opening[i] = <int64_t> NONE
         below = closing
         sooner_below = opening
-        closing += size
-        opening += size
+        nodes += size
         length = size
         size = fours(size)
-    windows.closes_first = best_closing(below, 0, below[0])
-    windows.opens_first = best_opening(sooner_below, 0, sooner_below[0])
+    windows.first.closes = best_closing(below, 0, below[0])
+    windows.first.opens = best_opening(sooner_below, 0, sooner_below[0])
 
 
 cdef inline uint32_t nodes_over(uint32_t room) noexcept nogil:
@@ -173,8 +194,8 @@ cdef inline void clear_windows(Windows *windows) noexcept nogil:
     for i in range(nodes):
         windows.closing[i] = NONE
         windows.opening[i] = <int64_t> NONE
-    windows.closes_first = NONE
-    windows.opens_first = <int64_t> NONE
+    windows.first.closes = NONE
+    windows.first.opens = <int64_t> NONE
 
 
 cdef inline void widen_windows(Windows *windows, uint32_t room) noexcept nogil:

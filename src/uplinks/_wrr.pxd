@@ -9,6 +9,7 @@
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from uplinks._jobs cimport Job, Moment, Pace
 from uplinks._tables cimport Table, entry
 from uplinks._windows cimport Windows
 from uplinks._winners cimport Tree
@@ -29,15 +30,15 @@ cdef class Scheduler:
     cdef bint recording                 # this period is being written there
     cdef bint pristine                  # nobody was ahead or behind when this period began
     cdef bint stale                     # to be laid out anew before the next pick
-    cdef bint ranked                    # does `table` keep ranks?
+    cdef bint ranked                    # does `table` keep ranks and parts? Then there is no `picked`
     cdef uint8_t width                  # bytes an entry of `table`
     cdef Table *table
     cdef uint64_t table_room
     cdef uint32_t *weight
     cdef uint8_t *flags
     cdef uint32_t *divisors             # gcd tree over the eligible weights
-    cdef uint32_t *picked               # in this period, where the algorithm keeps it
-    cdef uint64_t *made                 # ever, without what is being replayed
+    cdef uint32_t *picked               # in this period, where the algorithm keeps it here
+    cdef uint64_t *made                 # ever, without what is being replayed; see `decided`
     cdef list free
     cdef object failure                 # what Python code raised, to be raised by the caller
 
@@ -63,7 +64,9 @@ cdef class Scheduler:
     cdef void update_divisor(self, Py_ssize_t i) noexcept nogil
     cdef uint32_t share(self, Py_ssize_t i) noexcept nogil
     cdef uint64_t jump(self, uint64_t picks, list counts) except? 0
+    cdef uint64_t decided(self, Py_ssize_t i) noexcept nogil
     cdef list counts(self)
+    cdef void forget(self) noexcept nogil
     cdef size_t memory(self)
     cdef list picked_in_period(self)
     cdef int check_table(self) except -1
@@ -87,18 +90,6 @@ cdef class Scheduler:
         return i
 
 
-cdef struct Job:
-    uint64_t start      # where the current job begins: start + rest / weight
-    uint64_t turn       # the key to come: while waiting of when it closes, while open of the next
-    uint32_t rest       # of an index that is not eligible: the weight it had
-    uint32_t stamp      # the period that `picked` speaks of
-
-
-cdef struct Span:           # where a job ends: end + rest / weight
-    uint64_t end
-    uint32_t rest
-
-
 cdef struct Past:           # what is left of a replay that a change has ended
     Table *table
     uint64_t left_at        # the place in it where the change came
@@ -113,31 +104,26 @@ cdef struct Past:           # what is left of a replay that a change has ended
     uint64_t laps
     uint64_t met            # when the last one met is due, as a key without its index
     uint32_t left           # how many are still to be met
-    uint8_t counted         # is `picked` still what each had of that period?
+    uint8_t counted         # is `picked` what each had of it before the change?
     uint8_t part_bits
     uint8_t looked_up       # how many changed before they were met
     uint8_t width
-    uint8_t wrapped         # has the period's end been passed?
 
 
 @cython.final
 cdef class FairScheduler(Scheduler):
-    cdef uint64_t scale         # units in one of virtual time
     cdef uint64_t clock         # whole units; clock_rest / total more
     cdef uint64_t clock_rest
     cdef int64_t owed           # by how much all together are behind the clock, in 2**-36 picks
     cdef uint64_t delay         # how far behind the clock windows are opened, on that account
     cdef uint64_t tick          # scale // total
     cdef uint64_t tick_rest     # scale % total
-    cdef uint64_t shifts        # 2 * members - 2
-    cdef uint64_t reciprocal    # of shifts, times 2 ** 64
-    cdef uint64_t mask          # the bits of a key that are the index
     cdef uint32_t stamp         # the number of this period
-    cdef uint8_t bits           # how many these are
+    cdef uint8_t bits           # of a key, those that are the index
     cdef uint8_t part_bits      # of a place in the table, those within one of 32 parts
     cdef bint withholds         # does anybody wait for the period's end?
     cdef bint strays            # is anybody too far from its share in the table for its ranks?
-    cdef uint32_t *parts        # in which parts an index was picked, as a bit each
+    cdef Pace pace
     cdef Job *jobs
     cdef Windows windows
     cdef Past past
@@ -150,23 +136,13 @@ cdef class FairScheduler(Scheduler):
     cdef void bring_up(self, uint32_t i, uint64_t picks) noexcept nogil
     cdef void replant(self) noexcept nogil
     cdef void rebase(self) noexcept nogil
-    cdef int64_t behind(self, Py_ssize_t i, uint32_t weight) noexcept nogil
+    cdef int64_t behind(self, Moment start, uint32_t weight) noexcept nogil
     cdef void level(self) noexcept nogil
     cdef uint64_t time(self, uint64_t amount) noexcept nogil
     cdef void over(self) noexcept nogil
     cdef void next_stamp(self) noexcept nogil
     cdef void repack(self) noexcept nogil
-    cdef uint64_t key_of_opening(self, uint64_t time, uint32_t i) noexcept nogil
-    cdef uint64_t key_of_closing(self, uint64_t time, uint32_t i) noexcept nogil
-    cdef Span span(self, uint32_t i, uint64_t length) noexcept nogil
-    cdef uint64_t inset(self, uint64_t length) noexcept nogil
-    cdef uint64_t opening(self, uint32_t i, uint64_t start, uint32_t rest, uint64_t length) noexcept nogil
-    cdef uint64_t closing(self, uint32_t i, uint64_t length) noexcept nogil
-    cdef uint64_t cut(self, uint32_t i) noexcept nogil
     cdef void mark(self, uint32_t i, uint32_t before) noexcept nogil
-    cdef void open_next(self) noexcept nogil
-    cdef void opens(self, uint32_t i) noexcept nogil
-    cdef void advance(self, uint32_t i) noexcept nogil
     cdef bint spent(self, uint32_t i) noexcept nogil
     cdef void withhold(self, uint32_t i) noexcept nogil
     cdef void release_withheld(self) noexcept nogil

@@ -25,6 +25,16 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memset
 
+from uplinks._jobs cimport (
+    Job,
+    Moment,
+    beginning,
+    begin_job,
+    closing,
+    key_of_closing,
+    next_job,
+    opening_of_next,
+)
 from uplinks._tables cimport (
     MOST_OFF,
     Table,
@@ -32,20 +42,23 @@ from uplinks._tables cimport (
     entries,
     entry,
     lengthened,
+    new_table,
     picks_before,
     rank,
+    table_memory,
     unpin,
 )
 from uplinks._windows cimport (
     NONE,
     WAITS,
     WITHHELD,
+    First,
     Windows,
-    await_window,
+    awaited,
     clear_windows,
     free_windows,
     nodes_over,
-    open_window,
+    opened,
     set_all_windows,
     set_window,
     widen_windows,
@@ -61,16 +74,6 @@ cdef extern from *:
     #define UPLINKS_ORIGIN (((uint64_t) 1 << 61) + ((uint64_t) 1 << 32))
     #define UPLINKS_HORIZON ((uint64_t) 1 << 62)
     #define UPLINKS_SLACK ((uint64_t) 1 << 33)
-    static inline uint64_t uplinks_high_product(uint64_t a, uint64_t b) {
-    #if defined(__SIZEOF_INT128__)
-        return (uint64_t) (((unsigned __int128) a * b) >> 64);
-    #else
-        uint64_t low = (a & 0xFFFFFFFF) * (b & 0xFFFFFFFF);
-        uint64_t left = (a >> 32) * (b & 0xFFFFFFFF) + (low >> 32);
-        uint64_t right = (a & 0xFFFFFFFF) * (b >> 32) + (left & 0xFFFFFFFF);
-        return (a >> 32) * (b >> 32) + (left >> 32) + (right >> 32);
-    #endif
-    }
     #if defined(__GNUC__)
         #define uplinks_prefetch(p) __builtin_prefetch((p), 1)
     #else
@@ -87,8 +90,6 @@ cdef extern from *:
     const uint64_t HORIZON "UPLINKS_HORIZON"
     # More than all roundings of a change together.
     const uint64_t SLACK "UPLINKS_SLACK"
-    # The upper half of a product of 128 bits.
-    uint64_t high_product "uplinks_high_product"(uint64_t a, uint64_t b) nogil
     # Fetch what will be written to soon.
     void prefetch "uplinks_prefetch"(void *p) nogil
 
@@ -157,12 +158,13 @@ cdef class Scheduler:
         self.weight = <uint32_t *> grown(self.weight, new, sizeof(uint32_t))
         self.flags = <uint8_t *> grown(self.flags, new, 1)
         self.divisors = <uint32_t *> grown(self.divisors, new, sizeof(uint32_t))
-        self.picked = <uint32_t *> grown(self.picked, new, sizeof(uint32_t))
+        if not self.ranked:
+            self.picked = <uint32_t *> grown(self.picked, new, sizeof(uint32_t))
+            memset(self.picked + old, 0, (new - old) * sizeof(uint32_t))
         self.made = <uint64_t *> grown(self.made, new, sizeof(uint64_t))
         self.extend(old, new)
         memset(self.weight + old, 0, (new - old) * sizeof(uint32_t))
         memset(self.flags + old, 0, new - old)
-        memset(self.picked + old, 0, (new - old) * sizeof(uint32_t))
         memset(self.made + old, 0, (new - old) * sizeof(uint64_t))
         memset(self.divisors, 0, new * sizeof(uint32_t))
         self.room = new
@@ -289,7 +291,8 @@ cdef class Scheduler:
         if (
             width != self.width
             or self.table_room * width > 1024
-            or self.table is not NULL and self.table.pins > 1
+            or self.table is not NULL
+            and (self.table.pins > 1 or self.ranked and self.table.indices < self.size)
         ):
             self.drop_table()
         self.width = width
@@ -306,7 +309,11 @@ cdef class Scheduler:
         cdef Table *new
         if self.at == self.table_room:
             room = min(self.period, 4 * self.table_room if self.table_room else 256)
-            new = lengthened(self.table, self.table_room, room, self.width, self.ranked)
+            if self.table is NULL:
+                self.table = new_table(self.size if self.ranked else 0)
+            new = NULL
+            if self.table is not NULL:
+                new = lengthened(self.table, self.table_room, room, self.width)
             if new is NULL:
                 self.recording = False
                 return
@@ -354,11 +361,15 @@ cdef class Scheduler:
         """Take the picks of `counts` at once, and say how many these are."""
         return 0
 
+    cdef uint64_t decided(self, Py_ssize_t i) noexcept nogil:
+        """How often an index was picked, without what is being replayed."""
+        return self.made[i]
+
     cdef list counts(self):
         """How often each index was picked, ever."""
         cdef Py_ssize_t i
         cdef uint64_t k
-        cdef list found = [self.made[i] for i in range(self.size)]
+        cdef list found = [self.decided(i) for i in range(self.size)]
         if self.replaying:
             for i in range(self.size):
                 if self.eligible(i):
@@ -366,6 +377,13 @@ cdef class Scheduler:
             for k in range(self.at):
                 found[entry(self.table, self.width, k)] += 1
         return found
+
+    cdef void forget(self) noexcept nogil:
+        """Count from here on, before a whole period has been picked."""
+        cdef Py_ssize_t i
+        for i in range(self.size):
+            # Modulo 2**64, as every sum of the two is.
+            self.made[i] -= self.decided(i)
 
     cdef list picked_in_period(self):
         cdef Py_ssize_t i
@@ -392,9 +410,9 @@ cdef class Scheduler:
 
     cdef size_t memory(self):
         """Bytes held besides the object itself."""
-        return self.room * (3 * sizeof(uint32_t) + sizeof(uint64_t) + 1) + (
-            sizeof(Table) + self.table_room * (self.width + self.ranked) if self.table is not NULL else 0
-        )
+        return self.room * (
+            (2 if self.ranked else 3) * sizeof(uint32_t) + sizeof(uint64_t) + 1
+        ) + table_memory(self.table, self.table_room, self.width)
 
 
 include "_columns.pxi"

@@ -49,8 +49,8 @@ class FairScheduler(Scheduler):
         self.start: list[int] = []  # where the current job begins: start + rest / weight
         self.rest: list[int] = []
         self.unit: list[int] = []  # the weight that `start` was last reckoned with
-        self.opens: list[int] = []  # while a window is open, of the next one
-        self.closes: list[int] = []
+        self.opens: list[int] = []
+        self.closes: list[int] = []  # while a window is open
         self.opened: list[bool] = []
         self.picked: list[int] = []  # in this period
         self.at = 0  # picks made in this period
@@ -110,10 +110,11 @@ class FairScheduler(Scheduler):
         expect(self.unit[i] == self.weight[i], "unit")
         expect(0 <= self.rest[i] < self.unit[i], "rest")
         expect(abs(self.start[i] - self.clock) <= 4 * length + _SLACK, "start")
-        begins = self.opens[i] - self.opened[i] * length
-        expect(0 <= begins - self.start[i] <= length + 2, "window")
-        # Who is left of a replay may be due there within its job or not.
-        expect(abs(self.closes[i] - self.start[i]) <= 4 * length + _SLACK, "window")
+        if self.opened[i]:
+            # Who is left of a replay may be due there within its job or not.
+            expect(abs(self.closes[i] - self.start[i]) <= 4 * length + _SLACK, "window")
+        else:
+            expect(0 <= self.opens[i] - self.start[i] <= length + 2, "window")
 
     # -- a pick -------------------------------------------------------------
 
@@ -162,36 +163,36 @@ class FairScheduler(Scheduler):
         return 2 << max(2, (len(self.weight) - 1).bit_length())
 
     def _advance(self, i: int) -> None:
-        if not self.opened[i]:
-            self._open(i)
         self.start[i], self.rest[i] = self._end(i)
         self.picked[i] += 1
-        self.closes[i] = self._close(i)
-        self.opened[i] = False
+        self._cut(i)
 
     def _cut(self, i: int) -> None:
-        """Give the job that target i is at its window."""
-        self.opens[i] = self._opening(i, self.start[i], self.rest[i])
-        self.closes[i] = self._close(i)
+        """See when the window opens of the job that target i is at."""
+        self.opens[i] = self._opening(i)
         self.opened[i] = False
 
     def _open(self, i: int) -> None:
-        """Open the window of target i; and see when the next one will."""
-        self.opens[i] = self._opening(i, *self._end(i))
+        """Open the window of target i; and see when it closes."""
+        self.closes[i] = self._closing(i)
         self.opened[i] = True
 
     def _end(self, i: int) -> tuple[int, int]:
         whole, rest = divmod(self.scale + self.rest[i], self.weight[i])
         return self.start[i] + whole, rest
 
-    def _opening(self, i: int, start: int, rest: int) -> int:
-        w, shifts = self.weight[i], self.shifts
-        return start + (ceil_div(rest * shifts + self.scale, shifts * w) if shifts else rest > 0)
+    def _opening(self, i: int) -> int:
+        start, rest, shifts = self.start[i], self.rest[i], self.shifts
+        if not shifts:
+            return start + (rest > 0)
+        return start + ceil_div(rest * shifts + self.scale, shifts * self.weight[i])
 
-    def _close(self, i: int) -> int:
-        w, shifts = self.weight[i], self.shifts
+    def _closing(self, i: int) -> int:
         end, rest = self._end(i)
-        return end - ceil_div(self.scale - rest * shifts, shifts * w) if shifts else end
+        shifts = self.shifts
+        if not shifts:
+            return end
+        return end - ceil_div(self.scale - rest * shifts, shifts * self.weight[i])
 
     # -- a change -----------------------------------------------------------
 
@@ -269,8 +270,6 @@ class FairScheduler(Scheduler):
             moments.setdefault(i, self.clock)
         self.clock, self.clock_rest = now
         for i, moment in moments.items():
-            end, rest = self._end(i)
-            self.opens[i] = end + (rest > 0)
             self.closes[i] = moment
             self.opened[i] = True
 
