@@ -246,6 +246,22 @@ def test_who_had_its_share_and_is_open_all_the_same_is_refused() -> None:
         Selector.restore(snapshot)
 
 
+def test_who_stays_while_others_leave_ahead_may_fall_far_behind(make_selector: Any) -> None:
+    """A heavy target that light ones come beside, are picked, and leave: hundreds of its picks."""
+    selector = make_selector([("heavy", 2_000)])
+    for k in range(300):
+        selector.add(k, 1)
+        while selector.pick() != k:
+            pass
+        selector.remove(k)
+
+    selector._check()
+    copy = make_selector.restore(selector.snapshot())
+    for each in (selector, copy):
+        each.add("late", 3)
+    assert [copy.pick() for _ in range(2_003)] == [selector.pick() for _ in range(2_003)]
+
+
 def test_a_snapshot_of_the_other_implementation_is_refused() -> None:
     for one, two in ((Selector, ReferenceSelector), (ReferenceSelector, Selector)):
         with pytest.raises(InvalidSnapshot):

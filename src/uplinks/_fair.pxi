@@ -108,7 +108,7 @@ cdef class FairScheduler(Scheduler):
         self.clock_rest = columns["clock_rest"]
         self.owed = columns["owed"]
         self.delay = columns["delay"]
-        expect(abs(self.owed) <= <int64_t> (self.members + 1) << 38, "owed")
+        expect(abs(self.owed) <= MOST_OWED, "owed")
         expect(self.delay <= 2 * SCALE, "delay")
         expect(SCALE >> 1 <= self.pace.scale <= SCALE, "scale")
         expect(ORIGIN <= self.clock < HORIZON + SCALE, "clock")
@@ -135,10 +135,11 @@ cdef class FairScheduler(Scheduler):
                 continue
             expect(job.weight == self.weight[i], "unit")
             expect(job.rest < job.weight, "rest")
-            # Nobody is ahead or behind by more than a few picks.
+            # Nobody is ahead by more than a few picks; who stays while others leave that are
+            # ahead falls behind by as much time as the longest job takes, and a few picks.
             job.length = self.pace.scale // job.weight
             expect(job.end <= self.clock + 5 * job.length + SLACK, "end")
-            expect(self.clock <= job.end + 3 * job.length + SLACK, "end")
+            expect(self.clock <= job.end + 3 * job.length + 2 * SCALE + SLACK, "end")
             expect(<uint64_t> job.picked * self.divisor <= self.weight[i], "picked")
             if self.replaying:
                 expect(self.windows.key[i] == NONE, "window")
@@ -305,16 +306,20 @@ cdef class FairScheduler(Scheduler):
             self.clock += self.time(<uint64_t> -self.owed) + 1
             self.owed = 0
         else:
-            self.delay = min(self.time(<uint64_t> self.owed), 2 * SCALE)
+            self.owed = min(self.owed, MOST_OWED)
+            self.delay = self.time(<uint64_t> self.owed)
 
     cdef uint64_t time(self, uint64_t amount) noexcept nogil:
-        """How long it takes all to be given so much."""
+        """How long it takes all to be given so much; two units of virtual time at most."""
+        cdef uint64_t whole = amount // self.total
         cdef uint64_t rest = amount % self.total
         cdef uint64_t total = self.total
+        if whole >= 2 * SCALE >> FINE:
+            return 2 * SCALE
         if total >= <uint64_t> 1 << 39:
             rest >>= 12
             total >>= 12
-        return ((amount // self.total) << FINE) + (rest << FINE) // total
+        return (whole << FINE) + (rest << FINE) // total
 
     cdef void begun(self) noexcept nogil:
         self.next_stamp()

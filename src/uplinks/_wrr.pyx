@@ -74,6 +74,7 @@ cdef extern from *:
     #define UPLINKS_ORIGIN (((uint64_t) 1 << 61) + ((uint64_t) 1 << 32))
     #define UPLINKS_HORIZON ((uint64_t) 1 << 62)
     #define UPLINKS_SLACK ((uint64_t) 1 << 33)
+    #define UPLINKS_MOST_OWED ((int64_t) 1 << 61)
     #if defined(__GNUC__)
         #define uplinks_prefetch(p) __builtin_prefetch((p), 1)
     #else
@@ -90,6 +91,8 @@ cdef extern from *:
     const uint64_t HORIZON "UPLINKS_HORIZON"
     # More than all roundings of a change together.
     const uint64_t SLACK "UPLINKS_SLACK"
+    # In 2**-36 picks: a sum that takes millions of targets to leave, and that fits.
+    const int64_t MOST_OWED "UPLINKS_MOST_OWED"
     # Fetch what will be written to soon.
     void prefetch "uplinks_prefetch"(void *p) nogil
 

@@ -33,6 +33,8 @@ _SCALE: Final = 1 << 60
 _FINE: Final = 24
 _SLACK: Final = 1 << 33
 """More than all roundings of a change together."""
+_MOST_OWED: Final = 1 << 61
+"""In 2**-36 picks: a sum that takes millions of targets to leave, and that fits 64 bits."""
 
 
 class FairScheduler(Scheduler):
@@ -87,7 +89,7 @@ class FairScheduler(Scheduler):
         expect(_SCALE // 2 <= self.scale <= _SCALE, "scale")
         expect(self.clock >= 0, "clock")
         expect(0 <= self.clock_rest < max(1, self.total), "clock_rest")
-        expect(abs(self.owed) <= (len(members) + 1) << 38, "owed")
+        expect(abs(self.owed) <= _MOST_OWED, "owed")
         expect(0 <= self.delay <= 2 * _SCALE, "delay")
         expect(0 <= self.at < max(1, self.period()), "at")
         expect(set(self.recording) <= set(members), "recording")
@@ -105,14 +107,19 @@ class FairScheduler(Scheduler):
             self._check_job(i)
 
     def _check_job(self, i: int) -> None:
-        """See that nobody is ahead or behind by more than a few picks."""
+        """See that nobody is ahead by more than a few picks, or behind by much more than a job.
+
+        Who stays while others leave that are ahead falls behind by as much time as the
+        longest job takes, and a few picks.
+        """
         length = self.scale // self.weight[i]
         expect(self.unit[i] == self.weight[i], "unit")
         expect(0 <= self.rest[i] < self.unit[i], "rest")
-        expect(abs(self.start[i] - self.clock) <= 4 * length + _SLACK, "start")
+        few = 4 * length + _SLACK
+        expect(-few - 2 * _SCALE <= self.start[i] - self.clock <= few, "start")
         if self.opened[i]:
             # Who is left of a replay may be due there within its job or not.
-            expect(abs(self.closes[i] - self.start[i]) <= 4 * length + _SLACK, "window")
+            expect(-few <= self.closes[i] - self.start[i] <= few + 2 * _SCALE, "window")
         else:
             expect(0 <= self.opens[i] - self.start[i] <= length + 2, "window")
 
@@ -234,12 +241,15 @@ class FairScheduler(Scheduler):
             self.clock += self._time(-self.owed) + 1
             self.owed = 0
         else:
-            self.delay = min(self._time(self.owed), 2 * _SCALE)
+            self.owed = min(self.owed, _MOST_OWED)
+            self.delay = self._time(self.owed)
 
     def _time(self, amount: int) -> int:
-        """How long it takes all to be given so much."""
+        """How long it takes all to be given so much; two units of virtual time at most."""
         whole, rest = divmod(amount, self.total)
         total = self.total
+        if whole >= 2 * _SCALE >> _FINE:
+            return 2 * _SCALE
         if total >= 1 << 39:
             rest, total = rest >> 12, total >> 12
         return (whole << _FINE) + (rest << _FINE) // total
