@@ -140,6 +140,7 @@ cdef class FairScheduler(Scheduler):
             job.length = self.pace.scale // job.weight
             expect(job.end <= self.clock + 5 * job.length + SLACK, "end")
             expect(self.clock <= job.end + 3 * job.length + 2 * SCALE + SLACK, "end")
+            expect(job.length <= job.end, "end")  # else a window would close before time began
             expect(<uint64_t> job.picked * self.divisor <= self.weight[i], "picked")
             if self.replaying:
                 expect(self.windows.key[i] == NONE, "window")
@@ -575,11 +576,14 @@ cdef class FairScheduler(Scheduler):
         # A whole number of grains, whatever a grain is.
         cdef uint64_t shift = (self.clock - ORIGIN) >> 32 << 32
         cdef uint64_t less = shift >> (self.bits + 1) << self.bits
+        cdef uint64_t least, time
         cdef Py_ssize_t i
         self.meet_all()
         self.clock -= shift
         for i in range(self.size):
-            self.jobs[i].end -= min(shift, self.jobs[i].end)
+            least = self.jobs[i].length if self.eligible(i) else 0
+            self.jobs[i].end -= min(shift, self.jobs[i].end - least)
             if self.windows.key[i] != NONE:
-                self.windows.key[i] -= less
+                time = self.windows.key[i] & (WITHHELD - 1) & ~self.pace.mask
+                self.windows.key[i] -= min(less, time)
         set_all_windows(&self.windows)
