@@ -20,7 +20,7 @@ checks = dict.fromkeys(("boundscheck", "initializedcheck"), DEBUG)
 
 # A pick climbs few levels in short loops: unrolled, it costs a twentieth less. Copies are to be
 # vectorized as -O3 does, whose other changes make a pick dearer.
-FAST = ["-O2", "-funroll-loops", "-fvect-cost-model=dynamic"]
+FAST = ["-O2", "-funroll-loops", "-fvect-cost-model"]
 
 macros = [("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0")] if TRACE else []
 flags = [] if MSVC else ["-O0", "-g", "-UNDEBUG"] if DEBUG else FAST

@@ -6,8 +6,7 @@ cdef class FairScheduler(Scheduler):
     A pick takes, of the jobs whose window has opened, the one whose window
     closes first. `_wrr_reference` says what that means, in few lines; here two
     tournaments find both (`_windows`), a period that has been picked is
-    replayed, and a change touches one job. What a target does next is reckoned
-    right after what it did last, so that no pick waits for the arithmetic.
+    replayed, and a change touches one job.
 
     Windows are compared in grains of 2**(bits + 1) units, `bits` of a key being
     the index. From a fresh start a pick is a power of two of units: as long as
@@ -108,7 +107,7 @@ cdef class FairScheduler(Scheduler):
         self.clock_rest = columns["clock_rest"]
         self.owed = columns["owed"]
         self.delay = columns["delay"]
-        expect(abs(self.owed) <= MOST_OWED, "owed")
+        expect(0 <= self.owed <= MOST_OWED, "owed")
         expect(self.delay <= 2 * SCALE, "delay")
         expect(SCALE >> 1 <= self.pace.scale <= SCALE, "scale")
         expect(ORIGIN <= self.clock < HORIZON + SCALE, "clock")
@@ -140,7 +139,10 @@ cdef class FairScheduler(Scheduler):
             job.length = self.pace.scale // job.weight
             expect(job.end <= self.clock + 5 * job.length + SLACK, "end")
             expect(self.clock <= job.end + 3 * job.length + 2 * SCALE + SLACK, "end")
-            expect(job.length <= job.end, "end")  # else a window would close before time began
+            # No window, of this job or the next, is where a key's time cannot be.
+            expect(job.end < 7 * SCALE, "end")
+            expect(closing(job, <uint32_t> i, &self.pace) < WITHHELD, "end")
+            expect(opening_of_next(job, <uint32_t> i, &self.pace) >> 62 == 2, "end")
             expect(<uint64_t> job.picked * self.divisor <= self.weight[i], "picked")
             if self.replaying:
                 expect(self.windows.key[i] == NONE, "window")
@@ -171,7 +173,7 @@ cdef class FairScheduler(Scheduler):
         expect(key < WAITS | WITHHELD and key != NONE, "window")
         # Who has had its share is not open, or a period could end without another's.
         expect(key >> 62 or not self.spent(i), "window")
-        expect(key & ((<uint64_t> 1 << self.bits) - 1) == i, "window")
+        expect(key & self.pace.mask == i, "window")
         expect((key & (WITHHELD - 1)) >> self.bits <= last, "window")
         if key & WITHHELD:
             expect(self.spent(i), "window")
@@ -581,8 +583,10 @@ cdef class FairScheduler(Scheduler):
         self.meet_all()
         self.clock -= shift
         for i in range(self.size):
-            least = self.jobs[i].length if self.eligible(i) else 0
-            self.jobs[i].end -= min(shift, self.jobs[i].end - least)
+            # A window closes half a job before its job's end, at most.
+            least = self.jobs[i].length // 2 + 4 if self.eligible(i) else 0
+            if self.jobs[i].end > least:
+                self.jobs[i].end -= min(shift, self.jobs[i].end - least)
             if self.windows.key[i] != NONE:
                 time = self.windows.key[i] & (WITHHELD - 1) & ~self.pace.mask
                 self.windows.key[i] -= min(less, time)

@@ -46,7 +46,7 @@ cdef struct Pace:           # what all jobs are reckoned with
     uint64_t mask           # the bits of a key that are the index
 
 
-cdef struct Moment:         # whole + rest / weight
+cdef struct Moment:         # whole + rest / weight; whole is modulo 2**64, for differences
     uint64_t whole
     uint32_t rest
 

@@ -69,7 +69,7 @@ cdef class Selector(Picker):
         """Change a target's weight; it stays ahead or behind by as much as it was.
 
         Units: ``weight`` from 0 to 2**31 - 1; 0 is never picked.
-        Complexity: O(log n); O(n) when it ends a replay.
+        Complexity: O(log n); O(n) when it ends a replay of "edf" or "smooth".
 
         Raises: `InvalidWeight`, `UnknownTarget`. Nothing is changed then.
 
@@ -92,7 +92,7 @@ cdef class Selector(Picker):
         Law: a target that comes back has no claim on what it missed, and
         leads its share since then by at most 1 while nothing else changes
         (tests/laws/test_selector_laws.py).
-        Complexity: O(log n); O(n) when it ends a replay.
+        Complexity: O(log n); O(n) when it ends a replay of "edf" or "smooth".
 
         Raises: `UnknownTarget`.
 

@@ -382,7 +382,7 @@ cdef class Scheduler:
         return found
 
     cdef void forget(self) noexcept nogil:
-        """Count from here on, before a whole period has been picked."""
+        """Count from here on. Only before a whole period has been picked."""
         cdef Py_ssize_t i
         for i in range(self.size):
             # Modulo 2**64, as every sum of the two is.

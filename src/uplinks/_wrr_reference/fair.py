@@ -89,7 +89,7 @@ class FairScheduler(Scheduler):
         expect(_SCALE // 2 <= self.scale <= _SCALE, "scale")
         expect(self.clock >= 0, "clock")
         expect(0 <= self.clock_rest < max(1, self.total), "clock_rest")
-        expect(abs(self.owed) <= _MOST_OWED, "owed")
+        expect(0 <= self.owed <= _MOST_OWED, "owed")
         expect(0 <= self.delay <= 2 * _SCALE, "delay")
         expect(0 <= self.at < max(1, self.period()), "at")
         expect(set(self.recording) <= set(members), "recording")
