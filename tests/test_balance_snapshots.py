@@ -246,6 +246,26 @@ def test_who_had_its_share_and_is_open_all_the_same_is_refused() -> None:
         Selector.restore(snapshot)
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"clock": 2**61 + 2**32, "end": [0, 2**61]},
+        {"clock": 5 * 2**60 - 1, "end": [9 * 2**60 - 2] * 2, "window": [2**63, 2**63 + 1]},
+        {"owed": -(3 << 38)},
+    ],
+    ids=["a window before time began", "a window after its end", "nobody is behind"],
+)
+def test_a_time_that_no_key_can_hold_is_refused(forged: dict[str, Any]) -> None:
+    """Its window would be looked at without end."""
+    selector = Selector([("a", 1), ("b", 1)])
+    selector.pick()
+    snapshot = selector.snapshot()
+    snapshot["columns"] |= forged
+
+    with pytest.raises(InvalidSnapshot):
+        Selector.restore(snapshot)
+
+
 def test_who_stays_while_others_leave_ahead_may_fall_far_behind(make_selector: Any) -> None:
     """A heavy target that light ones come beside, are picked, and leave: hundreds of its picks."""
     selector = make_selector([("heavy", 2_000)])

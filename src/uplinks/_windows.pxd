@@ -57,23 +57,24 @@ cdef inline int64_t sooner(int64_t a, int64_t b) noexcept nogil:
     return a if a < b else b
 
 
-cdef inline uint64_t best_closing(
-    const uint64_t *row, uint32_t i, uint64_t best
-) noexcept nogil:
-    """The best of four, the one at i being known already."""
-    return lower(best, lower(row[i ^ 1], lower(row[i ^ 2], row[i ^ 3])))
-
-
-cdef inline int64_t best_opening(const int64_t *row, uint32_t i, int64_t best) noexcept nogil:
-    return sooner(best, sooner(row[i ^ 1], sooner(row[i ^ 2], row[i ^ 3])))
-
-
 cdef inline uint64_t others_closing(const uint64_t *row, uint32_t i) noexcept nogil:
+    """The best of the three beside the one at i."""
     return lower(row[i ^ 1], lower(row[i ^ 2], row[i ^ 3]))
 
 
 cdef inline int64_t others_opening(const int64_t *row, uint32_t i) noexcept nogil:
     return sooner(row[i ^ 1], sooner(row[i ^ 2], row[i ^ 3]))
+
+
+cdef inline uint64_t best_closing(
+    const uint64_t *row, uint32_t i, uint64_t best
+) noexcept nogil:
+    """The best of four, the one at i being known already."""
+    return lower(best, others_closing(row, i))
+
+
+cdef inline int64_t best_opening(const int64_t *row, uint32_t i, int64_t best) noexcept nogil:
+    return sooner(best, others_opening(row, i))
 
 
 cdef inline uint32_t fours(uint32_t size) noexcept nogil:
