@@ -79,7 +79,9 @@ cdef class FairScheduler(Scheduler):
     cdef list picked_in_period(self):
         cdef Py_ssize_t i
         return [
-            self.jobs[i].picked if self.jobs[i].stamp == self.stamp else 0
+            self.jobs[i].picked
+            if self.jobs[i].stamp == self.stamp or self.waits_for_end(<uint32_t> i)
+            else 0
             for i in range(self.size)
         ]
 
@@ -177,7 +179,7 @@ cdef class FairScheduler(Scheduler):
         expect((key & (WITHHELD - 1)) >> self.bits <= last, "window")
         if key & WITHHELD:
             expect(self.spent(i), "window")
-            self.withholds = True
+            self.note_withheld(i)
         return 0
 
     cdef uint64_t jump(self, uint64_t picks, list counts) except? 0:
@@ -197,6 +199,7 @@ cdef class FairScheduler(Scheduler):
 
     cdef Py_ssize_t decide(self) noexcept nogil:
         cdef uint32_t i
+        cdef uint32_t more = 0
         cdef int64_t due
         cdef Job *job
         cdef First first
@@ -217,8 +220,14 @@ cdef class FairScheduler(Scheduler):
         # If no window has opened, the one that opens first is taken.
         while first.opens <= due or first.closes >= WITHHELD:
             i = <uint32_t> (<uint64_t> first.opens & self.pace.mask)
-            if self.spent(i):
-                self.withhold(i)
+            more += 1
+            if more > FEW and more > self.size >> 5:
+                more = 0
+                self.open_all(due)
+                first = self.windows.first
+            elif self.spent(i):
+                set_window(&self.windows, i, self.windows.key[i] ^ (WAITS | WITHHELD))
+                self.note_withheld(i)
                 first = self.windows.first
             else:
                 first = opened(&self.windows, first, i, closing(self.jobs + i, i, &self.pace))
@@ -263,20 +272,47 @@ cdef class FairScheduler(Scheduler):
         cdef Job *job = self.jobs + i
         return job.stamp == self.stamp and <uint64_t> job.picked * self.divisor >= job.weight
 
-    cdef void withhold(self, uint32_t i) noexcept nogil:
-        """Let a target wait for the period's end, its share being used up."""
-        self.withholds = True
-        set_window(&self.windows, i, self.windows.key[i] ^ (WAITS | WITHHELD))
+    cdef bint waits_for_end(self, uint32_t i) noexcept nogil:
+        return self.windows.key[i] >> 62 == 1 and self.windows.key[i] != NONE
+
+    cdef void note_withheld(self, uint32_t i) noexcept nogil:
+        """A target waits for the period's end. Its stamp is known, and says who else does."""
+        self.jobs[i].stamp = self.withheld
+        self.withheld = i + 1
 
     cdef void release_withheld(self) noexcept nogil:
-        """The period is over: O(n), and seldom, since a period is n picks or more."""
-        cdef Py_ssize_t i
-        if not self.withholds:
-            return
-        self.withholds = False
+        """The period is over: O(log n) each, O(n) at most."""
+        cdef uint32_t many = 0
+        cdef uint32_t i
+        cdef uint32_t next = self.withheld
+        while next:
+            i = next - 1
+            next = self.jobs[i].stamp
+            self.windows.key[i] ^= WAITS | WITHHELD
+            many += 1
+        next = self.withheld
+        self.withheld = 0
+        while next:
+            i = next - 1
+            next = self.jobs[i].stamp
+            self.jobs[i].stamp = 0
+            if many <= self.size >> 5:
+                set_window(&self.windows, i, self.windows.key[i])
+        if many > self.size >> 5:
+            set_all_windows(&self.windows)
+
+    cdef void open_all(self, int64_t due) noexcept nogil:
+        """Open every window that is due, or withhold it: O(n), so that no pick costs more."""
+        cdef uint64_t *key = self.windows.key
+        cdef uint32_t i
         for i in range(self.size):
-            if self.windows.key[i] & WITHHELD and self.windows.key[i] != NONE:
-                self.windows.key[i] ^= WAITS | WITHHELD
+            if <int64_t> key[i] > due:
+                continue
+            if self.spent(i):
+                key[i] ^= WAITS | WITHHELD
+                self.note_withheld(i)
+            else:
+                key[i] = closing(self.jobs + i, i, &self.pace)
         set_all_windows(&self.windows)
 
     # -- a change ---------------------------------------------------------------
@@ -334,8 +370,8 @@ cdef class FairScheduler(Scheduler):
 
     cdef void over(self) noexcept nogil:
         """A period is over: what was withheld in it is waiting again."""
-        self.end_period()
         self.release_withheld()
+        self.end_period()
         # Early, so that the change that ends a replay need not do it.
         if self.clock >= HORIZON - SCALE:
             self.rebase()
@@ -398,7 +434,7 @@ cdef class FairScheduler(Scheduler):
         self.clock_rest = 0
         self.owed = 0
         self.delay = 0
-        self.withholds = False
+        self.withheld = 0
         for i in range(self.size):
             self.jobs[i].end = ORIGIN
             self.jobs[i].rest = 0

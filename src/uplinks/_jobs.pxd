@@ -36,7 +36,7 @@ cdef struct Job:            # of an index that is not eligible, where the next o
     uint32_t rest
     uint32_t weight         # that it is reckoned with; 0: it never was
     uint32_t picked         # in the period of this stamp
-    uint32_t stamp
+    uint32_t stamp          # of who waits for the period's end: 1 + who else does; 0: nobody else
 
 
 cdef struct Pace:           # what all jobs are reckoned with

@@ -121,7 +121,7 @@ cdef class FairScheduler(Scheduler):
     cdef uint32_t stamp         # the number of this period
     cdef uint8_t bits           # of a key, those that are the index
     cdef uint8_t part_bits      # of a place in the table, those within one of 32 parts
-    cdef bint withholds         # does anybody wait for the period's end?
+    cdef uint32_t withheld      # 1 + who waits for the period's end, the latest; 0: nobody does
     cdef bint strays            # is anybody too far from its share in the table for its ranks?
     cdef Pace pace
     cdef Job *jobs
@@ -144,7 +144,9 @@ cdef class FairScheduler(Scheduler):
     cdef void repack(self) noexcept nogil
     cdef void mark(self, uint32_t i, uint32_t before) noexcept nogil
     cdef bint spent(self, uint32_t i) noexcept nogil
-    cdef void withhold(self, uint32_t i) noexcept nogil
+    cdef bint waits_for_end(self, uint32_t i) noexcept nogil
+    cdef void note_withheld(self, uint32_t i) noexcept nogil
+    cdef void open_all(self, int64_t due) noexcept nogil
     cdef void release_withheld(self) noexcept nogil
     cdef int load_marks(self) except -1
     cdef int check_window(self, uint32_t i) except -1

@@ -110,6 +110,7 @@ cdef enum:
     ALIVE = 2
     MOST = 1 << 20  # targets
     AHEAD = 12  # picks: as long as memory takes to answer
+    FEW = 16  # windows opened one by one in a pick, whatever n is
     FINE = 24  # bits by which an account of all targets is coarser than a unit
 
 

@@ -115,6 +115,22 @@ def test_more_changes_than_are_looked_up_one_by_one() -> None:
     assert one.counts == two.counts
 
 
+@pytest.mark.parametrize("light", [1, 3, 60])
+def test_windows_that_open_all_at_once_open_as_one_by_one(light: int) -> None:
+    """Who comes and leaves leaves the others ahead, or behind; few or many have had their share."""
+    one, two = pair([5 + i % 7 for i in range(200 - light)] + [1] * light + [2])
+    pick_alike(one, two, one.period())
+    for _ in range(6):
+        for target in (0, 200):
+            both(one, two, "set_up", target, True)
+            pick_alike(one, two, one.period() // 2)
+            both(one, two, "set_up", target, False)
+            pick_alike(one, two, 1)
+    one._check()
+
+    assert one.counts == two.counts
+
+
 def test_counts_are_complete_while_some_are_still_to_be_met() -> None:
     selector = Selector([("a", 5), ("b", 3), ("c", 1)])
     picks = selector.pick_many(3 * 9 + 4)
