@@ -8,6 +8,7 @@ Choose with the environment variable ``HYPOTHESIS_PROFILE``.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import Any
@@ -25,6 +26,12 @@ if os.environ.get("UPLINKS_TRACE") == "1":
     # A traced line runs Python code, where another thread could come in between: amid what is one
     # step in any other build. So a thread runs here until it waits.
     sys.setswitchinterval(10**6)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector look only at what the tests make, not each time at all of them."""
+    gc.collect()
+    gc.freeze()
 
 
 # Session scope: Hypothesis refuses function-scoped fixtures, rightly, and a class has no state.
