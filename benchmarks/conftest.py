@@ -1,7 +1,7 @@
 """The judge and the table at the end.
 
 A gate is missed when the median of the paired ratios is above the limit by more
-than `TOLERANCE`, three times in a row: a shared machine has bad moments, a slow
+than `TOLERANCE`, five times in a row: a shared machine has bad moments, a slow
 selector is slow each time.
 """
 
@@ -23,7 +23,7 @@ from benchmarks.report import Figure, Report
 TOLERANCE: Final = 1.15
 """What a limit is multiplied by: half the interquartile range of a ratio is 4 to 7 %."""
 
-ATTEMPTS: Final = 3
+ATTEMPTS: Final = 5
 
 REPORT: Final = pytest.StashKey[Report]()
 RESULTS: Final = "--results"
@@ -84,7 +84,7 @@ class Bench:
         goal: float | None = None,
         **how: Any,
     ) -> Ratio:
-        """Time the subject against the reference; three attempts at a limit.
+        """Time the subject against the reference; five attempts at a limit.
 
         A goal is what is aimed at where a limit only keeps what has been reached.
         """

@@ -54,8 +54,7 @@ def test_a_pick_that_nothing_is_recorded_for(n: int, bench: Any) -> None:
     # Let all windows open once: what is measured is the course, not the start.
     subject = calls(warm(selector, 4 * n).pick)
     # 10,000 wait for memory: from 3 to 9, as the neighbours leave them of the cache.
-    limit = {1_000: 2.1, 10_000: 9}.get(n, 2)
-    goal = 2 if n <= 1_000 else 5
+    limit, goal = (2, 2) if n <= 1_000 else (9, 5)
     bench.time(SECTION, "pick(), not yet periodic", n, subject, limit=limit, goal=goal)
 
 

@@ -6,7 +6,7 @@
 # index, as a bit each: so that only one or two are looked through for it.
 
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdlib cimport free, realloc
 from libc.string cimport memmove
 
 
@@ -20,11 +20,11 @@ ctypedef fused Width:
     uint32_t
 
 
-cdef struct Table:              # the entries follow, and behind them the ranks
+cdef struct Table:              # the entries follow, and behind them the parts and the ranks
     Py_ssize_t pins             # who holds it; changed under the GIL only
-    uint8_t *ranks
     uint32_t *parts             # by index
-    Py_ssize_t indices          # how many of these there are; 0: neither parts nor ranks
+    uint8_t *ranks
+    Py_ssize_t indices          # how many have parts; 0: there are neither parts nor ranks
 
 
 cdef inline void *entries(Table *table) noexcept nogil:
@@ -45,41 +45,51 @@ cdef inline uint64_t rank(Table *table, uint64_t k, uint64_t quota, uint64_t per
     return near + <uint64_t> <int64_t> <int8_t> <uint8_t> (table.ranks[k] - near)
 
 
-cdef inline Table *new_table(Py_ssize_t indices) noexcept nogil:
-    """An empty table; with ranks, and parts of so many indices, or 0; NULL without memory."""
-    cdef Table *table = <Table *> malloc(sizeof(Table))
-    if table is NULL:
-        return NULL
-    table.pins = 1
-    table.parts = NULL
-    table.indices = indices
-    if indices:
-        table.parts = <uint32_t *> malloc(indices * sizeof(uint32_t))
-        if table.parts is NULL:
-            free(table)
-            return NULL
-    return table
+cdef inline size_t before_parts(uint64_t room, uint8_t width) noexcept nogil:
+    """Bytes of so many entries, and of what aligns what follows."""
+    return (room * width + 3) & ~<size_t> 3
+
+
+cdef inline size_t table_size(uint64_t room, uint8_t width, Py_ssize_t indices) noexcept nogil:
+    """Bytes of a table with room for so many entries."""
+    return (
+        sizeof(Table) + before_parts(room, width) + indices * sizeof(uint32_t) + (room if indices else 0)
+    )
 
 
 cdef inline Table *lengthened(
-    Table *table, uint64_t old, uint64_t new, uint8_t width
+    Table *table, uint64_t old, uint64_t new, uint8_t width, Py_ssize_t indices
 ) noexcept nogil:
-    """Memory for so many entries, with what was in the old; NULL, and the old stays, without."""
-    cdef bint ranked = table.indices > 0
-    cdef Table *longer = <Table *> realloc(table, sizeof(Table) + new * (width + ranked))
+    """Memory for so many entries, with what was in the old table; NULL, and the old stays, without.
+
+    If there is no old one, the new has parts of so many indices, and ranks; of 0, neither.
+    """
+    cdef bint fresh = table is NULL
+    cdef size_t kept = (indices if fresh else table.indices) * sizeof(uint32_t)
+    cdef Table *longer = <Table *> realloc(
+        table, table_size(new, width, indices if fresh else table.indices)
+    )
+    cdef char *before
+    cdef char *after
     if longer is NULL:
         return NULL
-    longer.ranks = <uint8_t *> entries(longer) + new * width
-    if ranked and old:
-        memmove(longer.ranks, <uint8_t *> entries(longer) + old * width, old)
+    if fresh:
+        longer.pins = 1
+        longer.indices = indices
+    before = <char *> entries(longer) + before_parts(old, width)
+    after = <char *> entries(longer) + before_parts(new, width)
+    if kept and not fresh:
+        # The last first: all move towards the end.
+        memmove(after + kept, before + kept, old)
+        memmove(after, before, kept)
+    longer.parts = <uint32_t *> after
+    longer.ranks = <uint8_t *> after + kept
     return longer
 
 
 cdef inline size_t table_memory(Table *table, uint64_t room, uint8_t width) noexcept nogil:
-    """Bytes of a table with room for so many entries."""
-    if table is NULL:
-        return 0
-    return sizeof(Table) + room * (width + (table.indices > 0)) + table.indices * sizeof(uint32_t)
+    """Bytes held by a table, which may be none."""
+    return table_size(room, width, table.indices) if table is not NULL else 0
 
 
 cdef inline uint8_t bits_of_part(uint64_t period) noexcept nogil:
@@ -140,5 +150,4 @@ cdef inline void unpin(Table *table) noexcept nogil:
     if table is not NULL:
         table.pins -= 1
         if table.pins == 0:
-            free(table.parts)
             free(table)

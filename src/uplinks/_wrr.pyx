@@ -42,7 +42,6 @@ from uplinks._tables cimport (
     entries,
     entry,
     lengthened,
-    new_table,
     picks_before,
     rank,
     table_memory,
@@ -313,11 +312,9 @@ cdef class Scheduler:
         cdef Table *new
         if self.at == self.table_room:
             room = min(self.period, 4 * self.table_room if self.table_room else 256)
-            if self.table is NULL:
-                self.table = new_table(self.size if self.ranked else 0)
-            new = NULL
-            if self.table is not NULL:
-                new = lengthened(self.table, self.table_room, room, self.width)
+            new = lengthened(
+                self.table, self.table_room, room, self.width, self.size if self.ranked else 0
+            )
             if new is NULL:
                 self.recording = False
                 return
