@@ -199,7 +199,7 @@ cdef class FairScheduler(Scheduler):
 
     cdef Py_ssize_t decide(self) noexcept nogil:
         cdef uint32_t i
-        cdef uint32_t more = 0
+        cdef uint32_t handled = 0
         cdef int64_t due
         cdef Job *job
         cdef First first
@@ -220,9 +220,9 @@ cdef class FairScheduler(Scheduler):
         # If no window has opened, the one that opens first is taken.
         while first.opens <= due or first.closes >= WITHHELD:
             i = <uint32_t> (<uint64_t> first.opens & self.pace.mask)
-            more += 1
-            if more > FEW and more > self.size >> 5:
-                more = 0
+            handled += 1
+            if handled > FEW and handled > self.size >> 5:
+                handled = 0
                 self.open_all(due)
                 first = self.windows.first
             elif self.spent(i):
@@ -277,21 +277,21 @@ cdef class FairScheduler(Scheduler):
 
     cdef void note_withheld(self, uint32_t i) noexcept nogil:
         """A target waits for the period's end. Its stamp is known, and says who else does."""
-        self.jobs[i].stamp = self.withheld
-        self.withheld = i + 1
+        self.jobs[i].stamp = self.last_withheld
+        self.last_withheld = i + 1
 
     cdef void release_withheld(self) noexcept nogil:
         """The period is over: O(log n) each, O(n) at most."""
         cdef uint32_t many = 0
         cdef uint32_t i
-        cdef uint32_t next = self.withheld
+        cdef uint32_t next = self.last_withheld
         while next:
             i = next - 1
             next = self.jobs[i].stamp
             self.windows.key[i] ^= WAITS | WITHHELD
             many += 1
-        next = self.withheld
-        self.withheld = 0
+        next = self.last_withheld
+        self.last_withheld = 0
         while next:
             i = next - 1
             next = self.jobs[i].stamp
@@ -302,16 +302,16 @@ cdef class FairScheduler(Scheduler):
             set_all_windows(&self.windows)
 
     cdef void open_all(self, int64_t due) noexcept nogil:
-        """Open every window that is due, or withhold it: O(n), so that no pick costs more."""
+        """Open every window that is due, and withhold all who are to be: O(n), so that no pick costs more."""
         cdef uint64_t *key = self.windows.key
         cdef uint32_t i
         for i in range(self.size):
-            if <int64_t> key[i] > due:
+            if not key[i] & WAITS:
                 continue
             if self.spent(i):
                 key[i] ^= WAITS | WITHHELD
                 self.note_withheld(i)
-            else:
+            elif <int64_t> key[i] <= due:
                 key[i] = closing(self.jobs + i, i, &self.pace)
         set_all_windows(&self.windows)
 
@@ -434,7 +434,6 @@ cdef class FairScheduler(Scheduler):
         self.clock_rest = 0
         self.owed = 0
         self.delay = 0
-        self.withheld = 0
         for i in range(self.size):
             self.jobs[i].end = ORIGIN
             self.jobs[i].rest = 0

@@ -19,7 +19,7 @@ cdef class Selector(Picker):
     def add(self, target, weight=1):
         """Add a target that is up; it joins the schedule neither ahead nor behind.
 
-        Units: ``weight`` from 0 to 2**31 - 1. Complexity: O(log n).
+        Units: ``weight`` from 0 to 2**31 - 1. Complexity: O(log n) amortized.
 
         Raises: `InvalidWeight`, `DuplicateTarget`, `SelectorCycle` (a selector
         that would contain itself), `OverflowError` past 2**20 targets. Nothing
@@ -36,7 +36,7 @@ cdef class Selector(Picker):
 
     @cython.critical_section
     def remove(self, target):
-        """Take a target out. Complexity: O(log n).
+        """Take a target out. Complexity: O(log n) amortized.
 
         Raises: `UnknownTarget`.
 
@@ -69,7 +69,7 @@ cdef class Selector(Picker):
         """Change a target's weight; it stays ahead or behind by as much as it was.
 
         Units: ``weight`` from 0 to 2**31 - 1; 0 is never picked.
-        Complexity: O(log n); O(n) when it ends a replay of "edf" or "smooth".
+        Complexity: O(log n) amortized; O(n) when it ends a replay of "edf" or "smooth".
 
         Raises: `InvalidWeight`, `UnknownTarget`. Nothing is changed then.
 
@@ -92,7 +92,7 @@ cdef class Selector(Picker):
         Law: a target that comes back has no claim on what it missed, and
         leads its share since then by at most 1 while nothing else changes
         (tests/laws/test_selector_laws.py).
-        Complexity: O(log n); O(n) when it ends a replay of "edf" or "smooth".
+        Complexity: O(log n) amortized; O(n) when it ends a replay of "edf" or "smooth".
 
         Raises: `UnknownTarget`.
 
@@ -113,7 +113,7 @@ cdef class Selector(Picker):
     def update(self, weights):
         """Set the weights of several targets in one step, given as a mapping.
 
-        Nobody sees a state in between. Complexity: O(k log n) for k targets.
+        Nobody sees a state in between. Complexity: O(k log n) amortized for k targets.
 
         Raises: `InvalidWeight`, `UnknownTarget`. Nothing is changed then.
 

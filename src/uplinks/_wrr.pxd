@@ -121,7 +121,7 @@ cdef class FairScheduler(Scheduler):
     cdef uint32_t stamp         # the number of this period
     cdef uint8_t bits           # of a key, those that are the index
     cdef uint8_t part_bits      # of a place in the table, those within one of 32 parts
-    cdef uint32_t withheld      # 1 + who waits for the period's end, the latest; 0: nobody does
+    cdef uint32_t last_withheld # 1 + who came last to wait for the period's end; 0: nobody waits
     cdef bint strays            # is anybody too far from its share in the table for its ranks?
     cdef Pace pace
     cdef Job *jobs

@@ -269,7 +269,7 @@ class Selector(_Face, _wrr.Selector):
     exactly its weight over the gcd, and at no pick is a target further than
     1 - 1/(2n-2) from its share (tests/laws/test_selector_laws.py).
     Complexity: a pick is O(log n), O(1) once a period has been seen; a change
-    is O(log n), O(n) when it ends a replay of "edf" or "smooth".
+    is O(log n) amortized, O(n) when it ends a replay of "edf" or "smooth".
     Raises: `InvalidWeight`, `DuplicateTarget`, `InvalidScheduler`, `SelectorCycle`.
 
     >>> selector = Selector([("child-1", 2), ("child-2", 1)])

@@ -131,6 +131,21 @@ def test_windows_that_open_all_at_once_open_as_one_by_one(light: int) -> None:
     assert one.counts == two.counts
 
 
+@pytest.mark.parametrize("changes", range(1, 23))
+def test_who_waited_for_a_periods_end_has_had_nothing_of_the_next(changes: int) -> None:
+    """Periods are numbered anew in what is restored: numbers as small as indices."""
+    one, two = pair([1] * 21)
+    pick_alike(one, two, 10)
+    both(one, two, "set_up", 20, False)
+    pick_alike(one, two, 19)
+    one = Selector.restore(one.snapshot())
+    for k in range(changes):
+        both(one, two, "set_up", 20, k % 2 == 0)
+
+    one._check()
+    pick_alike(one, two, 2 * one.period())
+
+
 def test_counts_are_complete_while_some_are_still_to_be_met() -> None:
     selector = Selector([("a", 5), ("b", 3), ("c", 1)])
     picks = selector.pick_many(3 * 9 + 4)
