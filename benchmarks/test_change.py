@@ -102,7 +102,8 @@ def test_a_change_out_of_the_cache(n: int, what: str, *, replaying: bool, bench:
 
     how: dict[str, Any] = {"prepare": prepare, "operations": len(selectors)}
     amid = "replay" if replaying else "first period"
-    row = f"set_up() of {what if up else f'the {what}'} and pick(), cold, amid a {amid}"
+    call = "that changes nothing" if up else f"of the {what}"
+    row = f"set_up() {call} and pick(), cold, amid a {amid}"
     # With 1,000 half of it is the wait for memory.
     most = 300 if n == 1_000 else limit(n)
     bench.time(SECTION, row, n, subject, limit=most if replaying and not up else None, **how)
