@@ -65,20 +65,22 @@ cdef inline Table *lengthened(
     If there is no old one, the new has parts of so many indices, and ranks; of 0, neither.
     """
     cdef bint fresh = table is NULL
-    cdef size_t kept = (indices if fresh else table.indices) * sizeof(uint32_t)
-    cdef Table *longer = <Table *> realloc(
-        table, table_size(new, width, indices if fresh else table.indices)
-    )
+    cdef Table *longer
     cdef char *before
     cdef char *after
+    cdef size_t kept
+    if not fresh:
+        indices = table.indices
+    longer = <Table *> realloc(table, table_size(new, width, indices))
     if longer is NULL:
         return NULL
+    kept = indices * sizeof(uint32_t)
+    before = <char *> entries(longer) + before_parts(old, width)
+    after = <char *> entries(longer) + before_parts(new, width)
     if fresh:
         longer.pins = 1
         longer.indices = indices
-    before = <char *> entries(longer) + before_parts(old, width)
-    after = <char *> entries(longer) + before_parts(new, width)
-    if kept and not fresh:
+    elif indices:
         # The last first: all move towards the end.
         memmove(after + kept, before + kept, old)
         memmove(after, before, kept)
