@@ -79,7 +79,10 @@ def test_a_change_out_of_the_cache(n: int, what: str, *, replaying: bool, bench:
 
     A change that ends a replay cannot be repeated without a whole period between. So
     nothing it needs is in the cache: what the same calls take there that change
-    nothing is told beside it. The limits only keep what has been reached.
+    nothing is told beside it. How long memory is waited for, and what the system asks
+    for a table that is given back, are not the selector's: the same code was at 120 and
+    at 670 with 1,000 targets. So the gate is a goal here, and the limits only keep out
+    what looks at every target: that was 1,680 with 1,000 targets, and 19,700 with 10,000.
     """
     names, shares = targets(n), weights(n)
     name = names[shares.index(min(shares)) if what == "lightest" else 0]
@@ -103,10 +106,9 @@ def test_a_change_out_of_the_cache(n: int, what: str, *, replaying: bool, bench:
     amid = "replay" if replaying else "first period"
     call = "that changes nothing" if up else f"of the {what}"
     row = f"set_up() {call} and pick(), cold, amid a {amid}"
-    # With 1,000 half of it is the wait for memory; and the system asks what it likes for a
-    # megabyte of table that is given back.
-    most = {100: 300, 1_000: 300, 10_000: 1_000 if replaying else 3_000}.get(n, limit(n))
-    bench.time(SECTION, row, n, subject, limit=None if up else most, **how)
+    most = limit(n) if n < 100 else max(300, n)
+    goal = None if up else limit(n)
+    bench.time(SECTION, row, n, subject, limit=None if up else most, goal=goal, **how)
 
 
 @pytest.mark.parametrize("n", SIZES)
