@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any, Final
 
 import pytest
-from benchmarks.conftest import ATTEMPTS, TOLERANCE
+from benchmarks.conftest import TOLERANCE, attempts
 
 from uplinks.schema import json_schema
 
@@ -124,7 +124,7 @@ def check(fleet: Path) -> list[str]:
 
 def test_it_costs_little_more_than_parsing(fleet: Path, bench: Any) -> None:
     parse = [sys.executable, str(fleet.parent / "parser.py"), str(fleet.parent / "names")]
-    for _ in range(ATTEMPTS):
+    for _ in attempts():
         ratio, seconds = paired(check(fleet), parse, SAMPLES)
         if ratio <= OF_THE_PARSER:
             break
@@ -138,7 +138,7 @@ def test_it_costs_a_fraction_of_a_schema_validator(fleet: Path, bench: Any) -> N
     schema.write_text(json.dumps(json_schema()))
     uplinks = [str(each) for each in sorted(fleet.rglob("[0-9]*.yaml"))]
     validate = [str(BIN / "check-jsonschema"), "--schemafile", str(schema), *uplinks]
-    for _ in range(ATTEMPTS):
+    for _ in attempts():
         ratio, _ = paired(check(fleet), validate, 1)
         if ratio <= OF_THE_VALIDATOR:
             break

@@ -14,7 +14,7 @@ from time import process_time_ns
 from typing import Any, Final
 
 import pytest
-from benchmarks.conftest import ATTEMPTS, TOLERANCE
+from benchmarks.conftest import TOLERANCE, attempts
 
 from uplinks import (
     ChildConfig,
@@ -120,7 +120,7 @@ def test_time_grows_with_the_fleet(
     small, large = fleets
 
     ratio = float("inf")
-    for _ in range(ATTEMPTS):
+    for _ in attempts():
         # Just before and just after, as for every ratio here.
         before, dear, after = (nanoseconds(work, each) for each in (small, large, small))
         ratio = min(ratio, 2 * dear / (before + after))
