@@ -15,7 +15,6 @@ __all__ = [
     "SITUATIONS",
     "SIZES",
     "down",
-    "held_to",
     "long_weights",
     "make",
     "pairs",
@@ -49,15 +48,6 @@ def long_weights(n: int) -> list[int]:
 def pairs(n: int) -> list[tuple[str, int]]:
     """Give targets and weights."""
     return list(zip(targets(n), weights(n), strict=True))
-
-
-def held_to(gate: float, n: int) -> dict[str, float]:
-    """Give the limit and the goal of a gate.
-
-    10,000 targets lie in memory, not in the cache: up to twice as much has been seen for the
-    same code where neighbours filled the cache that is shared. So they are held to twice.
-    """
-    return {"limit": 2 * gate if n >= 10_000 else gate, "goal": gate}
 
 
 def down(shares: Sequence[int], situation: str) -> list[int]:

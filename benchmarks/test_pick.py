@@ -11,7 +11,6 @@ from benchmarks.cases import (
     RECORD_LIMIT,
     SITUATIONS,
     SIZES,
-    held_to,
     long_weights,
     make,
     steady,
@@ -30,7 +29,7 @@ DOWN = "a pick / a pick with all up"
 @pytest.mark.parametrize("n", SIZES)
 def test_a_steady_pick(n: int, bench: Any) -> None:
     subject = calls(steady(weights(n)).pick)
-    bench.time(SECTION, "pick(), steady", n, subject, **held_to(1.5, n))
+    bench.time(SECTION, "pick(), steady", n, subject, limit=1.5)
 
 
 @pytest.mark.parametrize("n", SIZES)
@@ -42,7 +41,7 @@ def test_a_steady_pick_looked_up_each_time(n: int, bench: Any) -> None:
         n,
         method_calls(subject, "pick"),
         method_calls(reference, "__len__"),
-        **held_to(1.5, n),
+        limit=1.5,
     )
 
 
@@ -53,9 +52,7 @@ def test_a_pick_that_nothing_is_recorded_for(n: int, bench: Any) -> None:
 
     # Let all windows open once: what is measured is the course, not the start.
     subject = calls(warm(selector, 4 * n).pick)
-    # 10,000 wait for memory: from 3 to 9, as the neighbours leave them of the cache.
-    limit, goal = (2, 2) if n <= 1_000 else (9, 5)
-    bench.time(SECTION, "pick(), not yet periodic", n, subject, limit=limit, goal=goal)
+    bench.time(SECTION, "pick(), not yet periodic", n, subject, limit=2 if n <= 1_000 else 5)
 
 
 @pytest.mark.parametrize("n", SIZES[2:])
@@ -86,7 +83,7 @@ def test_next(n: int, bench: Any) -> None:
         n,
         nexts(steady(weights(n))),
         nexts(cycle(targets(n))),
-        **held_to(1.3, n),
+        limit=1.3,
     )
 
 
@@ -95,7 +92,7 @@ def test_next(n: int, bench: Any) -> None:
 def test_a_steady_pick_with_targets_down(n: int, situation: str, bench: Any) -> None:
     shares = weights(n)
     subject, reference = calls(steady(shares, situation).pick), calls(steady(shares).pick)
-    bench.time(DOWN, f"{situation}, steady", n, subject, reference, **held_to(1.3, n))
+    bench.time(DOWN, f"{situation}, steady", n, subject, reference, limit=1.3)
 
 
 @pytest.mark.parametrize("n", SIZES)
@@ -106,7 +103,7 @@ def test_a_pick_with_targets_down_that_nothing_is_recorded_for(
     shares = long_weights(n)
     subject = calls(warm(make(shares, situation), 4 * n).pick)
     reference = calls(warm(make(shares), 4 * n).pick)
-    bench.time(DOWN, f"{situation}, not yet periodic", n, subject, reference, **held_to(1.3, n))
+    bench.time(DOWN, f"{situation}, not yet periodic", n, subject, reference, limit=1.3)
 
 
 @pytest.mark.parametrize("n", [10, 100])

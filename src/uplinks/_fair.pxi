@@ -236,6 +236,9 @@ cdef class FairScheduler(Scheduler):
         first = awaited(&self.windows, first, i, opening_of_next(job, i, &self.pace))
         self.windows.first = first
         self.likely = <uint32_t> (first.closes & self.pace.mask)
+        if self.size > CACHED:
+            self.fetch(<uint32_t> self.likely)
+            self.fetch(<uint32_t> (<uint64_t> first.opens & self.pace.mask))
         next_job(job, &self.pace)
         if job.stamp == self.stamp:
             job.picked += 1
@@ -251,6 +254,11 @@ cdef class FairScheduler(Scheduler):
         if self.at == self.period:
             self.over()
         return i
+
+    cdef void fetch(self, uint32_t i) noexcept nogil:
+        """Have at hand what the next pick needs of an index."""
+        prefetch(self.jobs + i)
+        prefetch(self.windows.key + i)
 
     cdef void mark(self, uint32_t i, uint32_t before) noexcept nogil:
         """Note beside the table how often an index stands before this place, and in which part."""

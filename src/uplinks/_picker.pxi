@@ -41,7 +41,7 @@ cdef inline void look_ahead(Scheduler scheduler, list held) noexcept:
     Its place in the list is fetched twice as early, so that nothing waits for that either.
     """
     cdef uint64_t soon = scheduler.at + AHEAD
-    if scheduler.size <= 256:
+    if scheduler.size <= CACHED:
         return
     if not scheduler.replaying:
         if scheduler.likely < scheduler.size:
@@ -150,6 +150,7 @@ cdef class Picker:
             if i < 0:
                 self.check_failure()
                 raise self.nothing_eligible()
+            look_ahead(self.scheduler, self.held)
             found[j] = self.held[i]
         return found
 

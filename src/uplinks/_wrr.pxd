@@ -142,6 +142,7 @@ cdef class FairScheduler(Scheduler):
     cdef void over(self) noexcept nogil
     cdef void next_stamp(self) noexcept nogil
     cdef void repack(self) noexcept nogil
+    cdef void fetch(self, uint32_t i) noexcept nogil
     cdef void mark(self, uint32_t i, uint32_t before) noexcept nogil
     cdef bint spent(self, uint32_t i) noexcept nogil
     cdef bint waits_for_end(self, uint32_t i) noexcept nogil

@@ -75,7 +75,8 @@ cdef extern from *:
     #define UPLINKS_SLACK ((uint64_t) 1 << 33)
     #define UPLINKS_MOST_OWED ((int64_t) 1 << 61)
     #if defined(__GNUC__)
-        #define uplinks_prefetch(p) __builtin_prefetch((p), 1)
+        /* A function that only fetches is taken for one that does nothing, and left out, but for the asm. */
+        #define uplinks_prefetch(p) do { __builtin_prefetch((p), 1); __asm__ __volatile__(""); } while (0)
     #else
         #define uplinks_prefetch(p) ((void) (p))
     #endif
@@ -108,6 +109,7 @@ cdef enum:
     UP = 1
     ALIVE = 2
     MOST = 1 << 20  # targets
+    CACHED = 256  # targets that need not be fetched before
     AHEAD = 12  # picks: as long as memory takes to answer
     FEW = 16  # windows opened one by one in a pick, whatever n is
     FINE = 24  # bits by which an account of all targets is coarser than a unit
