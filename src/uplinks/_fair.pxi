@@ -221,7 +221,7 @@ cdef class FairScheduler(Scheduler):
         while first.opens <= due or first.closes >= WITHHELD:
             i = <uint32_t> (<uint64_t> first.opens & self.pace.mask)
             handled += 1
-            if handled > FEW and handled > self.size >> 5:
+            if handled > FEW and handled > self.size >> 4:
                 handled = 0
                 self.open_all(due)
                 first = self.windows.first
