@@ -1,8 +1,8 @@
 """The judge and the table at the end.
 
 A gate is missed when the median of the paired ratios is above the limit by more
-than `TOLERANCE`, five times within fifteen seconds: a shared machine has bad
-moments, a slow selector is slow each time.
+than `TOLERANCE`, five times, spread over fifteen seconds and more: a shared machine
+has bad moments, a slow selector is slow each time.
 """
 
 from __future__ import annotations

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+from platform import machine
+from re import MULTILINE, search
+from shutil import which
 from typing import Any
 
 import pytest
 from benchmarks.cases import SIZES, long_weights, make, targets, weights
+
+from uplinks import _wrr
 
 SECTION = "from Cython by cimport / [].__len__()"
 
@@ -33,6 +39,22 @@ def test_a_change(n: int, bench: Any, outside: Any) -> None:
     driver.run(n)
     subject = lambda times: driver.flap(n // 2, shares[n // 2], times)  # noqa: E731 - a loop
     bench.time(SECTION, "change() and next_index()", n, subject)
+
+
+@pytest.mark.parametrize("caller", ["pick", "__next__", "pick_many", "decide"])
+def test_what_comes_next_is_fetched(caller: str) -> None:
+    """A compiler may take what only fetches for what does nothing, and no gate would tell."""
+    objdump = which("objdump")
+    if objdump is None or machine() != "x86_64":
+        pytest.skip("no objdump, or the instruction has another name")
+    assert _wrr.__file__ is not None
+    command = [objdump, "--disassemble", "--no-show-raw-insn", _wrr.__file__]
+    code = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - no input
+    functions = [
+        each for each in code.split("\n\n") if search(rf"[0-9_]{caller}>:$", each, MULTILINE)
+    ]
+
+    assert any("prefetch" in each for each in functions)
 
 
 @pytest.mark.parametrize("n", SIZES[:4])

@@ -316,6 +316,20 @@ def test_the_core_without_its_face() -> None:
         _wrr.Selector(_wrr.FairScheduler())._load(used, ["a"], [True], columns)
 
 
+def test_an_empty_scheduler_that_a_selector_has_is_no_other_ones() -> None:
+    taken = _wrr.FailoverScheduler()
+    core = _wrr.Selector(taken)
+    with pytest.raises(ValueError, match="one selector only"):
+        _wrr.Selector(taken)
+    with pytest.raises(ValueError, match="in use"):
+        _wrr.Selector(_wrr.FairScheduler())._load(taken, [], [], core._state()[2])
+    core.add("a", 1)
+    loaded = _wrr.FailoverScheduler()
+    _wrr.Selector(_wrr.FairScheduler())._load(loaded, *core._state())
+    with pytest.raises(ValueError, match="one selector only"):
+        _wrr.Selector(loaded)
+
+
 def test_more_targets_than_there_are_indices() -> None:
     with pytest.raises(OverflowError, match="at most 1048576 targets"):
         Selector()._reserve(2**20 + 1)

@@ -47,7 +47,7 @@ cdef int load(Scheduler scheduler, dict columns) except -1:
     cdef list flags = column(columns, "flags", size)
     cdef list made = column(columns, "made", size)
     cdef list picked = column(columns, "picked", size)
-    expect(scheduler.size == 0, "a scheduler in use")
+    expect(scheduler.size == 0 and not scheduler.taken, "a scheduler in use")
     scheduler.reserve(size)
     scheduler.size = size
     scheduler.free = list(column(columns, "free", len(columns["free"])))

@@ -256,9 +256,10 @@ cdef class FairScheduler(Scheduler):
         return i
 
     cdef void fetch(self, uint32_t i) noexcept nogil:
-        """Have at hand what the next pick needs of an index."""
-        prefetch(self.jobs + i)
-        prefetch(self.windows.key + i)
+        """Have at hand what a pick asks first of an index, if it is one."""
+        if i < self.size:
+            prefetch(self.jobs + i)
+            prefetch(self.windows.key + i)
 
     cdef void mark(self, uint32_t i, uint32_t before) noexcept nogil:
         """Note beside the table how often an index stands before this place, and in which part."""
@@ -289,7 +290,10 @@ cdef class FairScheduler(Scheduler):
         self.last_withheld = i + 1
 
     cdef void release_withheld(self) noexcept nogil:
-        """The period is over: O(log n) each, O(n) at most."""
+        """The period is over: O(log n) each, O(n) at most.
+
+        One by one they are dearer than to open, since both winners are found anew.
+        """
         cdef uint32_t many = 0
         cdef uint32_t i
         cdef uint32_t next = self.last_withheld

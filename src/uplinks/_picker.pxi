@@ -72,8 +72,9 @@ cdef class Picker:
     def __init__(self, Scheduler scheduler not None):
         if type(self.scheduler) is not Scheduler or self.held:
             raise TypeError("a selector is made once")
-        if scheduler.size:
+        if scheduler.size or scheduler.taken:
             raise ValueError("a scheduler serves one selector only")
+        scheduler.taken = True
         self.scheduler = scheduler
 
     def _failure(self, kind, *facts):

@@ -291,6 +291,7 @@ cdef class Selector(Picker):
             entry.up = up[i]
             if self.index.setdefault(targets[i], entry) is not entry:
                 raise ValueError("a target stands twice")
+        scheduler.taken = True
         self.scheduler = scheduler
         self.held = [target if state is not None else None for target, state in zip(targets, up)]
         for entry in list(self.index.values()):

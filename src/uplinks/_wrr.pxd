@@ -25,6 +25,7 @@ cdef class Scheduler:
     cdef uint64_t at                    # picks made in this period
     cdef uint64_t laps                  # periods replayed since the last change
     cdef Py_ssize_t likely              # an index that may well come next; a hint
+    cdef bint taken                     # does a selector pick from it?
     cdef bint replays                   # is a period worth recording?
     cdef bint replaying                 # a whole period stands in `table`
     cdef bint recording                 # this period is being written there

@@ -74,12 +74,15 @@ cdef extern from *:
     #define UPLINKS_HORIZON ((uint64_t) 1 << 62)
     #define UPLINKS_SLACK ((uint64_t) 1 << 33)
     #define UPLINKS_MOST_OWED ((int64_t) 1 << 61)
+    static inline void uplinks_prefetch(const void *p) {
     #if defined(__GNUC__)
-        /* A function that only fetches is taken for one that does nothing, and left out, but for the asm. */
-        #define uplinks_prefetch(p) do { __builtin_prefetch((p), 1); __asm__ __volatile__(""); } while (0)
+        __builtin_prefetch(p, 1);
+        /* But for this it does nothing, to GCC, nor does what calls only it: all of that is left out. */
+        __asm__ __volatile__("");
     #else
-        #define uplinks_prefetch(p) ((void) (p))
+        (void) p;
     #endif
+    }
     """
     # The longest period, in picks, that is recorded and replayed: 2 to 5 MiB, without ranks 1 to 4.
     const uint64_t RECORD_LIMIT "UPLINKS_RECORD_LIMIT"
@@ -93,8 +96,8 @@ cdef extern from *:
     const uint64_t SLACK "UPLINKS_SLACK"
     # In 2**-36 picks: a sum that takes millions of targets to leave, and that fits.
     const int64_t MOST_OWED "UPLINKS_MOST_OWED"
-    # Fetch what will be written to soon.
-    void prefetch "uplinks_prefetch"(void *p) nogil
+    # Fetch what will be read soon, and mostly written to; where the compiler can.
+    void prefetch "uplinks_prefetch"(const void *p) noexcept nogil
 
 cdef extern from "Python.h":
     """

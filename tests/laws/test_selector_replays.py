@@ -115,13 +115,13 @@ def test_more_changes_than_are_looked_up_one_by_one() -> None:
     assert one.counts == two.counts
 
 
-@pytest.mark.parametrize("light", [1, 3, 60])
-def test_windows_that_open_all_at_once_open_as_one_by_one(light: int) -> None:
+@pytest.mark.parametrize(("size", "light"), [(200, 1), (200, 3), (200, 60), (600, 60)])
+def test_windows_that_open_all_at_once_open_as_one_by_one(size: int, light: int) -> None:
     """Who comes and leaves leaves the others ahead, or behind; few or many have had their share."""
-    one, two = pair([5 + i % 7 for i in range(200 - light)] + [1] * light + [2])
+    one, two = pair([5 + i % 7 for i in range(size - light)] + [1] * light + [2])
     pick_alike(one, two, one.period())
-    for _ in range(6):
-        for target in (0, 200):
+    for _ in range(1_200 // size):
+        for target in (0, size):
             both(one, two, "set_up", target, True)
             pick_alike(one, two, one.period() // 2)
             both(one, two, "set_up", target, False)
