@@ -108,7 +108,7 @@ def test_a_change_out_of_the_cache(n: int, what: str, *, replaying: bool, bench:
     amid = "replay" if replaying else "first period"
     call = "that changes nothing" if up else f"of the {what}"
     row = f"set_up() {call} and pick(), cold, amid a {amid}"
-    most = {100: 300, 1_000: 1_000, 10_000: 1_000 if replaying else 10_000}.get(n, limit(n))
+    most = 300 if n <= 100 else 1_000 if n <= 1_000 or replaying else 10_000
     goal = None if up else limit(n)
     bench.time(SECTION, row, n, subject, limit=None if up else most, goal=goal, **how)
 
