@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import util
+from math import inf
 from pathlib import Path
 from shutil import copy
 from time import sleep
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import pytest
 from attrs import define
@@ -29,12 +30,20 @@ WAITS: Final = (0, 1, 2, 4, 8)  # s, before each attempt
 REPORT: Final = pytest.StashKey[Report]()
 RESULTS: Final = "--results"
 
+Told = TypeVar("Told")
 
-def attempts() -> Iterator[None]:
-    """Try as often as a gate may be missed; whoever has met it breaks off."""
+
+def until_kept(most: float, measure: Callable[[], tuple[float, Told]]) -> tuple[float, Told]:
+    """Measure until a ratio is not above what it may be, as often as a gate may be missed.
+
+    What is told beside the ratio is of the same attempt, the last.
+    """
     for seconds in WAITS:
         sleep(seconds)
-        yield
+        ratio, told = measure()
+        if ratio <= most:
+            break
+    return ratio, told
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -96,11 +105,14 @@ class Bench:
 
         A goal is what is aimed at where a limit only keeps what has been reached.
         """
-        for _ in attempts():
-            ratio = paired(subject, reference, **how)
-            passed = limit is None or ratio.value <= limit * TOLERANCE
-            if passed:
-                break
+        most = inf if limit is None else limit * TOLERANCE
+
+        def measure() -> tuple[float, Ratio]:
+            measured = paired(subject, reference, **how)
+            return measured.value, measured
+
+        value, ratio = until_kept(most, measure)
+        passed = value <= most
         self.report.figures.append(
             Figure(
                 section,

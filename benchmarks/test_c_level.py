@@ -41,18 +41,22 @@ def test_a_change(n: int, bench: Any, outside: Any) -> None:
     bench.time(SECTION, "change() and next_index()", n, subject)
 
 
-@pytest.mark.parametrize("caller", ["pick", "__next__", "pick_many", "decide"])
-def test_what_comes_next_is_fetched(caller: str) -> None:
-    """A compiler may take what only fetches for what does nothing, and no gate would tell."""
+@pytest.fixture(scope="module")
+def machine_code() -> list[str]:
+    """The compiled module's functions, each with its name in the first line."""
     objdump = which("objdump")
     if objdump is None or machine() != "x86_64":
         pytest.skip("no objdump, or the instruction has another name")
     assert _wrr.__file__ is not None
     command = [objdump, "--disassemble", "--no-show-raw-insn", _wrr.__file__]
-    code = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - no input
-    functions = [
-        each for each in code.split("\n\n") if search(rf"[0-9_]{caller}>:$", each, MULTILINE)
-    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - no input
+    return done.stdout.split("\n\n")
+
+
+@pytest.mark.parametrize("caller", ["pick", "__next__", "pick_many", "decide"])
+def test_what_comes_next_is_fetched(caller: str, machine_code: list[str]) -> None:
+    """A compiler may take what only fetches for what does nothing, and no gate would tell."""
+    functions = [each for each in machine_code if search(rf"[0-9_]{caller}>:$", each, MULTILINE)]
 
     assert any("prefetch" in each for each in functions)
 

@@ -32,8 +32,12 @@ class _Usage(ctypes.Structure):
     )
 
 
-def allocated_in_c(make_it: Callable[[], object]) -> int:
-    """Bytes that libc has given out for something; what is made must need no other memory."""
+def allocated_in_c(make_it: Callable[[], object], n: int) -> float:
+    """Bytes that libc has given out for something of n; what is made must need no other memory.
+
+    Many are made at once: what malloc gives anew of what it has kept would not be seen.
+    """
+    many = max(1, 10_000 // n)
     try:
         usage = ctypes.CDLL(None).mallinfo2
     except (AttributeError, OSError, TypeError):
@@ -46,10 +50,10 @@ def allocated_in_c(make_it: Callable[[], object]) -> int:
 
     gc.collect()
     before = used()
-    made = make_it()
+    made = [make_it() for _ in range(many)]
     after = used()
     del made
-    return after - before
+    return (after - before) / many
 
 
 def allocated_in_python(make_it: Callable[[], object]) -> int:
@@ -70,9 +74,7 @@ def allocated_in_python(make_it: Callable[[], object]) -> int:
 def test_a_scheduler(n: int, bench: Any, outside: Any) -> None:
     """The scheduler alone: it is all that a pick reads, and it knows no target."""
     shares = weights(n)
-    # Many at once: what malloc gives anew of what it has kept would not be seen.
-    many = max(1, 10_000 // n)
-    size = allocated_in_c(lambda: [outside(shares) for _ in range(many)]) / many
+    size = allocated_in_c(lambda: outside(shares), n)
     bench.keep(SECTION, "scheduler, before a pick", f"n={n:,}", size / n, limit=PER_TARGET)
 
 
@@ -96,11 +98,7 @@ def test_the_table(n: int, bench: Any, outside: Any) -> None:
         driver.run(period + 1)
         return driver
 
-    # Many at once: what malloc gives anew of what it has kept would not be seen.
-    many = max(1, 10_000 // n)
-    with_tables = allocated_in_c(lambda: [recorded() for _ in range(many)])
-    without = allocated_in_c(lambda: [outside(shares) for _ in range(many)])
-    table = (with_tables - without) / many
+    table = allocated_in_c(recorded, n) - allocated_in_c(lambda: outside(shares), n)
     section = "bytes per pick of a recorded period"
     # A page for what stands beside the table, whatever its length.
     limit = round(width + 1 + (4 * n + 4_096) / period, 3)
@@ -110,7 +108,7 @@ def test_the_table(n: int, bench: Any, outside: Any) -> None:
 @pytest.mark.parametrize("n", SIZES)
 def test_a_selector_knows_its_size(n: int, outside: Any) -> None:
     shares = weights(n)
-    scheduler = allocated_in_c(lambda: outside(shares))
+    scheduler = allocated_in_c(lambda: outside(shares), n)
 
     # malloc keeps a few bytes of its own with each block.
     assert sys.getsizeof(make(shares)) >= 0.95 * scheduler
