@@ -2,23 +2,21 @@
 
 Rules of this file:
 
-1. It is the face of the compiled `_wrr`, and adds nothing to a pick: what is
-   called once a request lives there, what is called once in a while, here.
-2. There is no slower stand-in. Without the compiled part this module is an
-   `ImportError` that says how to mend it. `ReferenceSelector` is the same
-   selector in plain Python, to be asked for by name: it is the specification,
-   and the tests hold the compiled one against it.
-3. What a failure is called is decided here, so that the schedulers need know
-   no word of this package.
+1. It is the face of the compiled `_wrr` and adds nothing to a pick: what is called once per
+   request lives there, what is called now and then lives here.
+2. There is no slower fallback. Without the compiled part this module is an `ImportError` that
+   says how to fix it. `ReferenceSelector` is the same selector in plain Python, for those who ask
+   for it by name: it is the specification, and tests compare the compiled selector with it.
+3. It names the failures, so that the schedulers need not know this package.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from fractions import Fraction
+from math import gcd
 from operator import index
 from types import MappingProxyType, ModuleType
-from typing import Any, ClassVar, Final, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, Self, TypeVar, cast
 
 from uplinks import _wrr_reference, errors
 
@@ -26,7 +24,7 @@ try:
     from uplinks import _wrr
 except ImportError as missing:  # pragma: no cover - shown by tests/test_architecture.py
     if missing.name != "uplinks":
-        raise  # it is there, and says itself why it does not load: one interpreter a process, say
+        raise  # it is there and says itself why it does not load, in a subinterpreter for example
     message = (
         "uplinks was installed without its compiled selector (uplinks._wrr): "
         "install a wheel for this Python, or build it from source with a C compiler "
@@ -39,7 +37,16 @@ __all__ = ["IMPLEMENTATION", "ReferenceSelector", "Selector"]
 IMPLEMENTATION: Final = "compiled"
 """Which implementation `Selector` is: always the compiled one."""
 
-_SNAPSHOT_VERSION: Final = 2
+_SNAPSHOT_VERSION: Final = 3
+_COMPILED: Final[Mapping[str, str]] = MappingProxyType(
+    {"fair": "FairScheduler", "failover": "FailoverScheduler", "random": "RandomScheduler"}
+)
+_IN_PYTHON: Final[Mapping[str, str]] = MappingProxyType({"edf": "Edf", "smooth": "Smooth"})
+
+T = TypeVar("T", bound=Hashable)
+
+if TYPE_CHECKING:
+    from uplinks.schedulers import Scheduler
 
 
 class _Core(Protocol):
@@ -54,50 +61,63 @@ class _Core(Protocol):
     def _made(self) -> list[tuple[Any, int]]: ...
     def _reserve(self, targets: int) -> None: ...
     def _skip(self, picks: int, counts: list[int] | None = None) -> None: ...
-    def _state(self) -> tuple[list[Any], list[bool | None], dict[str, Any]]: ...
+    def _state(self) -> tuple[list[Any], dict[int, bool], dict[str, Any]]: ...
 
 
 class _Face:
-    """What both selectors say in the same words."""
+    """What both selectors have in common."""
 
     __slots__ = ()
 
-    _order: str
+    _scheduler_name: str
+    _python_scheduler: object
     _schedulers: ClassVar[ModuleType]
 
     def _failure(self, kind: str, *facts: Any) -> Exception:
         return _FAILURES[kind](*facts)
 
-    @classmethod
-    def _make_scheduler(cls, scheduler: object, rng: object) -> Any:
-        """Make a scheduler by its name, or a stand-in for one written elsewhere."""
-        known = cls._schedulers
-        if scheduler == "random":
-            if not callable(getattr(rng, "randrange", None)):
-                raise errors.InvalidScheduler(
-                    scheduler, "it draws from a generator: rng=random.Random(seed)"
-                )
-            return known.RandomScheduler(rng)
-        if isinstance(scheduler, str) and scheduler in _ORDERS:
-            return getattr(known, _ORDERS[scheduler])()
-        if all(callable(getattr(scheduler, name, None)) for name in ("set_weight", "next_index")):
-            return known.ForeignScheduler(scheduler, _refusal)
-        names = ", ".join(map(repr, (*_ORDERS, "random")))
-        raise errors.InvalidScheduler(
-            scheduler, f"known are {names}, and objects with set_weight and next_index"
-        )
+    def _make_scheduler(self, scheduler: object, start: int) -> Any:
+        """Make a scheduler by its name, or a stand-in for a Python scheduler."""
+        self._scheduler_name = scheduler if isinstance(scheduler, str) else ""
+        self._python_scheduler = None
+        known = self._schedulers
+        if isinstance(scheduler, str) and scheduler in _COMPILED:
+            make = getattr(known, _COMPILED[scheduler])
+            return make(start) if scheduler == "random" else make()
+        if isinstance(scheduler, str) and scheduler in _IN_PYTHON:
+            from uplinks import schedulers  # noqa: PLC0415 - only for those who ask for one
 
-    def _fill(self: _Core, targets: Iterable[tuple[Hashable, int]], start: int) -> None:
-        targets = list(targets)
-        self._reserve(len(targets))
-        for target, weight in targets:
+            scheduler = getattr(schedulers, _IN_PYTHON[scheduler])()
+        elif not all(
+            callable(getattr(scheduler, name, None)) for name in ("set_weight", "next_index")
+        ):
+            names = ", ".join(map(repr, (*_COMPILED, *_IN_PYTHON)))
+            raise errors.InvalidScheduler(
+                scheduler, f"use {names}, or an object with set_weight and next_index"
+            )
+        self._python_scheduler = scheduler
+        return known.ForeignScheduler(scheduler, _refusal)
+
+    def _fill(self: Any, targets: Any, start: int) -> None:
+        pairs = targets.items() if isinstance(targets, Mapping) else targets
+        pairs = list(pairs)
+        self._reserve(len(pairs))
+        for target, weight in pairs:
             self.add(target, weight)
-        start = index(start)
         period = self.period()
-        if period:
-            picks = start % period
-            far = picks > _wrr_reference.RECORD_LIMIT
-            self._skip(picks, _shares(self, picks) if far else None)
+        if self._scheduler_name in _IN_PYTHON:
+            weights = [weight for _, weight, _ in self.rows()]
+            period = sum(weights) // (gcd(*weights) or 1)
+        if not period:
+            return
+        picks = start % period
+        far = picks > _wrr_reference.RECORD_LIMIT
+        if far and self._scheduler_name in _IN_PYTHON:
+            raise ValueError(
+                f"start must be at most {_wrr_reference.RECORD_LIMIT} picks into the period for "
+                f"scheduler {self._scheduler_name!r}, got {picks}"
+            )
+        self._skip(picks, _shares(self, picks) if far else None)
 
     @property
     def weights(self: _Core) -> Mapping[Any, int]:
@@ -113,24 +133,24 @@ class _Face:
     def counts(self: _Core) -> Mapping[Any, int]:
         """How often each target was picked since it was added.
 
-        Derived when asked for: a replayed pick counts nothing.
-        Complexity: O(n + picks in this period).
+        Derived on request: a replayed pick counts nothing. Complexity: O(n + picks in this
+        period).
         """
         return MappingProxyType(dict(self._made()))
 
     def __repr__(self: _Core) -> str:
         rows = self.rows()
         up = sum(up for _, _, up in rows)
-        return f"<{type(self).__name__}: {len(rows)} targets, {up} up>"
+        return f"<{type(self).__name__}: {len(rows)} target{'s' * (len(rows) != 1)}, {up} up>"
 
     def snapshot(self: _Core) -> dict[str, Any]:
-        """Give the whole state as plain data, for `restore`.
+        """Return the whole state as plain data, for `restore`.
 
-        Targets stand in it as they are; one that is a selector, as its own
-        snapshot. Complexity: O(n + recorded picks).
+        Targets are included as they are; a target that is a selector, as its own snapshot.
+        Complexity: O(n + recorded picks).
 
-        Raises: `InvalidSnapshot` for a scheduler that draws from a generator or
-        was written elsewhere: their state is not ours to copy.
+        Raises: `InvalidSnapshot` for a Python scheduler, whose state is unknown here (pickling
+        works if it can be pickled), and for selectors nested too deeply for Python's stack.
 
         >>> selector = Selector([("a", 2), ("b", 1)])
         >>> selector.pick()
@@ -140,80 +160,97 @@ class _Face:
         True
         """
         face: Any = self
-        if face._order not in _ORDERS:  # noqa: SLF001 - its own
-            raise errors.InvalidSnapshot("the scheduler's state is not known here")
-        targets, up, columns = self._state()
-        return {
-            "version": _SNAPSHOT_VERSION,
-            "scheduler": face._order,  # noqa: SLF001 - its own
-            "targets": [
-                {"selector": cast("Any", target).snapshot()}
-                if isinstance(target, _Face)
-                else {"target": target}
-                for target in targets
-            ],
-            "up": up,
-            "columns": columns,
-        }
+        if face._scheduler_name not in _COMPILED:  # noqa: SLF001 - its own
+            raise errors.InvalidSnapshot("the state of a Python scheduler is unknown")
+        targets, up, state = self._state()
+        try:
+            return {
+                "version": _SNAPSHOT_VERSION,
+                "scheduler": face._scheduler_name,  # noqa: SLF001 - its own
+                "targets": [
+                    {"selector": cast("Any", target).snapshot()}
+                    if isinstance(target, _Face)
+                    else {"target": target}
+                    for target in targets
+                ],
+                "up": [[i, status] for i, status in up.items()],
+                "state": state,
+            }
+        except RecursionError as error:
+            raise errors.InvalidSnapshot("selectors are nested too deeply") from error
 
     @classmethod
     def restore(cls, snapshot: Mapping[str, Any]) -> Self:
         """Make a selector that goes on where a snapshot was taken.
 
         Complexity: O(n + recorded picks).
-        Raises: `InvalidSnapshot` for what is not a snapshot of this version
-        and implementation.
+
+        Raises: `InvalidSnapshot` for anything but a snapshot of this version and implementation.
         """
         try:
-            if snapshot["version"] != _SNAPSHOT_VERSION:
-                raise errors.InvalidSnapshot(
-                    f"version {snapshot['version']!r}; {_SNAPSHOT_VERSION} is allowed"
-                )
-            targets = [
-                cls.restore(entry["selector"]) if "selector" in entry else entry["target"]
-                for entry in snapshot["targets"]
-            ]
-            return cls._restored(
-                snapshot["scheduler"], targets, list(snapshot["up"]), dict(snapshot["columns"])
-            )
+            restored = cls._restored(snapshot)
+            cast("Any", restored)._check()  # noqa: SLF001 - its own
+        except RecursionError as error:
+            raise errors.InvalidSnapshot("selectors are nested too deeply") from error
         except (LookupError, TypeError, ValueError, OverflowError) as error:
             if isinstance(error, errors.InvalidSnapshot):
                 raise
             raise errors.InvalidSnapshot(f"{type(error).__name__}: {error}") from error
+        return restored
 
     @classmethod
-    def _restored(
-        cls, order: str, targets: list[Any], up: list[Any], columns: dict[str, Any]
-    ) -> Self:
-        made: Any = cast("Any", cls)(scheduler=order)
-        made._load(cls._make_scheduler(order, None), targets, up, columns)  # noqa: SLF001 - its own
-        return cast("Self", made)
+    def _restored(cls, snapshot: Mapping[str, Any]) -> Self:
+        if snapshot["scheduler"] not in _COMPILED:
+            raise errors.InvalidSnapshot(f"unknown scheduler {snapshot['scheduler']!r}")
+        targets = [
+            cls._restored(entry["selector"]) if "selector" in entry else entry["target"]
+            for entry in snapshot["targets"]
+        ]
+        up = {i: status for i, status in snapshot["up"]}  # noqa: C416 - each must be a pair
+        version, name = snapshot["version"], snapshot["scheduler"]
+        return _unpickled(cls, version, name, None, (targets, up, dict(snapshot["state"])))
 
     def __reduce__(self) -> tuple[Any, ...]:
         face: Any = self
-        if face._order not in _ORDERS:  # noqa: SLF001 - its own
-            raise errors.InvalidSnapshot("the scheduler's state is not known here")
-        return _unpickled, (type(self), _SNAPSHOT_VERSION, face._order, face._state())  # noqa: SLF001
+        known = face._scheduler_name, face._python_scheduler  # noqa: SLF001 - its own
+        return _unpickled, (type(self), _SNAPSHOT_VERSION, *known, face._state())  # noqa: SLF001
+
+
+def _unpickled(
+    cls: type[Any],
+    version: int,
+    name: str,
+    scheduler: object,
+    state: tuple[list[Any], dict[int, bool], dict[str, Any]],
+) -> Any:
+    if version != _SNAPSHOT_VERSION:
+        raise errors.InvalidSnapshot(f"version must be {_SNAPSHOT_VERSION}, got {version!r}")
+    made = cls(scheduler=scheduler or name)
+    made._load(made._make_scheduler(scheduler or name, 0), *state)  # noqa: SLF001 - its own
+    made._scheduler_name = name  # noqa: SLF001 - its own
+    return made
 
 
 def _refusal(scheduler: object, answer: object) -> errors.InvalidScheduler:
     return errors.InvalidScheduler(
         scheduler,
-        f"next_index() gave {errors.shown(answer)}: an index whose weight is above 0 is allowed",
+        "next_index() must return an index whose weight is above 0, "
+        f"got {errors.shown(answer)}",
     )
 
 
 def _shares(selector: _Core, picks: int) -> list[int]:
-    """Share so many picks out the way the fair schedule has done it by then.
+    """Divide so many picks among the targets as the fair schedule has done it by then.
 
-    In time by index: all jobs whose window has closed, and of those whose
-    window is open the ones that close first. Too far to be picked one by one.
+    All jobs whose window has closed are picked, and of those whose window is open the ones that
+    close first. Used where the picks are too many to be made one by one.
     """
     weights = [weight for _, weight, _ in selector.rows()]
     total, shifts = sum(weights), max(1, 2 * sum(map(bool, weights)) - 2)
     counts = [(picks * w * shifts + total) // (total * shifts) for w in weights]
     waiting = sorted(
-        (Fraction((c + 1) * shifts - 1, w * shifts), i)
+        # Closings that differ, differ by more than 2**-128.
+        ((((c + 1) * shifts - 1) << 128) // (w * shifts), i)
         for i, (c, w) in enumerate(zip(counts, weights, strict=True))
         if w and (c * shifts + 1) * total <= picks * w * shifts
     )
@@ -221,23 +258,6 @@ def _shares(selector: _Core, picks: int) -> list[int]:
         counts[i] += 1
     return counts
 
-
-def _unpickled(
-    cls: type[_Face], version: int, order: str, state: tuple[list[Any], list[Any], dict[str, Any]]
-) -> _Face:
-    if version != _SNAPSHOT_VERSION:
-        raise errors.InvalidSnapshot(f"version {version!r}; {_SNAPSHOT_VERSION} is allowed")
-    return cls._restored(order, *state)
-
-
-_ORDERS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "fair": "FairScheduler",
-        "edf": "EdfScheduler",
-        "smooth": "SmoothScheduler",
-        "failover": "FailoverScheduler",
-    }
-)
 
 _FAILURES: Final[Mapping[str, type[Exception]]] = MappingProxyType(
     {
@@ -249,54 +269,62 @@ _FAILURES: Final[Mapping[str, type[Exception]]] = MappingProxyType(
     }
 )
 
+if TYPE_CHECKING:
+
+    class _Compiled(_wrr.Selector[T]): ...
+
+else:
+
+    class _Compiled(_wrr.Selector, Generic[T]):
+        __slots__ = ()
+
 
 @_wrr.with_fast_next
-class Selector(_Face, _wrr.Selector):
-    """Pick targets in proportion to their weights, as evenly as can be.
+class Selector(_Face, _Compiled[T]):
+    """Pick targets in proportion to their weights, as evenly as possible.
 
-    ``targets`` are pairs of a hashable target and its weight, an int from 0 to
-    2**31 - 1 (0 is never picked). A target may itself be a `Selector`: the pick
-    descends into it, and while nothing in it is eligible it is not eligible
-    here. ``scheduler`` is ``"fair"``, ``"edf"`` (the order of Envoy and
-    Traefik), ``"smooth"`` (nginx), ``"random"`` (drawn from ``rng``, a
-    `random.Random` or the like), ``"failover"`` (always the first eligible
-    target), or an object with ``set_weight`` and ``next_index`` (see
-    `uplinks.protocols.Scheduler`). ``start`` is any integer, taken modulo the
-    period: the point of the schedule to begin at. A random one spreads the
-    first picks of many replicas in proportion to the weights.
+    ``targets`` are pairs of a hashable target and its weight, or a mapping of targets to weights;
+    a weight is an integer from 0 to 2**31 - 1, and a target of weight 0 is never picked. A target
+    may itself be a `Selector`: the pick descends into it, and while nothing in it is eligible it
+    is not eligible here.
 
-    Law: while nothing changes, every period of W/gcd picks gives each target
-    exactly its weight over the gcd, and at no pick is a target further than
-    1 - 1/(2n-2) from its share (tests/laws/test_selector_laws.py).
-    Complexity: a pick is O(log n), O(1) once a period has been seen; a change
-    is O(log n) amortized, O(n) when it ends a replay of "edf" or "smooth".
+    ``scheduler`` is ``"fair"``; ``"failover"`` (always the first eligible target, in order of
+    insertion); ``"random"`` (each pick drawn anew); ``"edf"`` (the order of Envoy and Traefik) or
+    ``"smooth"`` (nginx), which are written in Python; or an object of your own, see
+    `uplinks.schedulers.Scheduler`. ``start`` is any integer, taken modulo the period: the point of
+    the schedule to begin at. A random one spreads the first picks of many replicas in proportion
+    to the weights. For ``"random"``, it seeds the generator.
+
+    Law: while nothing changes, every period of W/gcd picks gives each target exactly its weight
+    over the gcd, and at no pick is a target further than 1 - 1/(2n - 2) from its share; see
+    `docs/selector.md` and tests/laws/test_selector_laws.py.
+    Complexity: a pick is O(log n), O(1) once a period has been seen; a change is O(log n), and
+    O(n + period/2) where it ends a replay.
     Raises: `InvalidWeight`, `DuplicateTarget`, `InvalidScheduler`, `SelectorCycle`.
 
-    >>> selector = Selector([("child-1", 2), ("child-2", 1)])
+    >>> selector = Selector({"child-1": 2, "child-2": 1})
     >>> [selector.pick() for _ in range(6)]
     ['child-1', 'child-2', 'child-1', 'child-1', 'child-2', 'child-1']
     >>> selector.set_up("child-1", False)
     >>> selector.pick()
     'child-2'
 
-    Source: R. Tijdeman, "The chairman assignment problem", Discrete
-    Mathematics 32 (1980) 323-330.
+    Source: R. Tijdeman, "The chairman assignment problem", Discrete Mathematics 32 (1980) 323-330.
     """
 
-    __slots__ = ("_order",)
+    __slots__ = ("_python_scheduler", "_scheduler_name")
 
     _schedulers: ClassVar[ModuleType] = _wrr
 
     def __init__(
         self,
-        targets: Iterable[tuple[Hashable, int]] = (),
+        targets: Mapping[T, int] | Iterable[tuple[T | Selector[T], int]] = (),
         *,
-        scheduler: str | object = "fair",
+        scheduler: str | Scheduler = "fair",
         start: int = 0,
-        rng: object = None,
     ) -> None:
-        super().__init__(self._make_scheduler(scheduler, rng))
-        self._order = scheduler if isinstance(scheduler, str) else ""
+        start = index(start)
+        super().__init__(self._make_scheduler(scheduler, start))
         self._fill(targets, start)
 
 
@@ -307,12 +335,11 @@ class ReferenceSelector(_Face, _wrr_reference.Selector):
 
     def __init__(
         self,
-        targets: Iterable[tuple[Hashable, int]] = (),
+        targets: Mapping[Any, int] | Iterable[tuple[Any, int]] = (),
         *,
-        scheduler: str | object = "fair",
+        scheduler: str | Scheduler = "fair",
         start: int = 0,
-        rng: object = None,
     ) -> None:
-        super().__init__(self._make_scheduler(scheduler, rng))
-        self._order = scheduler if isinstance(scheduler, str) else ""
+        start = index(start)
+        super().__init__(self._make_scheduler(scheduler, start))
         self._fill(targets, start)

@@ -207,26 +207,37 @@ class UnknownService(UplinksError, LookupError):
 class NoEligibleTarget(UplinksError, LookupError):
     """A selector has nothing that may be picked.
 
-    Attributes: ``targets`` (how many there are), ``without_weight`` (of those,
-    how many have weight 0), ``down`` (of the rest, how many are not up).
+    Attributes: ``targets`` (how many there are), ``without_weight`` (of those, how many have
+    weight 0), ``down`` (of the rest, how many are not up), ``excluded`` (of the rest, how many the
+    pick excluded).
+
+    >>> NoEligibleTarget(3, 1, 2)
+    NoEligibleTarget('no eligible target: of 3 targets 1 has weight 0 and 2 are down')
     """
 
-    def __init__(self, targets: int, without_weight: int, down: int) -> None:
+    def __init__(self, targets: int, without_weight: int, down: int, excluded: int = 0) -> None:
+        parts = [
+            (without_weight, "has weight 0", "have weight 0"),
+            (down, "is down", "are down"),
+            (excluded, "is excluded", "are excluded"),
+        ]
+        parts = [part for part in parts if part[0]]
         if targets == 0:
             why = "there are no targets"
-        elif without_weight == targets:
-            why = f"all {targets} targets have weight 0"
-        elif without_weight == 0:
-            why = f"all {targets} targets are down"
+        elif len(parts) == 1:
+            whole = "the only target" if targets == 1 else f"all {targets} targets"
+            why = f"{whole} {parts[0][2 if targets > 1 else 1]}"
         else:
-            why = f"of {targets} targets {without_weight} have weight 0 and {down} are down"
+            reasons = " and ".join(f"{k} {one if k == 1 else many}" for k, one, many in parts)
+            why = f"of {targets} targets {reasons}"
         super().__init__(f"no eligible target: {why}")
         self.targets = targets
         self.without_weight = without_weight
         self.down = down
+        self.excluded = excluded
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.targets, self.without_weight, self.down)
+        return type(self), (self.targets, self.without_weight, self.down, self.excluded)
 
 
 class UnknownTarget(UplinksError, LookupError):

@@ -1,19 +1,19 @@
-# Two tournaments over the same keys: which window closes first of those that
-# have opened, and which opens first of those that have not.
+# Two tournaments over the same keys: which window closes first of those that are open, and which
+# opens first of those that are not.
 #
-# A key is 64 bits: what its index does, a time, and the index itself, which so
-# need not be looked up and settles ties. The kinds are chosen so that one
-# comparison finds each of both winners, and the other kinds lose it:
+# A key is 64 bits: the kind of its index, a time, and the index itself, which need not be looked
+# up then and settles ties. The kinds are chosen so that one comparison finds each of the two
+# winners, and the other kinds lose it:
 #
 #     kind               bits     unsigned     signed
 #     open, closes at    00       wins         between
 #     withheld, or none  01       between      loses
 #     waits, opens at    10       loses        wins
 #
-# Four share a node, and each level is laid out after the one below it. What
-# wins is as good as random, so nothing branches on it. A change of a key takes
-# O(log n): a node on its path and the three beside it, a level. Where a key can
-# only get better for one tournament, not even these are asked.
+# Each node is the best of four, and each level is stored after the one below it. Which of four
+# wins is as good as random, so nothing branches on it. A change of a key costs O(log n): per level
+# the node on its path and the three beside it. Where a key can only get better in one of the
+# tournaments, not even these are read.
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
@@ -27,7 +27,7 @@ cdef extern from *:
     """
     const uint64_t WITHHELD "UPLINKS_WITHHELD"
     const uint64_t WAITS "UPLINKS_WAITS"
-    const uint64_t NONE "UPLINKS_NONE"      # of an index that is not in the schedule
+    const uint64_t NONE "UPLINKS_NONE"      # of an index that is not scheduled
 
 
 cdef enum:
@@ -58,7 +58,7 @@ cdef inline int64_t sooner(int64_t a, int64_t b) noexcept nogil:
 
 
 cdef inline uint64_t others_closing(const uint64_t *row, uint32_t i) noexcept nogil:
-    """The best of the three beside the one at i."""
+    """Give the best of the three beside the one at i."""
     return lower(row[i ^ 1], lower(row[i ^ 2], row[i ^ 3]))
 
 
@@ -69,7 +69,7 @@ cdef inline int64_t others_opening(const int64_t *row, uint32_t i) noexcept nogi
 cdef inline uint64_t best_closing(
     const uint64_t *row, uint32_t i, uint64_t best
 ) noexcept nogil:
-    """The best of four, the one at i being known already."""
+    """Give the best of four, of which the one at i is known."""
     return lower(best, others_closing(row, i))
 
 
@@ -78,7 +78,7 @@ cdef inline int64_t best_opening(const int64_t *row, uint32_t i, int64_t best) n
 
 
 cdef inline uint32_t fours(uint32_t size) noexcept nogil:
-    """How long the level above is: a multiple of four; 1 is the top."""
+    """Give the length of the level above: a multiple of four, or 1 for the top."""
     size >>= 2
     return (size + 3) & ~<uint32_t> 3 if size > 1 else 1
 
@@ -86,11 +86,11 @@ cdef inline uint32_t fours(uint32_t size) noexcept nogil:
 cdef inline First opened(
     Windows *windows, First first, uint32_t i, uint64_t value
 ) noexcept nogil:
-    """Let an index that waits be open; give the winners then, which are not stored."""
+    """Open the window of a waiting index; return the new winners without storing them."""
     cdef uint64_t *closing = windows.closing
     cdef int64_t *opening = windows.opening
     cdef uint32_t k, p
-    # What is open never opens first.
+    # An open window is in the other tournament only.
     cdef int64_t best = others_opening(<int64_t *> windows.key, i)
     windows.key[i] = value
     for k in range(windows.levels):
@@ -107,11 +107,11 @@ cdef inline First opened(
 cdef inline First awaited(
     Windows *windows, First first, uint32_t i, uint64_t value
 ) noexcept nogil:
-    """Let an index that is open wait; give the winners then, which are not stored."""
+    """Let an index wait whose window was open; return the new winners without storing them."""
     cdef uint64_t *closing = windows.closing
     cdef int64_t *opening = windows.opening
     cdef uint32_t k, p
-    # What waits never closes first.
+    # A waiting index is in the other tournament only.
     cdef uint64_t best = others_closing(windows.key, i)
     windows.key[i] = value
     for k in range(windows.levels):
@@ -126,7 +126,7 @@ cdef inline First awaited(
 
 
 cdef inline void set_window(Windows *windows, uint32_t i, uint64_t value) noexcept nogil:
-    """Change a key, whatever it was."""
+    """Change a key of any kind to one of any kind."""
     cdef uint64_t *closing = windows.closing
     cdef int64_t *opening = windows.opening
     cdef uint32_t k, p
@@ -145,7 +145,7 @@ cdef inline void set_window(Windows *windows, uint32_t i, uint64_t value) noexce
 
 
 cdef inline void set_all_windows(Windows *windows) noexcept nogil:
-    """Make both tournaments right, after keys were set without them."""
+    """Rebuild both tournaments after keys were changed directly: O(n)."""
     cdef const uint64_t *below = windows.key
     cdef const int64_t *sooner_below = <const int64_t *> windows.key
     cdef uint64_t *closing
@@ -177,7 +177,7 @@ cdef inline void set_all_windows(Windows *windows) noexcept nogil:
 
 
 cdef inline uint32_t nodes_over(uint32_t room) noexcept nogil:
-    """How many nodes each tournament has over so many keys."""
+    """Give the number of nodes of each tournament."""
     cdef uint32_t nodes = 0
     cdef uint32_t size = fours(room)
     while size > 1:
@@ -186,21 +186,8 @@ cdef inline uint32_t nodes_over(uint32_t room) noexcept nogil:
     return nodes
 
 
-cdef inline void clear_windows(Windows *windows) noexcept nogil:
-    """Take all indices out."""
-    cdef uint32_t nodes = nodes_over(windows.room)
-    cdef uint32_t i
-    for i in range(windows.room):
-        windows.key[i] = NONE
-    for i in range(nodes):
-        windows.closing[i] = NONE
-        windows.opening[i] = <int64_t> NONE
-    windows.first.closes = NONE
-    windows.first.opens = <int64_t> NONE
-
-
 cdef inline void widen_windows(Windows *windows, uint32_t room) noexcept nogil:
-    """Take more indices in, for which there is memory; they are in no schedule yet."""
+    """Cover more indices, for which memory was allocated; none of them is scheduled yet."""
     cdef uint32_t i
     for i in range(windows.room, room):
         windows.key[i] = NONE

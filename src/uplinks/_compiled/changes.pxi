@@ -1,0 +1,376 @@
+# What the selector's methods do inside the lock.
+#
+# Each first calls what may run Python code (`__hash__` and `__eq__` of targets), then checks what
+# that may have changed, then acts in C with the garbage collector held, and last calls the Python
+# schedulers that wait for new weights. Locals release their references at the end.
+
+
+cdef object do_pick(Selector self, object first, object second):
+    return one_pick(self)
+
+
+cdef object do_pick_many(Selector self, object found, object second):
+    cdef list targets = found
+    cdef Py_ssize_t j
+    for j in range(len(targets)):
+        targets[j] = one_pick(self)
+    return targets
+
+
+cdef object do_pick_into(Selector self, object buffer, object second):
+    cdef Scheduler scheduler = self.scheduler
+    cdef uint32_t[::1] out = buffer
+    cdef Py_ssize_t i
+    cdef uint64_t k = 0
+    cdef uint64_t size = <uint64_t> out.shape[0]
+    cdef uint64_t at, period, left
+    cdef Table *table
+    if self.nested:
+        raise ValueError("pick_into returns indices, which do not name the targets of nested selectors")
+    while k < size:
+        if not scheduler.replaying:
+            i = scheduler.next_index()
+            if i < 0:
+                raise self.failure_of_pick()
+            out[k] = <uint32_t> i
+            k += 1
+            continue
+        table, at, period = scheduler.table, scheduler.at, scheduler.period
+        left = at + size - k
+        scheduler.laps += left // period
+        scheduler.at = left % period
+        table.pins += 1
+        with nogil:
+            copy_schedule(&out[k], size - k, table, at, period)
+        unpin(table)
+        return None
+
+
+cdef object do_pick_carefully(Selector self, object exclude, object key):
+    """Pick with some targets excluded, by key, or both."""
+    cdef list nodes = self.below()
+    cdef list found = []
+    cdef list touched = []
+    cdef uint64_t hashed = 0
+    cdef Py_ssize_t i = -1
+    cdef Selector node, last
+    cdef Entry entry
+    cdef object target = None
+    if key is not None:
+        hashed = key
+        for node in nodes:
+            learn_tokens(node)
+    for node in nodes:
+        for excluded in exclude:
+            entry = node.index.get(excluded)
+            if entry is not None:
+                found.append((node, entry))
+    cdef bint held = hold_gc()
+    for node, entry in found:
+        if entry.index >= 0:
+            node.scheduler.change(entry.index, node.scheduler.weight[entry.index], False)
+            node.notify_parents(touched)
+    release_gc(held)
+    last = self.descend(&hashed if key is not None else NULL, &i)
+    if i >= 0:
+        target = last.held[i]
+    held = hold_gc()
+    for node, entry in found:
+        if entry.index >= 0:
+            node.refresh(entry)
+            node.notify_parents(touched)
+    release_gc(held)
+    flush(touched)
+    if i < 0:
+        raise last.failure_of_pick()
+    return target
+
+
+cdef int flush(list touched) except -1:
+    """Give Python schedulers the weights that have changed."""
+    cdef Selector node
+    for node in touched:
+        if isinstance(node.scheduler, ForeignScheduler):
+            (<ForeignScheduler> node.scheduler).flush()
+    return 0
+
+
+# -- changes ----------------------------------------------------------------------
+
+
+cdef uint32_t checked_weight(Selector self, object weight) except? 0xFFFFFFFF:
+    if type(weight) is not int or not 0 <= weight <= 0x7FFFFFFF:
+        raise self._failure("weight", weight)
+    return weight
+
+
+cdef object do_add(Selector self, object target, object weight):
+    cdef uint32_t share = checked_weight(self, weight)
+    cdef Entry entry = Entry()
+    cdef Entry known
+    cdef object above = (ref(self), entry)
+    cdef list touched = []
+    cdef bint held, cycle
+    known = self.index.setdefault(target, entry)
+    if known is not entry:
+        if known.index >= 0:
+            raise self._failure("duplicate-target", target)
+        self.index[target] = entry  # left behind by an addition that failed
+    held = hold_gc()
+    try:
+        cycle = isinstance(target, Selector) and any([node is self for node in (<Selector> target).below()])
+        if not cycle:
+            if self.scheduler.vacant < 0:
+                self.held.append(None)
+            try:
+                self.scheduler.reserve_one()
+            except BaseException:
+                self.held.pop()
+                raise
+            entry.index = self.scheduler.add()
+            self.added += 1
+            entry.order = self.added
+            self.held[entry.index] = target
+            if isinstance(target, Selector):
+                self.nested += 1
+                (<Selector> target).parents.append(above)
+            self.refresh(entry)
+            self.scheduler.change(entry.index, share, self.scheduler.flags[entry.index] & UP)
+            self.notify_parents(touched)
+    finally:
+        release_gc(held)
+        if entry.index < 0:
+            self.index.pop(target, None)
+    if cycle:
+        raise self._failure("cycle")
+    flush(touched)
+
+
+cdef object do_remove(Selector self, object target, object second):
+    cdef Entry entry = self.index.pop(target, None)
+    cdef list touched = []
+    cdef Py_ssize_t i, k
+    cdef object removed
+    cdef bint held
+    if entry is None or entry.index < 0:
+        raise self._failure("unknown-target", target)
+    held = hold_gc()
+    i = entry.index
+    entry.index = -1
+    removed = self.held[i]
+    self.held[i] = None
+    if i < self.tokens:
+        self.token[i] = 0
+    if isinstance(removed, Selector):
+        self.nested -= 1
+        above = (<Selector> removed).parents
+        for k in range(len(above)):
+            if above[k][1] is entry:
+                del above[k]
+                break
+    self.scheduler.remove(i)
+    self.notify_parents(touched)
+    release_gc(held)
+    flush(touched)
+
+
+cdef object do_set_weight(Selector self, object target, object weight):
+    return do_update(self, {target: weight}, None)
+
+
+cdef object do_update(Selector self, object weights, object second):
+    cdef list found = []
+    cdef list touched = []
+    cdef Entry entry
+    cdef uint32_t weight
+    cdef bint held
+    for target, value in weights.items():
+        found.append((self.find(target), checked_weight(self, value), target))
+    for entry, _, target in found:
+        if entry.index < 0:  # removed by what `find` ran for a later target
+            raise self._failure("unknown-target", target)
+    held = hold_gc()
+    for entry, weight, _ in found:
+        self.scheduler.change(entry.index, weight, self.scheduler.flags[entry.index] & UP)
+    self.notify_parents(touched)
+    release_gc(held)
+    flush(touched)
+
+
+cdef object do_set_up(Selector self, object target, object up):
+    cdef list touched = []
+    cdef Entry entry = self.find(target)
+    cdef bint held = hold_gc()
+    entry.up = up
+    self.refresh(entry)
+    self.notify_parents(touched)
+    release_gc(held)
+    flush(touched)
+
+
+cdef object do_replace(Selector self, object target, object new):
+    cdef Entry entry = self.find(target)
+    cdef Entry fresh = Entry()
+    cdef Entry known
+    cdef object old
+    if isinstance(new, Selector) or isinstance(self.held[entry.index], Selector):
+        raise TypeError("a selector cannot be replaced, nor replace a target")
+    known = self.index.setdefault(new, fresh)
+    if known is not fresh:
+        if known.index >= 0:
+            raise self._failure("duplicate-target", new)
+        self.index[new] = fresh  # left behind by an addition that failed
+    if self.index.pop(target, None) is not entry or entry.index < 0:
+        self.index.pop(new, None)
+        raise self._failure("unknown-target", target)
+    old = self.held[entry.index]
+    self.held[entry.index] = new
+    if entry.index < self.tokens:
+        self.token[entry.index] = 0
+    fresh.index, fresh.order, fresh.up = entry.index, entry.order, entry.up
+    entry.index = -1
+
+
+cdef object do_ended(Selector self, object target, object result):
+    cdef Selector node
+    cdef Entry entry
+    for node in self.below():
+        if isinstance(node.scheduler, ForeignScheduler):
+            hook = getattr((<ForeignScheduler> node.scheduler).inner, "ended", None)
+            entry = node.index.get(target)
+            if hook is not None and entry is not None and entry.index >= 0:
+                hook(entry.index, *result)
+
+
+# -- queries ----------------------------------------------------------------------
+
+
+cdef object do_contain(Selector self, object target, object second):
+    cdef Entry entry = self.index.get(target)
+    return entry is not None and entry.index >= 0
+
+
+cdef object do_rows(Selector self, object first, object second):
+    cdef bint held = hold_gc()
+    cdef Entry entry
+    try:
+        return [
+            (self.held[entry.index], self.scheduler.weight[entry.index], entry.up)
+            for entry in self.entries()
+        ]
+    finally:
+        release_gc(held)
+
+
+cdef object do_count(Selector self, object first, object second):
+    cdef bint held = hold_gc()
+    cdef Entry entry
+    cdef list counts
+    try:
+        counts = self.scheduler.counts()
+        return [(self.held[entry.index], counts[entry.index]) for entry in self.entries()]
+    finally:
+        release_gc(held)
+
+
+cdef object do_targets(Selector self, object first, object second):
+    return tuple(self.held)
+
+
+cdef object do_sizeof(Selector self, object size, object second):
+    return (
+        size
+        + object.__sizeof__(self.scheduler)
+        + self.scheduler.memory()
+        + self.tokens * sizeof(uint64_t)
+    )
+
+
+cdef object do_reserve(Selector self, object targets, object second):
+    self.scheduler.reserve(targets)
+
+
+cdef object do_skip(Selector self, object picks, object counts):
+    cdef Py_ssize_t i
+    cdef Scheduler scheduler = self.scheduler
+    if counts is not None:
+        column({"counts": counts}, "counts", scheduler.size)
+        expect(sum(counts) == picks and isinstance(scheduler, FairScheduler), "counts")
+        for i in range(scheduler.size):
+            # As every schedule has it: within a pick of the exact share.
+            exact = picks * scheduler.share(i)
+            expect(abs(counts[i] * int(scheduler.total) - exact) <= scheduler.total, "counts")
+    scheduler.skip(picks, counts)
+    if scheduler.failure is not None:
+        raise self.failure_of_pick()
+
+
+# -- keyed picks --------------------------------------------------------------------
+
+
+cdef uint64_t hash_of(object value) except? 0:
+    """Hash a key or a target, the same in every process; never 0.
+
+    FNV-1a over the type and the bytes, spread by the output function of SplitMix64.
+    """
+    return mix(fold(value, <uint64_t> 0xCBF29CE484222325, 0)) | 1
+
+
+cdef uint64_t fold(object value, uint64_t state, int depth) except? 0:
+    cdef bytes data
+    cdef uint8_t byte
+    if isinstance(value, tuple) and depth < 20:
+        state = fold(b"(", state, depth)
+        for item in <tuple> value:
+            state = fold(item, state, depth + 1)
+        return fold(b")", state, depth)
+    if isinstance(value, str):
+        data = b"s" + PyUnicode_AsUTF8String(value)
+    elif isinstance(value, bytes):
+        data = b"b" + value
+    elif isinstance(value, int):
+        data = b"i" + PyUnicode_AsUTF8String(PyNumber_ToBase(value, 16))
+    else:
+        raise TypeError(
+            "a pick by key needs a key and targets that are strings, bytes, integers or tuples of "
+            f"these, got {type(value).__name__}"
+        )
+    for byte in data:
+        state = (state ^ byte) * <uint64_t> 0x100000001B3
+    return (state ^ <uint64_t> len(data)) * <uint64_t> 0x100000001B3
+
+
+cdef int learn_tokens(Selector self) except -1:
+    """Hash the targets that have not been hashed yet; a selector counts as its index."""
+    cdef Scheduler scheduler = self.scheduler
+    cdef Py_ssize_t i
+    if self.tokens < scheduler.size:
+        self.token = <uint64_t *> grown(self.token, scheduler.room, sizeof(uint64_t))
+        memset(self.token + self.tokens, 0, (scheduler.room - self.tokens) * sizeof(uint64_t))
+        self.tokens = scheduler.room
+    for i in range(scheduler.size):
+        if self.token[i] == 0 and scheduler.flags[i] & ALIVE:
+            target = self.held[i]
+            self.token[i] = hash_of(i if isinstance(target, Selector) else target)
+    return 0
+
+
+cdef Py_ssize_t closest(Selector self, uint64_t key) noexcept:
+    """Return the eligible index with the least -ln(u) / weight, u being drawn from key and target.
+
+    The least of independent exponential variables: each wins in proportion to its weight.
+    """
+    cdef Scheduler scheduler = self.scheduler
+    cdef Py_ssize_t i
+    cdef Py_ssize_t best = -1
+    cdef double score
+    cdef double least = 0
+    for i in range(scheduler.size):
+        if scheduler.eligible(i):
+            score = -log(((mix(self.token[i] ^ key) >> 11) + 0.5) / 9007199254740992.0)
+            score /= scheduler.weight[i]
+            if best < 0 or score < least:
+                best, least = i, score
+    if best >= 0:
+        scheduler.made[best] += 1
+    return best

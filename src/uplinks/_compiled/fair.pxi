@@ -1,0 +1,454 @@
+# The fair scheduler.
+#
+# Each eligible target of weight w owns a chain of jobs, one a pick, each 1/w long. The clock is the
+# weighted average of the starts of the current jobs, so leads and lags, w * (start - clock), always
+# sum to zero. With W the sum of the eligible weights, n their number and d = 1 / (2n - 2):
+#
+#     pick     clock += 1/W. Of the targets that have not had their share of this period, take the one
+#              whose open window [start + d/w, start + (1 - d)/w] closes first; if no window is open,
+#              the one whose window opens first. Its next job starts where this one ends.
+#     leave    remember the start; clock = average of the rest
+#     join     start at the clock; on return, where the next job would have started, but not before
+#              the clock and not more than a job after it; clock = average
+#     weight   keep lead or lag in picks, at most two; clock = average
+#
+# Invariant: sum of w * start = W * clock, in integers, with remainders, so nothing drifts. Complexity:
+# a pick O(log n) amortized in two tournaments, which find the window that closes first and the one that
+# opens first; a change O(log n). Every change begins a period, in which each target gets its weight over
+# the gcd: a target that has had its share is withheld until the period ends. The first period is recorded
+# and replayed: a pick is an array read then. A change leaves the replay at once, in O(n + period/2).
+#
+# Source: R. Tijdeman, "The chairman assignment problem", Discrete Mathematics 32 (1980) 323-330. The
+# specification is `_wrr_reference/fair.py`.
+
+cdef extern from *:
+    """
+    #define UPLINKS_ORIGIN (6 * UPLINKS_SCALE)
+    #define UPLINKS_SPREAD (4 * UPLINKS_SCALE)
+    """
+    # The clock starts here, and is set back to it once it is a few units of virtual time away, so that
+    # all times, which are at most SPREAD from the clock, stay between 0 and 16 units: 2**63.
+    const uint64_t ORIGIN "UPLINKS_ORIGIN"
+    const uint64_t SPREAD "UPLINKS_SPREAD"
+
+
+@cython.final
+cdef class FairScheduler(Scheduler):
+    """Weighted round robin that is exact in every period and optimally smooth.
+
+    Times are compared in grains of 2**(bits + 1) units, `bits` of a key being the index. From a fresh
+    start a pick is a power of two of units, and comparisons are exact where that is a grain or more:
+    for a total up to 2**(58 - bits).
+    """
+
+    def __cinit__(self):
+        self.clock = ORIGIN
+        self.stamp = 1
+        self.bits = 2
+        self.pristine = True
+        self.stale = True
+        self.pace.scale = SCALE
+        self.pace = set_index_bits(self.pace, self.bits)
+
+    def __dealloc__(self):
+        free(self.divisors)
+        free(self.jobs)
+        free_windows(&self.windows)
+
+    # -- a pick -----------------------------------------------------------------
+
+    cdef Py_ssize_t decide(self) noexcept nogil:
+        cdef uint32_t i
+        cdef uint32_t handled = 0
+        cdef int64_t due
+        cdef Job *job
+        cdef First first
+        if not self.total:
+            return -1
+        if self.stale:
+            self.lay_out()
+        self.clock += self.tick
+        self.clock_rest += self.tick_rest
+        if self.clock_rest >= self.total:
+            self.clock_rest -= self.total
+            self.clock += 1
+        due = <int64_t> (WAITS | self.clock >> 1 | self.pace.mask)
+        # In a variable: stored and read again at once, it would stall.
+        first = self.windows.first
+        # If no window is open, the one that opens first is taken.
+        while first.opens <= due or first.closes >= WITHHELD:
+            i = <uint32_t> (<uint64_t> first.opens & self.pace.mask)
+            handled += 1
+            if handled > FEW and handled > self.size >> 4:
+                handled = 0
+                self.open_all(due)
+                first = self.windows.first
+            elif self.spent(i):
+                set_window(&self.windows, i, self.windows.key[i] ^ (WAITS | WITHHELD))
+                self.withhold(i)
+                first = self.windows.first
+            else:
+                first = opened(&self.windows, first, i, closing(self.jobs + i, i, &self.pace))
+        i = <uint32_t> (first.closes & self.pace.mask)
+        job = self.jobs + i
+        first = awaited(&self.windows, first, i, opening_of_next(job, i, &self.pace))
+        self.windows.first = first
+        self.likely = <uint32_t> (first.closes & self.pace.mask)
+        if self.size > CACHED:
+            self.fetch(<uint32_t> self.likely)
+            self.fetch(<uint32_t> (<uint64_t> first.opens & self.pace.mask))
+        next_job(job, &self.pace)
+        job.picked = job.picked + 1 if job.stamp == self.stamp else 1
+        job.stamp = self.stamp
+        self.made[i] += 1
+        if self.recording:
+            self.record(i)
+        self.at += 1
+        if self.at == self.period:
+            self.end_period()
+        return i
+
+    cdef void fetch(self, uint32_t i) noexcept nogil:
+        """Load into the cache what a pick reads first of an index, if it is one."""
+        if i < self.size:
+            prefetch(self.jobs + i)
+            prefetch(self.windows.key + i)
+
+    cdef bint spent(self, uint32_t i) noexcept nogil:
+        """Tell whether a target has had its share of this period."""
+        cdef Job *job = self.jobs + i
+        return job.stamp == self.stamp and job.picked * self.divisor >= job.weight
+
+    cdef void withhold(self, uint32_t i) noexcept nogil:
+        """Chain a target to those that wait for the end of the period; its stamp is the link."""
+        self.jobs[i].stamp = self.last_withheld
+        self.last_withheld = i + 1
+
+    cdef void release_withheld(self) noexcept nogil:
+        """Let all withheld targets wait for their windows: O(log n) each, O(n) at most."""
+        cdef uint32_t many = 0
+        cdef uint32_t i
+        while self.last_withheld:
+            i = self.last_withheld - 1
+            self.last_withheld = self.jobs[i].stamp
+            self.jobs[i].stamp = 0
+            many += 1
+            if many <= FEW:
+                set_window(&self.windows, i, self.windows.key[i] ^ (WAITS | WITHHELD))
+            else:
+                self.windows.key[i] ^= WAITS | WITHHELD
+        if many > FEW:
+            set_all_windows(&self.windows)
+
+    cdef void open_all(self, int64_t due) noexcept nogil:
+        """Open every window that is due and withhold every spent target: O(n), at most twice a pick."""
+        cdef uint64_t *key = self.windows.key
+        cdef uint32_t i
+        for i in range(self.size):
+            if not key[i] & WAITS:
+                continue
+            if self.spent(i):
+                key[i] ^= WAITS | WITHHELD
+                self.withhold(i)
+            elif <int64_t> key[i] <= due:
+                key[i] = closing(self.jobs + i, i, &self.pace)
+        set_all_windows(&self.windows)
+
+    # -- a change ---------------------------------------------------------------
+
+    cdef void prepare_change(self) noexcept nogil:
+        self.pristine = self.pristine and self.at == 0
+        if self.replaying and not self.pristine:
+            self.leave_replay()
+        self.count_replayed()
+        self.release_withheld()
+        if self.clock - ORIGIN + SCALE >= 5 * SCALE:
+            self.rebase()
+
+    cdef void changed(self, Py_ssize_t i, uint32_t before) noexcept nogil:
+        self.update_divisor(i)
+        self.divisor = self.divisors[1]
+        self.period = self.total // self.divisor if self.divisor else 0
+        self.pace.shifts = 2 * self.members - 2 if self.members > 1 else 0
+        self.pace.reciprocal = <uint64_t> -1 // self.pace.shifts if self.pace.shifts else 0
+        self.begin_period()
+        self.stale = self.pristine
+        if not self.pristine:
+            self.move(i, before)
+
+    cdef void move(self, Py_ssize_t i, uint32_t before) noexcept nogil:
+        """Take a target out of the schedule, put it into the schedule, or both."""
+        cdef Job *job = self.jobs + i
+        cdef uint32_t weight = self.share(i)
+        cdef uint64_t now = self.clock + (self.clock_rest > 0)
+        cdef uint64_t opening = NONE
+        cdef int64_t ahead = 0
+        cdef int64_t kept
+        cdef Moment start
+        if job.weight:
+            start = beginning(job, &self.pace)
+            ahead = <int64_t> (start.whole - now) + (start.rest > 0)
+        if before:
+            self.average(
+                self.total - weight, before, <int64_t> (self.clock - start.whole), -<int64_t> start.rest
+            )
+            kept = <int64_t> (KEPT * self.pace.scale // before)
+            ahead = max(-kept, min(kept, ahead)) * before
+        if weight:
+            if before:  # divided, rounding up
+                ahead = (ahead + weight - 1) // weight if ahead > 0 else -(-ahead // <int64_t> weight)
+            else:
+                ahead = max(0, min(ahead, <int64_t> (self.pace.scale // weight)))
+            start = Moment(now + <uint64_t> ahead, 0)
+            self.average(self.total, weight, <int64_t> (start.whole - self.clock), 0)
+            opening = begin_job(job, start, weight, <uint32_t> i, &self.pace)
+        set_window(&self.windows, <uint32_t> i, opening)
+
+    cdef void average(self, uint64_t total, uint32_t weight, int64_t distance, int64_t rest) noexcept nogil:
+        """Move the clock by (weight * distance + rest) / total."""
+        cdef uint64_t left = 0
+        cdef int64_t moved, over
+        if not total:
+            self.clock_rest = 0
+            return
+        if distance < 0:
+            moved = -<int64_t> divide_product(<uint64_t> -distance, weight, total, &left)
+            over = <int64_t> self.clock_rest + rest - <int64_t> left
+        else:
+            moved = <int64_t> divide_product(<uint64_t> distance, weight, total, &left)
+            over = <int64_t> self.clock_rest + rest + <int64_t> left
+        if over < 0:  # rounded down, as a quotient in Python
+            moved -= 1 + ~over // <int64_t> total
+            over += (1 + ~over // <int64_t> total) * <int64_t> total
+        self.clock += <uint64_t> (moved + over // <int64_t> total)
+        self.clock_rest = <uint64_t> (over % <int64_t> total)
+
+    cdef void update_divisor(self, Py_ssize_t i) noexcept nogil:
+        """Bring the gcd tree up to date after a share has changed: O(log n)."""
+        cdef Py_ssize_t node = (self.room + i) >> 1
+        cdef uint32_t value = gcd(self.share(i), self.share(i ^ 1))
+        while self.divisors[node] != value:
+            self.divisors[node] = value
+            if node == 1:
+                return
+            value = gcd(value, self.divisors[node ^ 1])
+            node >>= 1
+
+    cdef void lay_out(self) noexcept nogil:
+        """Let every target start now. A pick is a power of two of units, so comparisons are exact."""
+        cdef Py_ssize_t i
+        cdef Moment start = Moment(ORIGIN, 0)
+        self.tick = 1
+        while 2 * self.tick * self.total <= SCALE:
+            self.tick *= 2
+        self.pace.scale = self.tick * self.total
+        self.tick_rest = 0
+        self.clock = ORIGIN
+        self.clock_rest = 0
+        for i in range(self.size):
+            self.jobs[i].weight = 0
+            if self.eligible(i):
+                begin_job(self.jobs + i, start, self.weight[i], <uint32_t> i, &self.pace)
+        self.stale = False
+        self.replant()
+
+    cdef void replant(self) noexcept nogil:
+        """Let every eligible target wait for the window of its current job."""
+        cdef Py_ssize_t i
+        cdef Job *job
+        for i in range(self.size):
+            job = self.jobs + i
+            self.windows.key[i] = NONE
+            if self.eligible(i):
+                self.windows.key[i] = begin_job(
+                    job, beginning(job, &self.pace), job.weight, <uint32_t> i, &self.pace
+                )
+        set_all_windows(&self.windows)
+
+    # -- periods ------------------------------------------------------------------
+
+    cdef void begin_period(self) noexcept nogil:
+        cdef Py_ssize_t i
+        self.at = 0
+        self.replaying = False
+        self.recording = self.period <= RECORD_LIMIT
+        if self.table is not NULL and (self.table.pins > 1 or self.table.room > 1024):
+            unpin(self.table)
+            self.table = NULL
+        if self.total:
+            self.tick = self.pace.scale // self.total
+            self.tick_rest = self.pace.scale % self.total
+        self.stamp += 1
+        if self.stamp == 0:
+            self.stamp = 1
+            for i in range(self.size):
+                self.jobs[i].stamp = 0
+
+    cdef void end_period(self) noexcept nogil:
+        self.release_withheld()
+        if self.recording:
+            self.at = 0
+            self.recording = False
+            self.replaying = True
+        else:
+            self.begin_period()
+        if self.clock - ORIGIN + SCALE >= 5 * SCALE:
+            self.rebase()
+
+    cdef void record(self, uint32_t i) noexcept nogil:
+        cdef uint64_t room = self.table.room if self.table is not NULL else 0
+        cdef Table *longer
+        if self.at == room:
+            longer = lengthen(self.table, min(self.period, 4 * room if room else 256))
+            if longer is NULL:
+                self.recording = False  # not enough memory: go on deciding
+                return
+            self.table = longer
+        entries(self.table)[self.at] = i
+
+    cdef void leave_replay(self) noexcept nogil:
+        """Move the clock and every job to the point that the replay has reached.
+
+        They are where the period began. The shorter part of it is counted: what was replayed of it,
+        or what is left of it.
+        """
+        cdef Py_ssize_t i
+        cdef uint64_t k
+        cdef Job *job
+        cdef uint64_t rest = 0
+        cdef bint late = self.at > self.period // 2
+        cdef uint32_t *entry = entries(self.table)
+        for i in range(self.size):
+            self.jobs[i].picked = 0
+        for k in range(self.at if late else 0, self.period if late else self.at):
+            self.jobs[entry[k]].picked += 1
+        for i in range(self.size):
+            if self.eligible(i):
+                job = self.jobs + i
+                if late:
+                    job.picked = <uint32_t> (job.weight // self.divisor) - job.picked
+                self.made[i] += job.picked
+                skip_jobs(job, job.picked, &self.pace)
+        self.clock += divide_product(self.pace.scale, <uint32_t> self.at, self.total, &rest)
+        self.clock_rest += rest
+        if self.clock_rest >= self.total:
+            self.clock_rest -= self.total
+            self.clock += 1
+        self.replant()
+
+    cdef void count_replayed(self) noexcept nogil:
+        """Count the periods that were replayed as picks."""
+        cdef Py_ssize_t i
+        if self.laps:
+            for i in range(self.size):
+                self.made[i] += self.laps * (self.share(i) // self.divisor)
+            self.laps = 0
+
+    cdef uint64_t cycle(self) noexcept nogil:
+        return self.period
+
+    cdef list counts(self):
+        cdef Py_ssize_t i
+        cdef uint64_t k
+        self.count_replayed()
+        cdef list found = Scheduler.counts(self)
+        for k in range(self.at if self.replaying else 0):
+            i = entries(self.table)[k]
+            found[i] += 1
+        return found
+
+    cdef int skip(self, uint64_t picks, list counts) except -1:
+        cdef Py_ssize_t i
+        cdef Moment start
+        if counts is None:
+            return Scheduler.skip(self, picks, None)
+        self.lay_out()
+        self.clock += picks * self.tick
+        for i in range(self.size):
+            if self.eligible(i):
+                whole, rest = divmod(counts[i] * int(self.pace.scale), int(self.weight[i]))
+                start = Moment(ORIGIN + <uint64_t> whole, <uint32_t> rest)
+                begin_job(self.jobs + i, start, self.weight[i], <uint32_t> i, &self.pace)
+        self.replant()
+        self.pristine = False
+        return 0
+
+    # -- memory, and the limits of 64 bits ----------------------------------------
+
+    cdef int extend(self, Py_ssize_t old, Py_ssize_t new) except -1:
+        cdef Windows *windows = &self.windows
+        cdef Py_ssize_t i
+        # One more, as there may be no memory for nothing.
+        cdef size_t nodes = nodes_over(<uint32_t> new) + 1
+        windows.key = <uint64_t *> grown(windows.key, new, sizeof(uint64_t))
+        windows.closing = <uint64_t *> grown(windows.closing, nodes, sizeof(uint64_t))
+        windows.opening = <int64_t *> grown(windows.opening, nodes, sizeof(int64_t))
+        self.jobs = <Job *> grown(self.jobs, new, sizeof(Job))
+        self.divisors = <uint32_t *> grown(self.divisors, new, sizeof(uint32_t))
+        memset(self.jobs + old, 0, (new - old) * sizeof(Job))
+        memset(self.divisors, 0, new * sizeof(uint32_t))
+        widen_windows(windows, <uint32_t> new)
+        self.room = new
+        for i in range(0, self.size, 2):
+            self.update_divisor(i)
+        return 0
+
+    cdef size_t memory(self):
+        return (
+            Scheduler.memory(self)
+            + self.room * (sizeof(Job) + sizeof(uint32_t) + sizeof(uint64_t))
+            + 2 * nodes_over(<uint32_t> self.room) * sizeof(uint64_t)
+            + (sizeof(Table) + self.table.room * sizeof(uint32_t) if self.table is not NULL else 0)
+        )
+
+    cdef void appear(self, Py_ssize_t i) noexcept nogil:
+        self.jobs[i].weight = 0
+        if self.size > <Py_ssize_t> 1 << self.bits:
+            self.repack()
+
+    cdef void repack(self) noexcept nogil:
+        """Give the index more bits of each key, and the time fewer: O(n), once per doubling."""
+        cdef uint8_t more = 0
+        cdef uint64_t key, kind, time
+        cdef Py_ssize_t i
+        while self.size > <Py_ssize_t> 1 << (self.bits + more):
+            more += 1
+        for i in range(self.size):
+            key = self.windows.key[i]
+            if key == NONE:
+                continue
+            kind = key & (WAITS | WITHHELD)
+            time = (key & (WITHHELD - 1)) >> self.bits
+            if kind:  # an opening, which is rounded up
+                time += (<uint64_t> 1 << more) - 1
+            self.windows.key[i] = kind | time >> more << (self.bits + more) | i
+        self.bits += more
+        self.pace = set_index_bits(self.pace, self.bits)
+        set_all_windows(&self.windows)
+
+    cdef void rebase(self) noexcept nogil:
+        """Move the clock back to its origin, and all times with it: O(n), once in four units or more."""
+        cdef Py_ssize_t i
+        # A whole number of grains, whatever a grain is; modulo 2**64, as the clock may be behind.
+        cdef uint64_t shift = ((self.clock - ORIGIN) >> 32) << 32
+        cdef uint64_t less = <uint64_t> (<int64_t> shift >> 1)
+        self.clock -= shift
+        for i in range(self.size):
+            if self.eligible(i):
+                self.jobs[i].end -= shift
+                if self.windows.key[i] != NONE:
+                    self.windows.key[i] -= less
+            elif self.jobs[i].end - shift > self.clock + SPREAD:
+                self.jobs[i].weight = 0  # far behind the clock, so where it was does not matter
+            else:
+                self.jobs[i].end -= shift
+        set_all_windows(&self.windows)
+
+    cdef dict state(self):
+        return fair_state(self)
+
+    cdef int load(self, dict state) except -1:
+        return load_fair(self, state)
+
+    cdef int check(self) except -1:
+        return check_fair(self)

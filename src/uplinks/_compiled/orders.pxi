@@ -1,0 +1,219 @@
+# The other orders: failover, random, and orders written in Python.
+
+
+@cython.final
+cdef class FailoverScheduler(Scheduler):
+    """Always the eligible index that was added first. A pick is O(1), a change O(n)."""
+
+    def __cinit__(self):
+        self.first_eligible = -1
+
+    def __dealloc__(self):
+        free(self.order)
+
+    cdef int extend(self, Py_ssize_t old, Py_ssize_t new) except -1:
+        self.order = <uint64_t *> grown(self.order, new, sizeof(uint64_t))
+        memset(self.order + old, 0, (new - old) * sizeof(uint64_t))
+        return 0
+
+    cdef size_t memory(self):
+        return Scheduler.memory(self) + self.room * sizeof(uint64_t)
+
+    cdef void appear(self, Py_ssize_t i) noexcept nogil:
+        self.added += 1
+        self.order[i] = self.added
+
+    cdef uint64_t cycle(self) noexcept nogil:
+        return self.members > 0
+
+    cdef void changed(self, Py_ssize_t i, uint32_t before) noexcept nogil:
+        cdef Py_ssize_t j
+        self.first_eligible = -1
+        for j in range(self.size):
+            if self.eligible(j):
+                if self.first_eligible < 0 or self.order[j] < self.order[self.first_eligible]:
+                    self.first_eligible = j
+
+    cdef Py_ssize_t decide(self) noexcept nogil:
+        if self.first_eligible >= 0:
+            self.made[self.first_eligible] += 1
+        return self.first_eligible
+
+    cdef dict state(self):
+        cdef Py_ssize_t i
+        cdef dict state = Scheduler.state(self)
+        ages = sorted([self.order[i] for i in range(self.size)])
+        state["order"] = [ages.index(self.order[i]) for i in range(self.size)]
+        return state
+
+    cdef int load(self, dict state) except -1:
+        cdef Py_ssize_t i
+        Scheduler.load(self, state)
+        cdef list order = column(state, "order", self.size)
+        expect(sorted(order) == list(range(self.size)), "order")
+        for i in range(self.size):
+            self.order[i] = order[i]
+        self.changed(0, 0)
+        return 0
+
+
+@cython.final
+cdef class RandomScheduler(Scheduler):
+    """Each pick is drawn anew: an index with exactly the chance of its share.
+
+    Walker's alias method in integers: one column of height total for each index, shared with at
+    most one other. The columns are built at the first pick after a change, in O(n). The generator
+    is SplitMix64 (Steele, Lea and Flood, 2014), from a seed.
+    """
+
+    def __cinit__(self, seed=0):
+        self.seed = <uint64_t> (int(seed) & 0xFFFFFFFFFFFFFFFF)
+        self.stale = True
+
+    def __dealloc__(self):
+        free(self.cut)
+        free(self.alias)
+        free(self.stack)
+
+    cdef int extend(self, Py_ssize_t old, Py_ssize_t new) except -1:
+        self.cut = <uint64_t *> grown(self.cut, new, sizeof(uint64_t))
+        self.alias = <uint32_t *> grown(self.alias, new, sizeof(uint32_t))
+        self.stack = <uint32_t *> grown(self.stack, new, sizeof(uint32_t))
+        return 0
+
+    cdef size_t memory(self):
+        return Scheduler.memory(self) + self.room * (sizeof(uint64_t) + 2 * sizeof(uint32_t))
+
+    cdef void appear(self, Py_ssize_t i) noexcept nogil:
+        self.stale = True  # there is a column more
+
+    cdef void changed(self, Py_ssize_t i, uint32_t before) noexcept nogil:
+        self.stale = True
+
+    cdef uint64_t draw(self, uint64_t bound) noexcept nogil:
+        """Return a number below a bound, each with the same chance (Lemire, 2019)."""
+        cdef uint64_t number
+        while True:
+            self.seed += <uint64_t> 0x9E3779B97F4A7C15
+            number = mix(self.seed)
+            if number * bound >= bound or number * bound >= (0 - bound) % bound:
+                return high_product(number, bound)
+
+    cdef Py_ssize_t decide(self) noexcept nogil:
+        cdef Py_ssize_t i
+        if not self.total:
+            return -1
+        if self.stale:
+            self.lay_out()
+        i = <Py_ssize_t> self.draw(<uint64_t> self.size)
+        if self.draw(self.total) >= self.cut[i]:
+            i = self.alias[i]
+        self.made[i] += 1
+        return i
+
+    cdef void lay_out(self) noexcept nogil:
+        # Columns that are too small are filled from those that are too large: two stacks in one array.
+        cdef uint32_t i, less, more
+        cdef uint32_t small = 0
+        cdef uint32_t large = <uint32_t> self.size
+        for i in range(<uint32_t> self.size):
+            self.cut[i] = <uint64_t> self.share(i) * <uint64_t> self.size
+            self.alias[i] = i
+            if self.cut[i] < self.total:
+                self.stack[small] = i
+                small += 1
+            else:
+                large -= 1
+                self.stack[large] = i
+        while small:
+            small -= 1
+            less = self.stack[small]
+            more = self.stack[large]  # there is one, as the heights add up to total a column
+            self.alias[less] = more
+            self.cut[more] -= self.total - self.cut[less]
+            if self.cut[more] < self.total:
+                large += 1
+                self.stack[small] = more
+                small += 1
+        self.stale = False
+
+    cdef dict state(self):
+        return {**Scheduler.state(self), "seed": self.seed}
+
+    cdef int load(self, dict state) except -1:
+        Scheduler.load(self, state)
+        self.seed = state["seed"]
+        return 0
+
+
+cdef inline uint64_t mix(uint64_t z) noexcept nogil:
+    """Spread 64 bits over 64 bits; the output function of SplitMix64."""
+    z = (z ^ z >> 30) * <uint64_t> 0xBF58476D1CE4E5B9
+    z = (z ^ z >> 27) * <uint64_t> 0x94D049BB133111EB
+    return z ^ z >> 31
+
+
+@cython.final
+cdef class ForeignScheduler(Scheduler):
+    """Whatever a Python scheduler says, as long as it is an eligible index.
+
+    `inner` has `set_weight(index, weight)`, with weight 0 for an index that may not be picked, and
+    `next_index()`. It is called between changes, never within one: changed indices are queued.
+    `refusal(inner, answer)` makes the exception for an answer that is no such index.
+    """
+
+    def __cinit__(self, inner, refusal):
+        self.inner = inner
+        self.refusal = refusal
+
+    def __dealloc__(self):
+        free(self.queue)
+
+    cdef int extend(self, Py_ssize_t old, Py_ssize_t new) except -1:
+        self.queue = <uint32_t *> grown(self.queue, new, sizeof(uint32_t))
+        return 0
+
+    cdef size_t memory(self):
+        return Scheduler.memory(self) + self.room * sizeof(uint32_t)
+
+    cdef void changed(self, Py_ssize_t i, uint32_t before) noexcept nogil:
+        if not self.flags[i] & CHANGED:
+            self.flags[i] |= CHANGED
+            self.queue[self.queued] = <uint32_t> i
+            self.queued += 1
+
+    cdef int flush(self) except -1:
+        """Give the queued weights to the Python scheduler, oldest first; raise what it raises."""
+        cdef Py_ssize_t i
+        while self.queued:
+            i = self.queue[0]
+            self.queued -= 1
+            memmove(self.queue, self.queue + 1, self.queued * sizeof(uint32_t))
+            self.flags[i] &= ~CHANGED
+            self.inner.set_weight(i, self.share(i))
+        return 0
+
+    cdef Py_ssize_t decide(self) noexcept nogil:
+        cdef Py_ssize_t i = -2
+        if not self.members:
+            return -1
+        with gil:
+            try:
+                self.flush()
+                i = self.checked(self.inner.next_index())
+            except BaseException as error:
+                self.failure = error
+                return -2
+        self.made[i] += 1
+        return i
+
+    cdef Py_ssize_t checked(self, object answer) except -2:
+        cdef Py_ssize_t i = -1
+        try:
+            i = answer
+        except (TypeError, OverflowError):
+            pass  # and so no index
+        # Only now: its `__index__` may have changed what is eligible.
+        if not 0 <= i < self.size or not self.eligible(i):
+            raise self.refusal(self.inner, answer)
+        return i

@@ -1,0 +1,466 @@
+# The selector: targets over a scheduler, picked one at a time or in batches.
+
+
+cdef inline void look_ahead(Scheduler scheduler, list held) noexcept:
+    """Fetch a target that will be picked soon: thousands do not fit the cache.
+
+    Its place in the list is fetched twice as early, so that nothing waits for that either.
+    """
+    cdef uint64_t soon = scheduler.at + AHEAD
+    if not scheduler.replaying:
+        if scheduler.likely < scheduler.size:
+            prefetch(<void *> PyList_GET_ITEM(held, scheduler.likely))
+    elif soon + AHEAD < scheduler.period:
+        prefetch(slot(held, entries(scheduler.table)[soon + AHEAD]))
+        prefetch(<void *> PyList_GET_ITEM(held, entries(scheduler.table)[soon]))
+
+
+cdef object fast_picks(type cls):
+    """Give a subclass the C slot of `next` back, which its class statement replaced."""
+    if not issubclass(cls, Selector):
+        raise TypeError(f"a subclass of Selector is required, got {cls.__name__}")
+    (<TypeSlots *> <void *> cls).tp_iternext = (<TypeSlots *> <void *> Selector).tp_iternext
+    return cls
+
+
+def with_fast_next(type cls not None):
+    """Decorate a subclass of `Selector` that does not override `__next__`, so that `next` is fast.
+
+    Raises: `TypeError` for any other class.
+    """
+    return fast_picks(cls)
+
+
+@cython.final
+cdef class Entry:
+    """A target's place in a selector."""
+
+    def __cinit__(self):
+        self.index = -1
+        self.up = True
+
+
+cdef class Selector:
+    """Targets over a scheduler. The Python face adds names for the failures."""
+
+    def __cinit__(self, *args, **kwargs):
+        self.held = []
+        self.index = {}
+        self.parents = []
+        self.lock = Lock()
+        self.scheduler = Scheduler()  # picks nothing, until there is a better one
+
+    def __init__(self, Scheduler scheduler not None):
+        if type(self.scheduler) is not Scheduler or self.held:
+            raise TypeError("a selector is initialized once")
+        if scheduler.size or scheduler.taken:
+            raise ValueError("a scheduler serves one selector only")
+        adopt(self, scheduler)
+
+    def __dealloc__(self):
+        free(self.token)
+
+    def _failure(self, kind, *facts):
+        raise NotImplementedError
+
+    # -- picks ------------------------------------------------------------------
+
+    def pick(self, *, exclude=None, key=None):
+        """Pick the next target.
+
+        A target that is a selector is descended into. ``exclude`` is a collection of targets,
+        at any depth, to be passed over in this pick, for a retry elsewhere: they count as down
+        for the pick, so a new period begins. ``key`` (a string, bytes, an integer or a tuple of
+        these) asks for a *sticky* pick instead, by weighted rendezvous hashing: the same key
+        gives the same target in every process, and a target that goes, comes or changes weight
+        moves only the keys that it loses or gains. Targets are then of the same types. A
+        sticky pick counts as a pick but does not move the schedule.
+
+        The pick is atomic, also among threads. Complexity: O(1) once a period of at most 2**20
+        picks has been seen, until then O(log n) amortized; O(log n) for each excluded target,
+        and O(n + period/2) where that ends a replay; O(n) with a key.
+
+        Raises: `NoEligibleTarget` if nothing may be picked; `TypeError` for a key or, with a
+        key, a target of another type.
+
+        >>> from uplinks import Selector
+        >>> selector = Selector([("a", 9), ("b", 1)])
+        >>> selector.pick(), selector.pick(exclude=["a"])
+        ('a', 'b')
+        >>> selector.pick(key="session-17") == selector.pick(key="session-17")
+        True
+
+        Source: D. Thaler and C. Ravishankar, "Using name-based mappings to increase hit rates",
+        IEEE/ACM Transactions on Networking 6 (1998) 1-14; weights as in J. Schindelhauer and
+        G. Schomaker, "Weighted distributed hash tables" (2005).
+        """
+        if exclude is None and key is None:
+            if not FREE_THREADED and self.lock.plain:
+                return one_pick(self)
+            return guarded(self, do_pick, None, None)
+        if isinstance(exclude, (str, bytes)):
+            raise TypeError(f"exclude must be a collection of targets, got {type(exclude).__name__}")
+        return guarded(
+            self,
+            do_pick_carefully,
+            [] if exclude is None else list(exclude),
+            None if key is None else hash_of(key),
+        )
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if not FREE_THREADED and self.lock.plain:
+            return one_pick(self)
+        return guarded(self, do_pick, None, None)
+
+    def pick_many(self, Py_ssize_t k):
+        """Pick k targets: the same as k picks, at once.
+
+        Complexity: that of k picks, without the calls.
+
+        Raises: `NoEligibleTarget`, `ValueError` for a negative k.
+
+        >>> from uplinks import Selector
+        >>> Selector([("a", 2), ("b", 1)]).pick_many(4)
+        ['a', 'b', 'a', 'a']
+        """
+        if k < 0:
+            raise ValueError(f"k must be 0 or more, got {k}")
+        return guarded(self, do_pick_many, [None] * k, None)
+
+    def pick_into(self, uint32_t[::1] buffer not None):
+        """Pick as many indices as a buffer holds; `targets` gives the target of each index.
+
+        ``buffer`` is writable, contiguous and of unsigned 32-bit items (``array("I")``, a NumPy
+        array). The GIL is released while a recorded period is copied; other threads go on after
+        the picks that are copied. Complexity: that of the picks.
+
+        Raises: `NoEligibleTarget`; `ValueError` or `TypeError` for any other buffer, and for a
+        selector that contains selectors.
+
+        >>> from array import array
+        >>> from uplinks import Selector
+        >>> selector, buffer = Selector([("a", 2), ("b", 1)]), array("I", bytes(16))
+        >>> selector.pick_into(buffer)
+        >>> [selector.targets[i] for i in buffer]
+        ['a', 'b', 'a', 'a']
+        """
+        guarded(self, do_pick_into, buffer, None)
+
+    # -- changes ----------------------------------------------------------------
+
+    def add(self, target, weight=1):
+        """Add a target that is up; it joins the schedule neither ahead nor behind.
+
+        ``weight`` is an integer from 0 to 2**31 - 1. Complexity: O(log n) amortized.
+
+        Raises: `InvalidWeight`, `DuplicateTarget`, `SelectorCycle` (a selector that would contain
+        itself), `OverflowError` past 2**20 targets. Nothing is changed then.
+
+        >>> from uplinks import Selector
+        >>> selector = Selector()
+        >>> selector.add("a", 3)
+        >>> "a" in selector, len(selector)
+        (True, 1)
+        """
+        if isinstance(target, Selector):
+            unite(self, target)
+        guarded(self, do_add, target, weight)
+
+    def remove(self, target):
+        """Remove a target. Complexity: O(log n) amortized.
+
+        Raises: `UnknownTarget`.
+
+        >>> from uplinks import Selector
+        >>> selector = Selector([("a", 1), ("b", 1)])
+        >>> selector.remove("a")
+        >>> selector.pick()
+        'b'
+        """
+        guarded(self, do_remove, target, None)
+
+    def set_weight(self, target, weight):
+        """Change a target's weight; it keeps its lead or lag, up to 2 picks.
+
+        ``weight`` is an integer from 0 to 2**31 - 1; a target of weight 0 is never picked.
+        Complexity: O(log n) amortized; O(n + period/2) where it ends a replay.
+
+        Raises: `InvalidWeight`, `UnknownTarget`. Nothing is changed then.
+
+        >>> from uplinks import Selector
+        >>> selector = Selector([("a", 1), ("b", 1)])
+        >>> selector.set_weight("a", 0)
+        >>> [selector.pick(), selector.pick()]
+        ['b', 'b']
+        """
+        guarded(self, do_set_weight, target, weight)
+
+    def set_up(self, target, up):
+        """Set whether a target is up; only targets that are up are picked.
+
+        Complexity: O(log n) amortized; O(n + period/2) where it ends a replay.
+
+        Raises: `UnknownTarget`.
+
+        >>> from uplinks import Selector
+        >>> selector = Selector([("a", 9), ("b", 1)])
+        >>> selector.set_up("a", False)
+        >>> selector.pick()
+        'b'
+        """
+        guarded(self, do_set_up, target, bool(up))
+
+    def update(self, weights):
+        """Set the weights of several targets, given as a mapping, in one step.
+
+        Complexity: O(k log n) amortized for k targets.
+
+        Raises: `InvalidWeight`, `UnknownTarget`. Nothing is changed then.
+
+        >>> from uplinks import Selector
+        >>> selector = Selector([("a", 1), ("b", 1), ("c", 1)])
+        >>> selector.update({"a": 3, "b": 0})
+        >>> dict(selector.weights)
+        {'a': 3, 'b': 0, 'c': 1}
+        """
+        guarded(self, do_update, dict(weights), None)
+
+    def replace(self, target, new):
+        """Put another target in a target's place: with its weight, state and turn.
+
+        Neither may be a selector. Complexity: O(1).
+
+        Raises: `UnknownTarget`, `DuplicateTarget`, `TypeError` for selectors. Nothing is changed
+        then.
+
+        >>> from uplinks import Selector
+        >>> selector = Selector([("a", 2), ("b", 1)])
+        >>> selector.pick()
+        'a'
+        >>> selector.replace("b", "B")
+        >>> selector.pick()
+        'B'
+        """
+        guarded(self, do_replace, target, new)
+
+    def ended(self, target, ok, nanoseconds):
+        """Report that a request to a target has ended, for schedulers that learn from it.
+
+        ``ok`` says whether it succeeded, ``nanoseconds`` how long it took. Every scheduler, at any
+        depth, that holds the target and has a method ``ended(index, ok, nanoseconds)`` is called
+        with the target's index; a target that is gone is ignored.
+
+        >>> from uplinks import Selector
+        >>> selector = Selector([("a", 1)])
+        >>> selector.ended(selector.pick(), True, 2_000_000)
+        """
+        guarded(self, do_ended, target, (bool(ok), int(nanoseconds)))
+
+    # -- queries ----------------------------------------------------------------
+
+    @property
+    def eligible(self):
+        """Whether a pick would find a target. Complexity: O(1).
+
+        >>> from uplinks import Selector
+        >>> Selector([("a", 0)]).eligible
+        False
+        """
+        return self.scheduler.members > 0  # one number, which needs no lock
+
+    def period(self):
+        """Return the number of picks after which the schedule repeats.
+
+        0 means that no pick is possible, or that the order never repeats. Complexity: O(1).
+
+        >>> from uplinks import Selector
+        >>> Selector([("a", 90), ("b", 10)]).period()
+        10
+        """
+        return self.scheduler.cycle()  # one number, which needs no lock
+
+    def __len__(self):
+        return self.scheduler.alive  # one number, which needs no lock
+
+    def __contains__(self, target):
+        return guarded(self, do_contain, target, None)
+
+    def rows(self):
+        """List target, weight and status of each target, in order of insertion.
+
+        Complexity: O(n).
+
+        >>> from uplinks import Selector
+        >>> Selector([("a", 90), ("b", 10)]).rows()
+        [('a', 90, True), ('b', 10, True)]
+        """
+        return guarded(self, do_rows, None, None)
+
+    @property
+    def targets(self):
+        """The targets by index, as `pick_into` gives them; None where an index is vacant.
+
+        Complexity: O(n).
+
+        >>> from uplinks import Selector
+        >>> Selector([("a", 1), ("b", 1)]).targets
+        ('a', 'b')
+        """
+        return guarded(self, do_targets, None, None)
+
+    def __sizeof__(self):
+        return guarded(self, do_sizeof, object.__sizeof__(self), None)
+
+    def _made(self):
+        """List each target with the number of its picks, in order of insertion."""
+        return guarded(self, do_count, None, None)
+
+    def _reserve(self, Py_ssize_t targets):
+        """Allocate memory for so many targets, and for no more."""
+        guarded(self, do_reserve, targets, None)
+
+    def _skip(self, uint64_t picks, list counts=None):
+        """Move on by so many picks; `counts` is how many of them each index gets, if known."""
+        guarded(self, do_skip, picks, counts)
+
+    def _state(self):
+        """Return targets by index, their states in order of insertion, and the scheduler as data."""
+        return guarded(self, do_state, None, None)
+
+    def _load(self, Scheduler scheduler not None, list targets, dict up, dict state):
+        """Take over what `_state` returned, into a selector that is still empty."""
+        for target in targets:
+            if isinstance(target, Selector):
+                unite(self, target)
+        guarded(self, do_load, scheduler, (targets, up, state))
+
+    def _check(self):
+        """Raise `ValueError` unless everything that is kept, here and below, agrees."""
+        guarded(self, do_check, None, None)
+
+    # -- inside -----------------------------------------------------------------
+
+    cdef Selector descend(self, const uint64_t *key, Py_ssize_t *index):
+        """Pick through selectors of any depth; return the last one and the index there.
+
+        The index is -1 if nothing may be picked, -2 if Python code failed (`failure_of_pick`).
+        """
+        cdef Selector node = self
+        while True:
+            if key is NULL:
+                index[0] = node.scheduler.next_index()
+            else:
+                index[0] = closest(node, key[0])
+            if index[0] < 0:
+                return node
+            target = node.held[index[0]]
+            if not isinstance(target, Selector):
+                return node
+            node = <Selector> target
+
+    cdef Entry find(self, object target):
+        cdef Entry entry = self.index.get(target)
+        if entry is None or entry.index < 0:
+            raise self._failure("unknown-target", target)
+        return entry
+
+    cdef list below(self):
+        """Return this selector and all that it contains, at any depth, each once."""
+        cdef list found = [self]
+        cdef set seen = {id(self)}
+        cdef Selector node
+        for node in found:  # which grows meanwhile
+            if node.nested:
+                for target in node.held:
+                    if isinstance(target, Selector) and id(target) not in seen:
+                        seen.add(id(target))
+                        found.append(target)
+        return found
+
+    cdef list entries(self):
+        """Return the entries in order of insertion. The caller holds the garbage collector."""
+        cdef Entry entry
+        found = [(entry.order, entry) for entry in self.index.values() if entry.index >= 0]
+        found.sort()  # by order, which is unique; sorted already unless a target was replaced
+        return [entry for _, entry in found]
+
+    cdef void refresh(self, Entry entry) noexcept:
+        """Tell the scheduler whether a target may be picked."""
+        cdef object target = self.held[entry.index]
+        cdef bint passable = entry.up
+        if passable and isinstance(target, Selector):
+            passable = (<Selector> target).scheduler.members > 0
+        self.scheduler.change(entry.index, self.scheduler.weight[entry.index], passable)
+
+    cdef int notify_parents(self, list touched) except -1:
+        """Tell the selectors above when this one begins or ceases to be eligible.
+
+        All that changed are added to `touched`, which keeps them until the change is complete.
+        """
+        cdef Selector node, parent
+        cdef Entry entry
+        cdef Py_ssize_t k = len(touched)
+        touched.append(self)
+        while k < len(touched):
+            node = touched[k]
+            k += 1
+            if node.was_eligible == (node.scheduler.members > 0):
+                continue
+            node.was_eligible = node.scheduler.members > 0
+            for reference, entry in node.parents:
+                parent = reference()
+                if parent is not None and entry.index >= 0:
+                    parent.refresh(entry)
+                    touched.append(parent)
+        return 0
+
+    cdef object failure_of_pick(self):
+        """Return the exception for a pick that found no index."""
+        cdef object failure = self.scheduler.failure
+        if failure is not None:
+            self.scheduler.failure = None
+            return failure
+        rows = self.rows()
+        without_weight = sum([weight == 0 for _, weight, _ in rows])
+        excluded = self.scheduler.members  # eligible again after the pick
+        return self._failure(
+            "nothing-eligible",
+            len(rows),
+            without_weight,
+            len(rows) - without_weight - excluded,
+            excluded,
+        )
+
+
+cdef int adopt(Selector selector, Scheduler scheduler) except -1:
+    """Give a selector its scheduler."""
+    if isinstance(scheduler, ForeignScheduler):
+        selector.lock.threads = RLock()
+        selector.lock.plain = False
+    scheduler.taken = True
+    selector.scheduler = scheduler
+    return 0
+
+
+cdef inline object one_pick(Selector selector):
+    """Pick a target; the caller holds the lock, if one is needed."""
+    cdef Py_ssize_t i = -1
+    if not selector.nested:
+        i = selector.scheduler.next_index()
+        if i >= 0:
+            if selector.scheduler.size > CACHED:
+                look_ahead(selector.scheduler, selector.held)
+            return selector.held[i]
+        raise selector.failure_of_pick()
+    return deep_pick(selector)
+
+
+cdef object deep_pick(Selector selector):
+    cdef Py_ssize_t i = -1
+    cdef Selector last = selector.descend(NULL, &i)
+    if i < 0:
+        raise last.failure_of_pick()
+    return last.held[i]
