@@ -21,6 +21,7 @@ cdef class Scheduler:
     cdef uint64_t total                 # the sum of their weights
     cdef Py_ssize_t vacant              # the index removed last, -1 if there is none
     cdef Py_ssize_t likely              # an index that probably comes next; a hint
+    cdef size_t extra                   # bytes that the order keeps for each index
     cdef bint taken                     # a selector picks from it
     cdef uint32_t *weight
     cdef uint8_t *flags
@@ -79,7 +80,6 @@ cdef class FairScheduler(Scheduler):
     cdef uint32_t *divisors     # its tree
     cdef uint32_t stamp         # the number of this period
     cdef uint32_t last_withheld # 1 + the index withheld last until the period ends; 0: none is
-    cdef uint8_t bits           # of a key, those that are the index
     cdef bint pristine          # all targets were exactly on schedule when this period started
     cdef bint stale             # to be laid out anew before the next pick
     cdef bint recording         # `table` receives this period
@@ -93,9 +93,9 @@ cdef class FairScheduler(Scheduler):
     cdef void fetch(self, uint32_t i) noexcept nogil
     cdef bint spent(self, uint32_t i) noexcept nogil
     cdef void withhold(self, uint32_t i) noexcept nogil
-    cdef void open_all(self, int64_t due) noexcept nogil
     cdef void release_withheld(self) noexcept nogil
     cdef void update_divisor(self, Py_ssize_t i) noexcept nogil
+    cdef void count_shares(self) noexcept nogil
     cdef void move(self, Py_ssize_t i, uint32_t before) noexcept nogil
     cdef void average(self, uint64_t total, uint32_t weight, int64_t distance, int64_t rest) noexcept nogil
     cdef void lay_out(self) noexcept nogil
@@ -103,70 +103,3 @@ cdef class FairScheduler(Scheduler):
     cdef void leave_replay(self) noexcept nogil
     cdef void count_replayed(self) noexcept nogil
     cdef void rebase(self) noexcept nogil
-    cdef void repack(self) noexcept nogil
-
-
-@cython.final
-cdef class FailoverScheduler(Scheduler):
-    cdef uint64_t *order        # of insertion
-    cdef uint64_t added
-    cdef Py_ssize_t first_eligible
-
-
-@cython.final
-cdef class RandomScheduler(Scheduler):
-    cdef uint64_t seed          # of the generator, as it is now
-    cdef bint stale             # the columns do not match the weights
-    cdef uint64_t *cut          # column i: below the cut index i, above it the alias
-    cdef uint32_t *alias
-    cdef uint32_t *stack
-
-    cdef uint64_t draw(self, uint64_t bound) noexcept nogil
-    cdef void lay_out(self) noexcept nogil
-
-
-@cython.final
-cdef class ForeignScheduler(Scheduler):
-    cdef object inner
-    cdef object refusal         # (inner, answer) -> what to raise for an answer that is no index
-    cdef uint32_t *queue        # indices whose weight `inner` has not been given yet
-    cdef Py_ssize_t queued
-
-    cdef int flush(self) except -1
-    cdef Py_ssize_t checked(self, object answer) except -2
-
-
-@cython.final
-cdef class Lock:
-    cdef Lock above             # the lock that replaces this one; None: it is in use itself
-    cdef object threads         # what excludes other threads while Python code runs; None without
-    cdef bint plain             # neither of both
-
-
-@cython.final
-cdef class Entry:
-    cdef Py_ssize_t index       # -1: not, or no longer, a target
-    cdef uint64_t order         # of insertion
-    cdef bint up
-
-
-cdef class Selector:
-    cdef object __weakref__
-    cdef Scheduler scheduler
-    cdef Lock lock
-    cdef list held              # the targets by index; None where an index is vacant
-    cdef dict index             # target -> Entry
-    cdef uint64_t added         # entries made so far
-    cdef list parents           # (weak reference to a selector above, Entry there)
-    cdef Py_ssize_t nested      # how many targets are selectors
-    cdef bint was_eligible      # as the selectors above know it
-    cdef uint64_t *token        # by index: the hash of a target for keyed picks; 0: not known yet
-    cdef Py_ssize_t tokens      # how many fit that memory
-
-    cdef Selector descend(self, const uint64_t *key, Py_ssize_t *index)
-    cdef Entry find(self, object target)
-    cdef list below(self)
-    cdef list entries(self)
-    cdef void refresh(self, Entry entry) noexcept
-    cdef int notify_parents(self, list touched) except -1
-    cdef object failure_of_pick(self)

@@ -26,35 +26,16 @@ from cpython.unicode cimport PyUnicode_AsUTF8String
 from libc.math cimport log
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memmove, memset
+from libc.string cimport memset
 
 from uplinks._compiled.jobs cimport (
-    Job,
-    Moment,
-    begin_job,
-    beginning,
-    closing,
-    divide_product,
-    high_product,
-    next_job,
-    opening_of_next,
-    set_index_bits,
-    skip_jobs,
+    Job, Moment, begin_job, beginning, closing, divide_product, high_product, next_job,
+    opening_of_next, skip_jobs,
 )
 from uplinks._compiled.table cimport Table, copy_schedule, entries, lengthen, unpin
 from uplinks._compiled.windows cimport (
-    NONE,
-    WAITS,
-    WITHHELD,
-    First,
-    Windows,
-    awaited,
-    free_windows,
-    nodes_over,
-    opened,
-    set_all_windows,
-    set_window,
-    widen_windows,
+    INDEX, NONE, WAITS, WITHHELD, First, Windows, awaited, free_windows, nodes_over, opened,
+    set_all_windows, set_window, widen_windows,
 )
 
 from _thread import RLock
@@ -109,11 +90,10 @@ cdef extern from "Python.h":
 cdef enum:
     UP = 1
     ALIVE = 2
-    CHANGED = 4  # a Python scheduler has not been given this index's weight yet
+    CHANGED = 4  # a Python scheduler has not been given this weight yet
     MOST = 1 << 20  # targets
     CACHED = 256  # targets: up to here, all fit the cache
     AHEAD = 12  # picks: about as long as memory takes to answer
-    FEW = 16  # windows that a pick opens one by one, whatever n is
     KEPT = 2  # picks of lead or lag that a weight change keeps
 
 

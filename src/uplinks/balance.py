@@ -54,11 +54,16 @@ class _Core(Protocol):
 
     @property
     def targets(self) -> tuple[Any, ...]: ...
-    def add(self, target: Hashable, weight: int = 1) -> None: ...
     def period(self) -> int: ...
     def rows(self) -> list[tuple[Any, int, bool]]: ...
     def snapshot(self) -> dict[str, Any]: ...
-    def _made(self) -> list[tuple[Any, int]]: ...
+    def _add(self, target: Hashable, weight: int) -> None: ...
+    def _remove(self, target: Hashable) -> None: ...
+    def _set_up(self, target: Hashable, up: bool) -> None: ...  # noqa: FBT001
+    def _update(self, weights: Mapping[Any, int]) -> None: ...
+    def _replace(self, target: Hashable, new: Hashable) -> None: ...
+    def _ended(self, target: Hashable, ok: bool, nanoseconds: int) -> None: ...  # noqa: FBT001
+    def _rows(self, counted: bool = ...) -> list[tuple[Any, int, bool, Any]]: ...  # noqa: FBT001
     def _reserve(self, targets: int) -> None: ...
     def _skip(self, picks: int, counts: list[int] | None = None) -> None: ...
     def _state(self) -> tuple[list[Any], dict[int, bool], dict[str, Any]]: ...
@@ -119,15 +124,136 @@ class _Face:
             )
         self._skip(picks, _shares(self, picks) if far else None)
 
+    # -- changes ------------------------------------------------------------------
+
+    def add(self: _Core, target: Hashable, weight: int = 1) -> None:
+        """Add a target that is up; it joins the schedule neither ahead nor behind.
+
+        ``weight`` is an integer from 0 to 2**31 - 1. Complexity: O(log n) amortized.
+
+        Raises: `InvalidWeight`, `DuplicateTarget`, `SelectorCycle` (a selector that would contain
+        itself), `OverflowError` past 2**20 targets. Nothing is changed then.
+
+        >>> from uplinks import Selector
+        >>> selector = Selector()
+        >>> selector.add("a", 3)
+        >>> "a" in selector, len(selector)
+        (True, 1)
+        """
+        self._add(target, weight)
+
+    def remove(self: _Core, target: Hashable) -> None:
+        """Remove a target. Complexity: O(log n) amortized.
+
+        Raises: `UnknownTarget`.
+
+        >>> from uplinks import Selector
+        >>> selector = Selector([("a", 1), ("b", 1)])
+        >>> selector.remove("a")
+        >>> selector.pick()
+        'b'
+        """
+        self._remove(target)
+
+    def set_weight(self: _Core, target: Hashable, weight: int) -> None:
+        """Change a target's weight; it keeps its lead or lag, up to 2 picks.
+
+        ``weight`` is an integer from 0 to 2**31 - 1; a target of weight 0 is never picked.
+        Complexity: O(log n) amortized; O(n + period/2) where it ends a replay.
+
+        Raises: `InvalidWeight`, `UnknownTarget`. Nothing is changed then.
+
+        >>> from uplinks import Selector
+        >>> selector = Selector([("a", 1), ("b", 1)])
+        >>> selector.set_weight("a", 0)
+        >>> [selector.pick(), selector.pick()]
+        ['b', 'b']
+        """
+        self._update({target: weight})
+
+    def set_up(self: _Core, target: Hashable, up: bool) -> None:  # noqa: FBT001 - reads as a word
+        """Set whether a target is up; only targets that are up are picked.
+
+        Complexity: O(log n) amortized; O(n + period/2) where it ends a replay.
+
+        Raises: `UnknownTarget`.
+
+        >>> from uplinks import Selector
+        >>> selector = Selector([("a", 9), ("b", 1)])
+        >>> selector.set_up("a", False)
+        >>> selector.pick()
+        'b'
+        """
+        self._set_up(target, up)
+
+    def update(self: _Core, weights: Mapping[Any, int]) -> None:
+        """Set the weights of several targets, given as a mapping, in one step.
+
+        Complexity: O(k log n) amortized for k targets.
+
+        Raises: `InvalidWeight`, `UnknownTarget`. Nothing is changed then.
+
+        >>> from uplinks import Selector
+        >>> selector = Selector([("a", 1), ("b", 1), ("c", 1)])
+        >>> selector.update({"a": 3, "b": 0})
+        >>> dict(selector.weights)
+        {'a': 3, 'b': 0, 'c': 1}
+        """
+        self._update(weights)
+
+    def replace(self: _Core, target: Hashable, new: Hashable) -> None:
+        """Put another target in a target's place: with its weight, state and turn.
+
+        Neither may be a selector. Complexity: O(1).
+
+        Raises: `UnknownTarget`, `DuplicateTarget`, `TypeError` for selectors. Nothing is changed
+        then.
+
+        >>> from uplinks import Selector
+        >>> selector = Selector([("a", 2), ("b", 1)])
+        >>> selector.pick()
+        'a'
+        >>> selector.replace("b", "B")
+        >>> selector.pick()
+        'B'
+        """
+        self._replace(target, new)
+
+    def ended(self: _Core, target: Hashable, ok: bool, nanoseconds: int) -> None:  # noqa: FBT001 - as in the protocol
+        """Report that a request to a target has ended, for schedulers that learn from it.
+
+        ``ok`` says whether it succeeded, ``nanoseconds`` how long it took. Every scheduler, at any
+        depth, that holds the target and has a method ``ended(index, ok, nanoseconds)`` is called
+        with the target's index; a target that is gone is ignored.
+
+        >>> from uplinks import Selector
+        >>> selector = Selector([("a", 1)])
+        >>> selector.ended(selector.pick(), True, 2_000_000)
+        """
+        self._ended(target, ok, nanoseconds)
+
+    # -- queries ------------------------------------------------------------------
+
+    def rows(self: _Core) -> list[tuple[Any, int, bool]]:
+        """List target, weight and status of each target, in order of insertion.
+
+        Complexity: O(n).
+
+        >>> from uplinks import Selector
+        >>> Selector([("a", 90), ("b", 10)]).rows()
+        [('a', 90, True), ('b', 10, True)]
+        """
+        return [row[:3] for row in self._rows()]
+
     @property
     def weights(self: _Core) -> Mapping[Any, int]:
         """The weight of each target, as it is now. Complexity: O(n)."""
-        return MappingProxyType({target: weight for target, weight, _ in self.rows()})
+        return MappingProxyType({target: weight for target, weight, _, _ in self._rows()})
 
     @property
     def states(self: _Core) -> Mapping[Any, bool]:
         """Whether each target is up, as last set. Complexity: O(n)."""
-        return MappingProxyType({target: up for target, _, up in self.rows()})
+        return MappingProxyType({target: up for target, _, up, _ in self._rows()})
 
     @property
     def counts(self: _Core) -> Mapping[Any, int]:
@@ -136,18 +262,19 @@ class _Face:
         Derived on request: a replayed pick counts nothing. Complexity: O(n + picks in this
         period).
         """
-        return MappingProxyType(dict(self._made()))
+        rows = self._rows(counted=True)
+        return MappingProxyType({target: picks for target, _, _, picks in rows})
 
     def __repr__(self: _Core) -> str:
-        rows = self.rows()
-        up = sum(up for _, _, up in rows)
+        rows = self._rows()
+        up = sum(up for _, _, up, _ in rows)
         return f"<{type(self).__name__}: {len(rows)} target{'s' * (len(rows) != 1)}, {up} up>"
 
     def snapshot(self: _Core) -> dict[str, Any]:
         """Return the whole state as plain data, for `restore`.
 
-        Targets are included as they are; a target that is a selector, as its own snapshot.
-        Complexity: O(n + recorded picks).
+        Targets are included as they are; a target that is a selector, as its own snapshot. Taking
+        one begins a new period. Complexity: O(n + period/2).
 
         Raises: `InvalidSnapshot` for a Python scheduler, whose state is unknown here (pickling
         works if it can be pickled), and for selectors nested too deeply for Python's stack.
@@ -183,7 +310,7 @@ class _Face:
     def restore(cls, snapshot: Mapping[str, Any]) -> Self:
         """Make a selector that goes on where a snapshot was taken.
 
-        Complexity: O(n + recorded picks).
+        Complexity: O(n).
 
         Raises: `InvalidSnapshot` for anything but a snapshot of this version and implementation.
         """

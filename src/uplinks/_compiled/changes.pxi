@@ -65,25 +65,28 @@ cdef object do_pick_carefully(Selector self, object exclude, object key):
             entry = node.index.get(excluded)
             if entry is not None:
                 found.append((node, entry))
-    cdef bint held = hold_gc()
     for node, entry in found:
         if entry.index >= 0:
-            node.scheduler.change(entry.index, node.scheduler.weight[entry.index], False)
-            node.notify_parents(touched)
-    release_gc(held)
+            change(node, entry, node.scheduler.weight[entry.index], False, touched)
     last = self.descend(&hashed if key is not None else NULL, &i)
     if i >= 0:
         target = last.held[i]
-    held = hold_gc()
     for node, entry in found:
         if entry.index >= 0:
-            node.refresh(entry)
-            node.notify_parents(touched)
-    release_gc(held)
+            change(node, entry, node.scheduler.weight[entry.index], True, touched)
     flush(touched)
     if i < 0:
         raise last.failure_of_pick()
     return target
+
+
+cdef int change(Selector node, Entry entry, uint32_t weight, bint passable, list touched) except -1:
+    """Change a target's weight and whether it may be picked, as far as its own status allows."""
+    cdef bint held = hold_gc()
+    node.scheduler.change(entry.index, weight, passable and node.passable(entry))
+    node.notify_parents(touched)
+    release_gc(held)
+    return 0
 
 
 cdef int flush(list touched) except -1:
@@ -134,8 +137,7 @@ cdef object do_add(Selector self, object target, object weight):
             if isinstance(target, Selector):
                 self.nested += 1
                 (<Selector> target).parents.append(above)
-            self.refresh(entry)
-            self.scheduler.change(entry.index, share, self.scheduler.flags[entry.index] & UP)
+            self.scheduler.change(entry.index, share, self.passable(entry))
             self.notify_parents(touched)
     finally:
         release_gc(held)
@@ -174,37 +176,25 @@ cdef object do_remove(Selector self, object target, object second):
     flush(touched)
 
 
-cdef object do_set_weight(Selector self, object target, object weight):
-    return do_update(self, {target: weight}, None)
-
-
 cdef object do_update(Selector self, object weights, object second):
     cdef list found = []
     cdef list touched = []
     cdef Entry entry
-    cdef uint32_t weight
-    cdef bint held
     for target, value in weights.items():
         found.append((self.find(target), checked_weight(self, value), target))
     for entry, _, target in found:
         if entry.index < 0:  # removed by what `find` ran for a later target
             raise self._failure("unknown-target", target)
-    held = hold_gc()
     for entry, weight, _ in found:
-        self.scheduler.change(entry.index, weight, self.scheduler.flags[entry.index] & UP)
-    self.notify_parents(touched)
-    release_gc(held)
+        change(self, entry, weight, True, touched)
     flush(touched)
 
 
 cdef object do_set_up(Selector self, object target, object up):
     cdef list touched = []
     cdef Entry entry = self.find(target)
-    cdef bint held = hold_gc()
     entry.up = up
-    self.refresh(entry)
-    self.notify_parents(touched)
-    release_gc(held)
+    change(self, entry, self.scheduler.weight[entry.index], True, touched)
     flush(touched)
 
 
@@ -250,25 +240,16 @@ cdef object do_contain(Selector self, object target, object second):
     return entry is not None and entry.index >= 0
 
 
-cdef object do_rows(Selector self, object first, object second):
-    cdef bint held = hold_gc()
-    cdef Entry entry
-    try:
-        return [
-            (self.held[entry.index], self.scheduler.weight[entry.index], entry.up)
-            for entry in self.entries()
-        ]
-    finally:
-        release_gc(held)
-
-
-cdef object do_count(Selector self, object first, object second):
+cdef object do_rows(Selector self, object counted, object second):
     cdef bint held = hold_gc()
     cdef Entry entry
     cdef list counts
     try:
-        counts = self.scheduler.counts()
-        return [(self.held[entry.index], counts[entry.index]) for entry in self.entries()]
+        counts = self.scheduler.counts() if counted else [None] * self.scheduler.size
+        return [
+            (self.held[entry.index], self.scheduler.weight[entry.index], entry.up, counts[entry.index])
+            for entry in self.entries()
+        ]
     finally:
         release_gc(held)
 

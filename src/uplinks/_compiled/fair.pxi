@@ -36,19 +36,17 @@ cdef extern from *:
 cdef class FairScheduler(Scheduler):
     """Weighted round robin that is exact in every period and optimally smooth.
 
-    Times are compared in grains of 2**(bits + 1) units, `bits` of a key being the index. From a fresh
-    start a pick is a power of two of units, and comparisons are exact where that is a grain or more:
-    for a total up to 2**(58 - bits).
+    Windows are compared in grains. From a fresh start a pick is a power of two of units, and
+    comparisons are exact where that is a grain or more: for a total up to 2**38.
     """
 
     def __cinit__(self):
+        self.extra = sizeof(Job) + sizeof(uint32_t) + sizeof(uint64_t)
         self.clock = ORIGIN
         self.stamp = 1
-        self.bits = 2
         self.pristine = True
         self.stale = True
         self.pace.scale = SCALE
-        self.pace = set_index_bits(self.pace, self.bits)
 
     def __dealloc__(self):
         free(self.divisors)
@@ -59,7 +57,6 @@ cdef class FairScheduler(Scheduler):
 
     cdef Py_ssize_t decide(self) noexcept nogil:
         cdef uint32_t i
-        cdef uint32_t handled = 0
         cdef int64_t due
         cdef Job *job
         cdef First first
@@ -72,31 +69,26 @@ cdef class FairScheduler(Scheduler):
         if self.clock_rest >= self.total:
             self.clock_rest -= self.total
             self.clock += 1
-        due = <int64_t> (WAITS | self.clock >> 1 | self.pace.mask)
+        due = <int64_t> (WAITS | self.clock >> 1 | INDEX)
         # In a variable: stored and read again at once, it would stall.
         first = self.windows.first
         # If no window is open, the one that opens first is taken.
         while first.opens <= due or first.closes >= WITHHELD:
-            i = <uint32_t> (<uint64_t> first.opens & self.pace.mask)
-            handled += 1
-            if handled > FEW and handled > self.size >> 4:
-                handled = 0
-                self.open_all(due)
-                first = self.windows.first
-            elif self.spent(i):
+            i = <uint32_t> (<uint64_t> first.opens & INDEX)
+            if self.spent(i):
                 set_window(&self.windows, i, self.windows.key[i] ^ (WAITS | WITHHELD))
                 self.withhold(i)
                 first = self.windows.first
             else:
                 first = opened(&self.windows, first, i, closing(self.jobs + i, i, &self.pace))
-        i = <uint32_t> (first.closes & self.pace.mask)
+        i = <uint32_t> (first.closes & INDEX)
         job = self.jobs + i
         first = awaited(&self.windows, first, i, opening_of_next(job, i, &self.pace))
         self.windows.first = first
-        self.likely = <uint32_t> (first.closes & self.pace.mask)
+        self.likely = <uint32_t> (first.closes & INDEX)
         if self.size > CACHED:
             self.fetch(<uint32_t> self.likely)
-            self.fetch(<uint32_t> (<uint64_t> first.opens & self.pace.mask))
+            self.fetch(<uint32_t> (<uint64_t> first.opens & INDEX))
         next_job(job, &self.pace)
         job.picked = job.picked + 1 if job.stamp == self.stamp else 1
         job.stamp = self.stamp
@@ -125,34 +117,13 @@ cdef class FairScheduler(Scheduler):
         self.last_withheld = i + 1
 
     cdef void release_withheld(self) noexcept nogil:
-        """Let all withheld targets wait for their windows: O(log n) each, O(n) at most."""
-        cdef uint32_t many = 0
+        """Let all withheld targets wait for their windows: O(log n) each."""
         cdef uint32_t i
         while self.last_withheld:
             i = self.last_withheld - 1
             self.last_withheld = self.jobs[i].stamp
             self.jobs[i].stamp = 0
-            many += 1
-            if many <= FEW:
-                set_window(&self.windows, i, self.windows.key[i] ^ (WAITS | WITHHELD))
-            else:
-                self.windows.key[i] ^= WAITS | WITHHELD
-        if many > FEW:
-            set_all_windows(&self.windows)
-
-    cdef void open_all(self, int64_t due) noexcept nogil:
-        """Open every window that is due and withhold every spent target: O(n), at most twice a pick."""
-        cdef uint64_t *key = self.windows.key
-        cdef uint32_t i
-        for i in range(self.size):
-            if not key[i] & WAITS:
-                continue
-            if self.spent(i):
-                key[i] ^= WAITS | WITHHELD
-                self.withhold(i)
-            elif <int64_t> key[i] <= due:
-                key[i] = closing(self.jobs + i, i, &self.pace)
-        set_all_windows(&self.windows)
+            set_window(&self.windows, i, self.windows.key[i] ^ (WAITS | WITHHELD))
 
     # -- a change ---------------------------------------------------------------
 
@@ -167,14 +138,18 @@ cdef class FairScheduler(Scheduler):
 
     cdef void changed(self, Py_ssize_t i, uint32_t before) noexcept nogil:
         self.update_divisor(i)
-        self.divisor = self.divisors[1]
-        self.period = self.total // self.divisor if self.divisor else 0
-        self.pace.shifts = 2 * self.members - 2 if self.members > 1 else 0
-        self.pace.reciprocal = <uint64_t> -1 // self.pace.shifts if self.pace.shifts else 0
+        self.count_shares()
         self.begin_period()
         self.stale = self.pristine
         if not self.pristine:
             self.move(i, before)
+
+    cdef void count_shares(self) noexcept nogil:
+        """Derive what follows from the weights."""
+        self.divisor = self.divisors[1] if self.size else 0
+        self.period = self.total // self.divisor if self.divisor else 0
+        self.pace.shifts = 2 * self.members - 2 if self.members > 1 else 0
+        self.pace.reciprocal = <uint64_t> -1 // self.pace.shifts if self.pace.shifts else 0
 
     cdef void move(self, Py_ssize_t i, uint32_t before) noexcept nogil:
         """Take a target out of the schedule, put it into the schedule, or both."""
@@ -396,41 +371,18 @@ cdef class FairScheduler(Scheduler):
     cdef size_t memory(self):
         return (
             Scheduler.memory(self)
-            + self.room * (sizeof(Job) + sizeof(uint32_t) + sizeof(uint64_t))
             + 2 * nodes_over(<uint32_t> self.room) * sizeof(uint64_t)
             + (sizeof(Table) + self.table.room * sizeof(uint32_t) if self.table is not NULL else 0)
         )
 
     cdef void appear(self, Py_ssize_t i) noexcept nogil:
         self.jobs[i].weight = 0
-        if self.size > <Py_ssize_t> 1 << self.bits:
-            self.repack()
-
-    cdef void repack(self) noexcept nogil:
-        """Give the index more bits of each key, and the time fewer: O(n), once per doubling."""
-        cdef uint8_t more = 0
-        cdef uint64_t key, kind, time
-        cdef Py_ssize_t i
-        while self.size > <Py_ssize_t> 1 << (self.bits + more):
-            more += 1
-        for i in range(self.size):
-            key = self.windows.key[i]
-            if key == NONE:
-                continue
-            kind = key & (WAITS | WITHHELD)
-            time = (key & (WITHHELD - 1)) >> self.bits
-            if kind:  # an opening, which is rounded up
-                time += (<uint64_t> 1 << more) - 1
-            self.windows.key[i] = kind | time >> more << (self.bits + more) | i
-        self.bits += more
-        self.pace = set_index_bits(self.pace, self.bits)
-        set_all_windows(&self.windows)
 
     cdef void rebase(self) noexcept nogil:
         """Move the clock back to its origin, and all times with it: O(n), once in four units or more."""
         cdef Py_ssize_t i
-        # A whole number of grains, whatever a grain is; modulo 2**64, as the clock may be behind.
-        cdef uint64_t shift = ((self.clock - ORIGIN) >> 32) << 32
+        # A whole number of grains; modulo 2**64, as the clock may be behind.
+        cdef uint64_t shift = (self.clock - ORIGIN) & ~(2 * INDEX + 1)
         cdef uint64_t less = <uint64_t> (<int64_t> shift >> 1)
         self.clock -= shift
         for i in range(self.size):

@@ -16,6 +16,10 @@ ctypedef object (*Operation)(Selector, object, object)
 cdef class Lock:
     """What guards a connected set of selectors."""
 
+    cdef Lock above             # the lock that replaces this one; None: it is in use itself
+    cdef object threads         # excludes other threads while Python code runs; None without
+    cdef bint plain             # neither of both
+
     def __cinit__(self):
         self.plain = True
 
@@ -52,20 +56,9 @@ cdef int unite(Selector one, Selector other) except -1:
         if first.threads is None or second.threads is not None and id(second) < id(first):
             first, second = second, first
         # Always in the same order, so that two threads cannot wait for each other.
-        if first.threads is not None:
-            first.threads.acquire()
-        try:
-            if second.threads is not None:
-                second.threads.acquire()
-            try:
-                with cython.critical_section(first, second):
-                    if first.above is None and second.above is None:
-                        second.above = first
-                        second.plain = False
-                        return 0
-            finally:
-                if second.threads is not None:
-                    second.threads.release()
-        finally:
-            if first.threads is not None:
-                first.threads.release()
+        with first.threads or RLock(), second.threads or RLock():
+            with cython.critical_section(first, second):
+                if first.above is None and second.above is None:
+                    second.above = first
+                    second.plain = False
+                    return 0

@@ -5,8 +5,13 @@
 cdef class FailoverScheduler(Scheduler):
     """Always the eligible index that was added first. A pick is O(1), a change O(n)."""
 
+    cdef uint64_t *order        # of insertion
+    cdef uint64_t added
+    cdef Py_ssize_t first_eligible
+
     def __cinit__(self):
         self.first_eligible = -1
+        self.extra = sizeof(uint64_t)
 
     def __dealloc__(self):
         free(self.order)
@@ -15,9 +20,6 @@ cdef class FailoverScheduler(Scheduler):
         self.order = <uint64_t *> grown(self.order, new, sizeof(uint64_t))
         memset(self.order + old, 0, (new - old) * sizeof(uint64_t))
         return 0
-
-    cdef size_t memory(self):
-        return Scheduler.memory(self) + self.room * sizeof(uint64_t)
 
     cdef void appear(self, Py_ssize_t i) noexcept nogil:
         self.added += 1
@@ -41,18 +43,16 @@ cdef class FailoverScheduler(Scheduler):
 
     cdef dict state(self):
         cdef Py_ssize_t i
-        cdef dict state = Scheduler.state(self)
-        ages = sorted([self.order[i] for i in range(self.size)])
-        state["order"] = [ages.index(self.order[i]) for i in range(self.size)]
-        return state
+        return {**Scheduler.state(self), "order": [self.order[i] for i in range(self.size)]}
 
     cdef int load(self, dict state) except -1:
         cdef Py_ssize_t i
         Scheduler.load(self, state)
         cdef list order = column(state, "order", self.size)
-        expect(sorted(order) == list(range(self.size)), "order")
+        expect(len(set(order)) == self.size, "order")
         for i in range(self.size):
             self.order[i] = order[i]
+            self.added = max(self.added, self.order[i])
         self.changed(0, 0)
         return 0
 
@@ -66,9 +66,16 @@ cdef class RandomScheduler(Scheduler):
     is SplitMix64 (Steele, Lea and Flood, 2014), from a seed.
     """
 
+    cdef uint64_t seed          # of the generator, as it is now
+    cdef bint stale             # the columns do not match the weights
+    cdef uint64_t *cut          # column i: below the cut index i, above it the alias
+    cdef uint32_t *alias
+    cdef uint32_t *stack
+
     def __cinit__(self, seed=0):
         self.seed = <uint64_t> (int(seed) & 0xFFFFFFFFFFFFFFFF)
         self.stale = True
+        self.extra = sizeof(uint64_t) + 2 * sizeof(uint32_t)
 
     def __dealloc__(self):
         free(self.cut)
@@ -80,9 +87,6 @@ cdef class RandomScheduler(Scheduler):
         self.alias = <uint32_t *> grown(self.alias, new, sizeof(uint32_t))
         self.stack = <uint32_t *> grown(self.stack, new, sizeof(uint32_t))
         return 0
-
-    cdef size_t memory(self):
-        return Scheduler.memory(self) + self.room * (sizeof(uint64_t) + 2 * sizeof(uint32_t))
 
     cdef void appear(self, Py_ssize_t i) noexcept nogil:
         self.stale = True  # there is a column more
@@ -158,39 +162,33 @@ cdef class ForeignScheduler(Scheduler):
     """Whatever a Python scheduler says, as long as it is an eligible index.
 
     `inner` has `set_weight(index, weight)`, with weight 0 for an index that may not be picked, and
-    `next_index()`. It is called between changes, never within one: changed indices are queued.
+    `next_index()`. It is called between changes, never within one: changed indices are marked.
     `refusal(inner, answer)` makes the exception for an answer that is no such index.
     """
+
+    cdef object inner
+    cdef object refusal
+    cdef bint behind            # some indices are marked as CHANGED
 
     def __cinit__(self, inner, refusal):
         self.inner = inner
         self.refusal = refusal
 
-    def __dealloc__(self):
-        free(self.queue)
-
-    cdef int extend(self, Py_ssize_t old, Py_ssize_t new) except -1:
-        self.queue = <uint32_t *> grown(self.queue, new, sizeof(uint32_t))
-        return 0
-
-    cdef size_t memory(self):
-        return Scheduler.memory(self) + self.room * sizeof(uint32_t)
-
     cdef void changed(self, Py_ssize_t i, uint32_t before) noexcept nogil:
-        if not self.flags[i] & CHANGED:
-            self.flags[i] |= CHANGED
-            self.queue[self.queued] = <uint32_t> i
-            self.queued += 1
+        self.flags[i] |= CHANGED
+        self.behind = True
 
     cdef int flush(self) except -1:
-        """Give the queued weights to the Python scheduler, oldest first; raise what it raises."""
-        cdef Py_ssize_t i
-        while self.queued:
-            i = self.queue[0]
-            self.queued -= 1
-            memmove(self.queue, self.queue + 1, self.queued * sizeof(uint32_t))
-            self.flags[i] &= ~CHANGED
-            self.inner.set_weight(i, self.share(i))
+        """Give the changed weights to the Python scheduler, in order of index; raise what it raises."""
+        cdef Py_ssize_t i = 0
+        while self.behind and i < self.size:
+            if self.flags[i] & CHANGED:
+                self.flags[i] &= ~CHANGED
+                self.inner.set_weight(i, self.share(i))
+            i += 1
+            if i == self.size:
+                self.behind = any([self.flags[k] & CHANGED for k in range(self.size)])
+                i = 0
         return 0
 
     cdef Py_ssize_t decide(self) noexcept nogil:

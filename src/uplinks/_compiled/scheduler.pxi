@@ -136,7 +136,7 @@ cdef class Scheduler:
 
     cdef size_t memory(self):
         """Return the bytes held besides the object itself."""
-        return self.room * (sizeof(uint32_t) + sizeof(uint64_t) + 1)
+        return self.room * (sizeof(uint32_t) + sizeof(uint64_t) + 1 + self.extra)
 
     # -- plain data ---------------------------------------------------------------
 

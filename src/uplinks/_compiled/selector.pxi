@@ -15,25 +15,21 @@ cdef inline void look_ahead(Scheduler scheduler, list held) noexcept:
         prefetch(<void *> PyList_GET_ITEM(held, entries(scheduler.table)[soon]))
 
 
-cdef object fast_picks(type cls):
-    """Give a subclass the C slot of `next` back, which its class statement replaced."""
-    if not issubclass(cls, Selector):
-        raise TypeError(f"a subclass of Selector is required, got {cls.__name__}")
+def with_fast_next(type cls not None):
+    """Give a subclass of `Selector` the C slot of `next` back, which its class statement replaced."""
+    if not issubclass(cls, Selector) or cls.__next__ is not Selector.__next__:
+        raise TypeError(f"a subclass of Selector with the same __next__ is required, got {cls.__name__}")
     (<TypeSlots *> <void *> cls).tp_iternext = (<TypeSlots *> <void *> Selector).tp_iternext
     return cls
-
-
-def with_fast_next(type cls not None):
-    """Decorate a subclass of `Selector` that does not override `__next__`, so that `next` is fast.
-
-    Raises: `TypeError` for any other class.
-    """
-    return fast_picks(cls)
 
 
 @cython.final
 cdef class Entry:
     """A target's place in a selector."""
+
+    cdef Py_ssize_t index       # -1: not, or no longer, a target
+    cdef uint64_t order         # of insertion
+    cdef bint up
 
     def __cinit__(self):
         self.index = -1
@@ -41,7 +37,19 @@ cdef class Entry:
 
 
 cdef class Selector:
-    """Targets over a scheduler. The Python face adds names for the failures."""
+    """Targets over a scheduler. The Python face documents the methods and names the failures."""
+
+    cdef object __weakref__
+    cdef Scheduler scheduler
+    cdef Lock lock
+    cdef list held              # the targets by index; None where an index is vacant
+    cdef dict index             # target -> Entry
+    cdef uint64_t added         # entries made so far
+    cdef list parents           # (weak reference to a selector above, Entry there)
+    cdef Py_ssize_t nested      # how many targets are selectors
+    cdef bint was_eligible      # as the selectors above know it
+    cdef uint64_t *token        # by index: the hash of a target for keyed picks; 0: not known yet
+    cdef Py_ssize_t tokens      # how many fit that memory
 
     def __cinit__(self, *args, **kwargs):
         self.held = []
@@ -66,33 +74,23 @@ cdef class Selector:
     # -- picks ------------------------------------------------------------------
 
     def pick(self, *, exclude=None, key=None):
-        """Pick the next target.
+        """Pick the next target; a target that is a selector is descended into.
 
-        A target that is a selector is descended into. ``exclude`` is a collection of targets,
-        at any depth, to be passed over in this pick, for a retry elsewhere: they count as down
-        for the pick, so a new period begins. ``key`` (a string, bytes, an integer or a tuple of
-        these) asks for a *sticky* pick instead, by weighted rendezvous hashing: the same key
-        gives the same target in every process, and a target that goes, comes or changes weight
-        moves only the keys that it loses or gains. Targets are then of the same types. A
-        sticky pick counts as a pick but does not move the schedule.
+        ``exclude`` is a collection of targets, at any depth, that this pick passes over, for a
+        retry elsewhere: they count as down for it, so a new period begins. ``key`` (a string,
+        bytes, an integer or a tuple of these) asks for a *sticky* pick: the same key gives the
+        same target in every process, and a change of targets moves only the keys that a target
+        gains or loses. The targets must be of these types, too. A sticky pick is counted but does
+        not move the schedule. Complexity: O(1) once a period of at most 2**20 picks has been seen,
+        until then O(log n) amortized; like a change for each excluded target; O(n) with a key.
 
-        The pick is atomic, also among threads. Complexity: O(1) once a period of at most 2**20
-        picks has been seen, until then O(log n) amortized; O(log n) for each excluded target,
-        and O(n + period/2) where that ends a replay; O(n) with a key.
-
-        Raises: `NoEligibleTarget` if nothing may be picked; `TypeError` for a key or, with a
-        key, a target of another type.
+        Raises: `NoEligibleTarget` if nothing may be picked; `TypeError` for a key or, with a key,
+        a target of another type.
 
         >>> from uplinks import Selector
         >>> selector = Selector([("a", 9), ("b", 1)])
-        >>> selector.pick(), selector.pick(exclude=["a"])
-        ('a', 'b')
-        >>> selector.pick(key="session-17") == selector.pick(key="session-17")
-        True
-
-        Source: D. Thaler and C. Ravishankar, "Using name-based mappings to increase hit rates",
-        IEEE/ACM Transactions on Networking 6 (1998) 1-14; weights as in J. Schindelhauer and
-        G. Schomaker, "Weighted distributed hash tables" (2005).
+        >>> selector.pick(), selector.pick(exclude=["a"]), selector.pick(key="session-17")
+        ('a', 'b', 'a')
         """
         if exclude is None and key is None:
             if not FREE_THREADED and self.lock.plain:
@@ -149,137 +147,35 @@ cdef class Selector:
         """
         guarded(self, do_pick_into, buffer, None)
 
-    # -- changes ----------------------------------------------------------------
+    # -- changes and queries, documented in `balance` --------------------------------
 
-    def add(self, target, weight=1):
-        """Add a target that is up; it joins the schedule neither ahead nor behind.
-
-        ``weight`` is an integer from 0 to 2**31 - 1. Complexity: O(log n) amortized.
-
-        Raises: `InvalidWeight`, `DuplicateTarget`, `SelectorCycle` (a selector that would contain
-        itself), `OverflowError` past 2**20 targets. Nothing is changed then.
-
-        >>> from uplinks import Selector
-        >>> selector = Selector()
-        >>> selector.add("a", 3)
-        >>> "a" in selector, len(selector)
-        (True, 1)
-        """
+    def _add(self, target, weight):
         if isinstance(target, Selector):
             unite(self, target)
         guarded(self, do_add, target, weight)
 
-    def remove(self, target):
-        """Remove a target. Complexity: O(log n) amortized.
-
-        Raises: `UnknownTarget`.
-
-        >>> from uplinks import Selector
-        >>> selector = Selector([("a", 1), ("b", 1)])
-        >>> selector.remove("a")
-        >>> selector.pick()
-        'b'
-        """
+    def _remove(self, target):
         guarded(self, do_remove, target, None)
 
-    def set_weight(self, target, weight):
-        """Change a target's weight; it keeps its lead or lag, up to 2 picks.
-
-        ``weight`` is an integer from 0 to 2**31 - 1; a target of weight 0 is never picked.
-        Complexity: O(log n) amortized; O(n + period/2) where it ends a replay.
-
-        Raises: `InvalidWeight`, `UnknownTarget`. Nothing is changed then.
-
-        >>> from uplinks import Selector
-        >>> selector = Selector([("a", 1), ("b", 1)])
-        >>> selector.set_weight("a", 0)
-        >>> [selector.pick(), selector.pick()]
-        ['b', 'b']
-        """
-        guarded(self, do_set_weight, target, weight)
-
-    def set_up(self, target, up):
-        """Set whether a target is up; only targets that are up are picked.
-
-        Complexity: O(log n) amortized; O(n + period/2) where it ends a replay.
-
-        Raises: `UnknownTarget`.
-
-        >>> from uplinks import Selector
-        >>> selector = Selector([("a", 9), ("b", 1)])
-        >>> selector.set_up("a", False)
-        >>> selector.pick()
-        'b'
-        """
+    def _set_up(self, target, up):
         guarded(self, do_set_up, target, bool(up))
 
-    def update(self, weights):
-        """Set the weights of several targets, given as a mapping, in one step.
-
-        Complexity: O(k log n) amortized for k targets.
-
-        Raises: `InvalidWeight`, `UnknownTarget`. Nothing is changed then.
-
-        >>> from uplinks import Selector
-        >>> selector = Selector([("a", 1), ("b", 1), ("c", 1)])
-        >>> selector.update({"a": 3, "b": 0})
-        >>> dict(selector.weights)
-        {'a': 3, 'b': 0, 'c': 1}
-        """
+    def _update(self, weights):
         guarded(self, do_update, dict(weights), None)
 
-    def replace(self, target, new):
-        """Put another target in a target's place: with its weight, state and turn.
-
-        Neither may be a selector. Complexity: O(1).
-
-        Raises: `UnknownTarget`, `DuplicateTarget`, `TypeError` for selectors. Nothing is changed
-        then.
-
-        >>> from uplinks import Selector
-        >>> selector = Selector([("a", 2), ("b", 1)])
-        >>> selector.pick()
-        'a'
-        >>> selector.replace("b", "B")
-        >>> selector.pick()
-        'B'
-        """
+    def _replace(self, target, new):
         guarded(self, do_replace, target, new)
 
-    def ended(self, target, ok, nanoseconds):
-        """Report that a request to a target has ended, for schedulers that learn from it.
-
-        ``ok`` says whether it succeeded, ``nanoseconds`` how long it took. Every scheduler, at any
-        depth, that holds the target and has a method ``ended(index, ok, nanoseconds)`` is called
-        with the target's index; a target that is gone is ignored.
-
-        >>> from uplinks import Selector
-        >>> selector = Selector([("a", 1)])
-        >>> selector.ended(selector.pick(), True, 2_000_000)
-        """
+    def _ended(self, target, ok, nanoseconds):
         guarded(self, do_ended, target, (bool(ok), int(nanoseconds)))
-
-    # -- queries ----------------------------------------------------------------
 
     @property
     def eligible(self):
-        """Whether a pick would find a target. Complexity: O(1).
-
-        >>> from uplinks import Selector
-        >>> Selector([("a", 0)]).eligible
-        False
-        """
+        """Whether a pick would find a target. Complexity: O(1)."""
         return self.scheduler.members > 0  # one number, which needs no lock
 
     def period(self):
-        """Return the number of picks after which the schedule repeats.
-
-        0 means that no pick is possible, or that the order never repeats. Complexity: O(1).
-
-        >>> from uplinks import Selector
-        >>> Selector([("a", 90), ("b", 10)]).period()
-        10
-        """
+        """Return the number of picks after which the schedule repeats, 0 if it does not."""
         return self.scheduler.cycle()  # one number, which needs no lock
 
     def __len__(self):
@@ -288,35 +184,17 @@ cdef class Selector:
     def __contains__(self, target):
         return guarded(self, do_contain, target, None)
 
-    def rows(self):
-        """List target, weight and status of each target, in order of insertion.
-
-        Complexity: O(n).
-
-        >>> from uplinks import Selector
-        >>> Selector([("a", 90), ("b", 10)]).rows()
-        [('a', 90, True), ('b', 10, True)]
-        """
-        return guarded(self, do_rows, None, None)
+    def _rows(self, bint counted=False):
+        """List target, weight, status and, if asked for, number of picks, in order of insertion."""
+        return guarded(self, do_rows, counted, None)
 
     @property
     def targets(self):
-        """The targets by index, as `pick_into` gives them; None where an index is vacant.
-
-        Complexity: O(n).
-
-        >>> from uplinks import Selector
-        >>> Selector([("a", 1), ("b", 1)]).targets
-        ('a', 'b')
-        """
+        """The targets by index, as `pick_into` gives them; None where an index is vacant."""
         return guarded(self, do_targets, None, None)
 
     def __sizeof__(self):
         return guarded(self, do_sizeof, object.__sizeof__(self), None)
-
-    def _made(self):
-        """List each target with the number of its picks, in order of insertion."""
-        return guarded(self, do_count, None, None)
 
     def _reserve(self, Py_ssize_t targets):
         """Allocate memory for so many targets, and for no more."""
@@ -387,13 +265,10 @@ cdef class Selector:
         found.sort()  # by order, which is unique; sorted already unless a target was replaced
         return [entry for _, entry in found]
 
-    cdef void refresh(self, Entry entry) noexcept:
-        """Tell the scheduler whether a target may be picked."""
+    cdef bint passable(self, Entry entry) noexcept:
+        """Tell whether a target may be picked, by its status and by what it contains."""
         cdef object target = self.held[entry.index]
-        cdef bint passable = entry.up
-        if passable and isinstance(target, Selector):
-            passable = (<Selector> target).scheduler.members > 0
-        self.scheduler.change(entry.index, self.scheduler.weight[entry.index], passable)
+        return entry.up and (not isinstance(target, Selector) or (<Selector> target).scheduler.members > 0)
 
     cdef int notify_parents(self, list touched) except -1:
         """Tell the selectors above when this one begins or ceases to be eligible.
@@ -413,7 +288,9 @@ cdef class Selector:
             for reference, entry in node.parents:
                 parent = reference()
                 if parent is not None and entry.index >= 0:
-                    parent.refresh(entry)
+                    parent.scheduler.change(
+                        entry.index, parent.scheduler.weight[entry.index], parent.passable(entry)
+                    )
                     touched.append(parent)
         return 0
 
@@ -423,8 +300,8 @@ cdef class Selector:
         if failure is not None:
             self.scheduler.failure = None
             return failure
-        rows = self.rows()
-        without_weight = sum([weight == 0 for _, weight, _ in rows])
+        rows = do_rows(self, None, None)
+        without_weight = sum([weight == 0 for _, weight, _, _ in rows])
         excluded = self.scheduler.members  # eligible again after the pick
         return self._failure(
             "nothing-eligible",

@@ -64,7 +64,6 @@ cdef object do_check(Selector self, object first, object second):
 cdef int check_node(Selector node) except -1:
     """Raise `ValueError` unless what a selector keeps agrees, without the selectors in it."""
     cdef Scheduler scheduler = node.scheduler
-    cdef Scheduler copy
     cdef Entry entry
     cdef Py_ssize_t nested = 0
     cdef bint passable
@@ -83,8 +82,4 @@ cdef int check_node(Selector node) except -1:
         expect(scheduler.flags[entry.index] & ~CHANGED == (ALIVE | UP if passable else ALIVE), "status")
     expect(node.nested == nested, "number of nested selectors")
     expect(node.was_eligible == (scheduler.members > 0), "eligibility")
-    if not isinstance(scheduler, ForeignScheduler):
-        copy = type(scheduler)()
-        copy.load(scheduler.state())
-        expect(copy.state() == scheduler.state(), "copy")
     return 0

@@ -1,8 +1,8 @@
 # Two tournaments over the same keys: which window closes first of those that are open, and which
 # opens first of those that are not.
 #
-# A key is 64 bits: the kind of its index, a time, and the index itself, which need not be looked
-# up then and settles ties. The kinds are chosen so that one comparison finds each of the two
+# A key is 64 bits: the kind of its index (2), a time (42), and the index itself (20), which need not
+# be looked up then and settles ties. A unit of a key's time is a *grain*, 2**21 units. The kinds are chosen so that one comparison finds each of the two
 # winners, and the other kinds lose it:
 #
 #     kind               bits     unsigned     signed
@@ -24,10 +24,14 @@ cdef extern from *:
     #define UPLINKS_WITHHELD ((uint64_t) 1 << 62)
     #define UPLINKS_WAITS ((uint64_t) 1 << 63)
     #define UPLINKS_NONE (((uint64_t) 1 << 63) - 1)
+    #define UPLINKS_INDEX (((uint64_t) 1 << 20) - 1)
+    #define UPLINKS_TIME (UPLINKS_WITHHELD - 1 - UPLINKS_INDEX)
     """
     const uint64_t WITHHELD "UPLINKS_WITHHELD"
     const uint64_t WAITS "UPLINKS_WAITS"
     const uint64_t NONE "UPLINKS_NONE"      # of an index that is not scheduled
+    const uint64_t INDEX "UPLINKS_INDEX"    # the bits of a key that are the index
+    const uint64_t TIME "UPLINKS_TIME"      # the bits of a key that are the time
 
 
 cdef enum:
@@ -58,23 +62,12 @@ cdef inline int64_t sooner(int64_t a, int64_t b) noexcept nogil:
 
 
 cdef inline uint64_t others_closing(const uint64_t *row, uint32_t i) noexcept nogil:
-    """Give the best of the three beside the one at i."""
+    """Return the best of the three beside the one at i."""
     return lower(row[i ^ 1], lower(row[i ^ 2], row[i ^ 3]))
 
 
 cdef inline int64_t others_opening(const int64_t *row, uint32_t i) noexcept nogil:
     return sooner(row[i ^ 1], sooner(row[i ^ 2], row[i ^ 3]))
-
-
-cdef inline uint64_t best_closing(
-    const uint64_t *row, uint32_t i, uint64_t best
-) noexcept nogil:
-    """Give the best of four, of which the one at i is known."""
-    return lower(best, others_closing(row, i))
-
-
-cdef inline int64_t best_opening(const int64_t *row, uint32_t i, int64_t best) noexcept nogil:
-    return sooner(best, others_opening(row, i))
 
 
 cdef inline uint32_t fours(uint32_t size) noexcept nogil:
@@ -98,7 +91,7 @@ cdef inline First opened(
         p = windows.level[k] + i
         opening[p] = best
         closing[p] = lower(closing[p], value)
-        best = best_opening(opening, p, best)
+        best = sooner(best, others_opening(opening, p))
     first.opens = best
     first.closes = lower(first.closes, value)
     return first
@@ -119,7 +112,7 @@ cdef inline First awaited(
         p = windows.level[k] + i
         closing[p] = best
         opening[p] = sooner(opening[p], <int64_t> value)
-        best = best_closing(closing, p, best)
+        best = lower(best, others_closing(closing, p))
     first.closes = best
     first.opens = sooner(first.opens, <int64_t> value)
     return first
@@ -130,16 +123,16 @@ cdef inline void set_window(Windows *windows, uint32_t i, uint64_t value) noexce
     cdef uint64_t *closing = windows.closing
     cdef int64_t *opening = windows.opening
     cdef uint32_t k, p
-    cdef uint64_t closes = best_closing(windows.key, i, value)
-    cdef int64_t opens = best_opening(<int64_t *> windows.key, i, <int64_t> value)
+    cdef uint64_t closes = lower(value, others_closing(windows.key, i))
+    cdef int64_t opens = sooner(<int64_t> value, others_opening(<int64_t *> windows.key, i))
     windows.key[i] = value
     for k in range(windows.levels):
         i >>= 2
         p = windows.level[k] + i
         closing[p] = closes
         opening[p] = opens
-        closes = best_closing(closing, p, closes)
-        opens = best_opening(opening, p, opens)
+        closes = lower(closes, others_closing(closing, p))
+        opens = sooner(opens, others_opening(opening, p))
     windows.first.closes = closes
     windows.first.opens = opens
 
@@ -162,8 +155,8 @@ cdef inline void set_all_windows(Windows *windows) noexcept nogil:
         opening = windows.opening + nodes
         for i in range(size):
             if 4 * i < length:
-                closing[i] = best_closing(below, 4 * i, below[4 * i])
-                opening[i] = best_opening(sooner_below, 4 * i, sooner_below[4 * i])
+                closing[i] = lower(below[4 * i], others_closing(below, 4 * i))
+                opening[i] = sooner(sooner_below[4 * i], others_opening(sooner_below, 4 * i))
             else:
                 closing[i] = NONE
                 opening[i] = <int64_t> NONE
@@ -172,8 +165,8 @@ cdef inline void set_all_windows(Windows *windows) noexcept nogil:
         nodes += size
         length = size
         size = fours(size)
-    windows.first.closes = best_closing(below, 0, below[0])
-    windows.first.opens = best_opening(sooner_below, 0, sooner_below[0])
+    windows.first.closes = lower(below[0], others_closing(below, 0))
+    windows.first.opens = sooner(sooner_below[0], others_opening(sooner_below, 0))
 
 
 cdef inline uint32_t nodes_over(uint32_t room) noexcept nogil:

@@ -19,7 +19,7 @@ Every change begins a new period. The first period is recorded and then replayed
 
 Time is counted in integer units, ``scale`` of them a unit of virtual time. Fractions are kept
 as remainders, so nothing is rounded but the start of a target that joins or changes weight
-(up, to a whole unit) and the comparison of windows (`_grain`).
+(up, to a whole unit) and the comparison of windows (`_GRAIN`).
 
 Source: R. Tijdeman, "The chairman assignment problem", Discrete Mathematics 32 (1980) 323-330,
 for the windows; I. Stoica and H. Abdel-Wahab, "Earliest Eligible Virtual Deadline First"
@@ -40,6 +40,7 @@ RECORD_LIMIT: Final = 1 << 20
 """The longest period, in picks, that is recorded and replayed."""
 
 _SCALE: Final = 1 << 59
+_GRAIN: Final = 1 << 21  # units within which two times count as equal when compared
 _KEPT: Final = 2  # picks of lead or lag that a weight change keeps
 _FARTHEST: Final = 4 * _SCALE  # from the clock to any start
 
@@ -136,18 +137,13 @@ class FairScheduler(Scheduler):
             for i in range(len(self.weight))
             if self.eligible(i) and self.picked[i] < self.weight[i] // self.divisor
         ]
-        grain = self._grain()
-        waiting = [(ceil_div(self.opens[i], grain), i) for i in candidates if not self.opened[i]]
+        waiting = [(ceil_div(self.opens[i], _GRAIN), i) for i in candidates if not self.opened[i]]
         for time, i in waiting:
-            if time <= self.clock // grain:
+            if time <= self.clock // _GRAIN:
                 self.closes[i] = self._closing(i)
                 self.opened[i] = True
-        opened = [(self.closes[i] // grain, i) for i in candidates if self.opened[i]]
+        opened = [(self.closes[i] // _GRAIN, i) for i in candidates if self.opened[i]]
         return min(opened or waiting)[1]
-
-    def _grain(self) -> int:
-        """Give the number of units within which two times count as equal when compared."""
-        return 2 << max(2, (len(self.weight) - 1).bit_length())
 
     def _advance(self, i: int, picks: int = 1) -> None:
         """Move a target on to the start of a later job."""
@@ -188,15 +184,24 @@ class FairScheduler(Scheduler):
             for i in self.members():
                 self._advance(i, 0)
 
+    def restart(self) -> None:
+        self._moving()
+        self._begin_period()
+        for i in self.members():
+            self._advance(i, 0)
+
+    def _begin_period(self) -> None:
+        self.at = 0
+        self.picked = [0] * len(self.picked)
+        self.recording = []
+        self.recorded = False
+
     def _moved(self, i: int, *, was: bool, will: bool) -> None:
         weights = [self.weight[j] for j in self.members()]
         before, self.total = self.total, sum(weights)
         self.divisor = gcd(*weights)
         self.shifts = max(0, 2 * len(weights) - 2)
-        self.at = 0
-        self.picked = [0] * len(self.picked)
-        self.recording = []
-        self.recorded = False
+        self._begin_period()
         if self.pristine:
             self._lay_out()
         else:

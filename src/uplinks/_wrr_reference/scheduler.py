@@ -109,6 +109,9 @@ class Scheduler:
                 self.next_index()
         self.made = [0] * len(self.made)
 
+    def restart(self) -> None:
+        """Begin a period, so that nothing of the present one need be kept in a snapshot."""
+
     def _jump(self, picks: int, counts: list[int]) -> None:
         """Make the picks of `counts` at once."""
         raise NotImplementedError

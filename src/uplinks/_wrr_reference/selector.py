@@ -118,7 +118,7 @@ class Selector:
 
     # -- changes ------------------------------------------------------------
 
-    def add(self, target: Hashable, weight: int = 1) -> None:
+    def _add(self, target: Hashable, weight: int) -> None:
         self._check_weight(weight)
         if target in self._index:
             raise self._failure("duplicate-target", target)
@@ -139,7 +139,7 @@ class Selector:
         self._notify_parents()
         self._flush()
 
-    def remove(self, target: Hashable) -> None:
+    def _remove(self, target: Hashable) -> None:
         i = self._find(target)
         held = self._targets[i]
         del self._index[target]
@@ -150,13 +150,7 @@ class Selector:
         self._notify_parents()
         self._flush()
 
-    def set_weight(self, target: Hashable, weight: int) -> None:
-        self._check_weight(weight)
-        self._scheduler.set_weight(self._find(target), weight)
-        self._notify_parents()
-        self._flush()
-
-    def update(self, weights: Mapping[Hashable, int]) -> None:
+    def _update(self, weights: Mapping[Hashable, int]) -> None:
         found: list[tuple[int, int]] = []
         for target, weight in dict(weights).items():
             i = self._find(target)
@@ -167,7 +161,7 @@ class Selector:
         self._notify_parents()
         self._flush()
 
-    def replace(self, target: Hashable, new: Hashable) -> None:
+    def _replace(self, target: Hashable, new: Hashable) -> None:
         i = self._find(target)
         if isinstance(new, Selector) or isinstance(self._targets[i], Selector):
             raise TypeError("a selector cannot be replaced, nor replace a target")
@@ -176,7 +170,7 @@ class Selector:
         self._index = {new if t is target or t == target else t: j for t, j in self._index.items()}
         self._targets[i] = new
 
-    def set_up(self, target: Hashable, up: bool) -> None:  # noqa: FBT001 - reads as a word
+    def _set_up(self, target: Hashable, up: bool) -> None:  # noqa: FBT001 - reads as a word
         i = self._find(target)
         self._up[i] = bool(up)
         self._refresh(i)
@@ -198,17 +192,17 @@ class Selector:
     def __contains__(self, target: Hashable) -> bool:
         return target in self._index
 
-    def rows(self) -> list[tuple[Any, int, bool]]:
-        """Target, weight and status of each target, in order of insertion."""
-        weight = self._scheduler.weight
-        return [(target, weight[i], self._up[i]) for target, i in self._index.items()]
+    def _rows(self, counted: bool = False) -> list[tuple[Any, int, bool, Any]]:  # noqa: FBT001, FBT002
+        """Target, weight, status and, if asked for, picks of each target, in order of insertion."""
+        weight, made = self._scheduler.weight, self._scheduler.made
+        return [
+            (target, weight[i], self._up[i], made[i] if counted else None)
+            for target, i in self._index.items()
+        ]
 
     @property
     def targets(self) -> tuple[Any, ...]:
         return tuple(self._targets)
-
-    def _made(self) -> list[tuple[Any, int]]:
-        return [(target, self._scheduler.made[i]) for target, i in self._index.items()]
 
     def _reserve(self, targets: int) -> None:
         """Nothing to do: a list grows by itself."""
@@ -220,6 +214,7 @@ class Selector:
 
     def _state(self) -> tuple[list[Any], dict[int, bool], dict[str, Any]]:
         up = {i: self._up[i] for i in self._index.values()}
+        self._scheduler.restart()
         return list(self._targets), up, deepcopy(_columns(self._scheduler))
 
     def _load(
@@ -268,7 +263,7 @@ class Selector:
 
     # -- inside -------------------------------------------------------------
 
-    def ended(self, target: Hashable, ok: object, nanoseconds: int) -> None:
+    def _ended(self, target: Hashable, ok: object, nanoseconds: int) -> None:
         for node in self._below():
             scheduler = node._scheduler
             if isinstance(scheduler, ForeignScheduler) and target in node._index:
@@ -328,8 +323,8 @@ class Selector:
         failure, self._scheduler.failure = self._scheduler.failure, None
         if failure is not None:
             return failure
-        rows = self.rows()
-        without_weight = sum(weight == 0 for _, weight, _ in rows)
+        rows = self._rows()
+        without_weight = sum(weight == 0 for _, weight, _, _ in rows)
         excluded = len(self._scheduler.members())
         down = len(rows) - without_weight - excluded
         return self._failure("nothing-eligible", len(rows), without_weight, down, excluded)
