@@ -30,16 +30,12 @@ def take(selector: Any, k: int) -> list[Any]:
 
 def test_the_selector_is_the_compiled_one() -> None:
     assert balance.IMPLEMENTATION == "compiled"
-    assert balance.Selector.__mro__[2].__module__ == "uplinks._wrr"
+    assert issubclass(balance.Selector, _wrr.Selector)
+    assert balance.Selector.pick is _wrr.Selector.pick
+    assert balance.Selector.__next__ is _wrr.Selector.__next__
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("pick", "pick_many", "pick_into", "add", "remove", "set_weight", "set_up", "update"),
-        *("replace", "eligible", "period", "rows", "targets"),
-    ],
-)
+@pytest.mark.parametrize("name", ["pick", "pick_many", "pick_into"])
 def test_the_examples_of_the_compiled_methods(name: str) -> None:
     (test,) = doctest.DocTestFinder().find(getattr(_wrr.Selector, name), name, globs={})
 
@@ -228,7 +224,7 @@ def test_unknown_duplicate_and_unhashable_targets(make_selector: Any) -> None:
 
 def test_an_unknown_scheduler(make_selector: Any) -> None:
     for name in ("fare", None, 3):
-        with pytest.raises(InvalidScheduler, match="known are 'fair', 'edf', 'smooth'"):
+        with pytest.raises(InvalidScheduler, match="use 'fair', 'failover', 'random', 'edf', 'smooth'"):
             make_selector([("a", 1)], scheduler=name)
 
 
@@ -238,7 +234,7 @@ def test_an_unknown_scheduler(make_selector: Any) -> None:
         ([], [], "there are no targets"),
         ([("a", 0), ("b", 0)], [], "all 2 targets have weight 0"),
         ([("a", 1), ("b", 2)], ["a", "b"], "all 2 targets are down"),
-        ([("a", 0), ("b", 2), ("c", 1)], ["b", "c"], "of 3 targets 1 have weight 0 and 2 are down"),
+        ([("a", 0), ("b", 2), ("c", 1)], ["b", "c"], "of 3 targets 1 has weight 0 and 2 are down"),
     ],
 )
 def test_nothing_eligible_says_why(make_selector: Any, targets: Any, down: Any, why: str) -> None:

@@ -43,9 +43,14 @@ _COMPILED: Final[Mapping[str, str]] = MappingProxyType(
 )
 _IN_PYTHON: Final[Mapping[str, str]] = MappingProxyType({"edf": "Edf", "smooth": "Smooth"})
 
+_FARTHEST: Final = 1 << 16
+"""Where "edf" and "smooth" may start, in picks: these are made one by one."""
+
 T = TypeVar("T", bound=Hashable)
 
 if TYPE_CHECKING:
+    from random import Random
+
     from uplinks.schedulers import Scheduler
 
 
@@ -54,10 +59,10 @@ class _Core(Protocol):
 
     @property
     def targets(self) -> tuple[Any, ...]: ...
-    def period(self) -> int: ...
     def rows(self) -> list[tuple[Any, int, bool]]: ...
     def snapshot(self) -> dict[str, Any]: ...
     def _add(self, target: Hashable, weight: int) -> None: ...
+    def _period(self) -> int: ...
     def _remove(self, target: Hashable) -> None: ...
     def _set_up(self, target: Hashable, up: bool) -> None: ...  # noqa: FBT001
     def _update(self, weights: Mapping[Any, int]) -> None: ...
@@ -81,14 +86,14 @@ class _Face:
     def _failure(self, kind: str, *facts: Any) -> Exception:
         return _FAILURES[kind](*facts)
 
-    def _make_scheduler(self, scheduler: object, start: int) -> Any:
+    def _make_scheduler(self, scheduler: object, rng: Any) -> Any:
         """Make a scheduler by its name, or a stand-in for a Python scheduler."""
         self._scheduler_name = scheduler if isinstance(scheduler, str) else ""
         self._python_scheduler = None
         known = self._schedulers
         if isinstance(scheduler, str) and scheduler in _COMPILED:
             make = getattr(known, _COMPILED[scheduler])
-            return make(start) if scheduler == "random" else make()
+            return make(_seed(rng)) if scheduler == "random" else make()
         if isinstance(scheduler, str) and scheduler in _IN_PYTHON:
             from uplinks import schedulers  # noqa: PLC0415 - only for those who ask for one
 
@@ -110,18 +115,12 @@ class _Face:
         for target, weight in pairs:
             self.add(target, weight)
         period = self.period()
-        if self._scheduler_name in _IN_PYTHON:
-            weights = [weight for _, weight, _ in self.rows()]
-            period = sum(weights) // (gcd(*weights) or 1)
         if not period:
             return
+        if self._scheduler_name in _IN_PYTHON:
+            period = min(period, _FARTHEST)
         picks = start % period
         far = picks > _wrr_reference.RECORD_LIMIT
-        if far and self._scheduler_name in _IN_PYTHON:
-            raise ValueError(
-                f"start must be at most {_wrr_reference.RECORD_LIMIT} picks into the period for "
-                f"scheduler {self._scheduler_name!r}, got {picks}"
-            )
         self._skip(picks, _shares(self, picks) if far else None)
 
     # -- changes ------------------------------------------------------------------
@@ -245,6 +244,21 @@ class _Face:
         """
         return [row[:3] for row in self._rows()]
 
+    def period(self: _Core) -> int:
+        """Return the number of picks after which the schedule repeats while nothing changes.
+
+        0 means that no pick is possible, or that the order is not known to repeat. Complexity:
+        O(1); O(n) for "edf" and "smooth".
+
+        >>> Selector([("a", 90), ("b", 10)]).period()
+        10
+        """
+        face: Any = self
+        if face._scheduler_name not in _IN_PYTHON:  # noqa: SLF001 - its own
+            return self._period()
+        weights = [weight for _, weight, up in self.rows() if up]
+        return sum(weights) // (gcd(*weights) or 1)
+
     @property
     def weights(self: _Core) -> Mapping[Any, int]:
         """The weight of each target, as it is now. Complexity: O(n)."""
@@ -352,10 +366,17 @@ def _unpickled(
 ) -> Any:
     if version != _SNAPSHOT_VERSION:
         raise errors.InvalidSnapshot(f"version must be {_SNAPSHOT_VERSION}, got {version!r}")
-    made = cls(scheduler=scheduler or name)
+    made = cls(scheduler=scheduler or name, rng=0)
     made._load(made._make_scheduler(scheduler or name, 0), *state)  # noqa: SLF001 - its own
     made._scheduler_name = name  # noqa: SLF001 - its own
     return made
+
+
+def _seed(rng: Any) -> int:
+    draw = getattr(rng, "getrandbits", None)
+    if draw is None and type(rng) is not int:
+        raise errors.InvalidScheduler("random", "it needs rng: an integer or a random.Random")
+    return draw(64) if draw else rng
 
 
 def _refusal(scheduler: object, answer: object) -> errors.InvalidScheduler:
@@ -419,8 +440,8 @@ class Selector(_Face, _Compiled[T]):
     insertion); ``"random"`` (each pick drawn anew); ``"edf"`` (the order of Envoy and Traefik) or
     ``"smooth"`` (nginx), which are written in Python; or an object of your own, see
     `uplinks.schedulers.Scheduler`. ``start`` is any integer, taken modulo the period: the point of
-    the schedule to begin at. A random one spreads the first picks of many replicas in proportion
-    to the weights. For ``"random"``, it seeds the generator.
+    the schedule to begin at; "edf" and "smooth" take it modulo 2**16 where the period is longer. A random one spreads the first picks of many replicas in proportion
+    to the weights. ``rng``, an integer or a `random.Random`, seeds the generator of ``"random"``.
 
     Law: while nothing changes, every period of W/gcd picks gives each target exactly its weight
     over the gcd, and at no pick is a target further than 1 - 1/(2n - 2) from its share; see
@@ -449,9 +470,10 @@ class Selector(_Face, _Compiled[T]):
         *,
         scheduler: str | Scheduler = "fair",
         start: int = 0,
+        rng: int | Random | None = None,
     ) -> None:
         start = index(start)
-        super().__init__(self._make_scheduler(scheduler, start))
+        super().__init__(self._make_scheduler(scheduler, rng))
         self._fill(targets, start)
 
 
@@ -466,7 +488,8 @@ class ReferenceSelector(_Face, _wrr_reference.Selector):
         *,
         scheduler: str | Scheduler = "fair",
         start: int = 0,
+        rng: int | Random | None = None,
     ) -> None:
         start = index(start)
-        super().__init__(self._make_scheduler(scheduler, start))
+        super().__init__(self._make_scheduler(scheduler, rng))
         self._fill(targets, start)

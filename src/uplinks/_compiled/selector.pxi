@@ -174,8 +174,7 @@ cdef class Selector:
         """Whether a pick would find a target. Complexity: O(1)."""
         return self.scheduler.members > 0  # one number, which needs no lock
 
-    def period(self):
-        """Return the number of picks after which the schedule repeats, 0 if it does not."""
+    def _period(self):
         return self.scheduler.cycle()  # one number, which needs no lock
 
     def __len__(self):

@@ -183,7 +183,7 @@ class Selector:
     def eligible(self) -> bool:
         return self._scheduler.any_eligible()
 
-    def period(self) -> int:
+    def _period(self) -> int:
         return self._scheduler.period()
 
     def __len__(self) -> int:
