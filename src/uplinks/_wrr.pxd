@@ -92,7 +92,6 @@ cdef class FairScheduler(Scheduler):
     cdef void record(self, uint32_t i) noexcept nogil
     cdef void fetch(self, uint32_t i) noexcept nogil
     cdef bint spent(self, uint32_t i) noexcept nogil
-    cdef void withhold(self, uint32_t i) noexcept nogil
     cdef void release_withheld(self) noexcept nogil
     cdef void update_divisor(self, Py_ssize_t i) noexcept nogil
     cdef void count_shares(self) noexcept nogil

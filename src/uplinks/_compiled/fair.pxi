@@ -77,7 +77,8 @@ cdef class FairScheduler(Scheduler):
             i = <uint32_t> (<uint64_t> first.opens & INDEX)
             if self.spent(i):
                 set_window(&self.windows, i, self.windows.key[i] ^ (WAITS | WITHHELD))
-                self.withhold(i)
+                self.jobs[i].stamp = self.last_withheld  # the stamp is a link now
+                self.last_withheld = i + 1
                 first = self.windows.first
             else:
                 first = opened(&self.windows, first, i, closing(self.jobs + i, i, &self.pace))
@@ -110,11 +111,6 @@ cdef class FairScheduler(Scheduler):
         """Tell whether a target has had its share of this period."""
         cdef Job *job = self.jobs + i
         return job.stamp == self.stamp and job.picked * self.divisor >= job.weight
-
-    cdef void withhold(self, uint32_t i) noexcept nogil:
-        """Chain a target to those that wait for the end of the period; its stamp is the link."""
-        self.jobs[i].stamp = self.last_withheld
-        self.last_withheld = i + 1
 
     cdef void release_withheld(self) noexcept nogil:
         """Let all withheld targets wait for their windows: O(log n) each."""

@@ -53,21 +53,18 @@ cdef struct Windows:
     First first
 
 
-cdef inline uint64_t lower(uint64_t a, uint64_t b) noexcept nogil:
+ctypedef fused Key:             # closings are compared as unsigned numbers, openings as signed ones
+    uint64_t
+    int64_t
+
+
+cdef inline Key best(Key a, Key b) noexcept nogil:
     return a if a < b else b
 
 
-cdef inline int64_t sooner(int64_t a, int64_t b) noexcept nogil:
-    return a if a < b else b
-
-
-cdef inline uint64_t others_closing(const uint64_t *row, uint32_t i) noexcept nogil:
+cdef inline Key others(const Key *row, uint32_t i) noexcept nogil:
     """Return the best of the three beside the one at i."""
-    return lower(row[i ^ 1], lower(row[i ^ 2], row[i ^ 3]))
-
-
-cdef inline int64_t others_opening(const int64_t *row, uint32_t i) noexcept nogil:
-    return sooner(row[i ^ 1], sooner(row[i ^ 2], row[i ^ 3]))
+    return best(row[i ^ 1], best(row[i ^ 2], row[i ^ 3]))
 
 
 cdef inline uint32_t fours(uint32_t size) noexcept nogil:
@@ -84,16 +81,16 @@ cdef inline First opened(
     cdef int64_t *opening = windows.opening
     cdef uint32_t k, p
     # An open window is in the other tournament only.
-    cdef int64_t best = others_opening(<int64_t *> windows.key, i)
+    cdef int64_t winner = others(<int64_t *> windows.key, i)
     windows.key[i] = value
     for k in range(windows.levels):
         i >>= 2
         p = windows.level[k] + i
-        opening[p] = best
-        closing[p] = lower(closing[p], value)
-        best = sooner(best, others_opening(opening, p))
-    first.opens = best
-    first.closes = lower(first.closes, value)
+        opening[p] = winner
+        closing[p] = best(closing[p], value)
+        winner = best(winner, others(opening, p))
+    first.opens = winner
+    first.closes = best(first.closes, value)
     return first
 
 
@@ -105,16 +102,16 @@ cdef inline First awaited(
     cdef int64_t *opening = windows.opening
     cdef uint32_t k, p
     # A waiting index is in the other tournament only.
-    cdef uint64_t best = others_closing(windows.key, i)
+    cdef uint64_t winner = others(windows.key, i)
     windows.key[i] = value
     for k in range(windows.levels):
         i >>= 2
         p = windows.level[k] + i
-        closing[p] = best
-        opening[p] = sooner(opening[p], <int64_t> value)
-        best = lower(best, others_closing(closing, p))
-    first.closes = best
-    first.opens = sooner(first.opens, <int64_t> value)
+        closing[p] = winner
+        opening[p] = best(opening[p], <int64_t> value)
+        winner = best(winner, others(closing, p))
+    first.closes = winner
+    first.opens = best(first.opens, <int64_t> value)
     return first
 
 
@@ -123,16 +120,16 @@ cdef inline void set_window(Windows *windows, uint32_t i, uint64_t value) noexce
     cdef uint64_t *closing = windows.closing
     cdef int64_t *opening = windows.opening
     cdef uint32_t k, p
-    cdef uint64_t closes = lower(value, others_closing(windows.key, i))
-    cdef int64_t opens = sooner(<int64_t> value, others_opening(<int64_t *> windows.key, i))
+    cdef uint64_t closes = best(value, others(windows.key, i))
+    cdef int64_t opens = best(<int64_t> value, others(<int64_t *> windows.key, i))
     windows.key[i] = value
     for k in range(windows.levels):
         i >>= 2
         p = windows.level[k] + i
         closing[p] = closes
         opening[p] = opens
-        closes = lower(closes, others_closing(closing, p))
-        opens = sooner(opens, others_opening(opening, p))
+        closes = best(closes, others(closing, p))
+        opens = best(opens, others(opening, p))
     windows.first.closes = closes
     windows.first.opens = opens
 
@@ -155,8 +152,8 @@ cdef inline void set_all_windows(Windows *windows) noexcept nogil:
         opening = windows.opening + nodes
         for i in range(size):
             if 4 * i < length:
-                closing[i] = lower(below[4 * i], others_closing(below, 4 * i))
-                opening[i] = sooner(sooner_below[4 * i], others_opening(sooner_below, 4 * i))
+                closing[i] = best(below[4 * i], others(below, 4 * i))
+                opening[i] = best(sooner_below[4 * i], others(sooner_below, 4 * i))
             else:
                 closing[i] = NONE
                 opening[i] = <int64_t> NONE
@@ -165,8 +162,8 @@ cdef inline void set_all_windows(Windows *windows) noexcept nogil:
         nodes += size
         length = size
         size = fours(size)
-    windows.first.closes = lower(below[0], others_closing(below, 0))
-    windows.first.opens = sooner(sooner_below[0], others_opening(sooner_below, 0))
+    windows.first.closes = best(below[0], others(below, 0))
+    windows.first.opens = best(sooner_below[0], others(sooner_below, 0))
 
 
 cdef inline uint32_t nodes_over(uint32_t room) noexcept nogil:
