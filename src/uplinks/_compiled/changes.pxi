@@ -21,29 +21,29 @@ cdef object do_pick_into(Selector self, object buffer, object second):
     cdef Scheduler scheduler = self.scheduler
     cdef uint32_t[::1] out = buffer
     cdef Py_ssize_t i
-    cdef uint64_t k = 0
     cdef uint64_t size = <uint64_t> out.shape[0]
-    cdef uint64_t at, period, left
-    cdef Table *table
+    cdef uint64_t done = 0
+    cdef uint64_t run, whole, start
     if self.nested:
         raise ValueError("pick_into returns indices, which do not name the targets of nested selectors")
-    while k < size:
-        if not scheduler.replaying:
-            i = scheduler.next_index()
-            if i < 0:
-                raise self.failure_of_pick()
-            out[k] = <uint32_t> i
-            k += 1
-            continue
-        table, at, period = scheduler.table, scheduler.at, scheduler.period
-        left = at + size - k
-        scheduler.laps += left // period
-        scheduler.at = left % period
-        table.pins += 1
-        with nogil:
-            copy_schedule(&out[k], size - k, table, at, period)
-        unpin(table)
-        return None
+    while done < size and not scheduler.replaying:
+        i = scheduler.next_index()
+        if i < 0:
+            raise self.failure_of_pick()
+        out[done] = <uint32_t> i
+        done += 1
+    start = done
+    while done < size:
+        whole = (done - start) // scheduler.period * scheduler.period
+        if whole:  # copy the whole periods written so far: that doubles them
+            run = min(size - done, whole)
+            memcpy(&out[done], &out[done - whole], run * sizeof(uint32_t))
+        else:
+            run = min(size - done, scheduler.period - scheduler.at)
+            memcpy(&out[done], scheduler.table + scheduler.at, run * sizeof(uint32_t))
+        done += run
+        scheduler.laps += (scheduler.at + run) // scheduler.period
+        scheduler.at = (scheduler.at + run) % scheduler.period
 
 
 cdef object do_pick_carefully(Selector self, object exclude, object key):

@@ -243,9 +243,10 @@ cdef class FairScheduler(Scheduler):
         self.at = 0
         self.replaying = False
         self.recording = self.period <= RECORD_LIMIT
-        if self.table is not NULL and (self.table.pins > 1 or self.table.room > 1024):
-            unpin(self.table)
+        if self.recordable > 1024:
+            free(self.table)
             self.table = NULL
+            self.recordable = 0
         if self.total:
             self.tick = self.pace.scale // self.total
             self.tick_rest = self.pace.scale % self.total
@@ -267,15 +268,17 @@ cdef class FairScheduler(Scheduler):
             self.rebase()
 
     cdef void record(self, uint32_t i) noexcept nogil:
-        cdef uint64_t room = self.table.room if self.table is not NULL else 0
-        cdef Table *longer
-        if self.at == room:
-            longer = lengthen(self.table, min(self.period, 4 * room if room else 256))
+        cdef uint64_t room
+        cdef void *longer
+        if self.at == self.recordable:
+            room = min(self.period, max(<uint64_t> 256, 4 * self.recordable))
+            longer = realloc(self.table, room * sizeof(uint32_t))
             if longer is NULL:
                 self.recording = False  # not enough memory: go on deciding
                 return
-            self.table = longer
-        entries(self.table)[self.at] = i
+            self.table = <uint32_t *> longer
+            self.recordable = room
+        self.table[self.at] = i
 
     cdef void leave_replay(self) noexcept nogil:
         """Move the clock and every job to the point that the replay has reached.
@@ -288,11 +291,10 @@ cdef class FairScheduler(Scheduler):
         cdef Job *job
         cdef uint64_t rest = 0
         cdef bint late = self.at > self.period // 2
-        cdef uint32_t *entry = entries(self.table)
         for i in range(self.size):
             self.jobs[i].picked = 0
         for k in range(self.at if late else 0, self.period if late else self.at):
-            self.jobs[entry[k]].picked += 1
+            self.jobs[self.table[k]].picked += 1
         for i in range(self.size):
             if self.eligible(i):
                 job = self.jobs + i
@@ -324,7 +326,7 @@ cdef class FairScheduler(Scheduler):
         self.count_replayed()
         cdef list found = Scheduler.counts(self)
         for k in range(self.at if self.replaying else 0):
-            i = entries(self.table)[k]
+            i = self.table[k]
             found[i] += 1
         return found
 
@@ -368,7 +370,7 @@ cdef class FairScheduler(Scheduler):
         return (
             Scheduler.memory(self)
             + 2 * nodes_over(<uint32_t> self.room) * sizeof(uint64_t)
-            + (sizeof(Table) + self.table.room * sizeof(uint32_t) if self.table is not NULL else 0)
+            + self.recordable * sizeof(uint32_t)
         )
 
     cdef void appear(self, Py_ssize_t i) noexcept nogil:

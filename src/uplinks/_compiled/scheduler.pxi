@@ -25,7 +25,7 @@ cdef class Scheduler:
         free(self.weight)
         free(self.flags)
         free(self.made)
-        unpin(self.table)
+        free(self.table)
 
     # -- indices ----------------------------------------------------------------
 

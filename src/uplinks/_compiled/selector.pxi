@@ -11,8 +11,8 @@ cdef inline void look_ahead(Scheduler scheduler, list held) noexcept:
         if scheduler.likely < scheduler.size:
             prefetch(<void *> PyList_GET_ITEM(held, scheduler.likely))
     elif soon + AHEAD < scheduler.period:
-        prefetch(slot(held, entries(scheduler.table)[soon + AHEAD]))
-        prefetch(<void *> PyList_GET_ITEM(held, entries(scheduler.table)[soon]))
+        prefetch(slot(held, scheduler.table[soon + AHEAD]))
+        prefetch(<void *> PyList_GET_ITEM(held, scheduler.table[soon]))
 
 
 def with_fast_next(type cls not None):
@@ -127,8 +127,7 @@ cdef class Selector:
     def pick_into(self, uint32_t[::1] buffer not None):
         """Pick as many indices as a buffer holds; `targets` gives the target of each index.
 
-        ``buffer`` is writable, contiguous and of unsigned 32-bit items. The GIL is released while a
-        recorded period is copied.
+        ``buffer`` is writable, contiguous and of unsigned 32-bit items.
 
         Raises: `NoEligibleTarget`; `ValueError` or `TypeError` for another buffer, and for a
         selector that contains selectors.
@@ -305,8 +304,8 @@ cdef class Selector:
 cdef int adopt(Selector selector, Scheduler scheduler) except -1:
     """Give a selector its scheduler."""
     if isinstance(scheduler, ForeignScheduler):
-        selector.lock.threads = RLock()
-        selector.lock.plain = False
+        lock_in_use(selector.lock).threads = RLock()
+        lock_in_use(selector.lock).plain = False
     scheduler.taken = True
     selector.scheduler = scheduler
     return 0
