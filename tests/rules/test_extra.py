@@ -83,12 +83,11 @@ def test_a_rule_of_others_that_fails_is_an_error_that_names_it_and_shows_no_secr
     assert [str(d) for d in report] == [
         "<text>:1:1: info ACME001: before",
         *(
-            f"<text>:1:1: error {code}: rule {code} (own) failed: {why}; "
-            "what it judges was not checked to the end"
+            f"<text>:1:1: error {code}: rule {code} (own) failed: {why}; its check is incomplete"
             for code, why in [
                 ("ACME001", "it raised RuntimeError"),
-                ("ACME002", "it yielded 'str', which is no finding of its own"),
-                ("ACME003", "it yielded 'UPL001', which is no finding of its own"),
+                ("ACME002", "it yielded 'str', not a diagnostic with its own code"),
+                ("ACME003", "it yielded 'UPL001', not a diagnostic with its own code"),
                 ("ACME004", "it raised TypeError"),
             ]
         ),
@@ -112,5 +111,5 @@ def test_a_code_that_is_taken_is_refused(codes: list[str]) -> None:
     "code", ["", "acme001", "ACME", "001", "ACME-1", "A" * 99 + "001", "ACME001\n"]
 )
 def test_a_code_has_a_prefix_and_a_number(code: str) -> None:
-    with pytest.raises(ValueError, match="invalid code"):
+    with pytest.raises(ValueError, match="code must be an upper-case prefix and a number"):
         own(code, lambda _: iter(()), "manifests")

@@ -16,9 +16,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from uplinks import rules
 from uplinks.adapters import plugins
@@ -79,14 +79,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     entries = catalogue(extra)
     selection, settings = _settings(arguments, entries)
     places = inputs.read_places(arguments)
-    watched = _Watched.all_of(extra)
-    result = _check(places, watched, entries, selection)
+    guarded = [rules.guard(rule) for rule in extra]
+    result = _check(places, guarded, entries, selection)
     result = evolve(result, fail_on=_threshold(settings.fail_on or "error"))
     _write(result, settings.format or "text", arguments.output, places, console)
-    for each in watched:
-        if each.raised:
-            # Also where its code is ignored: what it judges was not judged.
-            console.complain(str(UnusablePlugin(each.rule.code, f"it raised {each.raised[0]}")))
+    for rule, raised in _failures(guarded):
+        # Reported even if the code is ignored, because the check is incomplete.
+        console.complain(str(UnusablePlugin(rule.code, f"it raised {raised}")))
     if not result.readable:
         return UNUSABLE
     return CLEAN if result.ok else FINDINGS
@@ -152,7 +151,7 @@ def _threshold(name: str) -> Severity | None:
 
 def _check(
     places: Sequence[Place],
-    watched: Sequence[_Watched],
+    guarded: Sequence[rules.Rule],
     entries: Mapping[str, Entry],
     selection: Selection,
 ) -> Result:
@@ -160,18 +159,17 @@ def _check(
     found: list[Diagnostic] = []
     suppressed = 0
     for place in places:
-        report = _report(place.subject, [each.rule for each in watched], modes)
+        report = _report(place.subject, guarded, modes)
         by, wrong = suppression.suppressions(place.clusters, place.texts, entries, place.sources)
         judged = set(filter(selection.has, _judged(place.subject, entries)))
         settled = suppression.settle(report, by, judged)
         suppressed += sum(map(selection.counts, settled.suppressed))
         found += [*settled.kept, *wrong, *settled.unused]
-    failed = any(each.raised for each in watched)
     return Result(
         Report(filter(selection.counts, found)),
         entries,
         _read([place.subject for place in places]),
-        readable=not (failed or inputs.unreadable(found)),
+        readable=not (any(_failures(guarded)) or inputs.unreadable(found)),
         suppressed=suppressed,
     )
 
@@ -194,34 +192,11 @@ def _judged(subject: Fleet | Cluster, entries: Mapping[str, Entry]) -> Collectio
     }
 
 
-@frozen
-class _Watched:
-    """A rule of others, and what it raised: its finding may be ignored, the failure may not."""
-
-    rule: rules.Rule
-    raised: list[str]
-
-    @classmethod
-    def all_of(cls, extra: Iterable[rules.Rule]) -> list[_Watched]:
-        return [cls._one(rule) for rule in extra]
-
-    @classmethod
-    def _one(cls, rule: rules.Rule) -> _Watched:
-        raised: list[str] = []
-        return cls(evolve(rule, function=_noting(rule.function, raised)), raised)
-
-
-def _noting(
-    function: Callable[..., Iterator[Any]], raised: list[str]
-) -> Callable[..., Iterator[Any]]:
-    def watched(subject: Any) -> Iterator[Any]:
-        try:
-            yield from function(subject)
-        except Exception as error:
-            raised.append(type(error).__name__)
-            raise
-
-    return watched
+def _failures(guarded: Iterable[rules.Rule]) -> Iterator[tuple[rules.Rule, str]]:
+    """Yield each guarded rule that raised, with the class name of its first exception."""
+    for rule in guarded:
+        if isinstance(rule.function, rules.Guard) and rule.function.raised:
+            yield rule, rule.function.raised[0]
 
 
 def _read(subjects: Sequence[Fleet | Cluster]) -> dict[str, int]:

@@ -1,23 +1,18 @@
-"""The catalogue of what is checked, and the check itself.
+"""The catalogue of rules, and `check`, which applies them.
 
-Rules of this package:
-
-1. One rule is one function, its docstring is its page, and `ALL` is the one
-   table of them: literal, sorted by code. A new rule is a function, a line in
-   `ALL`, and a bad and a good fixture in ``tests/rules/<code>/``.
-2. A code is never given to another rule. When a rule goes, its code moves to
-   `RETIRED`.
-3. Findings made while reading are part of each report, so that whoever checks
-   gets everything at once.
-4. Rules of others are values that the caller passes. One that raises, or yields
-   what is no finding of its own, becomes one error with its code that names it:
-   the rest of the report stands, and its text, which may hold anything, does
-   not get in. A rule of `ALL` that raises is a bug of ours and is raised.
+1. One rule is one function and its docstring is its page. `ALL` lists the rules,
+   sorted by code. CONTRIBUTING.md says how to add one.
+2. A code is never reused. When a rule goes, its code moves to `RETIRED`.
+3. A report includes the diagnostics made while reading, so that one check shows
+   everything.
+4. Third-party rules are values the caller passes. One that fails becomes one error
+   with its code, and the rest of the report stands (see `guard`). A rule in `ALL`
+   that raises is a bug, and the exception propagates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from functools import partial
 from itertools import islice
 from typing import Final, Literal
@@ -25,11 +20,13 @@ from typing import Final, Literal
 from attrs import evolve
 
 from uplinks import naming
-from uplinks.diagnostics import Diagnostic, Location, Report, Severity
+from uplinks.diagnostics import Diagnostic, Report
 from uplinks.model import Cluster, Fleet
 from uplinks.rules import (
     address,
     agreement,
+    annotation,
+    circle,
     collision,
     entry_point,
     fleet,
@@ -45,8 +42,10 @@ from uplinks.rules import (
     uplink,
     weight,
 )
-from uplinks.rules._guess import Finding, Guess, settle
-from uplinks.rules._rule import OWN_PREFIX, SECTIONS, Family, Rule, Scope, rule
+from uplinks.rules._guard import Guard, guard
+from uplinks.rules._page import SECTIONS
+from uplinks.rules._rule import OWN_PREFIX, Family, Rule, Scope, rule
+from uplinks.rules._suggestion import RuleResult, Suggestion, resolve
 from uplinks.rules.shape import SHAPE, ShapeCode
 
 __all__ = [
@@ -56,6 +55,7 @@ __all__ = [
     "SECTIONS",
     "SHAPE",
     "Family",
+    "Guard",
     "Role",
     "Rule",
     "Scope",
@@ -64,6 +64,7 @@ __all__ = [
     "check_cluster",
     "codes",
     "find",
+    "guard",
     "pages",
     "rule",
 ]
@@ -99,14 +100,14 @@ ALL: Final[tuple[Rule, ...]] = (
     health_check.invalid_passive_check,  # 217
     router.entry_points_with_uplinks,  # 301
     router.tls_with_uplinks,  # 302
-    router.unknown_uplink,  # 303
-    router.uplink_named_twice,  # 304
-    router.empty_element,  # 305
+    annotation.unknown_uplink,  # 303
+    annotation.uplink_named_twice,  # 304
+    annotation.empty_element,  # 305
     router.no_routes,  # 306
     reference.unresolved_service,  # 307
     reference.missing_kind,  # 308
     renamed.renamed_uplink,  # 309
-    reference.circle,  # 310
+    circle.circle,  # 310
     objects.uncomposed_type,  # 311
     reference.unknown_traefik_service,  # 312
     weight.reference_weight,  # 313
@@ -163,13 +164,13 @@ def check(subject: Fleet, extra: Iterable[Rule] = (), *, known_modes: Iterable[s
     Source: reference page, "Configuration Options", "Uplink Naming",
     "Referencing Uplinks from Routers" and "Health Check Fields".
     """
-    judges = _judges(extra, known_modes)
-    found: list[Finding] = []
+    applied = _rules(extra, known_modes)
+    found: list[RuleResult] = []
     for cluster in subject.clusters:
         found += cluster.diagnostics
-        found += _found(judges, {"manifests", "cluster"}, cluster)
-    found += _found(judges, {"fleet", "any"}, subject)
-    return Report(settle(found))
+        found += _results(applied, {"manifests", "cluster"}, cluster)
+    found += _results(applied, {"fleet", "any"}, subject)
+    return Report(resolve(found))
 
 
 def check_cluster(
@@ -201,66 +202,41 @@ def check_cluster(
     whole = role is not None or bool(cluster.uplinks)
     scopes: list[Scope] = ["manifests", "any"]
     scopes += ["cluster"] if whole else []
-    judges = _judges(extra, known_modes)
-    return Report(settle([*cluster.diagnostics, *_found(judges, scopes, cluster)]))
+    applied = _rules(extra, known_modes)
+    return Report(resolve([*cluster.diagnostics, *_results(applied, scopes, cluster)]))
 
 
-def _judges(extra: Iterable[Rule], known_modes: Iterable[str]) -> list[tuple[Rule, bool]]:
-    """Give every rule, and whether it is one of ours."""
+def _rules(extra: Iterable[Rule], known_modes: Iterable[str]) -> list[Rule]:
     taken = {*codes(), *RETIRED}
-    judges = [(each, True) for each in ALL]
+    guarded = []
     for each in extra:
         if each.code.startswith(OWN_PREFIX) or each.code in taken:
             raise ValueError(f"code {each.code} of rule {each.name!r} is taken; choose another")
         taken.add(each.code)
-        judges.append((each, False))
+        guarded.append(guard(each))
     modes = tuple(dict.fromkeys([*health_check.MODES, *known_modes]))
-    mode = judges.index((health_check.unknown_mode, True))
-    # The one rule that a caller may tell something.
-    knowing = partial(health_check.unknown_mode.function, modes=modes)
-    judges[mode] = (evolve(health_check.unknown_mode, function=knowing), True)
-    return judges
+    with_modes = partial(health_check.unknown_mode.function, modes=modes)
+    mode_rule = evolve(health_check.unknown_mode, function=with_modes)
+    return [*(mode_rule if each.code == mode_rule.code else each for each in ALL), *guarded]
 
 
-def _found(
-    judges: Iterable[tuple[Rule, bool]], scopes: Collection[Scope], subject: Cluster | Fleet
-) -> list[Finding]:
-    found: list[Finding] = []
-    for each, ours in judges:
+def _results(
+    applied: Iterable[Rule], scopes: Collection[Scope], subject: Cluster | Fleet
+) -> list[RuleResult]:
+    found: list[RuleResult] = []
+    for each in applied:
         if each.scope in scopes:
-            findings = iter(each.function(subject) if ours else _guarded(each, subject))
-            found += islice(findings, MOST_OF_A_RULE)
-            found += (_too_many(each, finding) for finding in islice(findings, 1))
+            results = iter(each.function(subject))
+            found += islice(results, MOST_OF_A_RULE)
+            found += (_too_many(each, result) for result in islice(results, 1))
     return found
 
 
-def _too_many(each: Rule, first: Finding) -> Diagnostic:
-    where = (first.finding if isinstance(first, Guess) else first).location
-    message = f"more than {MOST_OF_A_RULE} findings {each.code}; the others are left out"
-    # As severe as what is left out: many warnings are no error.
+def _too_many(each: Rule, first: RuleResult) -> Diagnostic:
+    where = (first.diagnostic if isinstance(first, Suggestion) else first).location
+    message = f"{each.code} is reported more than {MOST_OF_A_RULE} times; the others are left out"
+    # The severity of what is left out: many warnings are not an error.
     return Diagnostic("UPL004", each.severity, message, where)
-
-
-def _guarded(each: Rule, subject: Cluster | Fleet) -> Iterator[Finding]:
-    """Ask a rule of others, which may do anything."""
-    where = Location(cluster=subject.name if isinstance(subject, Cluster) else subject.parent.name)
-    try:
-        for finding in each.function(subject):
-            if not isinstance(finding, Diagnostic) or finding.code != each.code:
-                got = finding.code if isinstance(finding, Diagnostic) else type(finding).__name__
-                what = f"it yielded {got!r}, which is no finding of its own"
-                break
-            yield finding
-        else:
-            return
-    except Exception as problem:  # noqa: BLE001 - whatever it is, the report stands without it
-        what = f"it raised {type(problem).__name__}"
-    yield Diagnostic(
-        each.code,
-        Severity.ERROR,
-        f"rule {each.code} ({each.name}) failed: {what}; what it judges was not checked to the end",
-        where,
-    )
 
 
 def codes() -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Rules about the addresses by which a parent reaches its children (UPL406, UPL414, UPL415).
 
-An address is never shown: it may hold a password.
+An address is never quote: it may hold a password.
 
 Source: reference page, "Complete Example".
 """
@@ -13,7 +13,7 @@ from typing import Final
 from uplinks import addresses
 from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.model import Cluster
-from uplinks.rules._rule import rule, shown
+from uplinks.rules._rule import quote, rule
 
 __all__ = ["invalid_address", "plain_address", "shared_address"]
 
@@ -44,23 +44,25 @@ def invalid_address(cluster: Cluster) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
+    # parent
     hub:
       providers:
         multicluster:
           children:
             child-1:
-              address: child1.example.com:9443
+              address: child-1.example.com:9443 # UPL406
     ```
 
     ## Good
 
     ```yaml
+    # parent
     hub:
       providers:
         multicluster:
           children:
             child-1:
-              address: https://child1.example.com:9443
+              address: "https://[::1]:9443/"
     ```
 
     ## Source
@@ -73,10 +75,10 @@ def invalid_address(cluster: Cluster) -> Iterator[Diagnostic]:
     for name in sorted(config.children):
         problem = addresses.problem_with_address(config.children[name].address)
         if problem is not None:
-            # The address itself is not shown: it may hold a password.
+            # The address itself is not quote: it may hold a password.
             yield invalid_address.at(
                 config.origin.locate(*_CHILDREN, name, "address"),
-                f"invalid address of child {shown(name)}: {problem}; "
+                f"invalid address of child {quote(name)}: {problem}; "
                 "write https://, a host and perhaps a port",
             )
 
@@ -104,23 +106,25 @@ def plain_address(cluster: Cluster) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
+    # parent
     hub:
       providers:
         multicluster:
           children:
             child-1:
-              address: http://child1.example.com:9443
+              address: http://child1.example.com:9443 # UPL414
     ```
 
     ## Good
 
     ```yaml
+    # parent
     hub:
       providers:
         multicluster:
           children:
             child-1:
-              address: https://child1.example.com:9443
+              address: https://child-1.example.com:9443
     ```
 
     ## Source
@@ -136,7 +140,7 @@ def plain_address(cluster: Cluster) -> Iterator[Diagnostic]:
         if addresses.is_plain(address) and addresses.problem_with_address(address) is None:
             yield plain_address.at(
                 config.origin.locate(*_CHILDREN, name, "address"),
-                f"child {shown(name)} is reached over plain http; use https:// and give its "
+                f"child {quote(name)} is reached over plain http; use https:// and give its "
                 "uplink entry point tls",
             )
 
@@ -164,27 +168,39 @@ def shared_address(cluster: Cluster) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
+    # parent
     hub:
       providers:
         multicluster:
           children:
             child-1:
-              address: https://child1.example.com:9443
+              address: https://child1.example.com
             child-2:
-              address: https://child1.example.com:9443
+              address: https://CHILD1.example.com:443/ # UPL415
+    ---
+    # child-2
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
     ```
 
     ## Good
 
     ```yaml
+    # parent
     hub:
       providers:
         multicluster:
           children:
             child-1:
-              address: https://child1.example.com:9443
+              address: https://child-1.example.com:9443
             child-2:
-              address: https://child2.example.com:9443
+              address: https://child-2.example.com:9443
+    ---
+    # child-2
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
     ```
 
     ## Source
@@ -202,7 +218,7 @@ def shared_address(cluster: Cluster) -> Iterator[Diagnostic]:
         if other != name:
             yield shared_address.at(
                 places[name],
-                f"child {shown(name)} has the address of child {shown(other)}; "
+                f"child {quote(name)} has the address of child {quote(other)}; "
                 "each child is a cluster of its own and has one of its own",
-                [Related(places[other], f"child {shown(other)} is here")],
+                [Related(places[other], f"child {quote(other)} is here")],
             )

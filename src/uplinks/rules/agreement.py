@@ -16,8 +16,8 @@ from typing import Final
 from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.model import Cluster, Fleet, HealthCheck, Uplink
 from uplinks.rules import health_check, probe_request, timing
-from uplinks.rules._rule import rule, shown
-from uplinks.rules._use import composed, named_at, offers_by
+from uplinks.rules._references import composed, named_at, offers_by
+from uplinks.rules._rule import quote, rule
 
 __all__ = ["different_checks", "different_names", "no_failover", "partly_checked"]
 
@@ -107,19 +107,33 @@ def different_checks(fleet: Fleet) -> Iterator[Diagnostic]:
     ```yaml
     # child-1
     spec:
-      healthCheck: {path: /health, interval: 10s}
+      healthCheck:
+        path: /health
+        interval: 10s
     ---
     # child-2
     spec:
-      healthCheck: {path: /healthz, interval: 10s}
+      healthCheck:
+        path: /healthz # UPL403
+        interval: 10s
     ```
 
     ## Good
 
     ```yaml
-    # child-1 and child-2
+    # child-1
     spec:
-      healthCheck: {path: /health, interval: 10s}
+      healthCheck:
+        path: /health
+        interval: 10s
+    ---
+    # child-2
+    spec:
+      healthCheck:
+        path: /health
+        interval: 10s
+        hostname: api.us.example.com
+        port: 443
     ```
 
     ## Source
@@ -140,7 +154,7 @@ def different_checks(fleet: Fleet) -> Iterator[Diagnostic]:
                 path = ("spec", "healthCheck", *fields[:1])
                 yield different_checks.at(
                     uplink.origin.locate(*path),
-                    f"health check of uplink {shown(name)} on child {child!r} differs from that "
+                    f"health check of uplink {quote(name)} on child {child!r} differs from that "
                     f"on child {first_child!r} in {', '.join(fields)}; write the same in both",
                     [Related(first.origin.locate(*path), f"child {first_child!r} says so here")],
                 )
@@ -170,27 +184,38 @@ def different_names(fleet: Fleet) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
-    # child eu
-    metadata: {name: api-workload, namespace: apps}
-    spec: {exposeName: api-workload-eu}
+    # child-1
+    spec:
+      exposeName: api-eu
     ---
-    # child us
-    metadata: {name: api-workload, namespace: apps}
-    spec: {exposeName: api-workload-us}
+    # child-2
+    spec:
+      exposeName: api-us # UPL404
     ```
 
     ## Good
 
-    Take the same name in both, or compose them on the parent:
-
     ```yaml
+    # parent
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
-    metadata: {name: api-workload, namespace: apps}
+    metadata: {name: api, namespace: apps}
     spec:
       failover:
-        service: {name: api-workload-eu@multicluster, kind: TraefikService}
-        fallback: {name: api-workload-us@multicluster, kind: TraefikService}
+        service:
+          name: api-eu@multicluster
+          kind: TraefikService
+        fallback:
+          name: api-us-child-2@multicluster
+          kind: TraefikService
+    ---
+    # child-1
+    spec:
+      exposeName: api-eu
+    ---
+    # child-2
+    spec:
+      exposeName: api-us
     ```
 
     ## Source
@@ -209,8 +234,8 @@ def different_names(fleet: Fleet) -> Iterator[Diagnostic]:
         child, uplink = next(o for o in others if o[1].uplink_name != first.uplink_name)
         yield different_names.at(
             named_at(uplink),
-            f"uplink {owner} is {shown(uplink.uplink_name)} on child {child!r} and "
-            f"{shown(first.uplink_name)} on child {first_child!r}, so they never share a "
+            f"uplink {owner} is {quote(uplink.uplink_name)} on child {child!r} and "
+            f"{quote(first.uplink_name)} on child {first_child!r}, so they never share a "
             "service; take one name, or compose both in a TraefikService of the parent",
             [Related(named_at(first), f"child {first_child!r} names it here")],
         )
@@ -243,9 +268,16 @@ def partly_checked(fleet: Fleet) -> Iterator[Diagnostic]:
     ```yaml
     # child-1
     spec:
-      healthCheck: {path: /health}
+      healthCheck:
+        path: /health
+        interval: 10s
     ---
     # child-2
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata:
+      name: api-workload # UPL411
+      namespace: apps
     spec:
       weight: 10
     ```
@@ -253,9 +285,17 @@ def partly_checked(fleet: Fleet) -> Iterator[Diagnostic]:
     ## Good
 
     ```yaml
-    # child-1 and child-2
+    # child-1
     spec:
-      healthCheck: {path: /health}
+      healthCheck:
+        path: /health
+        interval: 10s
+    ---
+    # child-2
+    spec:
+      healthCheck:
+        path: /health
+        interval: 10s
     ```
 
     ## Source
@@ -272,7 +312,7 @@ def partly_checked(fleet: Fleet) -> Iterator[Diagnostic]:
                 other, has_it = checked[0]
                 yield partly_checked.at(
                     uplink.origin.locate("metadata", "name"),
-                    f"uplink {shown(name)} has no health check on child {child!r}, so that child "
+                    f"uplink {quote(name)} has no health check on child {child!r}, so that child "
                     f"is never taken out; write the one of child {other!r} here too",
                     [Related(has_it.origin.locate("spec", "healthCheck", key=True), "it is here")],
                 )
@@ -301,7 +341,18 @@ def no_failover(fleet: Fleet) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
-    # child-1 only; there is a child-2
+    # child-1
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata:
+      name: other # UPL412
+      namespace: apps
+    ---
+    # child-2
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
     metadata: {name: api-workload, namespace: apps}
@@ -310,7 +361,29 @@ def no_failover(fleet: Fleet) -> Iterator[Diagnostic]:
     ## Good
 
     ```yaml
-    # child-1 and child-2
+    # parent
+    apiVersion: traefik.io/v1alpha1
+    kind: TraefikService
+    metadata: {name: api, namespace: apps}
+    spec:
+      failover:
+        service:
+          name: apps-other@multicluster
+          kind: TraefikService
+        fallback:
+          name: apps-api-workload@multicluster
+          kind: TraefikService
+    ---
+    # child-1
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: other, namespace: apps}
+    ---
+    # child-2
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
     metadata: {name: api-workload, namespace: apps}
@@ -331,6 +404,6 @@ def no_failover(fleet: Fleet) -> Iterator[Diagnostic]:
         if alone and declared[uplink.owner] == 1:  # else it is UPL404
             yield no_failover.at(
                 named_at(uplink),
-                f"only child {child!r} offers uplink {shown(name)}, so nobody takes over when "
+                f"only child {child!r} offers uplink {quote(name)}, so nobody takes over when "
                 "it is down",
             )

@@ -18,8 +18,8 @@ from attrs import frozen
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Location, Related, Severity
 from uplinks.model import Cluster, Fleet, Uplink
+from uplinks.rules._references import named_at
 from uplinks.rules._rule import rule
-from uplinks.rules._use import named_at
 
 __all__ = ["service_name_collision", "uplink_name_collision"]
 
@@ -48,11 +48,19 @@ def uplink_name_collision(cluster: Cluster) -> Iterator[Diagnostic]:
     ```yaml
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
-    metadata: {name: c, namespace: a-b} # a-b-c
+    metadata: {name: cards, namespace: payments-eu}
     ---
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
-    metadata: {name: b-c, namespace: a} # a-b-c
+    metadata:
+      name: eu-cards # UPL401
+      namespace: payments
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: cards, namespace: apps}
+    spec:
+      exposeName: payments-eu-cards # UPL401
     ```
 
     ## Good
@@ -60,12 +68,13 @@ def uplink_name_collision(cluster: Cluster) -> Iterator[Diagnostic]:
     ```yaml
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
-    metadata: {name: c, namespace: a-b} # a-b-c
+    metadata: {name: cards, namespace: payments-eu}
     ---
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
-    metadata: {name: b-c, namespace: a}
-    spec: {exposeName: other-c}
+    metadata: {name: eu-cards, namespace: payments}
+    spec:
+      exposeName: european-cards
     ```
 
     ## Source
@@ -133,25 +142,35 @@ def service_name_collision(fleet: Fleet) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
-    # child c
+    # child-1
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
-    metadata: {name: b, namespace: a} # a-b, and a-b-c for child c
+    metadata:
+      name: cards # UPL412
+      namespace: payments
     ---
-    # child d
+    # child-2
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
-    metadata: {name: c, namespace: a-b} # a-b-c
+    metadata:
+      name: child-1 # UPL402 UPL412
+      namespace: payments-cards
     ```
 
     ## Good
 
     ```yaml
-    # child d
+    # child-1
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
-    metadata: {name: c, namespace: a-b}
-    spec: {exposeName: other-c}
+    metadata: {name: cards, namespace: payments}
+    ---
+    # child-2
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: child-1, namespace: payments-cards}
+    spec:
+      exposeName: payments-cards
     ```
 
     ## Source

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.model import Cluster
-from uplinks.rules._guess import Finding, Guess
-from uplinks.rules._rule import rule, shown, some
+from uplinks.rules._rule import join_names, quote, rule
+from uplinks.rules._suggestion import RuleResult, Suggestion
 
 __all__ = [
     "child_without_entry_points",
@@ -30,7 +30,7 @@ __all__ = [
     scope="cluster",
     reads=("child_config", "uplinks"),
 )
-def unknown_entry_point(cluster: Cluster) -> Iterator[Finding]:
+def unknown_entry_point(cluster: Cluster) -> Iterator[RuleResult]:
     """Require that an uplink's entry points exist.
 
     ## What it checks
@@ -46,17 +46,10 @@ def unknown_entry_point(cluster: Cluster) -> Iterator[Finding]:
     ## Bad
 
     ```yaml
-    hub:
-      uplinkEntryPoints:
-        multicluster:
-          address: ":9443"
-    ---
-    apiVersion: hub.traefik.io/v1alpha1
-    kind: Uplink
-    metadata: {name: api-workload, namespace: apps}
     spec:
       entryPoints:
-        - multiclustre
+        - multicluster
+        - multiclustre # UPL108
     ```
 
     ## Good
@@ -74,7 +67,7 @@ def unknown_entry_point(cluster: Cluster) -> Iterator[Finding]:
     config = cluster.child_config
     if config is None or not config.uplink_entry_points:
         return  # without any it is UPL410, once
-    known, there_are = config.uplink_entry_points, some(config.uplink_entry_points)
+    known, there_are = config.uplink_entry_points, join_names(config.uplink_entry_points)
     declared = config.origin.locate("hub", "uplinkEntryPoints", key=True)
     for uplink in cluster.uplinks:
         for index, entry_point in enumerate(uplink.entry_points):
@@ -83,10 +76,10 @@ def unknown_entry_point(cluster: Cluster) -> Iterator[Finding]:
             finding = unknown_entry_point.at(
                 uplink.origin.locate("spec", "entryPoints", index),
                 f"uplink {uplink.owner} names the unknown uplink entry point "
-                f"{shown(entry_point)}; there are: {there_are}",
+                f"{quote(entry_point)}; there are: {there_are}",
                 [Related(declared, "uplink entry points are declared here")],
             )
-            yield Guess(finding, entry_point, known)
+            yield Suggestion(finding, entry_point, known)
 
 
 @rule(
@@ -116,10 +109,11 @@ def no_default_entry_point(cluster: Cluster) -> Iterator[Diagnostic]:
       uplinkEntryPoints:
         multicluster:
           address: ":9443"
+      providers:
+        multicluster: {}
     ---
-    apiVersion: hub.traefik.io/v1alpha1
-    kind: Uplink
-    metadata: {name: api-workload, namespace: apps}
+    spec:
+      weight: 10 # UPL109
     ```
 
     ## Good
@@ -129,7 +123,12 @@ def no_default_entry_point(cluster: Cluster) -> Iterator[Diagnostic]:
       uplinkEntryPoints:
         multicluster:
           address: ":9443"
-          asDefault: true
+      providers:
+        multicluster: {}
+    ---
+    spec:
+      entryPoints:
+        - multicluster
     ```
 
     ## Source
@@ -180,7 +179,7 @@ def entry_point_named_twice(cluster: Cluster) -> Iterator[Diagnostic]:
     spec:
       entryPoints:
         - multicluster
-        - multicluster
+        - multicluster # UPL110
     ```
 
     ## Good
@@ -203,7 +202,7 @@ def entry_point_named_twice(cluster: Cluster) -> Iterator[Diagnostic]:
                 locate = uplink.origin.locate
                 yield entry_point_named_twice.at(
                     locate("spec", "entryPoints", index),
-                    f"uplink {uplink.owner} names the entry point {shown(entry_point)} again; "
+                    f"uplink {uplink.owner} names the entry point {quote(entry_point)} again; "
                     "remove one",
                     [Related(locate("spec", "entryPoints", before), "named here first")],
                 )
@@ -233,13 +232,9 @@ def child_without_entry_points(cluster: Cluster) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
-    hub:
+    hub: # UPL410
       providers:
         multicluster: {}
-    ---
-    apiVersion: hub.traefik.io/v1alpha1
-    kind: Uplink
-    metadata: {name: api-workload, namespace: apps}
     ```
 
     ## Good

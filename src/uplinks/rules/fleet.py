@@ -11,8 +11,8 @@ from typing import Final
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Location, Related, Severity
 from uplinks.model import Cluster, Fleet
-from uplinks.rules._guess import Finding, Guess
-from uplinks.rules._rule import rule, some
+from uplinks.rules._rule import join_names, rule
+from uplinks.rules._suggestion import RuleResult, Suggestion
 
 __all__ = [
     "child_without_manifests",
@@ -47,23 +47,39 @@ def invalid_child_name(cluster: Cluster) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
-    hub:
-      providers:
-        multicluster:
-          children:
-            child@1:
-              address: https://child1.example.com:9443
-    ```
-
-    ## Good
-
-    ```yaml
+    # parent
     hub:
       providers:
         multicluster:
           children:
             child-1:
-              address: https://child1.example.com:9443
+              address: https://child-1.example.com:9443
+            child@2: # UPL416
+              address: https://child-2.example.com:9443
+    ---
+    # child@2
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
+    ```
+
+    ## Good
+
+    ```yaml
+    # parent
+    hub:
+      providers:
+        multicluster:
+          children:
+            child-1:
+              address: https://child-1.example.com:9443
+            child-2:
+              address: https://child-2.example.com:9443
+    ---
+    # child-2
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
     ```
 
     ## Source
@@ -105,7 +121,7 @@ def _anywhere(child: str, cluster: Cluster) -> Location:
         "parent.parent_config",
     ),
 )
-def unlisted_child(fleet: Fleet) -> Iterator[Finding]:
+def unlisted_child(fleet: Fleet) -> Iterator[RuleResult]:
     """Require that the parent lists each child.
 
     ## What it checks
@@ -120,24 +136,45 @@ def unlisted_child(fleet: Fleet) -> Iterator[Finding]:
     ## Bad
 
     ```yaml
-    # parent; there are manifests of child-1
-    hub:
-      providers:
-        multicluster:
-          children:
-            chidl-1:
-              address: https://child1.example.com:9443
-    ```
-
-    ## Good
-
-    ```yaml
+    # parent
     hub:
       providers:
         multicluster:
           children:
             child-1:
-              address: https://child1.example.com:9443
+              address: https://child-1.example.com:9443
+    ---
+    # child-2
+    hub: # UPL407
+      uplinkEntryPoints:
+        multicluster:
+          address: ":9443"
+          asDefault: true
+      providers:
+        multicluster: {}
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
+    ```
+
+    ## Good
+
+    ```yaml
+    # parent
+    hub:
+      providers:
+        multicluster:
+          children:
+            child-1:
+              address: https://child-1.example.com:9443
+            child-2:
+              address: https://child-2.example.com:9443
+    ---
+    # child-2
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
     ```
 
     ## Source
@@ -147,7 +184,7 @@ def unlisted_child(fleet: Fleet) -> Iterator[Finding]:
     config = fleet.parent.parent_config
     listed = frozenset(config.children if config is not None else ())
     # A name that is there on both sides was not meant for another.
-    unmatched, it_lists = listed - set(fleet.children), some(listed)
+    unmatched, it_lists = listed - set(fleet.children), join_names(listed)
     related = []
     if config is not None:
         place = config.origin.locate(*_CHILDREN, key=True)
@@ -159,7 +196,7 @@ def unlisted_child(fleet: Fleet) -> Iterator[Finding]:
             "add it there, with its address",
             related,
         )
-        yield Guess(finding, name, unmatched)
+        yield Suggestion(finding, name, unmatched)
 
 
 @rule(
@@ -169,7 +206,7 @@ def unlisted_child(fleet: Fleet) -> Iterator[Finding]:
     scope="fleet",
     reads=("children", "parent.parent_config"),
 )
-def child_without_manifests(fleet: Fleet) -> Iterator[Finding]:
+def child_without_manifests(fleet: Fleet) -> Iterator[RuleResult]:
     """Warn of a listed child whose manifests are not there.
 
     ## What it checks
@@ -185,25 +222,34 @@ def child_without_manifests(fleet: Fleet) -> Iterator[Finding]:
     ## Bad
 
     ```yaml
-    # parent; there are manifests of child-1 only
+    # parent
     hub:
       providers:
         multicluster:
           children:
             child-1:
-              address: https://child1.example.com:9443
-            child-2:
-              address: https://child2.example.com:9443
+              address: https://child-1.example.com:9443
+            child-2: # UPL408
+              address: https://child-2.example.com:9443
     ```
 
     ## Good
 
-    Put the manifests of `child-2` beside those of `child-1`.
-
-    ```
-    fleet/parent/traefik.yaml
-    fleet/children/child-1/uplink.yaml
-    fleet/children/child-2/uplink.yaml
+    ```yaml
+    # parent
+    hub:
+      providers:
+        multicluster:
+          children:
+            child-1:
+              address: https://child-1.example.com:9443
+            child-2:
+              address: https://child-2.example.com:9443
+    ---
+    # child-2
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
     ```
 
     ## Source
@@ -221,7 +267,7 @@ def child_without_manifests(fleet: Fleet) -> Iterator[Finding]:
             f"the parent lists child {name!r}, but there are no manifests of it; "
             "add them to what is checked, or take it off the list",
         )
-        yield Guess(finding, name, unmatched)
+        yield Suggestion(finding, name, unmatched)
 
 
 @rule(
@@ -246,7 +292,7 @@ def child_without_provider(fleet: Fleet) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
-    hub:
+    hub: # UPL409
       uplinkEntryPoints:
         multicluster:
           address: ":9443"

@@ -14,11 +14,12 @@ from typing import Final
 
 from uplinks.diagnostics import Diagnostic, Severity
 from uplinks.model import Cluster, HealthCheck, Uplink
-from uplinks.rules._guess import Finding, Guess
-from uplinks.rules._rule import rule, shown
+from uplinks.rules._rule import quote, rule
+from uplinks.rules._suggestion import RuleResult, Suggestion
 
 __all__ = [
     "MODES",
+    "checked_uplinks",
     "ignored_by_grpc",
     "invalid_passive_check",
     "unknown_mode",
@@ -29,7 +30,8 @@ MODES: Final = ("http", "grpc")
 _SCHEMES: Final = ("http", "https")
 
 
-def _checked(cluster: Cluster) -> Iterator[tuple[Uplink, HealthCheck]]:
+def checked_uplinks(cluster: Cluster) -> Iterator[tuple[Uplink, HealthCheck]]:
+    """Yield the uplinks that have a health check, with the check."""
     for uplink in cluster.uplinks:
         if uplink.health_check is not None:
             yield uplink, uplink.health_check
@@ -42,7 +44,7 @@ def _checked(cluster: Cluster) -> Iterator[tuple[Uplink, HealthCheck]]:
     scope="manifests",
     reads=("uplinks",),
 )
-def unknown_mode(cluster: Cluster, modes: Collection[str] = MODES) -> Iterator[Finding]:
+def unknown_mode(cluster: Cluster, modes: Collection[str] = MODES) -> Iterator[RuleResult]:
     """Require a known mode of a health check.
 
     ## What it checks
@@ -58,30 +60,34 @@ def unknown_mode(cluster: Cluster, modes: Collection[str] = MODES) -> Iterator[F
 
     ```yaml
     spec:
-      healthCheck:
-        mode: tcp
+      healthCheck: {mode: tcp} # UPL204
+    ---
+    spec:
+      healthCheck: {mode: GRPC} # UPL204
     ```
 
     ## Good
 
     ```yaml
     spec:
-      healthCheck:
-        mode: grpc
+      healthCheck: {mode: grpc}
+    ---
+    spec:
+      healthCheck: {mode: http, path: /}
     ```
 
     ## Source
 
     Uplink reference, "Health Check Fields".
     """
-    for uplink, check in _checked(cluster):
+    for uplink, check in checked_uplinks(cluster):
         if check.mode not in modes:
             finding = unknown_mode.at(
                 uplink.origin.locate("spec", "healthCheck", "mode"),
-                f"unknown health check mode {shown(check.mode)} of uplink {uplink.owner}; "
+                f"unknown health check mode {quote(check.mode)} of uplink {uplink.owner}; "
                 f"{' or '.join(modes)} is allowed",
             )
-            yield Guess(finding, check.mode, modes)
+            yield Suggestion(finding, check.mode, modes)
 
 
 @rule(
@@ -91,7 +97,7 @@ def unknown_mode(cluster: Cluster, modes: Collection[str] = MODES) -> Iterator[F
     scope="manifests",
     reads=("uplinks",),
 )
-def unknown_scheme(cluster: Cluster) -> Iterator[Finding]:
+def unknown_scheme(cluster: Cluster) -> Iterator[RuleResult]:
     """Require a known scheme of a health check.
 
     ## What it checks
@@ -108,30 +114,37 @@ def unknown_scheme(cluster: Cluster) -> Iterator[Finding]:
 
     ```yaml
     spec:
-      healthCheck:
-        scheme: ftp
+      healthCheck: {path: /health, scheme: ftp} # UPL205
+    ---
+    spec:
+      healthCheck: {path: /health, scheme: h2c} # UPL205
+    ---
+    spec:
+      healthCheck: {path: /health, scheme: HTTPS} # UPL205
     ```
 
     ## Good
 
     ```yaml
     spec:
-      healthCheck:
-        scheme: https
+      healthCheck: {path: /health, scheme: https}
+    ---
+    spec:
+      healthCheck: {path: /health, scheme: http}
     ```
 
     ## Source
 
     Uplink reference, "Health Check Fields": "(http, https)".
     """
-    for uplink, check in _checked(cluster):
+    for uplink, check in checked_uplinks(cluster):
         if check.scheme is not None and check.scheme not in _SCHEMES:
             finding = unknown_scheme.at(
                 uplink.origin.locate("spec", "healthCheck", "scheme"),
-                f"unknown health check scheme {shown(check.scheme)} of uplink {uplink.owner}; "
+                f"unknown health check scheme {quote(check.scheme)} of uplink {uplink.owner}; "
                 f"{' or '.join(_SCHEMES)} is allowed",
             )
-            yield Guess(finding, check.scheme, _SCHEMES)
+            yield Suggestion(finding, check.scheme, _SCHEMES)
 
 
 @rule(
@@ -162,7 +175,13 @@ def ignored_by_grpc(cluster: Cluster) -> Iterator[Diagnostic]:
     spec:
       healthCheck:
         mode: grpc
-        path: /healthz
+        path: /health # UPL210
+        method: HEAD # UPL210
+        status: 204 # UPL210
+        hostname: example.com
+        followRedirects: false # UPL210
+        headers: # UPL210
+          X-Health-Check: "true"
     ```
 
     ## Good
@@ -171,6 +190,11 @@ def ignored_by_grpc(cluster: Cluster) -> Iterator[Diagnostic]:
     spec:
       healthCheck:
         mode: grpc
+        scheme: https
+        port: 9443
+        status: 200
+        interval: 10s
+        timeout: 5s
     ```
 
     ## Source
@@ -178,7 +202,7 @@ def ignored_by_grpc(cluster: Cluster) -> Iterator[Diagnostic]:
     Uplink reference, "Health Check Fields"; the gRPC health checking protocol.
     """
     unset = HealthCheck(mode="grpc")
-    for uplink, check in _checked(cluster):
+    for uplink, check in checked_uplinks(cluster):
         if check.mode != "grpc":
             continue
         fields = {
@@ -222,12 +246,16 @@ def invalid_passive_check(cluster: Cluster) -> Iterator[Diagnostic]:
     ```yaml
     spec:
       passiveHealthCheck:
-        maxFailedAttempts: -3
+        maxFailedAttempts: -3 # UPL217
     ```
 
     ## Good
 
     ```yaml
+    spec:
+      passiveHealthCheck:
+        maxFailedAttempts: 0
+    ---
     spec:
       passiveHealthCheck:
         maxFailedAttempts: 3
@@ -243,5 +271,5 @@ def invalid_passive_check(cluster: Cluster) -> Iterator[Diagnostic]:
             yield invalid_passive_check.at(
                 uplink.origin.locate("spec", "passiveHealthCheck", "maxFailedAttempts"),
                 f"maxFailedAttempts of uplink {uplink.owner} is "
-                f"{shown(passive.max_failed_attempts)}; 0 (unset) or more is allowed",
+                f"{quote(passive.max_failed_attempts)}; 0 (unset) or more is allowed",
             )

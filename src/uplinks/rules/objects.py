@@ -12,8 +12,8 @@ from typing import Any, Final
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.model import Cluster, IngressRoute, TraefikService, Uplink
-from uplinks.rules._rule import rule, shown
-from uplinks.rules._use import is_refused
+from uplinks.rules._references import is_refused
+from uplinks.rules._rule import quote, rule
 
 __all__ = ["declared_twice", "missing_identity", "more_than_one_type", "uncomposed_type"]
 
@@ -46,12 +46,38 @@ def declared_twice(cluster: Cluster) -> Iterator[Diagnostic]:
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
     metadata: {name: api-workload, namespace: apps}
-    spec: {weight: 90}
     ---
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
-    metadata: {name: api-workload, namespace: apps}
-    spec: {weight: 10}
+    metadata:
+      name: api-workload # UPL010
+      namespace: apps
+    spec:
+      weight: 10
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata:
+      name: r
+      namespace: apps
+      annotations:
+        hub.traefik.io/router.uplinks: "apps-api-workload"
+    spec:
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+          services: [{name: api, port: 8080}]
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata:
+      name: r # UPL010
+      namespace: apps
+    spec:
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+          services: [{name: api, port: 8080}]
     ```
 
     ## Good
@@ -60,7 +86,25 @@ def declared_twice(cluster: Cluster) -> Iterator[Diagnostic]:
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
     metadata: {name: api-workload, namespace: apps}
-    spec: {weight: 90}
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: other, namespace: apps}
+    spec:
+      weight: 10
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata:
+      name: api-workload
+      namespace: apps
+      annotations:
+        hub.traefik.io/router.uplinks: "apps-api-workload,apps-other"
+    spec:
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+          services: [{name: api, port: 8080}]
     ```
 
     ## Source
@@ -114,18 +158,24 @@ def uncomposed_type(cluster: Cluster) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
+    # parent
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
     metadata: {name: api, namespace: apps}
     spec:
-      mirroring:
-        name: apps-api-workload@multicluster
-        kind: TraefikService
+      mirroring: # UPL311
+        name: api
+        port: 80
+        mirrors:
+          - name: apps-api-workload@multicluster
+            kind: TraefikService
+            percent: 10
     ```
 
     ## Good
 
     ```yaml
+    # parent
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
     metadata: {name: api, namespace: apps}
@@ -183,28 +233,63 @@ def more_than_one_type(cluster: Cluster) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
+    # parent
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
     metadata: {name: api, namespace: apps}
     spec:
       weighted:
         services:
-          - {name: apps-eu@multicluster, kind: TraefikService}
+          - name: apps-api-workload@multicluster
+            kind: TraefikService
+      failover: # UPL314
+        service:
+          name: apps-api-workload@multicluster
+          kind: TraefikService
+        fallback:
+          name: local
+          port: 80
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: TraefikService
+    metadata: {name: mirror, namespace: apps}
+    spec:
       failover:
-        service: {name: apps-eu@multicluster, kind: TraefikService}
-        fallback: {name: apps-us@multicluster, kind: TraefikService}
+        service:
+          name: apps-api-workload@multicluster
+          kind: TraefikService
+        fallback:
+          name: local
+          port: 80
+      mirroring: # UPL314
+        name: local
+        port: 80
     ```
 
     ## Good
 
     ```yaml
+    # parent
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
     metadata: {name: api, namespace: apps}
     spec:
+      weighted:
+        services:
+          - name: apps-api-workload@multicluster
+            kind: TraefikService
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: TraefikService
+    metadata: {name: safe, namespace: apps}
+    spec:
       failover:
-        service: {name: apps-eu@multicluster, kind: TraefikService}
-        fallback: {name: apps-us@multicluster, kind: TraefikService}
+        service:
+          name: apps-api-workload@multicluster
+          kind: TraefikService
+        fallback:
+          name: local
+          port: 80
     ```
 
     ## Source
@@ -247,18 +332,31 @@ def missing_identity(cluster: Cluster) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
+    # parent
     apiVersion: traefik.io/v1alpha1
     kind: IngressRoute
-    metadata: {name: api}
+    metadata:
+      name: api # UPL315
     spec:
       routes:
         - match: PathPrefix(`/api`)
           kind: Rule
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: TraefikService
+    metadata:
+      namespace: apps # UPL315
+    spec:
+      weighted:
+        services:
+          - name: apps-api-workload@multicluster
+            kind: TraefikService
     ```
 
     ## Good
 
     ```yaml
+    # parent
     apiVersion: traefik.io/v1alpha1
     kind: IngressRoute
     metadata: {name: api, namespace: apps}
@@ -266,6 +364,15 @@ def missing_identity(cluster: Cluster) -> Iterator[Diagnostic]:
       routes:
         - match: PathPrefix(`/api`)
           kind: Rule
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: TraefikService
+    metadata: {name: api, namespace: apps}
+    spec:
+      weighted:
+        services:
+          - name: apps-api-workload@multicluster
+            kind: TraefikService
     ```
 
     ## Source
@@ -283,5 +390,5 @@ def missing_identity(cluster: Cluster) -> Iterator[Diagnostic]:
         if not item.namespace and not is_refused(item.origin, "namespace"):
             yield missing_identity.at(
                 item.origin.locate("metadata", "namespace"),
-                f"{kind} {shown(item.name)} has no metadata.namespace; it is required",
+                f"{kind} {quote(item.name)} has no metadata.namespace; it is required",
             )

@@ -1,6 +1,6 @@
 """Rules about the headers that a probe sends (UPL211, UPL212, UPL214).
 
-The value of a header is never shown, and neither is a name that cannot be one.
+The value of a header is never quote, and neither is a name that cannot be one.
 
 Source: reference page, "Health Check Fields"; RFC 9110.
 """
@@ -15,8 +15,9 @@ from attrs import evolve
 
 from uplinks import addresses
 from uplinks.diagnostics import Diagnostic, Related, Severity
-from uplinks.model import Cluster, Fleet, HealthCheck, Uplink
-from uplinks.rules._rule import rule, shown
+from uplinks.model import Cluster, Fleet
+from uplinks.rules._rule import quote, rule
+from uplinks.rules.health_check import checked_uplinks
 
 __all__ = ["header_of_the_probe", "invalid_header", "plain_credential"]
 
@@ -46,12 +47,6 @@ _CREDENTIALS: Final = re.compile(
 )
 
 
-def _checked(cluster: Cluster) -> Iterator[tuple[Uplink, HealthCheck]]:
-    for uplink in cluster.uplinks:
-        if uplink.health_check is not None:
-            yield uplink, uplink.health_check
-
-
 @rule(
     "UPL211",
     name="header-of-the-probe",
@@ -78,8 +73,12 @@ def header_of_the_probe(cluster: Cluster) -> Iterator[Diagnostic]:
     ```yaml
     spec:
       healthCheck:
+        path: /health
         headers:
-          Host: api.example.com
+          Host: example.com # UPL211
+          content-length: "0" # UPL211
+          Transfer-Encoding: chunked # UPL211
+          CONNECTION: close # UPL211
     ```
 
     ## Good
@@ -87,14 +86,18 @@ def header_of_the_probe(cluster: Cluster) -> Iterator[Diagnostic]:
     ```yaml
     spec:
       healthCheck:
-        hostname: api.example.com
+        path: /health
+        hostname: example.com
+        headers:
+          User-Agent: probe
+          Authorization: Bearer token123
     ```
 
     ## Source
 
     Uplink reference, "Health Check Fields"; RFC 9110, sections 7.2 and 7.6.1.
     """
-    for uplink, check in _checked(cluster):
+    for uplink, check in checked_uplinks(cluster):
         for header in check.headers:
             name = header.name.lower()
             if name in _OWNED:
@@ -114,7 +117,7 @@ def header_of_the_probe(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("uplinks",),
 )
 def invalid_header(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Require a valid name and value of each header of a health check.
+    r"""Require a valid name and value of each header of a health check.
 
     ## What it checks
 
@@ -126,16 +129,27 @@ def invalid_header(cluster: Cluster) -> Iterator[Diagnostic]:
 
     A line break ends the header, and what follows is another one, or another
     request. No proxy sends it, and the child counts as down. Neither the value
-    nor an invalid name is shown: either may be a credential.
+    nor an invalid name is quote: either may be a credential.
 
     ## Bad
 
     ```yaml
     spec:
       healthCheck:
+        path: /health
         headers:
-          Authorization: |
-            Bearer abc
+          X Y: a # UPL212
+          "": b # UPL212
+          "A\r\nB": c # UPL212
+          Authorization: "Bearer\r\nX: y" # UPL212
+          X-Nul: "a\0b" # UPL212
+    ---
+    spec:
+      healthCheck:
+        path: /health
+        headers:
+          X-Token: | # UPL212
+            token123
     ```
 
     ## Good
@@ -143,15 +157,18 @@ def invalid_header(cluster: Cluster) -> Iterator[Diagnostic]:
     ```yaml
     spec:
       healthCheck:
+        path: /health
         headers:
-          Authorization: Bearer abc
+          X-Empty: ""
+          X-Tab: "a\tb"
+          X-Name: Zoë
     ```
 
     ## Source
 
     Uplink reference, "Health Check Fields"; RFC 9110, sections 5.1 and 5.5.
     """
-    for uplink, check in _checked(cluster):
+    for uplink, check in checked_uplinks(cluster):
         path = ("spec", "healthCheck", "headers")
         for position, header in enumerate(check.headers, start=1):
             if _TOKEN.fullmatch(header.name) is None:
@@ -164,7 +181,7 @@ def invalid_header(cluster: Cluster) -> Iterator[Diagnostic]:
             elif _CONTROL.search(header.value) is not None:
                 yield invalid_header.at(
                     uplink.origin.locate(*path, header.name, key=True),
-                    f"invalid value of header {shown(header.name)} of uplink {uplink.owner}: "
+                    f"invalid value of header {quote(header.name)} of uplink {uplink.owner}: "
                     "it has a line break or another control character",
                 )
 
@@ -194,23 +211,54 @@ def plain_credential(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
+    # parent
+    hub:
+      providers:
+        multicluster:
+          children:
+            child-1:
+              address: https://child-1.example.com:9443
+            child-2:
+              address: http://child2.example.com:9443 # UPL414
+    ---
+    # child-1
     spec:
       healthCheck:
         path: /health
         scheme: http
         headers:
-          Authorization: Bearer abc
+          X-Health-Check: "true"
+          Authorization: Bearer abc # UPL214
+          X-Api-Key: abc # UPL214
+    ---
+    # child-2
+    spec:
+      healthCheck:
+        path: /health
+        headers:
+          X-Health-Check: "true"
+          X-Auth-Token: abc # UPL214
     ```
 
     ## Good
 
     ```yaml
+    # child-1
     spec:
       healthCheck:
         path: /health
         scheme: https
         headers:
+          X-Health-Check: "true"
           Authorization: Bearer abc
+    ---
+    # child-2
+    spec:
+      healthCheck:
+        path: /health
+        headers:
+          X-Health-Check: "true"
+          X-Auth-Token: abc
     ```
 
     ## Source
@@ -232,7 +280,7 @@ def plain_credential(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
 
 
 def _plain_credentials(cluster: Cluster, address: Related | None) -> Iterator[Diagnostic]:
-    for uplink, check in _checked(cluster):
+    for uplink, check in checked_uplinks(cluster):
         locate = uplink.origin.locate
         if check.scheme == "http":
             why = Related(locate("spec", "healthCheck", "scheme"), "the scheme is plain http")
@@ -245,7 +293,7 @@ def _plain_credentials(cluster: Cluster, address: Related | None) -> Iterator[Di
             if _TOKEN.fullmatch(name) and _CREDENTIALS.search(name) and check.mode != "grpc":
                 yield plain_credential.at(
                     locate("spec", "healthCheck", "headers", name, key=True),
-                    f"header {shown(name)} of uplink {uplink.owner} looks like a credential and "
+                    f"header {quote(name)} of uplink {uplink.owner} looks like a credential and "
                     "is sent over plain http; use https",
                     [why],
                 )

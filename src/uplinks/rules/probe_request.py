@@ -1,7 +1,7 @@
 """Rules about the request that a probe sends (UPL206 to UPL209, UPL213, UPL215).
 
 Its headers have a file of their own: `probe_header`. The path, whose query may
-hold a token, and the hostname are never shown. Whatever would end a line of the
+hold a token, and the hostname are never quote. Whatever would end a line of the
 request is refused: it could be the beginning of another one.
 
 Source: reference page, "Health Check Fields"; RFC 9110; RFC 3986.
@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from uplinks.diagnostics import Diagnostic, Severity
-from uplinks.model import Cluster, HealthCheck, Uplink
-from uplinks.rules._rule import rule, shown
+from uplinks.model import Cluster
+from uplinks.rules._rule import quote, rule
+from uplinks.rules.health_check import checked_uplinks
 
 __all__ = [
     "invalid_hostname",
@@ -40,12 +41,6 @@ _UNPRINTABLE: Final = re.compile(r"[^\x21-\x7e]")
 _ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
-def _checked(cluster: Cluster) -> Iterator[tuple[Uplink, HealthCheck]]:
-    for uplink in cluster.uplinks:
-        if uplink.health_check is not None:
-            yield uplink, uplink.health_check
-
-
 @rule(
     "UPL206",
     name="probe-method",
@@ -54,7 +49,7 @@ def _checked(cluster: Cluster) -> Iterator[tuple[Uplink, HealthCheck]]:
     reads=("uplinks",),
 )
 def invalid_method(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Require a valid method of a health check.
+    r"""Require a valid method of a health check.
 
     ## What it checks
 
@@ -69,28 +64,34 @@ def invalid_method(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ```yaml
     spec:
-      healthCheck:
-        method: GET /health
+      healthCheck: {path: /health, method: GET /x} # UPL206
+    ---
+    spec:
+      healthCheck: {path: /health, method: ""} # UPL206
+    ---
+    spec:
+      healthCheck: {path: /health, method: "GET\r\nX: y"} # UPL206
     ```
 
     ## Good
 
     ```yaml
     spec:
-      healthCheck:
-        method: GET
-        path: /health
+      healthCheck: {path: /health, method: HEAD}
+    ---
+    spec:
+      healthCheck: {path: /health, method: M-SEARCH}
     ```
 
     ## Source
 
     Uplink reference, "Health Check Fields"; RFC 9110, section 9.1.
     """
-    for uplink, check in _checked(cluster):
+    for uplink, check in checked_uplinks(cluster):
         if _TOKEN.fullmatch(check.method) is None:
             yield invalid_method.at(
                 uplink.origin.locate("spec", "healthCheck", "method"),
-                f"invalid health check method {shown(check.method)} of uplink {uplink.owner}; "
+                f"invalid health check method {quote(check.method)} of uplink {uplink.owner}; "
                 "a token such as GET or HEAD is allowed",
             )
 
@@ -117,27 +118,34 @@ def invalid_status(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ```yaml
     spec:
-      healthCheck:
-        status: 9999
+      healthCheck: {path: /health, status: 9999} # UPL207
+    ---
+    spec:
+      healthCheck: {path: /health, status: -1} # UPL207
+    ---
+    spec:
+      healthCheck: {path: /health, status: 99} # UPL207
     ```
 
     ## Good
 
     ```yaml
     spec:
-      healthCheck:
-        status: 204
+      healthCheck: {path: /health, status: 0}
+    ---
+    spec:
+      healthCheck: {path: /health, status: 599}
     ```
 
     ## Source
 
     Uplink reference, "Health Check Fields"; RFC 9110, section 15.
     """
-    for uplink, check in _checked(cluster):
+    for uplink, check in checked_uplinks(cluster):
         if not _LOWEST_STATUS <= check.status <= _HIGHEST_STATUS:
             yield invalid_status.at(
                 uplink.origin.locate("spec", "healthCheck", "status"),
-                f"health check status of uplink {uplink.owner} is {shown(check.status)}; "
+                f"health check status of uplink {uplink.owner} is {quote(check.status)}; "
                 f"{_LOWEST_STATUS} to {_HIGHEST_STATUS} is allowed",
             )
 
@@ -165,27 +173,31 @@ def invalid_port(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ```yaml
     spec:
-      healthCheck:
-        port: 99999
+      healthCheck: {path: /health, port: 65536} # UPL208
+    ---
+    spec:
+      healthCheck: {path: /health, port: -4} # UPL208
     ```
 
     ## Good
 
     ```yaml
     spec:
-      healthCheck:
-        port: 9443
+      healthCheck: {path: /health, port: 0}
+    ---
+    spec:
+      healthCheck: {path: /health, port: 65535}
     ```
 
     ## Source
 
     Uplink reference, "Health Check Fields"; RFC 9293, section 3.1.
     """
-    for uplink, check in _checked(cluster):
+    for uplink, check in checked_uplinks(cluster):
         if check.port is not None and not 0 < check.port <= _HIGHEST_PORT:
             yield invalid_port.at(
                 uplink.origin.locate("spec", "healthCheck", "port"),
-                f"health check port of uplink {uplink.owner} is {shown(check.port)}; "
+                f"health check port of uplink {uplink.owner} is {quote(check.port)}; "
                 f"1 to {_HIGHEST_PORT} is allowed",
             )
 
@@ -217,23 +229,54 @@ def invalid_path(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ```yaml
     spec:
-      healthCheck:
-        path: https://example.com/health
+      healthCheck: {path: //example.com/x} # UPL209
+    ---
+    spec:
+      healthCheck: {path: https://example.com/health} # UPL209
+    ---
+    spec:
+      healthCheck: {path: health} # UPL209
+    ---
+    spec:
+      healthCheck: {path: ""} # UPL209
+    ---
+    spec:
+      healthCheck: {path: /a b} # UPL209
+    ---
+    spec:
+      healthCheck: {path: "/a\r\nX: y"} # UPL209
+    ---
+    spec:
+      healthCheck: {path: /a\b} # UPL209
+    ---
+    spec:
+      healthCheck: {path: "/a#b"} # UPL209
+    ---
+    spec:
+      healthCheck: {path: /%zz} # UPL209
+    ---
+    spec:
+      healthCheck: {path: /ä} # UPL209
     ```
 
     ## Good
 
     ```yaml
     spec:
-      healthCheck:
-        path: /health?deep=true
+      healthCheck: {path: /}
+    ---
+    spec:
+      healthCheck: {path: "/health?deep=true&x=%20"}
+    ---
+    spec:
+      healthCheck: {path: /a//b}
     ```
 
     ## Source
 
     Uplink reference, "Health Check Fields"; RFC 3986, section 3.3.
     """
-    for uplink, check in _checked(cluster):
+    for uplink, check in checked_uplinks(cluster):
         problem = None if check.path is None else _problem_with_path(check.path)
         if problem is not None:
             yield invalid_path.at(
@@ -265,7 +308,7 @@ def _problem_with_path(path: str) -> str | None:
     reads=("uplinks",),
 )
 def invalid_hostname(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Require a valid hostname of a health check.
+    r"""Require a valid hostname of a health check.
 
     ## What it checks
 
@@ -282,16 +325,44 @@ def invalid_hostname(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ```yaml
     spec:
-      healthCheck:
-        hostname: https://api.example.com/
+      healthCheck: {path: /health, hostname: https://example.com/} # UPL213
+    ---
+    spec:
+      healthCheck: {path: /health, hostname: a b} # UPL213
+    ---
+    spec:
+      healthCheck: {path: /health, hostname: ""} # UPL213
+    ---
+    spec:
+      healthCheck: {path: /health, hostname: "a\r\nX: y"} # UPL213
+    ---
+    spec:
+      healthCheck: {path: /health, hostname: example.com:99999} # UPL213
+    ---
+    spec:
+      healthCheck: {path: /health, hostname: a..b} # UPL213
+    ---
+    spec:
+      healthCheck: {path: /health, hostname: "::1"} # UPL213
     ```
 
     ## Good
 
     ```yaml
     spec:
-      healthCheck:
-        hostname: api.example.com
+      healthCheck: {path: /health, hostname: api.eu.example.com}
+    ---
+    spec:
+      healthCheck: {path: /health, hostname: "example.com:8443"}
+    ---
+    spec:
+      healthCheck: {path: /health, hostname: "[::1]:80"}
+    ---
+    spec:
+      healthCheck: {path: /health, hostname: 10.0.0.1}
+    ---
+    spec:
+      healthCheck: {path: /health, hostname: my_host.}
     ```
 
     ## Source
@@ -299,14 +370,14 @@ def invalid_hostname(cluster: Cluster) -> Iterator[Diagnostic]:
     Uplink reference, "Health Check Fields": "Value of the Host header";
     RFC 9110, section 7.2.
     """
-    for uplink, check in _checked(cluster):
+    for uplink, check in checked_uplinks(cluster):
         if check.hostname is None:
             continue
         match = _HOSTNAME.fullmatch(check.hostname)
         port = None if match is None else match["port"]
         fits = match is not None and len(match["host"]) <= _LONGEST_HOST
         if not fits or (port is not None and not 0 < int(port) <= _HIGHEST_PORT):
-            # It is not shown: written as a URL it may hold a password.
+            # It is not quote: written as a URL it may hold a password.
             yield invalid_hostname.at(
                 uplink.origin.locate("spec", "healthCheck", "hostname"),
                 f"invalid health check hostname of uplink {uplink.owner}; "
@@ -338,7 +409,7 @@ def missing_path(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ```yaml
     spec:
-      healthCheck:
+      healthCheck: # UPL215
         interval: 10s
     ```
 
@@ -349,6 +420,13 @@ def missing_path(cluster: Cluster) -> Iterator[Diagnostic]:
       healthCheck:
         path: /health
         interval: 10s
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: grpc, namespace: apps}
+    spec:
+      healthCheck:
+        mode: grpc
     ```
 
     ## Source
@@ -356,7 +434,7 @@ def missing_path(cluster: Cluster) -> Iterator[Diagnostic]:
     Uplink reference, "Basic Health Check Example": all but the one in gRPC mode
     have a path.
     """
-    for uplink, check in _checked(cluster):
+    for uplink, check in checked_uplinks(cluster):
         if check.mode == "http" and check.path is None:
             yield missing_path.at(
                 uplink.origin.locate("spec", "healthCheck", key=True),

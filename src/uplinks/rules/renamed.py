@@ -10,8 +10,14 @@ from collections.abc import Iterator
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Location, Related, Severity
 from uplinks.model import UPLINKS_ANNOTATION, Cluster, Fleet, Uplink
-from uplinks.rules._rule import rule, shown
-from uplinks.rules._use import KIND, MULTICLUSTER, of_cluster, renamed_names, renamed_services
+from uplinks.rules._references import (
+    KIND,
+    MULTICLUSTER,
+    of_cluster,
+    renamed_names,
+    renamed_services,
+)
+from uplinks.rules._rule import quote, rule
 
 __all__ = ["renamed_uplink"]
 
@@ -48,10 +54,28 @@ def renamed_uplink(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
-    apiVersion: hub.traefik.io/v1alpha1
-    kind: Uplink
-    metadata: {name: api-workload, namespace: apps}
-    spec: {exposeName: api}
+    # parent
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata: {name: api, namespace: apps}
+    spec:
+      entryPoints:
+        - websecure
+      routes:
+        - match: Host(`apps-api-workload.example.com`)
+          kind: Rule
+          services:
+            - name: apps-api-workload@multicluster # UPL309
+              kind: TraefikService
+        - match: Host(`apps-api-workload-child-1.example.com`)
+          kind: Rule
+          services:
+            - name: apps-api-workload-child-1@multicluster # UPL309
+              kind: TraefikService
+    ---
+    # child-1
+    spec:
+      exposeName: api
     ---
     apiVersion: traefik.io/v1alpha1
     kind: IngressRoute
@@ -59,19 +83,52 @@ def renamed_uplink(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
       name: api
       namespace: apps
       annotations:
-        hub.traefik.io/router.uplinks: "apps-api-workload"
+        hub.traefik.io/router.uplinks: "apps-api-workload" # UPL309
     spec:
       routes:
         - match: PathPrefix(`/api`)
           kind: Rule
+          services: [{name: api, port: 8080}]
     ```
 
     ## Good
 
     ```yaml
+    # parent
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata: {name: api, namespace: apps}
+    spec:
+      entryPoints:
+        - websecure
+      routes:
+        - match: Host(`api.example.com`)
+          kind: Rule
+          services:
+            - name: api@multicluster
+              kind: TraefikService
+        - match: Host(`api-child-1.example.com`)
+          kind: Rule
+          services:
+            - name: api-child-1@multicluster
+              kind: TraefikService
+    ---
+    # child-1
+    spec:
+      exposeName: api
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
     metadata:
+      name: api
+      namespace: apps
       annotations:
         hub.traefik.io/router.uplinks: "api"
+    spec:
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+          services: [{name: api, port: 8080}]
     ```
 
     ## Source
@@ -86,12 +143,14 @@ def renamed_uplink(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
     for child in sorted(subject.children):
         yield from _annotations(subject.children[child])
     renamed = renamed_services(subject)
-    for use in of_cluster(subject.parent):
-        name, provider = naming.split_service_reference(use.reference.name)
-        if provider == MULTICLUSTER and use.reference.kind == KIND and name in renamed:
+    for reference in of_cluster(subject.parent):
+        name, provider = naming.split_service_reference(reference.service.name)
+        if provider == MULTICLUSTER and reference.service.kind == KIND and name in renamed:
             now, uplink = renamed[name]
             wanted = now + naming.PROVIDER_SUFFIX
-            yield _finding(use.holder, use.reference.name, wanted, uplink, use.location)
+            yield _finding(
+                reference.holder, reference.service.name, wanted, uplink, reference.location
+            )
 
 
 def _annotations(cluster: Cluster) -> Iterator[Diagnostic]:
@@ -108,8 +167,8 @@ def _annotations(cluster: Cluster) -> Iterator[Diagnostic]:
 def _finding(holder: str, name: str, now: str, uplink: Uplink, where: Location) -> Diagnostic:
     return renamed_uplink.at(
         where,
-        f"{holder} references {shown(name)}, but exposeName of uplink {uplink.owner} "
-        f"makes it {shown(now)}",
+        f"{holder} references {quote(name)}, but exposeName of uplink {uplink.owner} "
+        f"makes it {quote(now)}",
         [Related(uplink.origin.locate("spec", "exposeName"), "renamed here")],
         suggestion=now,
     )

@@ -1,44 +1,22 @@
-"""Rules about routers, above all those with the uplinks annotation (UPL301 to UPL306).
+"""Rules about routers, above all those with the uplinks annotation (UPL301, UPL302, UPL306).
 
 Source: reference page, "Referencing Uplinks from Routers".
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
-from uplinks import naming
-from uplinks.diagnostics import Diagnostic, Location, Related, Severity
-from uplinks.model import UPLINKS_ANNOTATION, Cluster, IngressRoute
-from uplinks.rules._guess import Finding, Guess
-from uplinks.rules._rule import rule, shown
-from uplinks.rules._use import renamed_names
+from uplinks.diagnostics import Diagnostic, Related, Severity
+from uplinks.model import Cluster
+from uplinks.rules._rule import rule
+from uplinks.rules.annotation import annotated_routers, annotation_of
 
 __all__ = [
-    "empty_element",
     "entry_points_with_uplinks",
     "no_routes",
     "tls_with_uplinks",
-    "unknown_uplink",
-    "uplink_named_twice",
 ]
-
-
-def _advertised(cluster: Cluster) -> Iterator[tuple[IngressRoute, str]]:
-    """The routers with the annotation, and their names."""
-    for router in cluster.routers:
-        if router.advertised:
-            yield router, f"{router.namespace}/{router.name}"
-
-
-def _where(router: IngressRoute) -> Location:
-    """Where the annotation is; looked up for a finding only."""
-    return router.origin.locate("metadata", "annotations", UPLINKS_ANNOTATION)
-
-
-def _names(router: IngressRoute) -> tuple[str, ...]:
-    return naming.split_uplinks_annotation(router.annotations[UPLINKS_ANNOTATION])
 
 
 @rule(
@@ -64,24 +42,48 @@ def entry_points_with_uplinks(cluster: Cluster) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
     metadata:
+      name: api
+      namespace: apps
       annotations:
-        hub.traefik.io/router.uplinks: "apps-my-uplink"
+        hub.traefik.io/router.uplinks: "apps-api-workload"
     spec:
-      entryPoints:
+      entryPoints: # UPL301
         - websecure
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+          services: [{name: api, port: 8080}]
     ```
 
     ## Good
 
     ```yaml
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
     metadata:
+      name: api
+      namespace: apps
       annotations:
-        hub.traefik.io/router.uplinks: "apps-my-uplink"
+        hub.traefik.io/router.uplinks: "apps-api-workload"
     spec:
       routes:
         - match: PathPrefix(`/api`)
           kind: Rule
+          services: [{name: api, port: 8080}]
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata: {name: local, namespace: apps}
+    spec:
+      entryPoints:
+        - websecure
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+          services: [{name: api, port: 8080}]
     ```
 
     ## Source
@@ -89,13 +91,13 @@ def entry_points_with_uplinks(cluster: Cluster) -> Iterator[Diagnostic]:
     Uplink reference, "Referencing Uplinks from Routers": "The router must not
     specify `entryPoints`".
     """
-    for router, owner in _advertised(cluster):
+    for router, owner in annotated_routers(cluster):
         if router.entry_points is not None:
             yield entry_points_with_uplinks.at(
                 router.origin.locate("spec", "entryPoints", key=True),
                 f"router {owner} has entryPoints and the uplinks annotation; "
                 "remove them, entry points come from the uplink",
-                [Related(_where(router), "the uplinks annotation is here")],
+                [Related(annotation_of(router), "the uplinks annotation is here")],
             )
 
 
@@ -121,23 +123,46 @@ def tls_with_uplinks(cluster: Cluster) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
     metadata:
+      name: api
+      namespace: apps
       annotations:
-        hub.traefik.io/router.uplinks: "apps-my-uplink"
+        hub.traefik.io/router.uplinks: "apps-api-workload"
     spec:
-      tls: {}
+      tls: {} # UPL302
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+          services: [{name: api, port: 8080}]
     ```
 
     ## Good
 
     ```yaml
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
     metadata:
+      name: api
+      namespace: apps
       annotations:
-        hub.traefik.io/router.uplinks: "apps-my-uplink"
+        hub.traefik.io/router.uplinks: "apps-api-workload"
     spec:
       routes:
         - match: PathPrefix(`/api`)
           kind: Rule
+          services: [{name: api, port: 8080}]
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata: {name: local, namespace: apps}
+    spec:
+      tls: {}
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+          services: [{name: api, port: 8080}]
     ```
 
     ## Source
@@ -145,176 +170,13 @@ def tls_with_uplinks(cluster: Cluster) -> Iterator[Diagnostic]:
     Uplink reference, "Referencing Uplinks from Routers": "The router must not
     specify `tls` configuration".
     """
-    for router, owner in _advertised(cluster):
+    for router, owner in annotated_routers(cluster):
         if router.tls is not None:
             yield tls_with_uplinks.at(
                 router.origin.locate("spec", "tls", key=True),
                 f"router {owner} has tls and the uplinks annotation; "
                 "remove it, TLS is handled by the uplink entry point",
-                [Related(_where(router), "the uplinks annotation is here")],
-            )
-
-
-@rule(
-    "UPL303",
-    name="unknown-uplink",
-    severity=Severity.ERROR,
-    scope="cluster",
-    reads=("routers", "uplinks"),
-)
-def unknown_uplink(cluster: Cluster) -> Iterator[Finding]:
-    """Require that the annotation names uplinks of the same cluster.
-
-    ## What it checks
-
-    Each name in the annotation `hub.traefik.io/router.uplinks` is the uplink
-    name of an `Uplink` in the same cluster: its `exposeName`, else
-    `<namespace>-<name>`. A file without any `Uplink`, checked alone, may be
-    only a part of its cluster and is not judged.
-
-    ## Why
-
-    A router is reachable through its uplinks only. With a mistyped name no
-    parent sees it.
-
-    ## Bad
-
-    ```yaml
-    apiVersion: hub.traefik.io/v1alpha1
-    kind: Uplink
-    metadata: {name: api-workload, namespace: apps}
-    ---
-    apiVersion: traefik.io/v1alpha1
-    kind: IngressRoute
-    metadata:
-      name: api
-      namespace: apps
-      annotations:
-        hub.traefik.io/router.uplinks: "api-workload"
-    spec:
-      routes:
-        - match: PathPrefix(`/api`)
-          kind: Rule
-    ```
-
-    ## Good
-
-    ```yaml
-    metadata:
-      annotations:
-        hub.traefik.io/router.uplinks: "apps-api-workload"
-    ```
-
-    ## Source
-
-    Uplink reference, "Referencing Uplinks from Routers".
-    """
-    known = {uplink.uplink_name for uplink in cluster.uplinks}
-    renamed = renamed_names(cluster.uplinks)
-    for router, owner in _advertised(cluster):
-        for name in dict.fromkeys(_names(router)):
-            if name and name not in known and name not in renamed:  # UPL309 knows better
-                message = f"router {owner} references the unknown uplink {shown(name)}"
-                yield Guess(unknown_uplink.at(_where(router), message), name, known)
-
-
-@rule(
-    "UPL304",
-    name="uplink-named-twice",
-    severity=Severity.WARNING,
-    scope="manifests",
-    reads=("routers",),
-)
-def uplink_named_twice(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Warn of an uplink that is named twice in one annotation.
-
-    ## What it checks
-
-    The annotation `hub.traefik.io/router.uplinks` names each uplink once.
-
-    ## Why
-
-    The second one does nothing. Perhaps another uplink was meant.
-
-    ## Bad
-
-    ```yaml
-    metadata:
-      annotations:
-        hub.traefik.io/router.uplinks: "apps-primary,apps-primary"
-    ```
-
-    ## Good
-
-    ```yaml
-    metadata:
-      annotations:
-        hub.traefik.io/router.uplinks: "apps-primary,apps-secondary"
-    ```
-
-    ## Source
-
-    Uplink reference, "Referencing Uplinks from Routers".
-    """
-    for router, owner in _advertised(cluster):
-        for name, times in Counter(_names(router)).items():
-            if name and times > 1:
-                yield uplink_named_twice.at(
-                    _where(router),
-                    f"router {owner} names the uplink {shown(name)} {times} times; once is enough",
-                )
-
-
-@rule(
-    "UPL305",
-    name="empty-element",
-    severity=Severity.ERROR,
-    scope="manifests",
-    reads=("routers",),
-)
-def empty_element(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse an empty element in the uplinks annotation.
-
-    ## What it checks
-
-    The annotation `hub.traefik.io/router.uplinks` is a list of names with
-    commas between them: nothing is empty, and so neither is the whole.
-
-    ## Why
-
-    An empty element names no uplink. A template may have left a value out, and
-    the router would miss the uplink that was meant.
-
-    ## Bad
-
-    ```yaml
-    metadata:
-      annotations:
-        hub.traefik.io/router.uplinks: "apps-primary,"
-    ```
-
-    ## Good
-
-    ```yaml
-    metadata:
-      annotations:
-        hub.traefik.io/router.uplinks: "apps-primary"
-    ```
-
-    ## Source
-
-    Uplink reference, "Referencing Uplinks from Routers".
-    """
-    for router, owner in _advertised(cluster):
-        names = _names(router)
-        if names == ("",):
-            message = f"the uplinks annotation of router {owner} is empty"
-            yield empty_element.at(_where(router), message)
-        elif "" in names:
-            yield empty_element.at(
-                _where(router),
-                f"element {names.index('') + 1} of the uplinks annotation of router {owner} "
-                "is empty; write names with commas between them",
+                [Related(annotation_of(router), "the uplinks annotation is here")],
             )
 
 
@@ -342,8 +204,13 @@ def no_routes(cluster: Cluster) -> Iterator[Diagnostic]:
     ```yaml
     apiVersion: traefik.io/v1alpha1
     kind: IngressRoute
-    metadata: {name: api, namespace: apps}
-    spec: {routes: []}
+    metadata:
+      name: api
+      namespace: apps
+      annotations:
+        hub.traefik.io/router.uplinks: "apps-api-workload"
+    spec:
+      routes: [] # UPL306
     ```
 
     ## Good
@@ -351,13 +218,16 @@ def no_routes(cluster: Cluster) -> Iterator[Diagnostic]:
     ```yaml
     apiVersion: traefik.io/v1alpha1
     kind: IngressRoute
-    metadata: {name: api, namespace: apps}
+    metadata:
+      name: api
+      namespace: apps
+      annotations:
+        hub.traefik.io/router.uplinks: "apps-api-workload"
     spec:
       routes:
         - match: PathPrefix(`/api`)
           kind: Rule
-          services:
-            - {name: api-service, port: 8080}
+          services: [{name: api, port: 8080}]
     ```
 
     ## Source

@@ -66,6 +66,8 @@ class ShapeCode:
         )
 
 
+_CONFIG_MAP: Final = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\n"
+
 SHAPE: Final[tuple[ShapeCode, ...]] = (
     ShapeCode(
         "UPL001",
@@ -74,8 +76,8 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "The text is not YAML or JSON in UTF-8",
         "Each file is UTF-8 text and a stream of YAML or JSON documents.",
         "What cannot be read cannot be applied either.",
-        "metadata: {name: api-workload",
-        "metadata: {name: api-workload}",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings\ndata: {} # UPL001",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {}",
         "YAML 1.2.2; RFC 8259.",
     ),
     ShapeCode(
@@ -85,7 +87,7 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "A key is written twice in one mapping",
         "The keys of each mapping differ.",
         "Most readers silently keep the last one, some the first.",
-        "spec:\n  weight: 90\n  weight: 10",
+        "spec:\n  weight: 90\n  weight: 10 # UPL002",
         "spec:\n  weight: 90",
         "YAML 1.2.2, section 3.2.1.1: keys are unique.",
     ),
@@ -96,8 +98,16 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "An alias or a merge key is used",
         "No value is an alias (`*name`) and no key is a merge key (`<<`).",
         "A few aliases can stand for billions of values, and JSON has neither.",
-        "spec:\n  entryPoints: &points [multicluster]\n  other: *points",
-        "spec:\n  entryPoints: [multicluster]",
+        "apiVersion: v1\n"
+        "kind: ConfigMap\n"
+        "metadata: {name: settings}\n"
+        "data: &data {}\n"
+        "binaryData: *data # UPL003",
+        "apiVersion: v1\n"
+        "kind: ConfigMap\n"
+        "metadata: {name: settings}\n"
+        "data: &data {}\n"
+        "binaryData: {}",
         "YAML 1.2.2, section 7.1; the YAML 1.1 merge key.",
     ),
     ShapeCode(
@@ -111,8 +121,8 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "5,000 of one rule in one cluster, 1,000 of one list or mapping; a finding with this\n"
         "code says where the others begin.",
         "A reader without limits can be stopped by one file.",
-        "[[[[[[[[ # and so on, hundreds deep",
-        "[[]]",
+        f"{_CONFIG_MAP}deep: {'[' * 100}{']' * 100} # UPL004",
+        f"{_CONFIG_MAP}deep: {'[' * 20}{']' * 20}",
         "The limits are this library's.",
     ),
     ShapeCode(
@@ -123,7 +133,7 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "Each field of an `Uplink` and of the static configuration is known. In an\n"
         "`IngressRoute` or a `TraefikService` an unknown field is a warning only.",
         "An API server drops it in silence, and a mistyped `wieght` is weight 1.",
-        "spec:\n  wieght: 10",
+        "spec:\n  wieght: 10 # UPL005",
         "spec:\n  weight: 10",
         'Uplink reference, "Configuration Options".',
     ),
@@ -134,7 +144,7 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "A value has the wrong type",
         'Each value has the type of its field. Nothing is converted: `"10"` is no number.',
         "An API server refuses it, or reads it as something else than was meant.",
-        'spec:\n  weight: "10"',
+        'spec:\n  weight: "10" # UPL006',
         "spec:\n  weight: 10",
         'Uplink reference, "Configuration Options".',
     ),
@@ -145,9 +155,23 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "A required field is missing",
         "Each required field is there. Names and namespaces have rules of their own.",
         "The object would be refused, or mean nothing.",
-        "hub:\n  providers:\n    multicluster:\n      children:\n        child-1: {}",
-        "hub:\n  providers:\n    multicluster:\n      children:\n        child-1:\n"
-        "          address: https://child1.example.com:9443",
+        "apiVersion: traefik.io/v1alpha1\n"
+        "kind: TraefikService\n"
+        "metadata: {name: api, namespace: apps}\n"
+        "spec:\n"
+        "  failover:\n"
+        "    service:\n"
+        "      kind: TraefikService # UPL007\n"
+        "    fallback: {name: static, port: 80}",
+        "apiVersion: traefik.io/v1alpha1\n"
+        "kind: TraefikService\n"
+        "metadata: {name: api, namespace: apps}\n"
+        "spec:\n"
+        "  failover:\n"
+        "    service:\n"
+        "      name: main\n"
+        "      port: 80\n"
+        "    fallback: {name: static, port: 80}",
         'Uplink reference, "Complete Example".',
     ),
     ShapeCode(
@@ -157,8 +181,12 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "A kind or version of Traefik's API groups is unknown",
         "An object of `hub.traefik.io` or `traefik.io` has a known kind and version.",
         "It was skipped. Perhaps another kind was meant.",
-        "apiVersion: hub.traefik.io/v1\nkind: Uplink",
-        "apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink",
+        "apiVersion: hub.traefik.io/v1 # UPL008\n"
+        "kind: Uplink\n"
+        "metadata: {name: api-workload, namespace: apps}",
+        "apiVersion: hub.traefik.io/v1alpha1\n"
+        "kind: Uplink\n"
+        "metadata: {name: api-workload, namespace: apps}",
         'Uplink reference, "Configuration Options".',
     ),
     ShapeCode(
@@ -168,8 +196,8 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "A scalar means different things to different readers",
         "No plain scalar looks like `yes`, `012`, `1:30` or `1_0`.",
         "YAML 1.1 and 1.2 disagree about these: `012` is 10 or 12.",
-        "spec:\n  weight: 012",
-        "spec:\n  weight: 12",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata:\n  debug: yes # UPL009",
+        'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata:\n  debug: "yes"',
         "YAML 1.1, type repository; YAML 1.2.2, section 10.3.",
     ),
     ShapeCode(
@@ -228,8 +256,8 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "A duration is a whole number of seconds or has Go's form: `1m30s`, `1.5s`, `500ms`.\n"
         "It is not negative.",
         "Traefik drops a service whose health check it cannot read.",
-        "spec:\n  healthCheck:\n    interval: 1d",
-        "spec:\n  healthCheck:\n    interval: 24h",
+        "spec:\n  healthCheck:\n    path: /health\n    interval: 1d # UPL201",
+        "spec:\n  healthCheck:\n    path: /health\n    interval: 24h",
         'Uplink reference, "Health Check Fields"; Go, `time.ParseDuration`.',
     ),
 )

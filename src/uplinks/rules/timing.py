@@ -12,16 +12,11 @@ from collections.abc import Iterator
 
 from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.durations import format_duration
-from uplinks.model import DEFAULT_TIMEOUT, Cluster, HealthCheck, Uplink
+from uplinks.model import DEFAULT_TIMEOUT, Cluster
 from uplinks.rules._rule import rule
+from uplinks.rules.health_check import checked_uplinks
 
 __all__ = ["negative_duration", "slow_timeout", "slower_when_unhealthy"]
-
-
-def _checked(cluster: Cluster) -> Iterator[tuple[Uplink, HealthCheck]]:
-    for uplink in cluster.uplinks:
-        if uplink.health_check is not None:
-            yield uplink, uplink.health_check
 
 
 @rule(
@@ -50,7 +45,14 @@ def negative_duration(cluster: Cluster) -> Iterator[Diagnostic]:
     ```yaml
     spec:
       healthCheck:
-        interval: -10s
+        path: /health
+        interval: -10s # UPL202
+        unhealthyInterval: -1 # UPL202
+        timeout: -1s # UPL202
+    ---
+    spec:
+      passiveHealthCheck:
+        failureWindow: -1s # UPL202
     ```
 
     ## Good
@@ -58,7 +60,14 @@ def negative_duration(cluster: Cluster) -> Iterator[Diagnostic]:
     ```yaml
     spec:
       healthCheck:
-        interval: 10s
+        path: /health
+        interval: 0
+        unhealthyInterval: 0s
+        timeout: 1s
+    ---
+    spec:
+      passiveHealthCheck:
+        failureWindow: 0
     ```
 
     ## Source
@@ -110,7 +119,14 @@ def slow_timeout(cluster: Cluster) -> Iterator[Diagnostic]:
     ```yaml
     spec:
       healthCheck:
-        interval: 3s
+        path: /health
+        interval: 3s # UPL203
+    ---
+    spec:
+      healthCheck:
+        path: /health
+        interval: 10s
+        timeout: 10s # UPL203
     ```
 
     ## Good
@@ -118,15 +134,21 @@ def slow_timeout(cluster: Cluster) -> Iterator[Diagnostic]:
     ```yaml
     spec:
       healthCheck:
-        interval: 3s
-        timeout: 1s
+        path: /health
+        interval: 10s
+        unhealthyInterval: 2s
+        timeout: 9s
+    ---
+    spec:
+      healthCheck:
+        path: /health
     ```
 
     ## Source
 
     Uplink reference, "Health Check Fields".
     """
-    for uplink, check in _checked(cluster):
+    for uplink, check in checked_uplinks(cluster):
         if not 0 <= check.interval <= check.timeout:
             continue
         interval = uplink.origin.locate("spec", "healthCheck", "interval")
@@ -171,7 +193,7 @@ def slower_when_unhealthy(cluster: Cluster) -> Iterator[Diagnostic]:
       healthCheck:
         path: /health
         interval: 10s
-        unhealthyInterval: 1m
+        unhealthyInterval: 1m # UPL216
     ```
 
     ## Good
@@ -188,7 +210,7 @@ def slower_when_unhealthy(cluster: Cluster) -> Iterator[Diagnostic]:
 
     Uplink reference, "Health Check Fields".
     """
-    for uplink, check in _checked(cluster):
+    for uplink, check in checked_uplinks(cluster):
         if 0 < check.interval < check.unhealthy_interval:
             locate = uplink.origin.locate
             yield slower_when_unhealthy.at(

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.model import UPLINKS_ANNOTATION, Cluster, Fleet, IngressRoute, Uplink
-from uplinks.rules._rule import rule, shown
-from uplinks.rules._use import named_at, offers_by, used_uplinks
+from uplinks.rules._references import named_at, offers_by, used_uplinks
+from uplinks.rules._rule import quote, rule
 
 __all__ = ["unrouted_uplink", "unused_uplink"]
 
@@ -47,21 +47,49 @@ def unused_uplink(cluster: Cluster) -> Iterator[Diagnostic]:
     kind: Uplink
     metadata: {name: api-workload, namespace: apps}
     ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata:
+      name: other # UPL111
+      namespace: apps
+    ---
     apiVersion: traefik.io/v1alpha1
     kind: IngressRoute
-    metadata: {name: api, namespace: apps}
+    metadata:
+      name: api
+      namespace: apps
+      annotations:
+        hub.traefik.io/router.uplinks: "apps-api-workload"
     spec:
       routes:
         - match: PathPrefix(`/api`)
           kind: Rule
+          services: [{name: api, port: 8080}]
     ```
 
     ## Good
 
     ```yaml
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: other, namespace: apps}
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
     metadata:
+      name: api
+      namespace: apps
       annotations:
-        hub.traefik.io/router.uplinks: "apps-api-workload"
+        hub.traefik.io/router.uplinks: "apps-api-workload, apps-other"
+    spec:
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+          services: [{name: api, port: 8080}]
     ```
 
     ## Source
@@ -78,7 +106,7 @@ def unused_uplink(cluster: Cluster) -> Iterator[Diagnostic]:
                 uplink.origin.locate("metadata", "name"),
                 f"no router references uplink {uplink.owner}, so nothing answers its requests; "
                 f"name it in the annotation of a router, {UPLINKS_ANNOTATION}: "
-                f"{shown(uplink.uplink_name)}",
+                f"{quote(uplink.uplink_name)}",
             )
 
 
@@ -111,33 +139,62 @@ def unrouted_uplink(fleet: Fleet) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
-    # parent; the children also declare apps/other-workload
+    # parent
     apiVersion: traefik.io/v1alpha1
     kind: IngressRoute
     metadata: {name: api, namespace: apps}
     spec:
-      entryPoints: [websecure]
+      entryPoints:
+        - websecure
       routes:
-        - match: Host(`api.example.com`)
+        - match: Host(`apps-api-workload.example.com`)
           kind: Rule
           services:
-            - {name: apps-api-workload@multicluster, kind: TraefikService}
+            - name: apps-api-workload@multicluster
+              kind: TraefikService
     ---
-    # child
+    # child-1
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
     metadata: {name: api-workload, namespace: apps}
     ---
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
-    metadata: {name: other-workload, namespace: apps}
+    metadata:
+      name: other # UPL413
+      namespace: apps
     ```
 
     ## Good
 
     ```yaml
-    services:
-      - {name: apps-other-workload@multicluster, kind: TraefikService}
+    # parent
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata: {name: api, namespace: apps}
+    spec:
+      entryPoints:
+        - websecure
+      routes:
+        - match: Host(`apps-api-workload.example.com`)
+          kind: Rule
+          services:
+            - name: apps-api-workload@multicluster
+              kind: TraefikService
+        - match: Host(`apps-other-child-1.example.com`)
+          kind: Rule
+          services:
+            - name: apps-other-child-1@multicluster
+              kind: TraefikService
+    ---
+    # child-1
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: other, namespace: apps}
     ```
 
     ## Source
@@ -154,8 +211,8 @@ def unrouted_uplink(fleet: Fleet) -> Iterator[Diagnostic]:
         (_, first), *others = offers
         yield unrouted_uplink.at(
             named_at(first),
-            f"the parent routes nothing to uplink {shown(name)}; reference "
-            f"{shown(name + naming.PROVIDER_SUFFIX)} there, or remove the uplink",
+            f"the parent routes nothing to uplink {quote(name)}; reference "
+            f"{quote(name + naming.PROVIDER_SUFFIX)} there, or remove the uplink",
             [
                 Related(named_at(uplink), f"child {child!r} offers it too")
                 for child, uplink in others

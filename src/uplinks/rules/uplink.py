@@ -10,17 +10,28 @@ from collections.abc import Iterator
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Severity
 from uplinks.model import MAX_WEIGHT, Cluster
-from uplinks.rules._rule import rule, shown
-from uplinks.rules._use import is_refused
+from uplinks.rules._references import is_refused
+from uplinks.rules._rule import quote, rule
 
 __all__ = [
     "invalid_expose_name",
     "invalid_name",
     "invalid_namespace",
+    "is_weight",
     "negative_weight",
     "normalized_name",
     "weight_too_large",
 ]
+
+
+def is_integer(value: object) -> bool:
+    """Tell an integer from everything else. A Python bool is an int, but not an integer here."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_weight(value: object) -> bool:
+    """Tell whether a value is a valid weight."""
+    return isinstance(value, int) and is_integer(value) and 0 <= value <= MAX_WEIGHT
 
 
 @rule(
@@ -48,7 +59,7 @@ def invalid_name(cluster: Cluster) -> Iterator[Diagnostic]:
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
     metadata:
-      name: API_workload
+      name: API_workload # UPL101
       namespace: apps
     ```
 
@@ -57,9 +68,7 @@ def invalid_name(cluster: Cluster) -> Iterator[Diagnostic]:
     ```yaml
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
-    metadata:
-      name: api-workload
-      namespace: apps
+    metadata: {name: api-workload, namespace: apps}
     ```
 
     ## Source
@@ -71,7 +80,7 @@ def invalid_name(cluster: Cluster) -> Iterator[Diagnostic]:
         if problem is not None and not is_refused(uplink.origin, "name"):
             yield invalid_name.at(
                 uplink.origin.locate("metadata", "name"),
-                f"invalid uplink name {shown(uplink.name)}: {problem}",
+                f"invalid uplink name {quote(uplink.name)}: {problem}",
             )
 
 
@@ -101,7 +110,13 @@ def invalid_namespace(cluster: Cluster) -> Iterator[Diagnostic]:
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
     metadata:
-      name: api-workload
+      name: api-workload # UPL102
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata:
+      name: other
+      namespace: Apps # UPL102
     ```
 
     ## Good
@@ -109,9 +124,7 @@ def invalid_namespace(cluster: Cluster) -> Iterator[Diagnostic]:
     ```yaml
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
-    metadata:
-      name: api-workload
-      namespace: apps
+    metadata: {name: api-workload, namespace: apps}
     ```
 
     ## Source
@@ -124,12 +137,12 @@ def invalid_namespace(cluster: Cluster) -> Iterator[Diagnostic]:
             continue
         if not uplink.namespace:
             message = (
-                f"uplink {shown(uplink.name)} has no namespace, of which its name is made; "
+                f"uplink {quote(uplink.name)} has no namespace, of which its name is made; "
                 "write metadata.namespace"
             )
         elif problem is not None:
-            name = shown(uplink.name)
-            message = f"invalid namespace {shown(uplink.namespace)} of uplink {name}: {problem}"
+            name = quote(uplink.name)
+            message = f"invalid namespace {quote(uplink.namespace)} of uplink {name}: {problem}"
         else:
             continue
         yield invalid_namespace.at(uplink.origin.locate("metadata", "namespace"), message)
@@ -158,14 +171,14 @@ def negative_weight(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ```yaml
     spec:
-      weight: -1
+      weight: -1 # UPL103
     ```
 
     ## Good
 
     ```yaml
     spec:
-      weight: 1
+      weight: 10
     ```
 
     ## Source
@@ -173,10 +186,11 @@ def negative_weight(cluster: Cluster) -> Iterator[Diagnostic]:
     Uplink reference, "Configuration Options": "Must be >=0".
     """
     for uplink in cluster.uplinks:
-        if uplink.weight < 0:
+        # A weight given in Python can be anything; UPL105 reports the large integers.
+        if not (is_weight(uplink.weight) or (is_integer(uplink.weight) and uplink.weight > 0)):
             yield negative_weight.at(
                 uplink.origin.locate("spec", "weight"),
-                f"weight of uplink {uplink.owner} is {shown(uplink.weight)}; "
+                f"weight of uplink {uplink.owner} is {quote(uplink.weight)}; "
                 f"0 to {MAX_WEIGHT} is allowed",
             )
 
@@ -204,14 +218,14 @@ def weight_too_large(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ```yaml
     spec:
-      weight: 9000000000
+      weight: 2147483648 # UPL105
     ```
 
     ## Good
 
     ```yaml
     spec:
-      weight: 90
+      weight: 2147483647
     ```
 
     ## Source
@@ -219,10 +233,10 @@ def weight_too_large(cluster: Cluster) -> Iterator[Diagnostic]:
     Uplink reference, "Weight Configuration"; the limit is this library's.
     """
     for uplink in cluster.uplinks:
-        if uplink.weight > MAX_WEIGHT:
+        if is_integer(uplink.weight) and uplink.weight > MAX_WEIGHT:
             yield weight_too_large.at(
                 uplink.origin.locate("spec", "weight"),
-                f"weight of uplink {uplink.owner} is {shown(uplink.weight)}; "
+                f"weight of uplink {uplink.owner} is {quote(uplink.weight)}; "
                 f"0 to {MAX_WEIGHT} is allowed",
             )
 
@@ -250,14 +264,20 @@ def invalid_expose_name(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ```yaml
     spec:
-      exposeName: API_workload
+      exposeName: api_workload # UPL106
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: other, namespace: apps}
+    spec:
+      exposeName: "" # UPL106
     ```
 
     ## Good
 
     ```yaml
     spec:
-      exposeName: api-workload
+      exposeName: api-workload-v1
     ```
 
     ## Source
@@ -271,7 +291,7 @@ def invalid_expose_name(cluster: Cluster) -> Iterator[Diagnostic]:
         if problem is not None:
             yield invalid_expose_name.at(
                 uplink.origin.locate("spec", "exposeName"),
-                f"invalid exposeName {shown(uplink.expose_name)} of uplink {uplink.owner}: "
+                f"invalid exposeName {quote(uplink.expose_name)} of uplink {uplink.owner}: "
                 f"{problem}",
             )
 
@@ -302,7 +322,13 @@ def normalized_name(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ```yaml
     spec:
-      exposeName: api.v1
+      exposeName: api.v1 # UPL107
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata:
+      name: api--eu # UPL107
+      namespace: apps
     ```
 
     ## Good
@@ -310,6 +336,10 @@ def normalized_name(cluster: Cluster) -> Iterator[Diagnostic]:
     ```yaml
     spec:
       exposeName: api-v1
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-eu, namespace: apps}
     ```
 
     ## Source
@@ -325,7 +355,7 @@ def normalized_name(cluster: Cluster) -> Iterator[Diagnostic]:
             where = ("spec", "exposeName") if chosen else ("metadata", "name")
             yield normalized_name.at(
                 uplink.origin.locate(*where),
-                f"uplink name {shown(name)} of uplink {uplink.owner} becomes {shown(normal)} "
+                f"uplink name {quote(name)} of uplink {uplink.owner} becomes {quote(normal)} "
                 "where a router refers to it; choose an exposeName that stays as it is",
                 suggestion=normal if chosen else None,
             )

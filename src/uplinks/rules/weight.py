@@ -10,8 +10,16 @@ from collections.abc import Hashable, Iterator, Sequence
 
 from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.model import MAX_WEIGHT, Cluster, Fleet, Uplink
-from uplinks.rules._rule import rule, shown
-from uplinks.rules._use import KIND, KUBERNETES, Offer, Use, of_router, of_service, offers_by
+from uplinks.rules._references import (
+    KIND,
+    KUBERNETES,
+    Offer,
+    Reference,
+    of_router,
+    of_service,
+    offers_by,
+)
+from uplinks.rules._rule import quote, rule
 
 __all__ = ["only_zero_weights", "reference_weight", "zero_weight"]
 
@@ -41,6 +49,7 @@ def reference_weight(cluster: Cluster) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
+    # parent
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
     metadata: {name: api, namespace: apps}
@@ -49,12 +58,41 @@ def reference_weight(cluster: Cluster) -> Iterator[Diagnostic]:
         services:
           - name: apps-api-workload@multicluster
             kind: TraefikService
-            weight: -1
+            weight: -1 # UPL313
+          - name: apps-api-workload-child-1@multicluster
+            kind: TraefikService
+            weight: 2147483648 # UPL313
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: TraefikService
+    metadata: {name: sum, namespace: apps}
+    spec:
+      weighted:
+        services:
+          - name: apps-api-workload@multicluster
+            kind: TraefikService
+            weight: 2147483647
+          - name: apps-api-workload@multicluster
+            kind: TraefikService
+            weight: 1 # UPL313
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata: {name: api, namespace: apps}
+    spec:
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+          services:
+            - name: api
+              kind: TraefikService
+              weight: -1 # UPL313
     ```
 
     ## Good
 
     ```yaml
+    # parent
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
     metadata: {name: api, namespace: apps}
@@ -63,7 +101,22 @@ def reference_weight(cluster: Cluster) -> Iterator[Diagnostic]:
         services:
           - name: apps-api-workload@multicluster
             kind: TraefikService
-            weight: 1
+            weight: 2147483647
+          - name: apps-api-workload-child-1@multicluster
+            kind: TraefikService
+            weight: 2147483647
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata: {name: api, namespace: apps}
+    spec:
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+          services:
+            - name: api
+              kind: TraefikService
+              weight: 0
     ```
 
     ## Source
@@ -72,34 +125,34 @@ def reference_weight(cluster: Cluster) -> Iterator[Diagnostic]:
     library's.
     """
     groups = [
-        *(uses for router in cluster.routers for uses in of_router(router)),
-        *(uses for service in cluster.traefik_services for uses in of_service(service)),
+        *(references for router in cluster.routers for references in of_router(router)),
+        *(references for service in cluster.traefik_services for references in of_service(service)),
     ]
-    for uses in groups:
+    for references in groups:
         sums: dict[Hashable, int] = defaultdict(int)
-        for use in uses:
-            weight, before = use.reference.weight, sums[_target(use)]
-            name = shown(use.reference.name)
+        for reference in references:
+            weight, before = reference.service.weight, sums[_target(reference)]
+            name = quote(reference.service.name)
             allowed = f"0 to {MAX_WEIGHT} is allowed"
             if not 0 <= weight <= MAX_WEIGHT:
-                what = f"weight of {name} in {use.holder} is {shown(weight)}"
+                what = f"weight of {name} in {reference.holder} is {quote(weight)}"
             elif before <= MAX_WEIGHT < before + weight:
-                what = f"weights of {name} in {use.holder} add up to {before + weight}"
+                what = f"weights of {name} in {reference.holder} add up to {before + weight}"
             else:
-                sums[_target(use)] = before + weight
+                sums[_target(reference)] = before + weight
                 continue
-            where = use.origin.locate(*use.path, "weight")
+            where = reference.origin.locate(*reference.path, "weight")
             yield reference_weight.at(where, f"{what}; {allowed}")
 
 
-def _target(use: Use) -> Hashable:
-    """What a reference refers to, however it is written."""
-    reference = use.reference
-    if reference.kind != KIND:
-        return (use.namespace, reference.name, reference.port)
-    if "@" in reference.name:
-        return reference.name
-    return f"{use.namespace}-{reference.name}@{KUBERNETES}"
+def _target(reference: Reference) -> Hashable:
+    """Identify the service that a reference names, in either notation."""
+    service = reference.service
+    if service.kind != KIND:
+        return (reference.namespace, service.name, service.port)
+    if "@" in service.name:
+        return service.name
+    return f"{reference.namespace}-{service.name}@{KUBERNETES}"
 
 
 @rule(
@@ -125,13 +178,23 @@ def zero_weight(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
+    # child-1
     spec:
-      weight: 0
+      weight: 0 # UPL104
+    ---
+    # child-2
+    spec:
+      weight: 10
     ```
 
     ## Good
 
     ```yaml
+    # child-1
+    spec:
+      weight: 1
+    ---
+    # child-2
     spec:
       weight: 10
     ```
@@ -182,7 +245,11 @@ def only_zero_weights(fleet: Fleet) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
-    # in every child
+    # child-1
+    spec:
+      weight: 0 # UPL405
+    ---
+    # child-2
     spec:
       weight: 0
     ```
@@ -190,7 +257,11 @@ def only_zero_weights(fleet: Fleet) -> Iterator[Diagnostic]:
     ## Good
 
     ```yaml
-    # in at least one child
+    # child-1
+    spec:
+      weight: 10
+    ---
+    # child-2
     spec:
       weight: 10
     ```
@@ -204,7 +275,7 @@ def only_zero_weights(fleet: Fleet) -> Iterator[Diagnostic]:
             (_, first), *others = offers
             yield only_zero_weights.at(
                 first.origin.locate("spec", "weight"),
-                f"every child that offers uplink {shown(name)} has weight 0, so no request is "
+                f"every child that offers uplink {quote(name)} has weight 0, so no request is "
                 "ever served; give at least one child a weight above 0",
                 [
                     Related(uplink.origin.locate("spec", "weight"), f"child {child!r} has 0 too")
