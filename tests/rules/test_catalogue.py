@@ -151,7 +151,7 @@ def test_a_rule_is_a_generator_function_with_metadata(rule: rules.Rule) -> None:
 
 def test_find_knows_every_code_and_guesses_near_ones() -> None:
     assert rules.find("upl402").name == "service-name-collision"
-    with pytest.raises(KeyError, match=r"no code 'UPL3O1'; did you mean UPL301\?"):
+    with pytest.raises(KeyError, match=r"unknown code 'UPL3O1'; did you mean UPL301\?"):
         rules.find("UPL3O1")
 
 

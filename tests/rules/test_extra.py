@@ -24,10 +24,7 @@ def test_a_mode_that_can_be_probed_is_known_and_suggested() -> None:
     assert modes("redis", "redis", "mysql") == []
     assert modes("rediss", "redis", "http") == [
         (
-            (
-                "unknown health check mode 'rediss' of uplink apps/api; "
-                "http or grpc or redis is allowed"
-            ),
+            ("healthCheck.mode of uplink apps/api must be http, grpc or redis, got 'rediss'"),
             "redis",
         )
     ]

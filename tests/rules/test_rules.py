@@ -114,8 +114,8 @@ def test_entry_points_with_uplinks_points_at_the_key_and_relates_the_annotation(
     (found,) = bad("UPL301")
 
     assert found.message == (
-        "router apps/api has entryPoints and the uplinks annotation; "
-        "remove them, entry points come from the uplink"
+        "spec.entryPoints of router apps/api conflicts with its uplinks annotation, "
+        "because the uplink defines the entry points; remove it"
     )
     assert (found.location.cluster, found.location.path) == ("child-1", "$.spec.entryPoints")
     (related,) = found.related
@@ -126,8 +126,8 @@ def test_an_unknown_entry_point_has_a_suggestion() -> None:
     (found,) = bad("UPL108")
 
     assert found.message == (
-        "uplink apps/api-workload names the unknown uplink entry point 'multiclustre'; "
-        "there are: multicluster"
+        "spec.entryPoints of uplink apps/api-workload must name uplink entry points of the "
+        "cluster (multicluster), got 'multiclustre'"
     )
     assert found.suggestion == "multicluster"
     assert found.location.path == "$.spec.entryPoints[1]"
@@ -151,10 +151,10 @@ def test_an_unknown_uplink_has_a_suggestion() -> None:
 def test_empty_elements_are_counted_from_one() -> None:
     assert [d.message for d in bad("UPL305")] == [
         (
-            "element 2 of the uplinks annotation of router apps/api is empty; "
-            "write names with commas between them"
+            "uplinks annotation of router apps/api has an empty element, number 2; "
+            "write names separated by commas"
         ),
-        "the uplinks annotation of router apps/empty is empty",
+        "uplinks annotation of router apps/empty is empty; list uplink names, or remove it",
     ]
 
 
@@ -163,7 +163,7 @@ def test_unresolved_services_have_suggestions() -> None:
         (
             (
                 "router apps/api references 'apps-api-worklaod@multicluster', "
-                "but no child declares such an uplink"
+                "but no child declares this uplink; correct the name, or declare the uplink"
             ),
             "apps-api-workload@multicluster",
             "$.spec.routes[0].services[0].name",
@@ -171,7 +171,7 @@ def test_unresolved_services_have_suggestions() -> None:
         (
             (
                 "TraefikService apps/api references 'apps-api-workload-child-2@multicluster', "
-                "but no child declares such an uplink"
+                "but no child declares this uplink; correct the name, or declare the uplink"
             ),
             "apps-api-workload-child-1@multicluster",
             "$.spec.weighted.services[0].name",
@@ -179,7 +179,7 @@ def test_unresolved_services_have_suggestions() -> None:
         (
             (
                 "TraefikService apps/safe references 'other@multicluster', "
-                "but no child declares such an uplink"
+                "but no child declares this uplink; correct the name, or declare the uplink"
             ),
             None,
             "$.spec.failover.fallback.name",
@@ -191,8 +191,8 @@ def test_a_missing_kind_is_suggested() -> None:
     assert [(d.message, d.suggestion) for d in bad("UPL308")] == [
         (
             (
-                "router apps/api references 'apps-api-workload@multicluster' with kind 'Service'; "
-                "only kind 'TraefikService' is allowed"
+                "router apps/api must reference 'apps-api-workload@multicluster' with kind "
+                "'TraefikService', got 'Service'"
             ),
             "kind: TraefikService",
         )
@@ -200,7 +200,7 @@ def test_a_missing_kind_is_suggested() -> None:
 
 
 def circle(way: str) -> str:
-    return f"TraefikServices in a circle: {way}; take one of these references out"
+    return f"TraefikServices form a circle: {way}; remove one of these references"
 
 
 def test_a_circle_shows_the_way() -> None:
@@ -231,7 +231,7 @@ def test_a_long_circle_needs_no_stack() -> None:
 
     (found,) = circles(*services)
 
-    assert found.startswith("TraefikServices in a circle: apps/s00000 -> apps/s00001 -> ")
+    assert found.startswith("TraefikServices form a circle: apps/s00000 -> apps/s00001 -> ")
     assert " -> apps/s00019 -> 4980 more -> apps/s00000; " in found
 
 
@@ -285,14 +285,12 @@ def test_two_uplinks_with_one_name_relate_each_other() -> None:
 
     assert [d.message for d in found] == [
         (
-            "uplink payments/eu-cards has the uplink name 'payments-eu-cards', "
-            "which uplink payments-eu/cards has already"
-            "; give one of them another exposeName"
+            "uplink payments/eu-cards has the same uplink name as uplink payments-eu/cards, "
+            "'payments-eu-cards'; give one of them another exposeName"
         ),
         (
-            "uplink apps/cards has the uplink name 'payments-eu-cards', "
-            "which uplink payments-eu/cards has already"
-            "; give one of them another exposeName"
+            "uplink apps/cards has the same uplink name as uplink payments-eu/cards, "
+            "'payments-eu-cards'; give one of them another exposeName"
         ),
     ]
     assert [[r.location.span.line for r in d.related] for d in found] == [[3], [3]]
@@ -357,8 +355,8 @@ def test_a_password_in_an_address_is_not_shown(tmp_path: Path) -> None:
     (found,) = rules.check_cluster(cluster)
 
     assert str(found).endswith(
-        "error UPL406: invalid address of child 'eu': it has a user or password; "
-        "write https://, a host and perhaps a port"
+        "error UPL406: address of child 'eu' is invalid: it has a user or password; "
+        "write https:// and a host, and a port if needed"
     )
 
 
@@ -371,7 +369,7 @@ def test_an_unlisted_child_has_a_suggestion() -> None:
     assert [(d.message, d.suggestion) for d in found] == [
         (
             (
-                "the parent does not list child 'chidl-1'; it lists: child-1, child-2; "
+                "child 'chidl-1' is not among the children the parent lists (child-1, child-2); "
                 "add it there, with its address"
             ),
             "child-1",
@@ -384,10 +382,13 @@ def test_a_parent_without_a_static_configuration_lists_nobody() -> None:
     fleet = Fleet(Cluster("parent"), {"eu": Cluster("eu")})
 
     assert [d.message for d in rules.check(fleet)] == [
-        "the parent does not list child 'eu'; it lists: none; add it there, with its address",
         (
-            "there is no static configuration of child 'eu', so no parent can discover its "
-            "uplinks; write multicluster: {} below hub.providers"
+            "child 'eu' is not among the children the parent lists (none); "
+            "add it there, with its address"
+        ),
+        (
+            "child 'eu' has no static configuration, so no parent can discover its uplinks; "
+            "add multicluster: {} to hub.providers"
         ),
     ]
 
@@ -548,8 +549,8 @@ def test_weights_of_one_target_are_added_however_it_is_written() -> None:
         (
             "UPL313",
             (
-                "weights of 'apps-a@kubernetescrd' in TraefikService apps/top add up to "
-                "2147483648; 0 to 2147483647 is allowed"
+                "the sum of the weights of 'apps-a@kubernetescrd' in TraefikService apps/top "
+                "must be between 0 and 2147483647, got 2147483648"
             ),
         )
     ]
@@ -621,5 +622,5 @@ def test_one_child_that_declares_an_object_twice_has_not_two_names_for_it() -> N
 
     assert alone == []
     assert [found.message.partition(", so")[0] for found in both] == [
-        "uplink apps/api is 'apps-api' on child 'us' and 'shop' on child 'eu'"
+        "uplink apps/api is named 'apps-api' on child 'us' and 'shop' on child 'eu'"
     ]

@@ -1,14 +1,12 @@
-"""``uplinks check``: everything that is wrong, with file, line and column.
+"""``uplinks check``: report every mistake with its file, line and column.
 
-Rules of this file:
-
-1. What was found, what of it counts, and how it is written are settled one
-   after the other, by `rules`, by `suppression` and `selection`, by `formats`.
-2. The exit status is the same in every format: 2 when something that was named
-   could not be read or a rule of others raised, else 1 when a finding is as
-   severe as ``--fail-on``, else 0.
-3. Standard output holds the report and nothing else. Where a program reads it,
-   the tally goes to standard error.
+1. `rules` makes the diagnostics, `suppression` and `selection` filter them, and
+   `formats` writes them, in this order.
+2. The exit status is the same in every format: 2 if a named input is unreadable or a
+   third-party rule raised, else 1 if a diagnostic is at least as severe as
+   ``--fail-on``, else 0.
+3. Standard output contains only the report. In a format for programs, the summary
+   goes to standard error.
 """
 
 from __future__ import annotations
@@ -43,38 +41,41 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command and its arguments."""
     parser = commands.add_parser(
         "check",
-        help="find what is wrong in a fleet's manifests",
-        description="Find what is wrong in the manifests of a fleet, or of one cluster.",
+        help="check the manifests of a fleet",
+        description="Check the manifests of a fleet or of one cluster.",
         epilog="Exit status: 0 clean, 1 findings, 2 bad usage or unreadable input.",
         allow_abbrev=False,
     )
     inputs.add_places(parser)
-    codes = parser.add_argument_group("what counts")
+    codes = parser.add_argument_group("selection")
     codes.add_argument(
         "--select",
         metavar="CODES",
         action="append",
-        help="only these: codes, or their beginnings such as UPL2, with commas; repeatable",
+        help="report only these codes; a prefix such as UPL2 selects all codes that start with "
+        "it; comma-separated, repeatable",
     )
-    codes.add_argument("--ignore", metavar="CODES", action="append", help="not these; repeatable")
+    codes.add_argument(
+        "--ignore", metavar="CODES", action="append", help="ignore these codes; repeatable"
+    )
     codes.add_argument(
         "--fail-on",
         choices=config.FAIL_ON,
-        help="the mildest severity that gives exit status 1 (default: error)",
+        help="the lowest severity that gives exit status 1 (default: error)",
     )
     codes.add_argument(
         "--config",
         metavar="FILE",
-        help="the configuration, instead of the nearest uplinks.toml or pyproject.toml",
+        help="read this configuration, not the nearest uplinks.toml or pyproject.toml",
     )
-    written = parser.add_argument_group("how it is written")
-    written.add_argument("--format", choices=formats.FORMATS, help="(default: text)")
-    written.add_argument("--output", metavar="FILE", help="write to a file, whole or not at all")
+    written = parser.add_argument_group("output")
+    written.add_argument("--format", choices=formats.FORMATS, help="output format (default: text)")
+    written.add_argument("--output", metavar="FILE", help="write the report to a file, atomically")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Check every place and write all findings."""
+    """Check every input and write the report."""
     extra = plugins.load_rules()
     entries = catalogue(extra)
     selection, settings = _settings(arguments, entries)
@@ -92,20 +93,20 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def status(report: Report) -> int:
-    """Turn a report into an exit status: what could not be read weighs most."""
+    """Return the exit status of a report. Unreadable input takes precedence."""
     if inputs.unreadable(report):
         return UNUSABLE
     return CLEAN if report.ok else FINDINGS
 
 
 def catalogue(extra: Iterable[rules.Rule] = ()) -> dict[str, Entry]:
-    """Give what each code stands for, with the rules of others."""
+    """Map each code to its rule or shape code, third-party rules included."""
     entries: list[Entry] = [*rules.SHAPE, *rules.ALL, *extra]
     return {entry.code: entry for entry in sorted(entries, key=lambda entry: entry.code)}
 
 
 def documents(cluster: Cluster) -> int:
-    """Count what was read of a cluster; both parts of one configuration are one."""
+    """Count the documents of a cluster. Both parts of one configuration count once."""
     configs = {
         id(part.origin.document)
         for part in (cluster.child_config, cluster.parent_config)
@@ -115,13 +116,13 @@ def documents(cluster: Cluster) -> int:
     return len(objects) + len(configs) + cluster.skipped
 
 
-# --- what counts ------------------------------------------------------------
+# --- selection --------------------------------------------------------------
 
 
 def _settings(
     arguments: argparse.Namespace, codes: Collection[str]
 ) -> tuple[Selection, config.Config]:
-    """Lay the command line over the configuration."""
+    """Combine the configuration with the command line, which takes precedence."""
     file = arguments.config or config.find(_first(arguments))
     settings = config.Config() if file is None else config.load(file, codes)
     select, ignore = settings.select, settings.ignore
@@ -146,7 +147,7 @@ def _threshold(name: str) -> Severity | None:
     return None if name == "never" else Severity(name)
 
 
-# --- what was found ---------------------------------------------------------
+# --- diagnostics ------------------------------------------------------------
 
 
 def _check(
@@ -162,9 +163,9 @@ def _check(
         report = _report(place.subject, guarded, modes)
         by, wrong = suppression.suppressions(place.clusters, place.texts, entries, place.sources)
         judged = set(filter(selection.has, _judged(place.subject, entries)))
-        settled = suppression.settle(report, by, judged)
-        suppressed += sum(map(selection.counts, settled.suppressed))
-        found += [*settled.kept, *wrong, *settled.unused]
+        applied = suppression.apply(report, by, judged)
+        suppressed += sum(map(selection.counts, applied.suppressed))
+        found += [*applied.kept, *wrong, *applied.unused]
     return Result(
         Report(filter(selection.counts, found)),
         entries,
@@ -181,7 +182,7 @@ def _report(subject: Fleet | Cluster, extra: Iterable[rules.Rule], modes: Iterab
 
 
 def _judged(subject: Fleet | Cluster, entries: Mapping[str, Entry]) -> Collection[str]:
-    """Name the codes that were looked for: a cluster alone shows less than a fleet."""
+    """Return the codes that this check covers. A single cluster covers fewer."""
     if isinstance(subject, Fleet):
         return entries.keys()
     scopes = _JUDGED_ALONE | ({"cluster"} if subject.uplinks else set())
@@ -210,7 +211,7 @@ def _read(subjects: Sequence[Fleet | Cluster]) -> dict[str, int]:
     }
 
 
-# --- how it is written ------------------------------------------------------
+# --- output -----------------------------------------------------------------
 
 
 def _excerpts(
@@ -220,7 +221,7 @@ def _excerpts(
 
     texts = {file: data for place in places for file, data in place.texts.items()}
     known = {file: source for place in places for file, source in place.sources.items()}
-    # Where a reader gave up there is nothing to see, and all before it to look through.
+    # A limit has no useful excerpt, and finding its line means scanning the whole file.
     first = islice(report, findings.EXCERPTS)
     shown = [finding.location for finding in first if finding.code != OVER_A_LIMIT]
     return excerpts(texts, encoding, shown, known)

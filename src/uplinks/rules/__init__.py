@@ -133,28 +133,28 @@ ALL: Final[tuple[Rule, ...]] = (
 """Every rule, sorted by code."""
 
 MOST_OF_A_RULE: Final = 5_000
-"""So many findings of one rule are kept for one cluster, and for what only a fleet shows."""
+"""How many diagnostics of one rule are kept for one cluster, or for the fleet itself."""
 
 RETIRED: Final[tuple[str, ...]] = ()
-"""Codes of rules that are gone, sorted. They are never used again."""
+"""Codes of removed rules, sorted. They are never reused."""
 
 Role = Literal["child", "parent"]
-"""What a whole cluster is in its fleet."""
+"""The role of a cluster in its fleet."""
 
 
 def check(subject: Fleet, extra: Iterable[Rule] = (), *, known_modes: Iterable[str] = ()) -> Report:
-    """Check a parent and its children: every rule on everything it is about.
+    """Check a parent and its children with every rule.
 
-    ``extra`` are rules of others, made with `rule`; ``known_modes`` are modes of
-    health checks that can be probed beside ``http`` and ``grpc``.
+    ``extra`` are third-party rules, made with `rule`. ``known_modes`` are health-check
+    modes to accept in addition to ``http`` and ``grpc``.
 
-    Law: a pure function; the report does not depend on the order of anything
-    in the fleet, unless a rule finds more than `MOST_OF_A_RULE`. It never raises for
-    what was read from a manifest, nor for what an extra rule does.
-    Complexity: O(n log n) for n objects, and a bounded time for all suggestions
-    together: of a great many unknown names only the first get one. To that comes
-    what the extra rules take. Raises ValueError for an extra rule whose code is
-    taken or has this library's prefix.
+    Law: a pure function. The report does not depend on the order of anything in the
+    fleet, unless a rule yields more than `MOST_OF_A_RULE` diagnostics. No manifest and
+    no third-party rule makes it raise.
+    Complexity: O(n log n) for n objects, plus a bounded time for all suggestions (of
+    very many unknown names only the first get one), plus the third-party rules.
+    Raises: ValueError for a third-party rule whose code is taken or has the prefix
+    ``UPL``.
 
     >>> from uplinks.model import Uplink
     >>> bad = Cluster("eu", uplinks=[Uplink("api", "apps", weight=-1)])
@@ -180,15 +180,15 @@ def check_cluster(
     *,
     known_modes: Iterable[str] = (),
 ) -> Report:
-    """Check one cluster on its own, without what only a fleet can show.
+    """Check one cluster on its own, with the rules that do not need a fleet.
 
-    With a ``role`` all manifests of the cluster are taken to be there. Without
-    one, as for a single file, they may be a part only: then a router's uplinks
-    are judged only if there are uplinks, and entry points only if there is a
-    static configuration. ``extra`` and ``known_modes`` are as for `check`.
+    With a ``role``, the manifests are all of the cluster. Without one, as for a single
+    file, they can be a part: references from routers to uplinks are then checked only
+    if there are uplinks, and entry points only if there is a static configuration.
+    ``extra`` and ``known_modes`` are as for `check`.
 
     Law: a pure function, as `check`. Complexity: O(n log n) for n objects.
-    Raises ValueError as `check`.
+    Raises: ValueError, as `check`.
 
     >>> from uplinks.model import UPLINKS_ANNOTATION, IngressRoute
     >>> route = IngressRoute("r", "apps", tls={}, annotations={UPLINKS_ANNOTATION: "apps-api"})
@@ -240,7 +240,7 @@ def _too_many(each: Rule, first: RuleResult) -> Diagnostic:
 
 
 def codes() -> tuple[str, ...]:
-    """List every code that a report can hold, sorted; retired ones are not among them.
+    """Return every code that a report can contain, sorted, without retired codes.
 
     Complexity: O(rules).
 
@@ -253,12 +253,12 @@ def codes() -> tuple[str, ...]:
 
 
 def find(code: str) -> Rule | ShapeCode:
-    """Find what a code stands for; its ``page`` explains it.
+    """Return the rule or shape code with a code, in upper or lower case.
 
-    Complexity: O(rules). Raises `KeyError` with a near code for an unknown one.
+    Complexity: O(rules). Raises: KeyError, with a similar code, for an unknown one.
 
     >>> find("upl301").summary
-    'Refuse `entryPoints` beside the uplinks annotation'
+    'Refuse `entryPoints` in a router with the uplinks annotation'
 
     Source: this library's catalogue.
     """
@@ -269,13 +269,13 @@ def find(code: str) -> Rule | ShapeCode:
             return each
     near = naming.nearest(wanted, codes())
     hint = "" if near is None else f"; did you mean {near}?"
-    raise KeyError(f"no code {code!r}{hint}")
+    raise KeyError(f"unknown code {code!r}{hint}")
 
 
 def pages() -> dict[str, str]:
-    """Write the catalogue as Markdown: file names to texts, an index among them.
+    """Render the catalogue as Markdown pages by file name, an index among them.
 
-    ``docs/rules`` holds exactly these, and a test keeps it so.
+    ``docs/rules`` contains exactly these files; a test compares them.
     Complexity: O(rules).
 
     >>> pages()["UPL301.md"].splitlines()[0]
@@ -291,7 +291,7 @@ def pages() -> dict[str, str]:
     lines = [
         "# Codes",
         "",
-        "Every finding has a code. A code is never given another meaning.",
+        "Every diagnostic has a code. A code never changes its meaning.",
         "",
         "| code | name | severity | what |",
         "| --- | --- | --- | --- |",
@@ -305,6 +305,6 @@ def pages() -> dict[str, str]:
         "```",
     ]
     if RETIRED:
-        lines += ["", f"Retired, and never used again: {', '.join(RETIRED)}."]
+        lines += ["", f"Retired and never reused: {', '.join(RETIRED)}."]
     index = "\n".join(lines) + "\n"
     return {"index.md": index, **{f"{each.code}.md": each.page for each in entries}}

@@ -1,6 +1,6 @@
-"""Who refers to which service, and where: what rules about references share.
+"""The references from routers and TraefikServices to services, and their places.
 
-Only `weighted` and `failover` of a TraefikService are followed.
+Of a TraefikService, only `weighted` and `failover` are followed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ KIND: Final = "TraefikService"
 
 @frozen
 class Reference:
-    """One reference, who makes it, and where."""
+    """One reference to a service, the object that holds it, and its place."""
 
     holder: str
     own_namespace: str
@@ -52,17 +52,17 @@ class Reference:
 
     @property
     def location(self) -> Location:
-        """Where the name is written."""
+        """The place of the name."""
         return self.origin.locate(*self.path, "name")
 
     @property
     def namespace(self) -> str:
-        """Where the service is looked for."""
+        """The namespace in which the name is resolved."""
         return self.service.namespace or self.own_namespace
 
 
 def of_router(router: IngressRoute) -> Iterator[list[Reference]]:
-    """Give the references of each route."""
+    """Yield the references of each route."""
     holder = f"router {router.namespace}/{router.name}"
     for i, route in enumerate(router.routes):
         yield [
@@ -74,7 +74,7 @@ def of_router(router: IngressRoute) -> Iterator[list[Reference]]:
 
 
 def of_service(service: TraefikService) -> Iterator[list[Reference]]:
-    """Give the references of each type: those of ``weighted``, both of ``failover``."""
+    """Yield the references of ``weighted``, then the two of ``failover``."""
     holder = f"TraefikService {service.namespace}/{service.name}"
     if service.weighted is not None:
         yield [
@@ -92,7 +92,7 @@ def of_service(service: TraefikService) -> Iterator[list[Reference]]:
 
 
 def of_cluster(cluster: Cluster) -> Iterator[Reference]:
-    """Give every reference of a cluster."""
+    """Yield every reference of a cluster."""
     for router in cluster.routers:
         for references in of_router(router):
             yield from references
@@ -106,20 +106,20 @@ Offer = tuple[str, Uplink]
 
 
 def named_at(uplink: Uplink) -> Location:
-    """Where an uplink's name comes from."""
+    """Locate the field that defines an uplink's name."""
     path = ("spec", "exposeName") if uplink.expose_name is not None else ("metadata", "name")
     return uplink.origin.locate(*path)
 
 
 def is_refused(origin: Origin, field: str) -> bool:
-    """Tell whether a text of the metadata is written, but as something else: that is UPL006."""
+    """Tell whether a metadata field is present but not a string, which is UPL006."""
     metadata = origin.written("metadata")
     value = metadata.get(field) if isinstance(metadata, dict) else metadata
     return value is not None and not isinstance(value, str)
 
 
 def offers_by(of: Callable[[Uplink], str], fleet: Fleet) -> Mapping[str, Sequence[Offer]]:
-    """Group what the children offer; in a group by child, whatever order it was read in."""
+    """Group the uplinks of all children by a key. Each group is sorted by child."""
     offers: dict[str, list[Offer]] = defaultdict(list)
     for child in sorted(fleet.children):
         for uplink in fleet.children[child].uplinks:
@@ -128,7 +128,7 @@ def offers_by(of: Callable[[Uplink], str], fleet: Fleet) -> Mapping[str, Sequenc
 
 
 def _in_order(group: list[Offer]) -> list[Offer]:
-    """Sort what one child offers more than once; the children are in order already."""
+    """Sort the uplinks of one child among themselves; children are in order already."""
     alone = len({child for child, _ in group}) == len(group)
     return group if alone else sorted(group, key=cmp_to_key(_compare))
 
@@ -136,13 +136,13 @@ def _in_order(group: list[Offer]) -> list[Offer]:
 def _compare(one: Offer, other: Offer) -> int:
     mine, its = (one[0], one[1].owner), (other[0], other[1].owner)
     if mine == its:
-        # One object declared twice, which is rare: only now places are looked up.
+        # One object declared twice is rare, so only this case looks up places.
         mine, its = ((str(named_at(u)), repr(u)) for _, u in (one, other))
     return (mine > its) - (mine < its)
 
 
 def renamed_names(uplinks: Iterable[Uplink]) -> Mapping[str, Uplink]:
-    """Map the names that uplinks would have without their exposeName, and nobody has."""
+    """Map each name that an exposeName replaced, and no other uplink has, to its uplink."""
     uplinks = tuple(uplinks)
     known = {uplink.uplink_name for uplink in uplinks}
     exposed = sorted(
@@ -154,7 +154,7 @@ def renamed_names(uplinks: Iterable[Uplink]) -> Mapping[str, Uplink]:
 
 
 def renamed_services(fleet: Fleet) -> Mapping[str, tuple[str, Uplink]]:
-    """Map names of services that exposeName renamed to what they are called now."""
+    """Map the replaced name of each service to its new name and its uplink."""
     known, renamed = set[str](), dict[str, tuple[str, Uplink]]()
     for child in sorted(fleet.children):
         uplinks = fleet.children[child].uplinks
@@ -168,9 +168,9 @@ def renamed_services(fleet: Fleet) -> Mapping[str, tuple[str, Uplink]]:
 
 
 def used_uplinks(fleet: Fleet) -> tuple[Mapping[str, str], bool]:
-    """Map the service names that the parent refers to, to their uplinks' names.
+    """Map each service name the parent references to the name of its uplink.
 
-    The second is False when some reference is to no service that there is.
+    The second value is False if any reference is unresolved.
     """
     services = _services(fleet)
     names = [
@@ -180,10 +180,10 @@ def used_uplinks(fleet: Fleet) -> tuple[Mapping[str, str], bool]:
 
 
 def composed(fleet: Fleet) -> Mapping[str, str]:
-    """Map each uplink name to one that stands for all that the parent composes with it.
+    """Map each uplink name to a representative of the names combined with it.
 
-    Two uplinks are composed when a route, or a weighted or failover
-    TraefikService, leads to both, directly or through other TraefikServices.
+    Two uplinks are combined if one route, or one weighted or failover TraefikService,
+    leads to both, directly or through other TraefikServices.
     """
     services = _services(fleet)
     parent = fleet.parent
@@ -191,7 +191,7 @@ def composed(fleet: Fleet) -> Mapping[str, str]:
 
     def top(node: object) -> object:
         while (higher := above.get(node, node)) != node:
-            above[node] = above.get(higher, higher)  # halving the way keeps it short
+            above[node] = above.get(higher, higher)  # path halving keeps the paths short
             node = higher
         return node
 
@@ -213,7 +213,7 @@ def composed(fleet: Fleet) -> Mapping[str, str]:
 
 
 def _services(fleet: Fleet) -> dict[str, str]:
-    """Map the names of all services that the children's uplinks give to uplink names."""
+    """Map the names of all services of the children's uplinks to uplink names."""
     of_children = {
         f"{uplink.uplink_name}-{child}": uplink.uplink_name
         for child in sorted(fleet.children)

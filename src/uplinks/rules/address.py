@@ -1,6 +1,6 @@
 """Rules about the addresses by which a parent reaches its children (UPL406, UPL414, UPL415).
 
-An address is never quote: it may hold a password.
+No message shows an address, because it can hold a password.
 
 Source: reference page, "Complete Example".
 """
@@ -28,18 +28,18 @@ _CHILDREN: Final = ("hub", "providers", "multicluster", "children")
     reads=("parent_config",),
 )
 def invalid_address(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Require a usable address of each child.
+    """Require a valid address for each child.
 
     ## What it checks
 
-    `address` of each child below `hub.providers.multicluster.children` is a
-    URL with `http` or `https`, a host and perhaps a port from 1 to 65535;
-    nothing else, except for a `/` at the end.
+    The `address` of each child in `hub.providers.multicluster.children` is a URL
+    with the scheme `http` or `https`, a host, an optional port from 1 to 65535 and
+    an optional trailing `/`. It has no other part.
 
     ## Why
 
-    It becomes the server URL of the child's services, where Traefik takes the
-    path from the request and knows no user or password.
+    The address becomes the server URL of the child's services. Traefik takes the
+    path from the request there and supports no user name or password.
 
     ## Bad
 
@@ -75,11 +75,11 @@ def invalid_address(cluster: Cluster) -> Iterator[Diagnostic]:
     for name in sorted(config.children):
         problem = addresses.problem_with_address(config.children[name].address)
         if problem is not None:
-            # The address itself is not quote: it may hold a password.
+            # The message leaves out the address, which can hold a password.
             yield invalid_address.at(
                 config.origin.locate(*_CHILDREN, name, "address"),
-                f"invalid address of child {quote(name)}: {problem}; "
-                "write https://, a host and perhaps a port",
+                f"address of child {quote(name)} is invalid: {problem}; "
+                "write https:// and a host, and a port if needed",
             )
 
 
@@ -91,17 +91,17 @@ def invalid_address(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("parent_config",),
 )
 def plain_address(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Warn of a child that is reached over plain http.
+    """Warn about a child reached over plain HTTP.
 
     ## What it checks
 
-    `address` of each child below `hub.providers.multicluster.children` begins
-    with `https://`.
+    The `address` of each child in `hub.providers.multicluster.children` starts with
+    `https://`.
 
     ## Why
 
-    All requests from one cluster to the other, their cookies and tokens too,
-    can be read and changed on the way.
+    Anyone on the network path can read and change all requests between the
+    clusters, including their cookies and tokens.
 
     ## Bad
 
@@ -140,8 +140,8 @@ def plain_address(cluster: Cluster) -> Iterator[Diagnostic]:
         if addresses.is_plain(address) and addresses.problem_with_address(address) is None:
             yield plain_address.at(
                 config.origin.locate(*_CHILDREN, name, "address"),
-                f"child {quote(name)} is reached over plain http; use https:// and give its "
-                "uplink entry point tls",
+                f"address of child {quote(name)} uses plain http; use https:// and configure "
+                "TLS for the child's uplink entry point",
             )
 
 
@@ -153,17 +153,17 @@ def plain_address(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("parent_config",),
 )
 def shared_address(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Warn of two children with one address.
+    """Warn about two children with the same address.
 
     ## What it checks
 
-    The addresses below `hub.providers.multicluster.children` lead to different
-    servers: they differ in scheme, host or port.
+    The addresses in `hub.providers.multicluster.children` differ in scheme, host or
+    port.
 
     ## Why
 
-    It is one cluster under two names, mostly a line that was copied. It takes
-    both shares of the requests, and when it is down, both children are.
+    They are one cluster under two names, usually because a line was copied. That
+    cluster receives both shares of the requests, and both children fail together.
 
     ## Bad
 
@@ -218,7 +218,7 @@ def shared_address(cluster: Cluster) -> Iterator[Diagnostic]:
         if other != name:
             yield shared_address.at(
                 places[name],
-                f"child {quote(name)} has the address of child {quote(other)}; "
-                "each child is a cluster of its own and has one of its own",
+                f"child {quote(name)} has the same address as child {quote(other)}; "
+                "give each child the address of its own cluster",
                 [Related(places[other], f"child {quote(other)} is here")],
             )

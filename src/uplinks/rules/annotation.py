@@ -54,13 +54,13 @@ def unknown_uplink(cluster: Cluster) -> Iterator[RuleResult]:
 
     Each name in the annotation `hub.traefik.io/router.uplinks` is the uplink
     name of an `Uplink` in the same cluster: its `exposeName`, else
-    `<namespace>-<name>`. A file without any `Uplink`, checked alone, may be
-    only a part of its cluster and is not judged.
+    `<namespace>-<name>`. A file without an `Uplink` is not checked on its own,
+    because it can be a part of a cluster.
 
     ## Why
 
-    A router is reachable through its uplinks only. With a mistyped name no
-    parent sees it.
+    A router is reachable only through its uplinks. With a misspelt name, no parent
+    can reach it.
 
     ## Bad
 
@@ -114,7 +114,7 @@ def unknown_uplink(cluster: Cluster) -> Iterator[RuleResult]:
     renamed = renamed_names(cluster.uplinks)
     for router, owner in annotated_routers(cluster):
         for name in dict.fromkeys(_names(router)):
-            if name and name not in known and name not in renamed:  # UPL309 knows better
+            if name and name not in known and name not in renamed:  # else it is UPL309
                 message = f"router {owner} references the unknown uplink {quote(name)}"
                 yield Suggestion(unknown_uplink.at(annotation_of(router), message), name, known)
 
@@ -127,15 +127,15 @@ def unknown_uplink(cluster: Cluster) -> Iterator[RuleResult]:
     reads=("routers",),
 )
 def uplink_named_twice(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Warn of an uplink that is named twice in one annotation.
+    """Warn about an uplink listed twice in one annotation.
 
     ## What it checks
 
-    The annotation `hub.traefik.io/router.uplinks` names each uplink once.
+    The annotation `hub.traefik.io/router.uplinks` lists each uplink once.
 
     ## Why
 
-    The second one does nothing. Perhaps another uplink was meant.
+    The repetition has no effect. Another uplink may have been intended.
 
     ## Bad
 
@@ -188,7 +188,7 @@ def uplink_named_twice(cluster: Cluster) -> Iterator[Diagnostic]:
             if name and times > 1:
                 yield uplink_named_twice.at(
                     annotation_of(router),
-                    f"router {owner} names the uplink {quote(name)} {times} times; once is enough",
+                    f"router {owner} lists uplink {quote(name)} {times} times; list it once",
                 )
 
 
@@ -204,13 +204,13 @@ def empty_element(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ## What it checks
 
-    The annotation `hub.traefik.io/router.uplinks` is a list of names with
-    commas between them: nothing is empty, and so neither is the whole.
+    The annotation `hub.traefik.io/router.uplinks` is a comma-separated list of
+    names. Neither the list nor any of its elements is empty.
 
     ## Why
 
-    An empty element names no uplink. A template may have left a value out, and
-    the router would miss the uplink that was meant.
+    An empty element names no uplink. Often a template left a value out, and the
+    router is not advertised through the intended uplink.
 
     ## Bad
 
@@ -266,11 +266,13 @@ def empty_element(cluster: Cluster) -> Iterator[Diagnostic]:
     for router, owner in annotated_routers(cluster):
         names = _names(router)
         if names == ("",):
-            message = f"the uplinks annotation of router {owner} is empty"
+            message = (
+                f"uplinks annotation of router {owner} is empty; list uplink names, or remove it"
+            )
             yield empty_element.at(annotation_of(router), message)
         elif "" in names:
             yield empty_element.at(
                 annotation_of(router),
-                f"element {names.index('') + 1} of the uplinks annotation of router {owner} "
-                "is empty; write names with commas between them",
+                f"uplinks annotation of router {owner} has an empty element, number "
+                f"{names.index('') + 1}; write names separated by commas",
             )

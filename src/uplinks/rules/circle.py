@@ -1,4 +1,4 @@
-"""The rule about TraefikServices that refer to each other in a circle (UPL310).
+"""The rule about circular references between TraefikServices (UPL310).
 
 Source: Traefik's Kubernetes CRD provider.
 """
@@ -30,13 +30,12 @@ def circle(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ## What it checks
 
-    No weighted or failover `TraefikService` leads back to itself, directly or
-    through others of the same cluster. Each reference that closes a circle is
-    reported once.
+    No weighted or failover `TraefikService` refers to itself, directly or through
+    others of the same cluster. Each reference that closes a circle is reported once.
 
     ## Why
 
-    Such a service can never be built, and neither can what routes to it.
+    Traefik cannot build such a service, nor any router that uses it.
 
     ## Bad
 
@@ -118,13 +117,13 @@ def circle(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ## Source
 
-    Traefik, "recursion detected"; this library's selectors refuse it as well.
+    Traefik, "recursion detected"; the selectors of this library reject it too.
     """
     services, references = _merged(cluster.traefik_services)
     targets = _targets(services, references)
     finished: set[int] = set()
     for start in range(len(services)):
-        # Depth first on an explicit stack: a chain of services may be long.
+        # Depth first with an explicit stack, because a chain of services can be long.
         path = [start] if start not in finished else []
         depth = {start: 0}
         waiting = [iter(targets[start])]
@@ -151,9 +150,9 @@ def circle(cluster: Cluster) -> Iterator[Diagnostic]:
 def _merged(
     declared: Sequence[TraefikService],
 ) -> tuple[Sequence[TraefikService], Sequence[Sequence[Reference]]]:
-    """The services and their references; one that is declared again is the same one.
+    """Return the services and their references, repeated declarations merged into one.
 
-    Otherwise each reference would lead to all of them, and cost a square.
+    Unmerged, each reference would lead to all repetitions, at quadratic cost.
     """
     services: list[TraefikService] = []
     references: list[list[Reference]] = []
@@ -171,7 +170,7 @@ def _merged(
 def _targets(
     services: Sequence[TraefikService], references: Sequence[Sequence[Reference]]
 ) -> Sequence[Sequence[tuple[Reference, int]]]:
-    """For each service the references to others of the cluster, and to which."""
+    """Return, for each service, its references and the indices of their targets."""
     by_owner = {(service.namespace, service.name): i for i, service in enumerate(services)}
     by_name: Mapping[str, list[int]] = defaultdict(list)
     for i, service in enumerate(services):
@@ -193,14 +192,14 @@ def _targets(
 
 
 _MOST_SHOWN: Final = 20
-"""Members of a circle that are named. Many references may close a long one."""
+"""How many members of a circle a message names."""
 
 
 def _way(members: Sequence[TraefikService], length: int) -> str:
     names = [f"{service.namespace}/{service.name}" for service in members]
     more = length - len(names)
     way = " -> ".join([*names, *([f"{more} more"] if more else []), names[0]])
-    return f"TraefikServices in a circle: {way}; take one of these references out"
+    return f"TraefikServices form a circle: {way}; remove one of these references"
 
 
 def _places(members: Sequence[TraefikService]) -> list[Related]:

@@ -1,4 +1,4 @@
-"""Rules about clusters that belong together (UPL407 to UPL409, UPL416).
+"""Rules about a parent and its children (UPL407 to UPL409, UPL416).
 
 Source: reference page, "Complete Example".
 """
@@ -11,7 +11,7 @@ from typing import Final
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Location, Related, Severity
 from uplinks.model import Cluster, Fleet
-from uplinks.rules._rule import join_names, rule
+from uplinks.rules._rule import join_names, quote, rule
 from uplinks.rules._suggestion import RuleResult, Suggestion
 
 __all__ = [
@@ -32,17 +32,17 @@ _CHILDREN: Final = ("hub", "providers", "multicluster", "children")
     reads=("parent_config",),
 )
 def invalid_child_name(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Require a usable name of each child.
+    """Require a valid name for each child.
 
     ## What it checks
 
-    Each key below `hub.providers.multicluster.children` is made of letters,
-    digits, `-`, `_` and `.`, and begins and ends with a letter or digit.
+    Each key of `hub.providers.multicluster.children` consists of letters, digits,
+    `-`, `_` and `.`, and starts and ends with a letter or digit.
 
     ## Why
 
-    The name becomes a part of `<uplink-name>-<child>@multicluster`, the name by
-    which routers reach the child directly.
+    The name becomes part of `<uplink-name>-<child>@multicluster`, the service for
+    direct access to the child.
 
     ## Bad
 
@@ -94,12 +94,12 @@ def invalid_child_name(cluster: Cluster) -> Iterator[Diagnostic]:
         if problem is not None:
             yield invalid_child_name.at(
                 config.origin.locate(*_CHILDREN, name, key=True),
-                f"invalid name of child {name!r}: {problem}",
+                f"name of child {quote(name)} is invalid: {problem}",
             )
 
 
 def _anywhere(child: str, cluster: Cluster) -> Location:
-    """The first place that was read of a cluster: its static configuration, if any."""
+    """Locate the static configuration of a cluster, or else its first object."""
     config, uplinks, routers = cluster.child_config, cluster.uplinks, cluster.routers
     if config is not None:
         return config.origin.locate("hub", key=True)
@@ -126,12 +126,12 @@ def unlisted_child(fleet: Fleet) -> Iterator[RuleResult]:
 
     ## What it checks
 
-    The name of each child whose manifests are there is a key of
+    The name of each child with manifests is a key of
     `hub.providers.multicluster.children` in the parent's static configuration.
 
     ## Why
 
-    A parent discovers nothing from a child that it does not list.
+    A parent discovers no uplinks of a child that it does not list.
 
     ## Bad
 
@@ -183,20 +183,20 @@ def unlisted_child(fleet: Fleet) -> Iterator[RuleResult]:
     """
     config = fleet.parent.parent_config
     listed = frozenset(config.children if config is not None else ())
-    # A name that is there on both sides was not meant for another.
+    # A name present on both sides is not a misspelling of another.
     unmatched, it_lists = listed - set(fleet.children), join_names(listed)
     related = []
     if config is not None:
         place = config.origin.locate(*_CHILDREN, key=True)
-        related.append(Related(place, "children are listed here"))
+        related.append(Related(place, "the list of children"))
     for name in sorted(set(fleet.children) - listed):
-        finding = unlisted_child.at(
+        diagnostic = unlisted_child.at(
             _anywhere(name, fleet.children[name]),
-            f"the parent does not list child {name!r}; it lists: {it_lists}; "
+            f"child {quote(name)} is not among the children the parent lists ({it_lists}); "
             "add it there, with its address",
             related,
         )
-        yield Suggestion(finding, name, unmatched)
+        yield Suggestion(diagnostic, name, unmatched)
 
 
 @rule(
@@ -207,17 +207,17 @@ def unlisted_child(fleet: Fleet) -> Iterator[RuleResult]:
     reads=("children", "parent.parent_config"),
 )
 def child_without_manifests(fleet: Fleet) -> Iterator[RuleResult]:
-    """Warn of a listed child whose manifests are not there.
+    """Warn about a listed child without manifests.
 
     ## What it checks
 
-    Each key of `hub.providers.multicluster.children` in the parent's static
-    configuration is a child whose manifests were read.
+    The manifests of each child in `hub.providers.multicluster.children` of the
+    parent's static configuration are part of the fleet.
 
     ## Why
 
-    What the child advertises is not known, so nothing about it was checked: a
-    reference to one of its services may be reported as unresolved.
+    Without the manifests the child's uplinks are unknown. They are not checked, and a
+    reference to one of them is reported as unresolved.
 
     ## Bad
 
@@ -259,15 +259,15 @@ def child_without_manifests(fleet: Fleet) -> Iterator[RuleResult]:
     config = fleet.parent.parent_config
     if config is None:
         return
-    # A name that is there on both sides was not meant for another.
+    # A name present on both sides is not a misspelling of another.
     unmatched = set(fleet.children) - set(config.children)
     for name in sorted(set(config.children) - set(fleet.children)):
-        finding = child_without_manifests.at(
+        diagnostic = child_without_manifests.at(
             config.origin.locate(*_CHILDREN, name, key=True),
-            f"the parent lists child {name!r}, but there are no manifests of it; "
-            "add them to what is checked, or take it off the list",
+            f"child {quote(name)} has no manifests in this fleet; add them, or remove the child "
+            "from the list",
         )
-        yield Suggestion(finding, name, unmatched)
+        yield Suggestion(diagnostic, name, unmatched)
 
 
 @rule(
@@ -278,16 +278,16 @@ def child_without_manifests(fleet: Fleet) -> Iterator[RuleResult]:
     reads=("children", "children.child_config", "children.routers", "children.uplinks"),
 )
 def child_without_provider(fleet: Fleet) -> Iterator[Diagnostic]:
-    """Require the multicluster provider of each child.
+    """Require the multicluster provider in each child.
 
     ## What it checks
 
-    The static configuration of each child has `hub.providers.multicluster`,
-    even if it is empty.
+    The static configuration of each child has `hub.providers.multicluster`. It may
+    be empty.
 
     ## Why
 
-    It exposes the API that parents poll. Without it they discover nothing.
+    The provider exposes the API that parents poll to discover uplinks.
 
     ## Bad
 
@@ -320,13 +320,13 @@ def child_without_provider(fleet: Fleet) -> Iterator[Diagnostic]:
         cluster = fleet.children[name]
         config, where = cluster.child_config, _anywhere(name, cluster)
         if config is None:
-            message = f"there is no static configuration of child {name!r}"
+            message = f"child {quote(name)} has no static configuration"
         elif not config.multicluster:
-            message = f"child {name!r} does not have hub.providers.multicluster"
+            message = f"child {quote(name)} has no hub.providers.multicluster"
         else:
             continue
         yield child_without_provider.at(
             where,
             f"{message}, so no parent can discover its uplinks; "
-            "write multicluster: {} below hub.providers",
+            "add multicluster: {} to hub.providers",
         )

@@ -1,8 +1,8 @@
 """Rules about the request that a probe sends (UPL206 to UPL209, UPL213, UPL215).
 
-Its headers have a file of their own: `probe_header`. The path, whose query may
-hold a token, and the hostname are never quote. Whatever would end a line of the
-request is refused: it could be the beginning of another one.
+`probe_header` checks the headers. No message shows the path, whose query can hold a
+token, or the hostname. A character that ends a line is an error, because the text
+after it could be read as another request.
 
 Source: reference page, "Health Check Fields"; RFC 9110; RFC 3986.
 """
@@ -49,16 +49,16 @@ _ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
     reads=("uplinks",),
 )
 def invalid_method(cluster: Cluster) -> Iterator[Diagnostic]:
-    r"""Require a valid method of a health check.
+    r"""Require a valid health-check method.
 
     ## What it checks
 
-    `method` of `spec.healthCheck` is a token: letters, digits and
-    ``!#$%&'*+-.^_`|~``. Methods are case-sensitive, and any token is one.
+    `method` of `spec.healthCheck` is an HTTP token: letters, digits and
+    ``!#$%&'*+-.^_`|~``. Methods are case-sensitive, and any token is valid.
 
     ## Why
 
-    No request can be sent with anything else, and the child counts as down.
+    No request can have any other method, so the child counts as down.
 
     ## Bad
 
@@ -91,8 +91,8 @@ def invalid_method(cluster: Cluster) -> Iterator[Diagnostic]:
         if _TOKEN.fullmatch(check.method) is None:
             yield invalid_method.at(
                 uplink.origin.locate("spec", "healthCheck", "method"),
-                f"invalid health check method {quote(check.method)} of uplink {uplink.owner}; "
-                "a token such as GET or HEAD is allowed",
+                f"healthCheck.method of uplink {uplink.owner} must be an HTTP method such as GET "
+                f"or HEAD, got {quote(check.method)}",
             )
 
 
@@ -104,15 +104,15 @@ def invalid_method(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("uplinks",),
 )
 def invalid_status(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Require a valid status of a health check.
+    """Require a valid health-check status.
 
     ## What it checks
 
-    `status` of `spec.healthCheck` is from 100 to 599, or 0, which means unset.
+    `status` of `spec.healthCheck` is between 100 and 599, or 0, which means unset.
 
     ## Why
 
-    No answer has another status, so the child would never be up.
+    No response has another status, so the child is never up.
 
     ## Bad
 
@@ -145,8 +145,8 @@ def invalid_status(cluster: Cluster) -> Iterator[Diagnostic]:
         if not _LOWEST_STATUS <= check.status <= _HIGHEST_STATUS:
             yield invalid_status.at(
                 uplink.origin.locate("spec", "healthCheck", "status"),
-                f"health check status of uplink {uplink.owner} is {quote(check.status)}; "
-                f"{_LOWEST_STATUS} to {_HIGHEST_STATUS} is allowed",
+                f"healthCheck.status of uplink {uplink.owner} must be between {_LOWEST_STATUS} "
+                f"and {_HIGHEST_STATUS}, got {quote(check.status)}",
             )
 
 
@@ -158,16 +158,16 @@ def invalid_status(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("uplinks",),
 )
 def invalid_port(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Require a valid port of a health check.
+    """Require a valid health-check port.
 
     ## What it checks
 
-    `port` of `spec.healthCheck` is from 1 to 65535, or 0, which means unset:
-    then it is the port of the child's address.
+    `port` of `spec.healthCheck` is between 1 and 65535, or 0, which means unset. The
+    default is the port of the child's address.
 
     ## Why
 
-    No probe can be sent to another port, and the child counts as down.
+    No probe can reach another port, so the child counts as down.
 
     ## Bad
 
@@ -197,8 +197,8 @@ def invalid_port(cluster: Cluster) -> Iterator[Diagnostic]:
         if check.port is not None and not 0 < check.port <= _HIGHEST_PORT:
             yield invalid_port.at(
                 uplink.origin.locate("spec", "healthCheck", "port"),
-                f"health check port of uplink {uplink.owner} is {quote(check.port)}; "
-                f"1 to {_HIGHEST_PORT} is allowed",
+                f"healthCheck.port of uplink {uplink.owner} must be between 1 and "
+                f"{_HIGHEST_PORT}, got {quote(check.port)}",
             )
 
 
@@ -210,20 +210,19 @@ def invalid_port(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("uplinks",),
 )
 def invalid_path(cluster: Cluster) -> Iterator[Diagnostic]:
-    r"""Require a plain path of a health check.
+    r"""Require a valid health-check path.
 
     ## What it checks
 
-    `path` of `spec.healthCheck`, if it is written, begins with one `/` and is
-    made of printable ASCII characters without `\` and `#`; each `%` begins an
-    escape such as `%20`. A query is allowed.
+    `path` of `spec.healthCheck`, if set, starts with a single `/` and consists of
+    printable ASCII characters without `\` and `#`. Each `%` starts an escape such as
+    `%20`. The path can have a query.
 
     ## Why
 
-    The path is resolved against the child's address. `//host` and
-    `https://host` lead to another server; anything that ends a line, to
-    another request; the rest fails at every probe, and the child counts as
-    down.
+    The path is resolved against the child's address. `//host` and `https://host` lead
+    to another server, and a line break starts another request. Any other invalid path
+    makes every probe fail, so the child counts as down.
 
     ## Bad
 
@@ -281,16 +280,16 @@ def invalid_path(cluster: Cluster) -> Iterator[Diagnostic]:
         if problem is not None:
             yield invalid_path.at(
                 uplink.origin.locate("spec", "healthCheck", "path"),
-                f"invalid health check path of uplink {uplink.owner}: {problem}",
+                f"healthCheck.path of uplink {uplink.owner} is invalid: {problem}",
             )
 
 
 def _problem_with_path(path: str) -> str | None:
     problems = (
-        (not path.startswith("/"), "it does not begin with '/'"),
+        (not path.startswith("/"), "it must start with '/'"),
         (
             path.startswith("//"),
-            "it begins with '//', which names another host; one '/' is allowed",
+            "it starts with '//', which names another host; use one '/'",
         ),
         (_UNPRINTABLE.search(path), "it has a space, a control character or one outside ASCII"),
         ("\\" in path, "it has a '\\'"),
@@ -308,18 +307,17 @@ def _problem_with_path(path: str) -> str | None:
     reads=("uplinks",),
 )
 def invalid_hostname(cluster: Cluster) -> Iterator[Diagnostic]:
-    r"""Require a valid hostname of a health check.
+    r"""Require a valid health-check hostname.
 
     ## What it checks
 
-    `hostname` of `spec.healthCheck`, if it is written, is a host name or an IP
-    address (IPv6 in brackets), perhaps with a port from 1 to 65535: what a
-    `Host` header may say, without a scheme or a path.
+    `hostname` of `spec.healthCheck`, if set, is a host name or an IP address (IPv6 in
+    brackets), with an optional port from 1 to 65535. It is the value of a `Host`
+    header, without a scheme or a path.
 
     ## Why
 
-    A server refuses a request with another `Host`, and the child counts as
-    down.
+    Servers reject a request with an invalid `Host`, so the child counts as down.
 
     ## Bad
 
@@ -377,11 +375,11 @@ def invalid_hostname(cluster: Cluster) -> Iterator[Diagnostic]:
         port = None if match is None else match["port"]
         fits = match is not None and len(match["host"]) <= _LONGEST_HOST
         if not fits or (port is not None and not 0 < int(port) <= _HIGHEST_PORT):
-            # It is not quote: written as a URL it may hold a password.
+            # The message leaves out the value: a URL here can hold a password.
             yield invalid_hostname.at(
                 uplink.origin.locate("spec", "healthCheck", "hostname"),
-                f"invalid health check hostname of uplink {uplink.owner}; "
-                "a host, perhaps with a port, is allowed",
+                f"healthCheck.hostname of uplink {uplink.owner} is invalid; write a host name or "
+                "an IP address, and a port if needed",
             )
 
 
@@ -393,17 +391,16 @@ def invalid_hostname(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("uplinks",),
 )
 def missing_path(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Warn of a health check over http without a path.
+    """Warn about an HTTP health check without a path.
 
     ## What it checks
 
-    `path` of `spec.healthCheck` is written, unless another `mode` than `http`
-    is.
+    `path` of `spec.healthCheck` is set if `mode` is `http`, the default.
 
     ## Why
 
-    The probe then asks for `/` at the uplink entry point, and what answers there
-    is whichever router matches, often none: 404, and the child counts as down.
+    Without a path, the probe requests `/` at the uplink entry point. Often no router
+    matches there, the response is 404, and the child counts as down.
 
     ## Bad
 
@@ -438,6 +435,6 @@ def missing_path(cluster: Cluster) -> Iterator[Diagnostic]:
         if check.mode == "http" and check.path is None:
             yield missing_path.at(
                 uplink.origin.locate("spec", "healthCheck", key=True),
-                f"health check of uplink {uplink.owner} has no path; write the one that "
-                "answers while the workload is well (path: /health)",
+                f"healthCheck of uplink {uplink.owner} has no path; add the path of the "
+                "workload's health endpoint, such as /health",
             )

@@ -1,7 +1,6 @@
-"""Rules about references from routers and services to services (UPL307 to UPL312).
+"""Rules about references from routers and services to services (UPL307, UPL308, UPL312).
 
-Only `weighted` and `failover` of a TraefikService are followed; the other types
-are kept as they are written and not looked into.
+They follow only `weighted` and `failover` of a TraefikService.
 
 Source: reference page, "Uplink Naming"; Traefik's Kubernetes CRD provider.
 """
@@ -35,18 +34,17 @@ __all__ = ["missing_kind", "unknown_traefik_service", "unresolved_service"]
     reads=("children", "children.uplinks", "parent.routers", "parent.traefik_services"),
 )
 def unresolved_service(fleet: Fleet) -> Iterator[RuleResult]:
-    """Require that `name@multicluster` is a service the parent materializes.
+    """Require that `name@multicluster` names a service of the parent.
 
     ## What it checks
 
-    Each reference `name@multicluster` of kind `TraefikService`, in an
-    `IngressRoute` or a weighted or failover `TraefikService` of the parent, is
-    `<uplink-name>` or `<uplink-name>-<child>` of an uplink that a child
-    declares.
+    Each reference `name@multicluster` of kind `TraefikService`, in an `IngressRoute`
+    or a weighted or failover `TraefikService` of the parent, names an uplink of a
+    child: `<uplink-name>` or `<uplink-name>-<child>`.
 
     ## Why
 
-    A router to a service that does not exist answers every request with 404.
+    A router to a service that does not exist responds to every request with 404.
 
     ## Bad
 
@@ -125,15 +123,15 @@ def unresolved_service(fleet: Fleet) -> Iterator[RuleResult]:
     for reference in of_cluster(fleet.parent):
         name, provider = naming.split_service_reference(reference.service.name)
         if provider != MULTICLUSTER or reference.service.kind != KIND or name in renamed:
-            continue  # UPL309 knows what a renamed one is called now
+            continue  # UPL309 reports it, with the new name
         if name not in known:
-            finding = unresolved_service.at(
+            diagnostic = unresolved_service.at(
                 reference.location,
                 f"{reference.holder} references {quote(reference.service.name)}, "
-                "but no child declares such an uplink",
+                "but no child declares this uplink; correct the name, or declare the uplink",
             )
-            # Compared without the provider, which would make all names look alike.
-            yield Suggestion(finding, name, known, naming.PROVIDER_SUFFIX)
+            # Compared without the common provider suffix, which would make all names similar.
+            yield Suggestion(diagnostic, name, known, naming.PROVIDER_SUFFIX)
 
 
 @rule(
@@ -154,8 +152,8 @@ def missing_kind(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ## Why
 
-    Without it the name is looked up as a Kubernetes Service, whose name cannot
-    have an `@`, and the whole route is dropped.
+    Without it, Traefik looks for a Kubernetes Service, whose name cannot contain `@`,
+    and drops the whole route.
 
     ## Bad
 
@@ -203,8 +201,8 @@ def missing_kind(cluster: Cluster) -> Iterator[Diagnostic]:
         if provider is not None and reference.service.kind != KIND:
             yield missing_kind.at(
                 reference.location,
-                f"{reference.holder} references {quote(reference.service.name)} with kind "
-                f"{quote(reference.service.kind)}; only kind {KIND!r} is allowed",
+                f"{reference.holder} must reference {quote(reference.service.name)} with kind "
+                f"{KIND!r}, got {quote(reference.service.kind)}",
                 suggestion=f"kind: {KIND}",
             )
 
@@ -217,24 +215,24 @@ def missing_kind(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("parent.routers", "parent.traefik_services"),
 )
 def unknown_traefik_service(fleet: Fleet) -> Iterator[RuleResult]:
-    """Require that a referenced TraefikService of the parent exists.
+    """Require that the parent has each TraefikService it references.
 
     ## What it checks
 
     Each reference of kind `TraefikService` in an `IngressRoute` or a weighted or
-    failover `TraefikService` of the parent is one of its own: `name` without a
-    provider is a `TraefikService` of the same namespace (or of the reference's
-    `namespace`), `<namespace>-<name>@kubernetescrd` one of any namespace. A
-    provider that is written almost like `multicluster` or `kubernetescrd` is
-    reported as well; services of other providers are not looked for.
+    failover `TraefikService` of the parent names a `TraefikService` of the parent.
+    `name` without a provider is one of the same namespace, or of the reference's
+    `namespace`. `<namespace>-<name>@kubernetescrd` is one of any namespace. A
+    misspelt provider `multicluster` or `kubernetescrd` is reported too. Services of
+    other providers are not checked.
 
-    The manifests of a fleet's parent are taken to be all there, as they are for
-    references to uplinks. One cluster checked alone is not judged.
+    The check assumes that a fleet contains all manifests of its parent. It does not
+    apply to a single cluster.
 
     ## Why
 
-    What refers to a service that does not exist can never be built, and every
-    router to it answers with 404.
+    Traefik cannot build a service on one that does not exist, and every router to it
+    responds with 404.
 
     ## Bad
 
@@ -333,8 +331,8 @@ def unknown_traefik_service(fleet: Fleet) -> Iterator[RuleResult]:
             )
         elif provider == KUBERNETES and reference.service.name not in known:
             message += "but the parent has no such TraefikService"
-            finding = unknown_traefik_service.at(reference.location, message)
-            yield Suggestion(finding, reference.service.name, known)
+            diagnostic = unknown_traefik_service.at(reference.location, message)
+            yield Suggestion(diagnostic, reference.service.name, known)
         elif provider is not None and (meant := _misspelt(provider)) is not None:
             yield unknown_traefik_service.at(
                 reference.location,
@@ -344,8 +342,8 @@ def unknown_traefik_service(fleet: Fleet) -> Iterator[RuleResult]:
 
 
 def _misspelt(provider: str) -> str | None:
-    """The provider that was meant, if this one is almost but not quite its name."""
+    """Return the provider of which this one is a misspelling, if any."""
     if provider.casefold() == KUBERNETES:
         return None if provider == KUBERNETES else KUBERNETES
-    # Traefik's other providers are nothing like it, and those of plugins are not known.
+    # No other provider of Traefik has a similar name, and plugins can have any name.
     return None if provider == MULTICLUSTER else naming.nearest(provider, (MULTICLUSTER,))

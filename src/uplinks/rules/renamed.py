@@ -1,4 +1,4 @@
-"""The rule about names that `exposeName` took away (UPL309).
+"""The rule about references by a name that `exposeName` replaced (UPL309).
 
 Source: reference page, "Uplink Naming".
 """
@@ -41,15 +41,15 @@ def renamed_uplink(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
 
     ## What it checks
 
-    An `Uplink` with `exposeName` is referenced by that name, not as
-    `<namespace>-<name>`: in the annotation `hub.traefik.io/router.uplinks` of
-    routers in its cluster, and as `name@multicluster` on the parent. Only a
-    fleet shows the parent's references.
+    References to an `Uplink` with `exposeName` use that name, not
+    `<namespace>-<name>`, both in the annotation `hub.traefik.io/router.uplinks` of its
+    cluster and as `name@multicluster` on the parent. Only the check of a fleet covers
+    the parent's references.
 
     ## Why
 
-    The derived name is gone, so nothing is found by it. A router is advertised
-    to nobody, and a parent's route answers with 404.
+    The derived name no longer exists. The router is not advertised to any parent, and
+    the parent's route responds with 404.
 
     ## Bad
 
@@ -148,7 +148,7 @@ def renamed_uplink(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
         if provider == MULTICLUSTER and reference.service.kind == KIND and name in renamed:
             now, uplink = renamed[name]
             wanted = now + naming.PROVIDER_SUFFIX
-            yield _finding(
+            yield _renamed(
                 reference.holder, reference.service.name, wanted, uplink, reference.location
             )
 
@@ -161,14 +161,14 @@ def _annotations(cluster: Cluster) -> Iterator[Diagnostic]:
                 uplink = renamed[name]
                 where = router.origin.locate("metadata", "annotations", UPLINKS_ANNOTATION)
                 holder = f"router {router.namespace}/{router.name}"
-                yield _finding(holder, name, uplink.uplink_name, uplink, where)
+                yield _renamed(holder, name, uplink.uplink_name, uplink, where)
 
 
-def _finding(holder: str, name: str, now: str, uplink: Uplink, where: Location) -> Diagnostic:
+def _renamed(holder: str, name: str, now: str, uplink: Uplink, where: Location) -> Diagnostic:
     return renamed_uplink.at(
         where,
         f"{holder} references {quote(name)}, but exposeName of uplink {uplink.owner} "
-        f"makes it {quote(now)}",
-        [Related(uplink.origin.locate("spec", "exposeName"), "renamed here")],
+        f"renames it; use {quote(now)}",
+        [Related(uplink.origin.locate("spec", "exposeName"), "the new name")],
         suggestion=now,
     )

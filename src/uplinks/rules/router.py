@@ -1,4 +1,4 @@
-"""Rules about routers, above all those with the uplinks annotation (UPL301, UPL302, UPL306).
+"""Rules about the fields of routers (UPL301, UPL302, UPL306).
 
 Source: reference page, "Referencing Uplinks from Routers".
 """
@@ -27,17 +27,17 @@ __all__ = [
     reads=("routers",),
 )
 def entry_points_with_uplinks(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse `entryPoints` beside the uplinks annotation.
+    """Refuse `entryPoints` in a router with the uplinks annotation.
 
     ## What it checks
 
-    An `IngressRoute` with the annotation `hub.traefik.io/router.uplinks` does
-    not write `spec.entryPoints`, not even an empty list.
+    An `IngressRoute` with the annotation `hub.traefik.io/router.uplinks` does not set
+    `spec.entryPoints`, not even to an empty list.
 
     ## Why
 
-    Such a router is advertised through its uplinks and takes their entry
-    points. Its own would expose it a second time, past the parent.
+    Such a router uses the entry points of its uplinks. Entry points of its own would
+    also expose it directly, bypassing the parent.
 
     ## Bad
 
@@ -95,9 +95,9 @@ def entry_points_with_uplinks(cluster: Cluster) -> Iterator[Diagnostic]:
         if router.entry_points is not None:
             yield entry_points_with_uplinks.at(
                 router.origin.locate("spec", "entryPoints", key=True),
-                f"router {owner} has entryPoints and the uplinks annotation; "
-                "remove them, entry points come from the uplink",
-                [Related(annotation_of(router), "the uplinks annotation is here")],
+                f"spec.entryPoints of router {owner} conflicts with its uplinks annotation, "
+                "because the uplink defines the entry points; remove it",
+                [Related(annotation_of(router), "the uplinks annotation")],
             )
 
 
@@ -109,16 +109,16 @@ def entry_points_with_uplinks(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("routers",),
 )
 def tls_with_uplinks(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse `tls` beside the uplinks annotation.
+    """Refuse `tls` in a router with the uplinks annotation.
 
     ## What it checks
 
-    An `IngressRoute` with the annotation `hub.traefik.io/router.uplinks` does
-    not write `spec.tls`, not even `tls: {}`.
+    An `IngressRoute` with the annotation `hub.traefik.io/router.uplinks` does not set
+    `spec.tls`, not even to `{}`.
 
     ## Why
 
-    TLS between clusters is handled by the uplink entry point.
+    The uplink entry point handles TLS between clusters.
 
     ## Bad
 
@@ -174,9 +174,9 @@ def tls_with_uplinks(cluster: Cluster) -> Iterator[Diagnostic]:
         if router.tls is not None:
             yield tls_with_uplinks.at(
                 router.origin.locate("spec", "tls", key=True),
-                f"router {owner} has tls and the uplinks annotation; "
-                "remove it, TLS is handled by the uplink entry point",
-                [Related(annotation_of(router), "the uplinks annotation is here")],
+                f"spec.tls of router {owner} conflicts with its uplinks annotation, because "
+                "the uplink entry point handles TLS; remove it",
+                [Related(annotation_of(router), "the uplinks annotation")],
             )
 
 
@@ -188,16 +188,15 @@ def tls_with_uplinks(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("routers",),
 )
 def no_routes(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Warn of a router without routes.
+    """Warn about a router without routes.
 
     ## What it checks
 
-    `spec.routes` of an `IngressRoute` is not an empty list. Without the field it
-    is UPL007.
+    `spec.routes` of an `IngressRoute` is not an empty list. A missing field is UPL007.
 
     ## Why
 
-    Nothing is routed, and the uplinks that it names lead nowhere.
+    The router handles no request, so its uplinks lead nowhere.
 
     ## Bad
 
@@ -235,10 +234,10 @@ def no_routes(cluster: Cluster) -> Iterator[Diagnostic]:
     Traefik's Kubernetes CRD: `routes`.
     """
     for router in cluster.routers:
-        # Routes that were refused while reading are reported, and were not none.
+        # Routes that could not be read are reported already, and the list was not empty.
         if not router.routes and router.origin.written("spec", "routes") == []:
             yield no_routes.at(
                 router.origin.locate("spec", "routes"),
-                f"router {router.namespace}/{router.name} has no routes, so it routes nothing; "
-                "add one with a match and services",
+                f"spec.routes of router {router.namespace}/{router.name} is empty; add a route "
+                "with match and services",
             )

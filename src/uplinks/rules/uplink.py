@@ -42,16 +42,17 @@ def is_weight(value: object) -> bool:
     reads=("uplinks",),
 )
 def invalid_name(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Require a valid name of an uplink.
+    """Require a valid uplink name.
 
     ## What it checks
 
-    `metadata.name` of an `Uplink` is a DNS label: 1 to 63 characters out of
-    `a-z`, `0-9` and `-`, with a letter or digit at both ends.
+    `metadata.name` of an `Uplink` is a DNS label: 1 to 63 characters from `a-z`, `0-9`
+    and `-`, with a letter or digit at both ends.
 
     ## Why
 
-    The parent's services and the annotation of routers are made of this name.
+    The names of the parent's services, and the names in router annotations, are
+    derived from it.
 
     ## Bad
 
@@ -80,7 +81,8 @@ def invalid_name(cluster: Cluster) -> Iterator[Diagnostic]:
         if problem is not None and not is_refused(uplink.origin, "name"):
             yield invalid_name.at(
                 uplink.origin.locate("metadata", "name"),
-                f"invalid uplink name {quote(uplink.name)}: {problem}",
+                f"metadata.name of uplink {uplink.owner} is invalid, got {quote(uplink.name)}: "
+                f"{problem}",
             )
 
 
@@ -92,17 +94,17 @@ def invalid_name(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("uplinks",),
 )
 def invalid_namespace(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Require a valid namespace of an uplink.
+    """Require a valid uplink namespace.
 
     ## What it checks
 
-    `metadata.namespace` of an `Uplink` is there and is a DNS label: 1 to 63
-    characters out of `a-z`, `0-9` and `-`, with a letter or digit at both ends.
+    Each `Uplink` has a `metadata.namespace`, which is a DNS label: 1 to 63 characters
+    from `a-z`, `0-9` and `-`, with a letter or digit at both ends.
 
     ## Why
 
-    The uplink name begins with the namespace. A manifest that leaves it to
-    whoever applies it gets another name in each place.
+    The uplink name starts with the namespace. Without it, a manifest declares a
+    different uplink name in each namespace it is applied to.
 
     ## Bad
 
@@ -137,12 +139,14 @@ def invalid_namespace(cluster: Cluster) -> Iterator[Diagnostic]:
             continue
         if not uplink.namespace:
             message = (
-                f"uplink {quote(uplink.name)} has no namespace, of which its name is made; "
-                "write metadata.namespace"
+                f"uplink {quote(uplink.name)} has no metadata.namespace, from which its uplink "
+                "name is derived; add it"
             )
         elif problem is not None:
-            name = quote(uplink.name)
-            message = f"invalid namespace {quote(uplink.namespace)} of uplink {name}: {problem}"
+            message = (
+                f"metadata.namespace of uplink {quote(uplink.name)} is invalid, got "
+                f"{quote(uplink.namespace)}: {problem}"
+            )
         else:
             continue
         yield invalid_namespace.at(uplink.origin.locate("metadata", "namespace"), message)
@@ -160,12 +164,12 @@ def negative_weight(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ## What it checks
 
-    `spec.weight` of an `Uplink` is not below 0.
+    `spec.weight` of an `Uplink` is an integer of 0 or more.
 
     ## Why
 
-    A weight is a share of the requests. To advertise a child that is never
-    picked, write 0.
+    A weight is a share of the requests. Use 0 to advertise a child that is never
+    picked.
 
     ## Bad
 
@@ -190,8 +194,8 @@ def negative_weight(cluster: Cluster) -> Iterator[Diagnostic]:
         if not (is_weight(uplink.weight) or (is_integer(uplink.weight) and uplink.weight > 0)):
             yield negative_weight.at(
                 uplink.origin.locate("spec", "weight"),
-                f"weight of uplink {uplink.owner} is {quote(uplink.weight)}; "
-                f"0 to {MAX_WEIGHT} is allowed",
+                f"spec.weight of uplink {uplink.owner} must be an integer between 0 and "
+                f"{MAX_WEIGHT}, got {quote(uplink.weight)}",
             )
 
 
@@ -203,7 +207,7 @@ def negative_weight(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("uplinks",),
 )
 def weight_too_large(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse a weight of more than 31 bits.
+    """Refuse a weight above 2147483647.
 
     ## What it checks
 
@@ -211,8 +215,8 @@ def weight_too_large(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ## Why
 
-    Weights are added and multiplied exactly; the limit is what keeps that
-    exact. Only the ratio of the weights matters, so smaller ones do the same.
+    The limit keeps the arithmetic with weights exact. Only the ratio of the weights
+    matters, so smaller weights have the same effect.
 
     ## Bad
 
@@ -236,8 +240,8 @@ def weight_too_large(cluster: Cluster) -> Iterator[Diagnostic]:
         if is_integer(uplink.weight) and uplink.weight > MAX_WEIGHT:
             yield weight_too_large.at(
                 uplink.origin.locate("spec", "weight"),
-                f"weight of uplink {uplink.owner} is {quote(uplink.weight)}; "
-                f"0 to {MAX_WEIGHT} is allowed",
+                f"spec.weight of uplink {uplink.owner} must be an integer between 0 and "
+                f"{MAX_WEIGHT}, got {quote(uplink.weight)}",
             )
 
 
@@ -253,12 +257,12 @@ def invalid_expose_name(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ## What it checks
 
-    `spec.exposeName` of an `Uplink`, if it is written, has 1 to 253 characters
-    out of `a-z`, `0-9`, `-` and `.`, with a letter or digit at both ends.
+    `spec.exposeName` of an `Uplink`, if set, has 1 to 253 characters from `a-z`,
+    `0-9`, `-` and `.`, with a letter or digit at both ends.
 
     ## Why
 
-    The name becomes a service on every parent, and part of what routers match.
+    The name becomes the name of a service on every parent.
 
     ## Bad
 
@@ -291,8 +295,8 @@ def invalid_expose_name(cluster: Cluster) -> Iterator[Diagnostic]:
         if problem is not None:
             yield invalid_expose_name.at(
                 uplink.origin.locate("spec", "exposeName"),
-                f"invalid exposeName {quote(uplink.expose_name)} of uplink {uplink.owner}: "
-                f"{problem}",
+                f"spec.exposeName of uplink {uplink.owner} is invalid, got "
+                f"{quote(uplink.expose_name)}: {problem}",
             )
 
 
@@ -304,19 +308,19 @@ def invalid_expose_name(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("uplinks",),
 )
 def normalized_name(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Warn of an uplink name that a router's reference changes.
+    """Warn about an uplink name that Traefik rewrites in references.
 
     ## What it checks
 
-    The uplink name (`exposeName`, else `<namespace>-<name>`) has no `.` and no
-    two `-` in a row.
+    The uplink name (`exposeName`, else `<namespace>-<name>`) contains no `.` and no
+    two consecutive `-`.
 
     ## Why
 
-    Traefik rewrites `name@provider` in an `IngressRoute`: every run of other
-    characters than letters and digits becomes one `-`. A reference to
-    `api.v1@multicluster` looks for `api-v1`, which may be nobody's, or another
-    uplink's.
+    Traefik rewrites `name@provider` in an `IngressRoute`: it replaces each sequence of
+    characters that are not letters or digits by one `-`. A reference to
+    `api.v1@multicluster` then means `api-v1`, which does not exist or is another
+    uplink.
 
     ## Bad
 
@@ -349,13 +353,13 @@ def normalized_name(cluster: Cluster) -> Iterator[Diagnostic]:
     for uplink in cluster.uplinks:
         name = uplink.uplink_name
         normal = naming.normalize(name)
-        # What is no name at all is reported as such.
+        # An invalid name is reported as such.
         if normal != name and naming.problem_with_expose_name(name) is None:
             chosen = uplink.expose_name is not None
             where = ("spec", "exposeName") if chosen else ("metadata", "name")
             yield normalized_name.at(
                 uplink.origin.locate(*where),
-                f"uplink name {quote(name)} of uplink {uplink.owner} becomes {quote(normal)} "
-                "where a router refers to it; choose an exposeName that stays as it is",
+                f"Traefik rewrites uplink name {quote(name)} of uplink {uplink.owner} to "
+                f"{quote(normal)} in references; set an exposeName without '.' and '--'",
                 suggestion=normal if chosen else None,
             )

@@ -1,4 +1,4 @@
-"""Rules about weights of 0, and of references (UPL104, UPL313, UPL405).
+"""Rules about weights of 0 and weights of references (UPL104, UPL313, UPL405).
 
 Source: Traefik's Kubernetes CRD provider.
 """
@@ -32,19 +32,18 @@ __all__ = ["only_zero_weights", "reference_weight", "zero_weight"]
     reads=("routers", "traefik_services"),
 )
 def reference_weight(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Require a valid weight of each reference to a service.
+    """Require a valid weight in each reference to a service.
 
     ## What it checks
 
     `weight` of each reference, in an `IngressRoute` or a weighted or failover
-    `TraefikService`, is from 0 to 2147483647. References of one list to one
-    service are one target: the sum of their weights is in that range too.
+    `TraefikService`, is between 0 and 2147483647. References of one list to the same
+    service are one target, and the sum of their weights is in the same range.
 
     ## Why
 
-    A weight is a share of the requests, and shares are computed exactly within
-    this range. Only the ratio of the weights matters, so smaller ones do the
-    same.
+    A weight is a share of the requests. The limit keeps the arithmetic exact. Only the
+    ratio of the weights matters, so smaller weights have the same effect.
 
     ## Bad
 
@@ -133,16 +132,17 @@ def reference_weight(cluster: Cluster) -> Iterator[Diagnostic]:
         for reference in references:
             weight, before = reference.service.weight, sums[_target(reference)]
             name = quote(reference.service.name)
-            allowed = f"0 to {MAX_WEIGHT} is allowed"
+            limits = f"must be between 0 and {MAX_WEIGHT}"
             if not 0 <= weight <= MAX_WEIGHT:
-                what = f"weight of {name} in {reference.holder} is {quote(weight)}"
+                message = f"weight of {name} in {reference.holder} {limits}, got {quote(weight)}"
             elif before <= MAX_WEIGHT < before + weight:
-                what = f"weights of {name} in {reference.holder} add up to {before + weight}"
+                total = f"the sum of the weights of {name} in {reference.holder}"
+                message = f"{total} {limits}, got {before + weight}"
             else:
                 sums[_target(reference)] = before + weight
                 continue
             where = reference.origin.locate(*reference.path, "weight")
-            yield reference_weight.at(where, f"{what}; {allowed}")
+            yield reference_weight.at(where, message)
 
 
 def _target(reference: Reference) -> Hashable:
@@ -163,17 +163,17 @@ def _target(reference: Reference) -> Hashable:
     reads=("children", "children.uplinks", "parent.uplinks"),
 )
 def zero_weight(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
-    """Warn of weight 0.
+    """Warn about weight 0.
 
     ## What it checks
 
-    `spec.weight` of an `Uplink` is above 0. When no child of a fleet has a
-    weight above 0, that is UPL405.
+    `spec.weight` of an `Uplink` is more than 0. UPL405 reports an uplink with weight 0
+    on all children of a fleet.
 
     ## Why
 
-    The child is advertised but never picked, not even when all others are down.
-    That drains a child on purpose; left in, it is a failover that never comes.
+    The child is advertised but never picked, not even when all others are down. This
+    is a way to drain a child, but not a way to keep one in reserve.
 
     ## Bad
 
@@ -217,8 +217,8 @@ def zero_weight(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
         if uplink.weight == 0 and uplink.uplink_name not in drained:
             yield zero_weight.at(
                 uplink.origin.locate("spec", "weight"),
-                f"weight of uplink {uplink.owner} is 0: it is advertised but never picked; "
-                "write 1 or more, unless it is drained on purpose",
+                f"spec.weight of uplink {uplink.owner} is 0, so the uplink is advertised but never "
+                "picked; set 1 or more unless you are draining it",
             )
 
 
@@ -230,17 +230,17 @@ def zero_weight(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
     reads=("children", "children.uplinks"),
 )
 def only_zero_weights(fleet: Fleet) -> Iterator[Diagnostic]:
-    """Refuse an uplink that every child offers with weight 0.
+    """Refuse an uplink with weight 0 on every child.
 
     ## What it checks
 
-    Of the children that advertise an uplink name, at least one has a
-    `spec.weight` above 0.
+    At least one child that advertises an uplink name has a `spec.weight` of more than
+    0.
 
     ## Why
 
-    A child of weight 0 is never picked, so the weighted service has nobody to
-    pick and every request fails.
+    A child with weight 0 is never picked, so the weighted service has no child to pick
+    and every request fails.
 
     ## Bad
 
@@ -275,10 +275,12 @@ def only_zero_weights(fleet: Fleet) -> Iterator[Diagnostic]:
             (_, first), *others = offers
             yield only_zero_weights.at(
                 first.origin.locate("spec", "weight"),
-                f"every child that offers uplink {quote(name)} has weight 0, so no request is "
-                "ever served; give at least one child a weight above 0",
+                f"uplink {quote(name)} has weight 0 on every child, so no request is served; set "
+                "a weight of 1 or more on at least one child",
                 [
-                    Related(uplink.origin.locate("spec", "weight"), f"child {child!r} has 0 too")
+                    Related(
+                        uplink.origin.locate("spec", "weight"), f"the weight on child {child!r}"
+                    )
                     for child, uplink in others
                 ],
             )

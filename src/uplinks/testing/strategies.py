@@ -1,7 +1,7 @@
 """Hypothesis strategies for the model: values that no rule calls an error.
 
-A test that wants something wrong draws something right and spoils it, so that
-exactly one thing is wrong. Durations are nanoseconds.
+`broken_fleets` and `broken_manifests` draw values with one kind of mistake. Durations
+are nanoseconds.
 """
 
 from __future__ import annotations
@@ -293,7 +293,7 @@ def fleets(draw: st.DrawFn, max_children: int = 3, max_uplinks: int = 4) -> Flee
 
 
 def _served(children: Mapping[str, Cluster]) -> dict[str, Cluster]:
-    """Give what all children offer at weight 0 the weight 1: nobody could be picked."""
+    """Set the weight of uplinks with weight 0 on every child to 1, so that each can be picked."""
     able = {u.uplink_name for child in children.values() for u in child.uplinks if u.weight}
     return {
         name: attrs.evolve(
