@@ -154,7 +154,7 @@ def test_empty_elements_are_counted_from_one() -> None:
             "uplinks annotation of router apps/api has an empty element, number 2; "
             "write names separated by commas"
         ),
-        "uplinks annotation of router apps/empty is empty; list uplink names, or remove it",
+        "uplinks annotation of router apps/api-1 is empty; list uplink names, or remove it",
     ]
 
 

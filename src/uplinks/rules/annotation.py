@@ -65,18 +65,9 @@ def unknown_uplink(cluster: Cluster) -> Iterator[RuleResult]:
     ## Bad
 
     ```yaml
-    apiVersion: traefik.io/v1alpha1
-    kind: IngressRoute
     metadata:
-      name: api
-      namespace: apps
       annotations:
         hub.traefik.io/router.uplinks: "apps-api-workload, api-workload" # UPL303
-    spec:
-      routes:
-        - match: PathPrefix(`/api`)
-          kind: Rule
-          services: [{name: api, port: 8080}]
     ```
 
     ## Good
@@ -92,18 +83,9 @@ def unknown_uplink(cluster: Cluster) -> Iterator[RuleResult]:
     spec:
       exposeName: other
     ---
-    apiVersion: traefik.io/v1alpha1
-    kind: IngressRoute
     metadata:
-      name: api
-      namespace: apps
       annotations:
         hub.traefik.io/router.uplinks: "apps-api-workload, other"
-    spec:
-      routes:
-        - match: PathPrefix(`/api`)
-          kind: Rule
-          services: [{name: api, port: 8080}]
     ```
 
     ## Source
@@ -140,18 +122,9 @@ def uplink_named_twice(cluster: Cluster) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
-    apiVersion: traefik.io/v1alpha1
-    kind: IngressRoute
     metadata:
-      name: api
-      namespace: apps
       annotations:
         hub.traefik.io/router.uplinks: "apps-api-workload,apps-api-workload" # UPL304
-    spec:
-      routes:
-        - match: PathPrefix(`/api`)
-          kind: Rule
-          services: [{name: api, port: 8080}]
     ```
 
     ## Good
@@ -165,18 +138,9 @@ def uplink_named_twice(cluster: Cluster) -> Iterator[Diagnostic]:
     kind: Uplink
     metadata: {name: other, namespace: apps}
     ---
-    apiVersion: traefik.io/v1alpha1
-    kind: IngressRoute
     metadata:
-      name: api
-      namespace: apps
       annotations:
         hub.traefik.io/router.uplinks: "apps-api-workload,apps-other"
-    spec:
-      routes:
-        - match: PathPrefix(`/api`)
-          kind: Rule
-          services: [{name: api, port: 8080}]
     ```
 
     ## Source
@@ -215,48 +179,21 @@ def empty_element(cluster: Cluster) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
-    apiVersion: traefik.io/v1alpha1
-    kind: IngressRoute
     metadata:
-      name: api
-      namespace: apps
       annotations:
         hub.traefik.io/router.uplinks: "apps-api-workload,," # UPL305
-    spec:
-      routes:
-        - match: PathPrefix(`/api`)
-          kind: Rule
-          services: [{name: api, port: 8080}]
     ---
-    apiVersion: traefik.io/v1alpha1
-    kind: IngressRoute
     metadata:
-      name: empty
-      namespace: apps
       annotations:
         hub.traefik.io/router.uplinks: "" # UPL305
-    spec:
-      routes:
-        - match: PathPrefix(`/api`)
-          kind: Rule
-          services: [{name: api, port: 8080}]
     ```
 
     ## Good
 
     ```yaml
-    apiVersion: traefik.io/v1alpha1
-    kind: IngressRoute
     metadata:
-      name: api
-      namespace: apps
       annotations:
         hub.traefik.io/router.uplinks: " apps-api-workload "
-    spec:
-      routes:
-        - match: PathPrefix(`/api`)
-          kind: Rule
-          services: [{name: api, port: 8080}]
     ```
 
     ## Source

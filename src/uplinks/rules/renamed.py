@@ -77,18 +77,9 @@ def renamed_uplink(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
     spec:
       exposeName: api
     ---
-    apiVersion: traefik.io/v1alpha1
-    kind: IngressRoute
     metadata:
-      name: api
-      namespace: apps
       annotations:
         hub.traefik.io/router.uplinks: "apps-api-workload" # UPL309
-    spec:
-      routes:
-        - match: PathPrefix(`/api`)
-          kind: Rule
-          services: [{name: api, port: 8080}]
     ```
 
     ## Good
@@ -117,18 +108,9 @@ def renamed_uplink(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
     spec:
       exposeName: api
     ---
-    apiVersion: traefik.io/v1alpha1
-    kind: IngressRoute
     metadata:
-      name: api
-      namespace: apps
       annotations:
         hub.traefik.io/router.uplinks: "api"
-    spec:
-      routes:
-        - match: PathPrefix(`/api`)
-          kind: Rule
-          services: [{name: api, port: 8080}]
     ```
 
     ## Source

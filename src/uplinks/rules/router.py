@@ -42,37 +42,20 @@ def entry_points_with_uplinks(cluster: Cluster) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
-    apiVersion: traefik.io/v1alpha1
-    kind: IngressRoute
     metadata:
-      name: api
-      namespace: apps
       annotations:
         hub.traefik.io/router.uplinks: "apps-api-workload"
     spec:
       entryPoints: # UPL301
         - websecure
-      routes:
-        - match: PathPrefix(`/api`)
-          kind: Rule
-          services: [{name: api, port: 8080}]
     ```
 
     ## Good
 
     ```yaml
-    apiVersion: traefik.io/v1alpha1
-    kind: IngressRoute
     metadata:
-      name: api
-      namespace: apps
       annotations:
         hub.traefik.io/router.uplinks: "apps-api-workload"
-    spec:
-      routes:
-        - match: PathPrefix(`/api`)
-          kind: Rule
-          services: [{name: api, port: 8080}]
     ---
     apiVersion: traefik.io/v1alpha1
     kind: IngressRoute
@@ -123,36 +106,19 @@ def tls_with_uplinks(cluster: Cluster) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
-    apiVersion: traefik.io/v1alpha1
-    kind: IngressRoute
     metadata:
-      name: api
-      namespace: apps
       annotations:
         hub.traefik.io/router.uplinks: "apps-api-workload"
     spec:
       tls: {} # UPL302
-      routes:
-        - match: PathPrefix(`/api`)
-          kind: Rule
-          services: [{name: api, port: 8080}]
     ```
 
     ## Good
 
     ```yaml
-    apiVersion: traefik.io/v1alpha1
-    kind: IngressRoute
     metadata:
-      name: api
-      namespace: apps
       annotations:
         hub.traefik.io/router.uplinks: "apps-api-workload"
-    spec:
-      routes:
-        - match: PathPrefix(`/api`)
-          kind: Rule
-          services: [{name: api, port: 8080}]
     ---
     apiVersion: traefik.io/v1alpha1
     kind: IngressRoute
@@ -201,11 +167,7 @@ def no_routes(cluster: Cluster) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
-    apiVersion: traefik.io/v1alpha1
-    kind: IngressRoute
     metadata:
-      name: api
-      namespace: apps
       annotations:
         hub.traefik.io/router.uplinks: "apps-api-workload"
     spec:
@@ -215,18 +177,9 @@ def no_routes(cluster: Cluster) -> Iterator[Diagnostic]:
     ## Good
 
     ```yaml
-    apiVersion: traefik.io/v1alpha1
-    kind: IngressRoute
     metadata:
-      name: api
-      namespace: apps
       annotations:
         hub.traefik.io/router.uplinks: "apps-api-workload"
-    spec:
-      routes:
-        - match: PathPrefix(`/api`)
-          kind: Rule
-          services: [{name: api, port: 8080}]
     ```
 
     ## Source

@@ -52,18 +52,9 @@ def unused_uplink(cluster: Cluster) -> Iterator[Diagnostic]:
       name: other # UPL111
       namespace: apps
     ---
-    apiVersion: traefik.io/v1alpha1
-    kind: IngressRoute
     metadata:
-      name: api
-      namespace: apps
       annotations:
         hub.traefik.io/router.uplinks: "apps-api-workload"
-    spec:
-      routes:
-        - match: PathPrefix(`/api`)
-          kind: Rule
-          services: [{name: api, port: 8080}]
     ```
 
     ## Good
@@ -77,18 +68,9 @@ def unused_uplink(cluster: Cluster) -> Iterator[Diagnostic]:
     kind: Uplink
     metadata: {name: other, namespace: apps}
     ---
-    apiVersion: traefik.io/v1alpha1
-    kind: IngressRoute
     metadata:
-      name: api
-      namespace: apps
       annotations:
         hub.traefik.io/router.uplinks: "apps-api-workload, apps-other"
-    spec:
-      routes:
-        - match: PathPrefix(`/api`)
-          kind: Rule
-          services: [{name: api, port: 8080}]
     ```
 
     ## Source

@@ -10,8 +10,9 @@ An example is an overlay. This file lays it over a small fleet without any findi
 In an example, a comment such as ``# parent`` or ``# child-2`` on the first line of a
 document says which cluster it and the documents below it belong to; the first one
 belongs to ``child-1``. A document that starts with ``hub:`` replaces the static
-configuration of its cluster. One that starts with ``spec:`` is the rest of an uplink;
-the uplinks of an example replace the uplink of that child. A line that ends with a
+configuration of its cluster. One that starts with ``spec:`` is the rest of an uplink,
+and the uplinks of an example replace the uplink of that child. One that starts with
+``metadata:`` is a part of a router with one route. A line that ends with a
 comment of codes, ``# UPL103``, is reported with these codes, and no other line is.
 """
 
@@ -64,6 +65,19 @@ metadata:
   name: NAME
   namespace: apps
 """
+_ROUTER: Final = """\
+apiVersion: traefik.io/v1alpha1
+kind: IngressRoute
+metadata:
+  name: NAME
+  namespace: apps
+"""
+_ROUTES: Final = """\
+  routes:
+    - match: PathPrefix(`/api`)
+      kind: Rule
+      services: [{name: api, port: 8080}]
+"""
 
 
 def codes() -> tuple[str, ...]:
@@ -88,7 +102,7 @@ def files(code: str, *, bad: bool) -> dict[str, str]:
             static = static or [_listing(children)]
         else:
             static = static or [_STATIC]
-            objects = _with_uplinks(objects)
+            objects = _completed(objects)
         found[f"{folder}/traefik.yaml"] = "---\n".join(static)
         if objects:
             found[f"{folder}/apps.yaml"] = "---\n".join(objects)
@@ -107,16 +121,31 @@ def _by_cluster(example: str) -> dict[str, list[str]]:
     return clusters
 
 
-def _with_uplinks(documents: list[str]) -> list[str]:
-    """Complete the uplinks of a child; if it has none, declare one."""
-    names = (f"api-workload-{number}" if number else "api-workload" for number in count())
-    completed = [
-        _UPLINK.replace("NAME", next(names)) + text if text.startswith("spec:") else text
-        for text in documents
-    ]
+def _completed(documents: list[str]) -> list[str]:
+    """Complete the documents of a child; if none is an uplink, declare one."""
+    uplinks, routers = _names("api-workload"), _names("api")
+    completed = []
+    for text in documents:
+        if text.startswith("spec:"):
+            completed.append(_UPLINK.replace("NAME", next(uplinks)) + text)
+        elif text.startswith("metadata:"):
+            completed.append(_router(text, next(routers)))
+        else:
+            completed.append(text)
     if any("kind: Uplink\n" in text for text in completed):
         return completed
-    return [_UPLINK.replace("NAME", next(names)), *completed]
+    return [_UPLINK.replace("NAME", next(uplinks)), *completed]
+
+
+def _names(name: str) -> Iterator[str]:
+    return (f"{name}-{number}" if number else name for number in count())
+
+
+def _router(metadata: str, name: str) -> str:
+    text = metadata.replace("metadata:\n", _ROUTER.replace("NAME", name), 1)
+    if "  routes:" in text:
+        return text
+    return text + ("" if "\nspec:" in text else "spec:\n") + _ROUTES
 
 
 def _listing(children: list[str]) -> str:
