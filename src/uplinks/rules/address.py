@@ -49,8 +49,7 @@ def invalid_address(cluster: Cluster) -> Iterator[Diagnostic]:
       providers:
         multicluster:
           children:
-            child-1:
-              address: child-1.example.com:9443 # UPL406
+            child-1: {address: child-1.example.com:9443} # UPL406
     ```
 
     ## Good
@@ -61,8 +60,7 @@ def invalid_address(cluster: Cluster) -> Iterator[Diagnostic]:
       providers:
         multicluster:
           children:
-            child-1:
-              address: "https://[::1]:9443/"
+            child-1: {address: "https://[::1]:9443/"}
     ```
 
     ## Source
@@ -111,8 +109,7 @@ def plain_address(cluster: Cluster) -> Iterator[Diagnostic]:
       providers:
         multicluster:
           children:
-            child-1:
-              address: http://child1.example.com:9443 # UPL414
+            child-1: {address: http://child1.example.com:9443} # UPL414
     ```
 
     ## Good
@@ -123,8 +120,7 @@ def plain_address(cluster: Cluster) -> Iterator[Diagnostic]:
       providers:
         multicluster:
           children:
-            child-1:
-              address: https://child-1.example.com:9443
+            child-1: {address: https://child-1.example.com:9443}
     ```
 
     ## Source
@@ -173,10 +169,8 @@ def shared_address(cluster: Cluster) -> Iterator[Diagnostic]:
       providers:
         multicluster:
           children:
-            child-1:
-              address: https://child1.example.com
-            child-2:
-              address: https://CHILD1.example.com:443/ # UPL415
+            child-1: {address: https://child1.example.com}
+            child-2: {address: https://CHILD1.example.com:443/} # UPL415
     ---
     # child-2
     apiVersion: hub.traefik.io/v1alpha1
@@ -192,10 +186,8 @@ def shared_address(cluster: Cluster) -> Iterator[Diagnostic]:
       providers:
         multicluster:
           children:
-            child-1:
-              address: https://child-1.example.com:9443
-            child-2:
-              address: https://child-2.example.com:9443
+            child-1: {address: https://child-1.example.com:9443}
+            child-2: {address: https://child-2.example.com:9443}
     ---
     # child-2
     apiVersion: hub.traefik.io/v1alpha1

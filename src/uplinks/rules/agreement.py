@@ -202,12 +202,8 @@ def different_names(fleet: Fleet) -> Iterator[Diagnostic]:
     metadata: {name: api, namespace: apps}
     spec:
       failover:
-        service:
-          name: api-eu@multicluster
-          kind: TraefikService
-        fallback:
-          name: api-us-child-2@multicluster
-          kind: TraefikService
+        service: {name: api-eu@multicluster, kind: TraefikService}
+        fallback: {name: api-us-child-2@multicluster, kind: TraefikService}
     ---
     # child-1
     spec:
@@ -371,12 +367,8 @@ def no_failover(fleet: Fleet) -> Iterator[Diagnostic]:
     metadata: {name: api, namespace: apps}
     spec:
       failover:
-        service:
-          name: apps-other@multicluster
-          kind: TraefikService
-        fallback:
-          name: apps-api-workload@multicluster
-          kind: TraefikService
+        service: {name: apps-other@multicluster, kind: TraefikService}
+        fallback: {name: apps-api-workload@multicluster, kind: TraefikService}
     ---
     # child-1
     apiVersion: hub.traefik.io/v1alpha1

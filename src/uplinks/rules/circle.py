@@ -47,20 +47,15 @@ def circle(cluster: Cluster) -> Iterator[Diagnostic]:
     spec:
       weighted:
         services:
-          - name: b
-            kind: TraefikService
+          - {name: b, kind: TraefikService}
     ---
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
     metadata: {name: b, namespace: apps}
     spec:
       failover:
-        service:
-          name: c
-          kind: TraefikService
-        fallback:
-          name: apps-api-workload@multicluster
-          kind: TraefikService
+        service: {name: c, kind: TraefikService}
+        fallback: {name: apps-api-workload@multicluster, kind: TraefikService}
     ---
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
@@ -68,8 +63,7 @@ def circle(cluster: Cluster) -> Iterator[Diagnostic]:
     spec:
       weighted:
         services:
-          - name: apps-a@kubernetescrd # UPL310
-            kind: TraefikService
+          - {name: apps-a@kubernetescrd, kind: TraefikService} # UPL310
     ---
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
@@ -77,8 +71,7 @@ def circle(cluster: Cluster) -> Iterator[Diagnostic]:
     spec:
       weighted:
         services:
-          - name: self # UPL310
-            kind: TraefikService
+          - {name: self, kind: TraefikService} # UPL310
     ```
 
     ## Good
@@ -91,10 +84,8 @@ def circle(cluster: Cluster) -> Iterator[Diagnostic]:
     spec:
       weighted:
         services:
-          - name: b
-            kind: TraefikService
-          - name: c
-            kind: TraefikService
+          - {name: b, kind: TraefikService}
+          - {name: c, kind: TraefikService}
     ---
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
@@ -102,8 +93,7 @@ def circle(cluster: Cluster) -> Iterator[Diagnostic]:
     spec:
       weighted:
         services:
-          - name: c
-            kind: TraefikService
+          - {name: c, kind: TraefikService}
     ---
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
@@ -111,8 +101,7 @@ def circle(cluster: Cluster) -> Iterator[Diagnostic]:
     spec:
       weighted:
         services:
-          - name: apps-api-workload@multicluster
-            kind: TraefikService
+          - {name: apps-api-workload@multicluster, kind: TraefikService}
     ```
 
     ## Source

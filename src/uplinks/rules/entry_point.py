@@ -56,8 +56,7 @@ def unknown_entry_point(cluster: Cluster) -> Iterator[RuleResult]:
 
     ```yaml
     spec:
-      entryPoints:
-        - multicluster
+      entryPoints: [multicluster]
     ```
 
     ## Source
@@ -127,8 +126,7 @@ def no_default_entry_point(cluster: Cluster) -> Iterator[Diagnostic]:
         multicluster: {}
     ---
     spec:
-      entryPoints:
-        - multicluster
+      entryPoints: [multicluster]
     ```
 
     ## Source
@@ -185,8 +183,7 @@ def entry_point_named_twice(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ```yaml
     spec:
-      entryPoints:
-        - multicluster
+      entryPoints: [multicluster]
     ```
 
     ## Source
@@ -241,9 +238,7 @@ def child_without_entry_points(cluster: Cluster) -> Iterator[Diagnostic]:
     ```yaml
     hub:
       uplinkEntryPoints:
-        multicluster:
-          address: ":9443"
-          asDefault: true
+        multicluster: {address: ":9443", asDefault: true}
       providers:
         multicluster: {}
     ```

@@ -52,8 +52,7 @@ def invalid_child_name(cluster: Cluster) -> Iterator[Diagnostic]:
       providers:
         multicluster:
           children:
-            child-1:
-              address: https://child-1.example.com:9443
+            child-1: {address: https://child-1.example.com:9443}
             child@2: # UPL416
               address: https://child-2.example.com:9443
     ---
@@ -71,10 +70,8 @@ def invalid_child_name(cluster: Cluster) -> Iterator[Diagnostic]:
       providers:
         multicluster:
           children:
-            child-1:
-              address: https://child-1.example.com:9443
-            child-2:
-              address: https://child-2.example.com:9443
+            child-1: {address: https://child-1.example.com:9443}
+            child-2: {address: https://child-2.example.com:9443}
     ---
     # child-2
     apiVersion: hub.traefik.io/v1alpha1
@@ -141,15 +138,12 @@ def unlisted_child(fleet: Fleet) -> Iterator[RuleResult]:
       providers:
         multicluster:
           children:
-            child-1:
-              address: https://child-1.example.com:9443
+            child-1: {address: https://child-1.example.com:9443}
     ---
     # child-2
     hub: # UPL407
       uplinkEntryPoints:
-        multicluster:
-          address: ":9443"
-          asDefault: true
+        multicluster: {address: ":9443", asDefault: true}
       providers:
         multicluster: {}
     ---
@@ -166,10 +160,8 @@ def unlisted_child(fleet: Fleet) -> Iterator[RuleResult]:
       providers:
         multicluster:
           children:
-            child-1:
-              address: https://child-1.example.com:9443
-            child-2:
-              address: https://child-2.example.com:9443
+            child-1: {address: https://child-1.example.com:9443}
+            child-2: {address: https://child-2.example.com:9443}
     ---
     # child-2
     apiVersion: hub.traefik.io/v1alpha1
@@ -227,8 +219,7 @@ def child_without_manifests(fleet: Fleet) -> Iterator[RuleResult]:
       providers:
         multicluster:
           children:
-            child-1:
-              address: https://child-1.example.com:9443
+            child-1: {address: https://child-1.example.com:9443}
             child-2: # UPL408
               address: https://child-2.example.com:9443
     ```
@@ -241,10 +232,8 @@ def child_without_manifests(fleet: Fleet) -> Iterator[RuleResult]:
       providers:
         multicluster:
           children:
-            child-1:
-              address: https://child-1.example.com:9443
-            child-2:
-              address: https://child-2.example.com:9443
+            child-1: {address: https://child-1.example.com:9443}
+            child-2: {address: https://child-2.example.com:9443}
     ---
     # child-2
     apiVersion: hub.traefik.io/v1alpha1
@@ -294,9 +283,7 @@ def child_without_provider(fleet: Fleet) -> Iterator[Diagnostic]:
     ```yaml
     hub: # UPL409
       uplinkEntryPoints:
-        multicluster:
-          address: ":9443"
-          asDefault: true
+        multicluster: {address: ":9443", asDefault: true}
     ```
 
     ## Good
@@ -304,9 +291,7 @@ def child_without_provider(fleet: Fleet) -> Iterator[Diagnostic]:
     ```yaml
     hub:
       uplinkEntryPoints:
-        multicluster:
-          address: ":9443"
-          asDefault: true
+        multicluster: {address: ":9443", asDefault: true}
       providers:
         multicluster: {}
     ```

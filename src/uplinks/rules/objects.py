@@ -180,8 +180,7 @@ def uncomposed_type(cluster: Cluster) -> Iterator[Diagnostic]:
     spec:
       weighted:
         services:
-          - name: apps-api-workload@multicluster
-            kind: TraefikService
+          - {name: apps-api-workload@multicluster, kind: TraefikService}
     ```
 
     ## Source
@@ -238,27 +237,18 @@ def more_than_one_type(cluster: Cluster) -> Iterator[Diagnostic]:
     spec:
       weighted:
         services:
-          - name: apps-api-workload@multicluster
-            kind: TraefikService
+          - {name: apps-api-workload@multicluster, kind: TraefikService}
       failover: # UPL314
-        service:
-          name: apps-api-workload@multicluster
-          kind: TraefikService
-        fallback:
-          name: local
-          port: 80
+        service: {name: apps-api-workload@multicluster, kind: TraefikService}
+        fallback: {name: local, port: 80}
     ---
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
     metadata: {name: mirror, namespace: apps}
     spec:
       failover:
-        service:
-          name: apps-api-workload@multicluster
-          kind: TraefikService
-        fallback:
-          name: local
-          port: 80
+        service: {name: apps-api-workload@multicluster, kind: TraefikService}
+        fallback: {name: local, port: 80}
       mirroring: # UPL314
         name: local
         port: 80
@@ -274,20 +264,15 @@ def more_than_one_type(cluster: Cluster) -> Iterator[Diagnostic]:
     spec:
       weighted:
         services:
-          - name: apps-api-workload@multicluster
-            kind: TraefikService
+          - {name: apps-api-workload@multicluster, kind: TraefikService}
     ---
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
     metadata: {name: safe, namespace: apps}
     spec:
       failover:
-        service:
-          name: apps-api-workload@multicluster
-          kind: TraefikService
-        fallback:
-          name: local
-          port: 80
+        service: {name: apps-api-workload@multicluster, kind: TraefikService}
+        fallback: {name: local, port: 80}
     ```
 
     ## Source
@@ -347,8 +332,7 @@ def missing_identity(cluster: Cluster) -> Iterator[Diagnostic]:
     spec:
       weighted:
         services:
-          - name: apps-api-workload@multicluster
-            kind: TraefikService
+          - {name: apps-api-workload@multicluster, kind: TraefikService}
     ```
 
     ## Good
@@ -369,8 +353,7 @@ def missing_identity(cluster: Cluster) -> Iterator[Diagnostic]:
     spec:
       weighted:
         services:
-          - name: apps-api-workload@multicluster
-            kind: TraefikService
+          - {name: apps-api-workload@multicluster, kind: TraefikService}
     ```
 
     ## Source

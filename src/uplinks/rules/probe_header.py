@@ -218,10 +218,8 @@ def plain_credential(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
       providers:
         multicluster:
           children:
-            child-1:
-              address: https://child-1.example.com:9443
-            child-2:
-              address: http://child2.example.com:9443 # UPL414
+            child-1: {address: https://child-1.example.com:9443}
+            child-2: {address: http://child2.example.com:9443} # UPL414
     ---
     # child-1
     spec:

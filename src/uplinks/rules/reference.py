@@ -58,8 +58,7 @@ def unresolved_service(fleet: Fleet) -> Iterator[RuleResult]:
         - match: PathPrefix(`/api`)
           kind: Rule
           services:
-            - name: apps-api-worklaod@multicluster # UPL307
-              kind: TraefikService
+            - {name: apps-api-worklaod@multicluster, kind: TraefikService} # UPL307
     ---
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
@@ -67,20 +66,15 @@ def unresolved_service(fleet: Fleet) -> Iterator[RuleResult]:
     spec:
       weighted:
         services:
-          - name: apps-api-workload-child-2@multicluster # UPL307
-            kind: TraefikService
+          - {name: apps-api-workload-child-2@multicluster, kind: TraefikService} # UPL307
     ---
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
     metadata: {name: safe, namespace: apps}
     spec:
       failover:
-        service:
-          name: apps-api-workload@multicluster
-          kind: TraefikService
-        fallback:
-          name: other@multicluster # UPL307
-          kind: TraefikService
+        service: {name: apps-api-workload@multicluster, kind: TraefikService}
+        fallback: {name: other@multicluster, kind: TraefikService} # UPL307
     ```
 
     ## Good
@@ -95,10 +89,8 @@ def unresolved_service(fleet: Fleet) -> Iterator[RuleResult]:
         - match: PathPrefix(`/api`)
           kind: Rule
           services:
-            - name: apps-api-workload@multicluster
-              kind: TraefikService
-            - name: metrics@file
-              kind: TraefikService
+            - {name: apps-api-workload@multicluster, kind: TraefikService}
+            - {name: metrics@file, kind: TraefikService}
     ---
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
@@ -106,8 +98,7 @@ def unresolved_service(fleet: Fleet) -> Iterator[RuleResult]:
     spec:
       weighted:
         services:
-          - name: apps-api-workload-child-1@multicluster
-            kind: TraefikService
+          - {name: apps-api-workload-child-1@multicluster, kind: TraefikService}
     ```
 
     ## Source
@@ -186,8 +177,7 @@ def missing_kind(cluster: Cluster) -> Iterator[Diagnostic]:
         - match: PathPrefix(`/api`)
           kind: Rule
           services:
-            - name: apps-api-workload@multicluster
-              kind: TraefikService
+            - {name: apps-api-workload@multicluster, kind: TraefikService}
             - name: local
               port: 80
     ```
@@ -244,14 +234,10 @@ def unknown_traefik_service(fleet: Fleet) -> Iterator[RuleResult]:
     spec:
       weighted:
         services:
-          - name: nowhere # UPL312
-            kind: TraefikService
-          - name: apps-apy@kubernetescrd # UPL312
-            kind: TraefikService
-          - name: apps-api-workload@Multicluster # UPL312
-            kind: TraefikService
-          - name: apps-other@KubernetesCRD # UPL312
-            kind: TraefikService
+          - {name: nowhere, kind: TraefikService} # UPL312
+          - {name: apps-apy@kubernetescrd, kind: TraefikService} # UPL312
+          - {name: apps-api-workload@Multicluster, kind: TraefikService} # UPL312
+          - {name: apps-other@KubernetesCRD, kind: TraefikService} # UPL312
     ---
     apiVersion: traefik.io/v1alpha1
     kind: IngressRoute
@@ -261,10 +247,8 @@ def unknown_traefik_service(fleet: Fleet) -> Iterator[RuleResult]:
         - match: PathPrefix(`/api`)
           kind: Rule
           services:
-            - name: api
-              kind: TraefikService
-            - name: apy # UPL312
-              kind: TraefikService
+            - {name: api, kind: TraefikService}
+            - {name: apy, kind: TraefikService} # UPL312
             - name: api # UPL312
               kind: TraefikService
               namespace: other
@@ -280,10 +264,8 @@ def unknown_traefik_service(fleet: Fleet) -> Iterator[RuleResult]:
     spec:
       weighted:
         services:
-          - name: apps-api-workload@multicluster
-            kind: TraefikService
-          - name: other@file
-            kind: TraefikService
+          - {name: apps-api-workload@multicluster, kind: TraefikService}
+          - {name: other@file, kind: TraefikService}
     ---
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
@@ -291,10 +273,8 @@ def unknown_traefik_service(fleet: Fleet) -> Iterator[RuleResult]:
     spec:
       weighted:
         services:
-          - name: api
-            kind: TraefikService
-          - name: apps-api@kubernetescrd
-            kind: TraefikService
+          - {name: api, kind: TraefikService}
+          - {name: apps-api@kubernetescrd, kind: TraefikService}
     ---
     apiVersion: traefik.io/v1alpha1
     kind: IngressRoute
@@ -304,8 +284,7 @@ def unknown_traefik_service(fleet: Fleet) -> Iterator[RuleResult]:
         - match: PathPrefix(`/api`)
           kind: Rule
           services:
-            - name: top
-              kind: TraefikService
+            - {name: top, kind: TraefikService}
     ```
 
     ## Source

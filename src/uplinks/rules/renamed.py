@@ -59,19 +59,16 @@ def renamed_uplink(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
     kind: IngressRoute
     metadata: {name: api, namespace: apps}
     spec:
-      entryPoints:
-        - websecure
+      entryPoints: [websecure]
       routes:
         - match: Host(`apps-api-workload.example.com`)
           kind: Rule
           services:
-            - name: apps-api-workload@multicluster # UPL309
-              kind: TraefikService
+            - {name: apps-api-workload@multicluster, kind: TraefikService} # UPL309
         - match: Host(`apps-api-workload-child-1.example.com`)
           kind: Rule
           services:
-            - name: apps-api-workload-child-1@multicluster # UPL309
-              kind: TraefikService
+            - {name: apps-api-workload-child-1@multicluster, kind: TraefikService} # UPL309
     ---
     # child-1
     spec:
@@ -90,19 +87,16 @@ def renamed_uplink(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
     kind: IngressRoute
     metadata: {name: api, namespace: apps}
     spec:
-      entryPoints:
-        - websecure
+      entryPoints: [websecure]
       routes:
         - match: Host(`api.example.com`)
           kind: Rule
           services:
-            - name: api@multicluster
-              kind: TraefikService
+            - {name: api@multicluster, kind: TraefikService}
         - match: Host(`api-child-1.example.com`)
           kind: Rule
           services:
-            - name: api-child-1@multicluster
-              kind: TraefikService
+            - {name: api-child-1@multicluster, kind: TraefikService}
     ---
     # child-1
     spec:

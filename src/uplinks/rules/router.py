@@ -61,8 +61,7 @@ def entry_points_with_uplinks(cluster: Cluster) -> Iterator[Diagnostic]:
     kind: IngressRoute
     metadata: {name: local, namespace: apps}
     spec:
-      entryPoints:
-        - websecure
+      entryPoints: [websecure]
       routes:
         - match: PathPrefix(`/api`)
           kind: Rule

@@ -125,14 +125,12 @@ def unrouted_uplink(fleet: Fleet) -> Iterator[Diagnostic]:
     kind: IngressRoute
     metadata: {name: api, namespace: apps}
     spec:
-      entryPoints:
-        - websecure
+      entryPoints: [websecure]
       routes:
         - match: Host(`apps-api-workload.example.com`)
           kind: Rule
           services:
-            - name: apps-api-workload@multicluster
-              kind: TraefikService
+            - {name: apps-api-workload@multicluster, kind: TraefikService}
     ---
     # child-1
     apiVersion: hub.traefik.io/v1alpha1
@@ -154,19 +152,16 @@ def unrouted_uplink(fleet: Fleet) -> Iterator[Diagnostic]:
     kind: IngressRoute
     metadata: {name: api, namespace: apps}
     spec:
-      entryPoints:
-        - websecure
+      entryPoints: [websecure]
       routes:
         - match: Host(`apps-api-workload.example.com`)
           kind: Rule
           services:
-            - name: apps-api-workload@multicluster
-              kind: TraefikService
+            - {name: apps-api-workload@multicluster, kind: TraefikService}
         - match: Host(`apps-other-child-1.example.com`)
           kind: Rule
           services:
-            - name: apps-other-child-1@multicluster
-              kind: TraefikService
+            - {name: apps-other-child-1@multicluster, kind: TraefikService}
     ---
     # child-1
     apiVersion: hub.traefik.io/v1alpha1
