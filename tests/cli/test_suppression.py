@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from uplinks.cli.check import catalogue
+from uplinks.cli.findings import catalogue
 from uplinks.cli.suppression import MOST, suppressions
 
 Run = Callable[..., Any]

@@ -1,4 +1,4 @@
-"""Tests about the catalogue: that every rule is in it, whole, and honest."""
+"""The catalogue is complete, its examples are right, and rules declare what they read."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_a_rule_is_a_generator_function_with_metadata(rule: rules.Rule) -> None:
     assert rule.needs == ("fleet" if rule.scope == "fleet" else "cluster")
 
 
-def test_find_knows_every_code_and_guesses_near_ones() -> None:
+def test_find_returns_every_code_and_suggests_similar_ones() -> None:
     assert rules.find("upl402").name == "service-name-collision"
     with pytest.raises(KeyError, match=r"unknown code 'UPL3O1'; did you mean UPL301\?"):
         rules.find("UPL3O1")

@@ -1,4 +1,4 @@
-"""What the rules say: places, messages, relations and suggestions."""
+"""What the rules report: places, messages, related places and suggestions."""
 
 from __future__ import annotations
 
@@ -378,7 +378,7 @@ def test_an_unlisted_child_has_a_suggestion() -> None:
     assert [r.location.path for r in found[0].related] == ["$.hub.providers.multicluster.children"]
 
 
-def test_a_parent_without_a_static_configuration_lists_nobody() -> None:
+def test_a_parent_without_a_static_configuration_lists_no_child() -> None:
     fleet = Fleet(Cluster("parent"), {"eu": Cluster("eu")})
 
     assert [d.message for d in rules.check(fleet)] == [

@@ -29,12 +29,10 @@ from uplinks.diagnostics import Diagnostic, Location, Report, Severity
 from uplinks.errors import UnusablePlugin
 from uplinks.model import Cluster, Fleet
 
-__all__ = ["add", "catalogue", "documents", "run", "status"]
+__all__ = ["add", "documents", "run"]
 
 OVER_A_LIMIT: Final = "UPL004"
 _JUDGED_ALONE: Final = frozenset({"manifests", "any"})
-
-Entry = rules.Rule | rules.ShapeCode
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -77,7 +75,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Check every input and write the report."""
     extra = plugins.load_rules()
-    entries = catalogue(extra)
+    entries = findings.catalogue(extra)
     selection, settings = _settings(arguments, entries)
     places = inputs.read_places(arguments)
     guarded = [rules.guard(rule) for rule in extra]
@@ -90,19 +88,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if not result.readable:
         return UNUSABLE
     return CLEAN if result.ok else FINDINGS
-
-
-def status(report: Report) -> int:
-    """Return the exit status of a report. Unreadable input takes precedence."""
-    if inputs.unreadable(report):
-        return UNUSABLE
-    return CLEAN if report.ok else FINDINGS
-
-
-def catalogue(extra: Iterable[rules.Rule] = ()) -> dict[str, Entry]:
-    """Map each code to its rule or shape code, third-party rules included."""
-    entries: list[Entry] = [*rules.SHAPE, *rules.ALL, *extra]
-    return {entry.code: entry for entry in sorted(entries, key=lambda entry: entry.code)}
 
 
 def documents(cluster: Cluster) -> int:
@@ -153,7 +138,7 @@ def _threshold(name: str) -> Severity | None:
 def _check(
     places: Sequence[Place],
     guarded: Sequence[rules.Rule],
-    entries: Mapping[str, Entry],
+    entries: Mapping[str, rules.Entry],
     selection: Selection,
 ) -> Result:
     modes = plugins.modes()
@@ -181,7 +166,7 @@ def _report(subject: Fleet | Cluster, extra: Iterable[rules.Rule], modes: Iterab
     return rules.check_cluster(subject, extra=extra, known_modes=modes)
 
 
-def _judged(subject: Fleet | Cluster, entries: Mapping[str, Entry]) -> Collection[str]:
+def _judged(subject: Fleet | Cluster, entries: Mapping[str, rules.Entry]) -> Collection[str]:
     """Return the codes that this check covers. A single cluster covers fewer."""
     if isinstance(subject, Fleet):
         return entries.keys()

@@ -8,11 +8,11 @@ import re
 from typing import Any, Final
 
 from uplinks.adapters import plugins
-from uplinks.cli.check import catalogue
 from uplinks.cli.console import CLEAN, Console, Ink, Unusable, printable
+from uplinks.cli.findings import catalogue
 from uplinks.cli.selection import nearest_code
 from uplinks.cli.tables import Column, table
-from uplinks.rules import RETIRED, Rule, ShapeCode
+from uplinks.rules import RETIRED, Entry
 
 __all__ = ["add", "run"]
 
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return CLEAN
 
 
-def _find(code: str, entries: dict[str, Rule | ShapeCode]) -> Rule | ShapeCode:
+def _find(code: str, entries: dict[str, Entry]) -> Entry:
     wanted = code.upper()
     if wanted in entries:
         return entries[wanted]
@@ -70,7 +70,7 @@ def _find(code: str, entries: dict[str, Rule | ShapeCode]) -> Rule | ShapeCode:
     raise Unusable(f"unknown code {code!r}{hint}")
 
 
-def _as_data(entry: Rule | ShapeCode) -> dict[str, Any]:
+def _as_data(entry: Entry) -> dict[str, Any]:
     return {
         "code": entry.code,
         "name": entry.name,

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from uplinks.cli.console import Ink, printable
+from uplinks import rules
+from uplinks.cli import inputs
+from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Ink, printable
 from uplinks.diagnostics import Diagnostic, Location, Report, Severity
 
-__all__ = ["EXCERPTS", "as_text", "counted", "tally"]
+__all__ = ["EXCERPTS", "as_text", "catalogue", "counted", "status", "tally"]
 
 EXCERPTS: Final = 500
 """How many diagnostics get an excerpt. Excerpts are slow, and nearly all reports are shorter."""
@@ -64,3 +66,16 @@ def tally(report: Report) -> str:
     """
     counts = [(severity.value, len(report.of(severity))) for severity in Severity]
     return ", ".join(counted(n, noun) for noun, n in counts if n) or "no findings"
+
+
+def status(report: Report) -> int:
+    """Return the exit status of a report. Unreadable input takes precedence."""
+    if inputs.unreadable(report):
+        return UNUSABLE
+    return CLEAN if report.ok else FINDINGS
+
+
+def catalogue(extra: Iterable[rules.Rule] = ()) -> dict[str, rules.Entry]:
+    """Map each code to its rule or shape code, third-party rules included."""
+    entries: list[rules.Entry] = [*rules.SHAPE, *rules.ALL, *extra]
+    return {entry.code: entry for entry in sorted(entries, key=lambda entry: entry.code)}

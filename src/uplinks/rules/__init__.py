@@ -54,6 +54,7 @@ __all__ = [
     "RETIRED",
     "SECTIONS",
     "SHAPE",
+    "Entry",
     "Family",
     "Guard",
     "Role",
@@ -137,6 +138,9 @@ MOST_OF_A_RULE: Final = 5_000
 
 RETIRED: Final[tuple[str, ...]] = ()
 """Codes of removed rules, sorted. They are never reused."""
+
+Entry = Rule | ShapeCode
+"""One entry of the catalogue."""
 
 Role = Literal["child", "parent"]
 """The role of a cluster in its fleet."""
@@ -252,7 +256,7 @@ def codes() -> tuple[str, ...]:
     return tuple(sorted([*(each.code for each in ALL), *(each.code for each in SHAPE)]))
 
 
-def find(code: str) -> Rule | ShapeCode:
+def find(code: str) -> Entry:
     """Return the rule or shape code with a code, in upper or lower case.
 
     Complexity: O(rules). Raises: KeyError, with a similar code, for an unknown one.
@@ -263,7 +267,7 @@ def find(code: str) -> Rule | ShapeCode:
     Source: this library's catalogue.
     """
     wanted = code.upper()
-    entries: list[Rule | ShapeCode] = [*ALL, *SHAPE]
+    entries: list[Entry] = [*ALL, *SHAPE]
     for each in entries:
         if each.code == wanted:
             return each
@@ -283,7 +287,7 @@ def pages() -> dict[str, str]:
 
     Source: this library's catalogue.
     """
-    entries: list[Rule | ShapeCode] = sorted([*ALL, *SHAPE], key=lambda each: each.code)
+    entries: list[Entry] = sorted([*ALL, *SHAPE], key=lambda each: each.code)
     rows = [
         f"| [{each.code}]({each.code}.md) | {each.name} | {each.severity.value} | {each.summary} |"
         for each in entries
