@@ -82,7 +82,7 @@ def checked(given: Iterable[str], codes: Collection[str], what: str) -> tuple[st
         if not code or not any(known.startswith(code) for known in codes):
             near = nearest_code(code, codes)
             hint = f"; did you mean {near}?" if near else "; see uplinks explain"
-            raise Unusable(f"{what}: no code {text!r}{hint}")
+            raise Unusable(f"{what}: unknown code {text!r}{hint}")
         if code in ALWAYS and not what.endswith("select"):
             raise Unusable(f"{what}: {code} cannot be ignored: what it is about was not read")
         found.append(code)
