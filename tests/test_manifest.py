@@ -12,23 +12,23 @@ from yaml import _yaml as libyaml
 
 from uplinks import manifest
 from uplinks.diagnostics import Location, Related, Severity, Span
-from uplinks.manifest import Limits, read
-from uplinks.tree import LocatedList, LocatedMap, Origin
+from uplinks.located import LocatedList, LocatedMap, Origin
+from uplinks.manifest import Limits, _libyaml, read
 
 
 @pytest.fixture(autouse=True, params=[libyaml, yaml], ids=["libyaml", "python"])
 def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(manifest, "_yaml", request.param)
+    monkeypatch.setattr(_libyaml, "libyaml", request.param)
     return request.param
 
 
 def roots(data: bytes | str) -> list[Any]:
     """The documents of a text without any finding."""
-    reading = read(data)
+    result = read(data)
 
-    assert reading.diagnostics == ()
+    assert result.diagnostics == ()
 
-    return [document.root for document in reading.documents]
+    return [document.root for document in result.documents]
 
 
 def found(
@@ -96,14 +96,15 @@ def test_a_block_scalar_is_text(style: str) -> None:
     ],
 )  # fmt: skip
 def test_an_ambiguous_scalar_stays_text_and_is_warned_of(text: str, what: str) -> None:
-    reading = read(f"spec:\n  a: {text}\n", "u.yaml", cluster="child-1")
+    result = read(f"spec:\n  a: {text}\n", "u.yaml", cluster="child-1")
 
-    assert [d.root for d in reading.documents] == [{"spec": {"a": text}}]
-    [warning] = reading.diagnostics
+    assert [d.root for d in result.documents] == [{"spec": {"a": text}}]
+    [warning] = result.diagnostics
     assert (warning.code, warning.severity) == ("UPL009", Severity.WARNING)
     shown = text.isalpha()  # what is not one of a few words may be a credential
-    subject = repr(text) if shown else "this"
-    assert warning.message == f"{subject} is text here, {what} in YAML 1.1; quote it"
+    subject = repr(text) if shown else "this value"
+    message = f"{subject} is read as a string, but as {what} in YAML 1.1; quote it"
+    assert warning.message == message
     assert warning.suggestion == (f'"{text}"' if shown else None)
     assert warning.location == Location(
         "child-1", "u.yaml", Span(2, 6, 2, 6 + len(text)), "$.spec.a"
@@ -112,11 +113,11 @@ def test_an_ambiguous_scalar_stays_text_and_is_warned_of(text: str, what: str) -
 
 @pytest.mark.parametrize("digits", ["9" * 641, "9" * 5000, "-" + "1" * 5000, "1." + "5" * 5000])
 def test_a_very_long_number_stays_text(digits: str) -> None:
-    reading = read(f"a: {digits}\n")
+    result = read(f"a: {digits}\n")
 
-    assert reading.documents[0].root == {"a": digits}
-    assert [d.message for d in reading.diagnostics] == [
-        "this is text here, a very long number in YAML 1.1; quote it"
+    assert result.documents[0].root == {"a": digits}
+    assert [d.message for d in result.diagnostics] == [
+        "this value is read as a string, but as a very long number in YAML 1.1; quote it"
     ]
 
 
@@ -158,10 +159,10 @@ def test_what_may_be_a_credential_is_never_shown(owner: str) -> None:
     ],
 )
 def test_no_finding_shows_what_may_be_a_credential(text: str, field: str) -> None:
-    reading = read(text.replace("@", field))
+    result = read(text.replace("@", field))
 
-    assert reading.diagnostics
-    for diagnostic in reading.diagnostics:
+    assert result.diagnostics
+    for diagnostic in result.diagnostics:
         assert field not in repr(diagnostic)
         assert field not in str(diagnostic)
 
@@ -185,7 +186,7 @@ def test_no_finding_shows_what_may_be_a_credential(text: str, field: str) -> Non
 def test_advice_never_makes_it_worse(text: str, what_to_do: str, suggestion: str | None) -> None:
     [warning] = read(f"spec: {{{text}}}").diagnostics
 
-    assert warning.message.startswith(f"{text.split(': ')[1]!r} is text here, ")
+    assert warning.message.startswith(f"{text.split(': ')[1]!r} is read as a string, ")
     assert warning.message.endswith(f" in YAML 1.1; {what_to_do}")
     assert warning.suggestion == suggestion
 
@@ -194,7 +195,7 @@ def test_a_number_in_a_list_of_services_is_shown_unless_it_is_long() -> None:
     [short, long] = read(f"services: [{{weight: 012}}, {{weight: {'0' * 41}}}]").diagnostics
 
     assert short.suggestion == "12"
-    assert (long.message[:13], long.suggestion) == ("this is text ", None)
+    assert (long.message[:10], long.suggestion) == ("this value", None)
 
 
 @pytest.mark.parametrize("make", [bytes, bytearray, memoryview])
@@ -204,7 +205,7 @@ def test_bytes_of_any_kind_are_read(make: Any) -> None:
 
 @pytest.mark.parametrize("data", [None, 5, ["a: b"]])
 def test_what_is_no_text_is_a_type_error(data: Any) -> None:
-    with pytest.raises(TypeError, match="a manifest is read from str or bytes, not from "):
+    with pytest.raises(TypeError, match="a manifest must be str or bytes, got "):
         read(data)
 
 
@@ -243,21 +244,21 @@ def test_a_key_that_is_no_text_costs_the_document(text: str, span: Span, path: s
 def test_a_duplicate_key_keeps_the_first_value_and_the_document() -> None:
     text = "a: 1\nb:\n  - c: 2\n    c: 3\n    c: {x: yes}\na: 4\n"
 
-    reading = read(text, "u.yaml")
+    result = read(text, "u.yaml")
 
-    [document] = reading.documents
+    [document] = result.documents
     assert document.root == {"a": 1, "b": [{"c": 2}]}
     assert document.root.marks["a"] == (Span(1, 1, 1, 2), Span(1, 4, 1, 5))
     assert document.root["b"][0].marks["c"] == (Span(3, 5, 3, 6), Span(3, 8, 3, 9))
-    first = Related(Location("", "u.yaml", Span(3, 5, 3, 6), "$.b[0].c"), "first here")
-    assert [(d.code, d.location.span, d.related) for d in reading.diagnostics] == [
+    first = Related(Location("", "u.yaml", Span(3, 5, 3, 6), "$.b[0].c"), "first defined here")
+    assert [(d.code, d.location.span, d.related) for d in result.diagnostics] == [
         ("UPL002", Span(4, 5, 4, 6), (first,)),
         ("UPL002", Span(5, 5, 5, 6), (first,)),
         ("UPL009", Span(5, 12, 5, 15), ()),
         (
             "UPL002",
             Span(6, 1, 6, 2),
-            (Related(Location("", "u.yaml", Span(1, 1, 1, 2), "$.a"), "first here"),),
+            (Related(Location("", "u.yaml", Span(1, 1, 1, 2), "$.a"), "first defined here"),),
         ),
     ]
 
@@ -291,9 +292,9 @@ def test_a_duplicate_key_keeps_the_first_value_and_the_document() -> None:
 def test_a_refused_construct_costs_its_document_only(
     text: str, findings: list[tuple[str, Span, str]]
 ) -> None:
-    reading = read(f"{text}---\nfine: 1\n")
+    result = read(f"{text}---\nfine: 1\n")
 
-    assert [document.root for document in reading.documents] == [{"fine": 1}]
+    assert [document.root for document in result.documents] == [{"fine": 1}]
     assert found(text) == findings
 
 
@@ -319,10 +320,10 @@ def test_the_core_tags_are_harmless(tag: str) -> None:
     ],
 )
 def test_broken_syntax_is_one_finding(text: str, span: Span) -> None:
-    reading = read(f"good: 1\n---\n{text}", "u.yaml")
+    result = read(f"good: 1\n---\n{text}", "u.yaml")
 
-    assert [document.root for document in reading.documents] == [{"good": 1}]
-    [error] = reading.diagnostics
+    assert [document.root for document in result.documents] == [{"good": 1}]
+    [error] = result.diagnostics
     moved = Span(span.line + 2, span.column, span.end_line + 2, span.end_column)
     assert (error.code, error.severity) == ("UPL001", Severity.ERROR)
     assert error.location.span == moved
@@ -339,35 +340,35 @@ def test_a_syntax_error_tells_the_path_of_the_container_it_is_in() -> None:
 @pytest.mark.parametrize(
     ("data", "span", "message"),
     [
-        (b"a: 1\nb: \xff\n", Span(2, 4, 2, 4), "this is not UTF-8: invalid start byte"),
+        (b"a: 1\nb: \xff\n", Span(2, 4, 2, 4), "the text is not UTF-8: invalid start byte"),
         ("a: é\nb: é\x00\n", Span(2, 5, 2, 5),
-         "the character U+0000 may not stand in YAML; escape it"),
-        ("a: \ud800", Span(1, 4, 1, 4), "the character U+D800 may not stand in YAML; escape it"),
-        ("a: \ufffe", Span(1, 4, 1, 4), "the character U+FFFE may not stand in YAML; escape it"),
-        (b"\xff\xfea\x00:\x00 ", Span(1, 3, 1, 3), "this is not UTF-16: truncated data"),
+         "the character U+0000 is not valid in YAML; escape it"),
+        ("a: \ud800", Span(1, 4, 1, 4), "the character U+D800 is not valid in YAML; escape it"),
+        ("a: \ufffe", Span(1, 4, 1, 4), "the character U+FFFE is not valid in YAML; escape it"),
+        (b"\xff\xfea\x00:\x00 ", Span(1, 3, 1, 3), "the text is not UTF-16: truncated data"),
         ("a: 1".encode("utf-16-le"), Span(1, 2, 1, 2),
-         "the character U+0000 may not stand in YAML; escape it"),
+         "the character U+0000 is not valid in YAML; escape it"),
         ("a: 1".encode("utf-32"), Span(1, 1, 1, 1),
-         "the character U+0000 may not stand in YAML; escape it"),
+         "the character U+0000 is not valid in YAML; escape it"),
     ],
 )  # fmt: skip
 def test_unreadable_characters_are_one_finding_with_a_place(
     data: bytes | str, span: Span, message: str
 ) -> None:
-    reading = read(data)
+    result = read(data)
 
-    assert reading.documents == ()
-    assert [(d.code, d.location.span, d.message) for d in reading.diagnostics] == [
+    assert result.documents == ()
+    assert [(d.code, d.location.span, d.message) for d in result.diagnostics] == [
         ("UPL001", span, message)
     ]
 
 
 def test_documents_before_an_unreadable_character_are_returned() -> None:
     for text, whole in (("a: 1\n---\nb: 2\n---\nc: 3\n\x01", 2), ("a: 1\n---\nb: 2\n...\n\x01", 2)):
-        reading = read(text)
+        result = read(text)
 
-        assert [document.root for document in reading.documents] == [{"a": 1}, {"b": 2}][:whole]
-        assert [d.code for d in reading.diagnostics] == ["UPL001"]
+        assert [document.root for document in result.documents] == [{"a": 1}, {"b": 2}][:whole]
+        assert [d.code for d in result.diagnostics] == ["UPL001"]
 
 
 @pytest.mark.parametrize("data", ["!%ED%A0%80 x", "!%FF x", "%YAML x\n---\nx", "!e!x y", '"\\x"'])
@@ -459,7 +460,7 @@ def test_every_key_and_value_knows_its_place() -> None:
         "# below\n"
     )
 
-    [document] = read(text, "u.yaml").documents
+    [document] = read(text, "u.yaml", cluster="child-1").documents
 
     root = document.root
     assert type(root) is LocatedMap
@@ -479,7 +480,7 @@ def test_every_key_and_value_knows_its_place() -> None:
     assert items[1][1].marks["c"] == (Span(8, 10, 8, 11), Span(8, 13, 8, 14))
     assert spec.marks["text"][1].line == 9
     assert spec.marks["last"][1] == Span(12, 9, 13, 10)
-    location = Origin(document, "child-1").locate("spec", "list", 1, 0)
+    location = Origin(document).locate("spec", "list", 1, 0)
     assert location == Location("child-1", "u.yaml", Span(8, 6, 8, 7), "$.spec.list[1][0]")
 
 
@@ -527,10 +528,10 @@ def test_deep_nesting_costs_no_other_finding_and_no_other_document() -> None:
 
 
 def test_a_limit_of_depth_above_the_parsers_own_is_still_a_finding() -> None:
-    reading = read("[" * 5000, limits=Limits(depth=2000))
+    result = read("[" * 5000, limits=Limits(depth=2000))
 
-    assert [finding.severity for finding in reading.diagnostics] == [Severity.ERROR]
-    assert reading.documents == ()
+    assert [finding.severity for finding in result.diagnostics] == [Severity.ERROR]
+    assert result.documents == ()
 
 
 def test_deep_block_nesting_is_refused() -> None:
@@ -557,17 +558,17 @@ def test_the_limits_are_exact() -> None:
 
 
 def test_documents_before_a_limit_are_returned() -> None:
-    reading = read("a: 1\n---\n" + "[" * DEEP)
+    result = read("a: 1\n---\n" + "[" * DEEP)
 
-    assert [document.root for document in reading.documents] == [{"a": 1}]
-    assert [d.location.span.line for d in reading.diagnostics] == [3]
+    assert [document.root for document in result.documents] == [{"a": 1}]
+    assert [d.location.span.line for d in result.diagnostics] == [3]
 
 
 def test_findings_are_limited() -> None:
-    reading = read("[" + "yes, " * 5000 + "]")
+    result = read("[" + "yes, " * 5000 + "]")
 
-    assert [d.code for d in reading.diagnostics] == ["UPL009"] * 1000 + ["UPL004"]
-    assert reading.documents == ()
+    assert [d.code for d in result.diagnostics] == ["UPL009"] * 1000 + ["UPL004"]
+    assert result.documents == ()
 
 
 def test_bombs_are_not_expanded() -> None:

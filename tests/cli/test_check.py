@@ -114,7 +114,7 @@ def test_related_places_stand_below(run: Run, tmp_path: Path) -> None:
         "  1 | hub: {uplinkEntryPoints: {}}",
         "    | ^^^",
     ]
-    assert related == f"  see: {tmp_path}/a.yaml:1:1: declared here first"
+    assert related == f"  see: {tmp_path}/a.yaml:1:1: first declared here"
     assert about.endswith(": uplinks explain UPL010")
     assert summary == "0 uplinks, 2 documents: 1 error"
 
@@ -339,4 +339,4 @@ def test_a_pipe_that_a_pattern_names_is_not_waited_for(run: Run, tmp_path: Path)
 
     (found,) = json.loads(ran.out)["findings"]
     assert (ran.status, found["code"]) == (2, "UPL012")
-    assert found["message"] == "cannot read it: not a regular file"
+    assert found["message"] == "cannot be read: not a regular file"

@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from uplinks.diagnostics import Span
+from uplinks.located import LocatedList, LocatedMap
 from uplinks.manifest import Limits, read
-from uplinks.tree import LocatedList, LocatedMap
 
 BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 

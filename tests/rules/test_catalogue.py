@@ -17,7 +17,7 @@ from uplinks import rules
 from uplinks.adapters.files import load_fleet
 from uplinks.diagnostics import Diagnostic
 from uplinks.model import Cluster, Fleet
-from uplinks.reading import make_cluster, parse_manifests
+from uplinks.parsing import make_cluster, parse_manifests
 
 HERE = Path(__file__).parent
 PAGES = HERE.parent.parent / "docs" / "rules"

@@ -25,7 +25,7 @@ from typing import Final, Literal
 from attrs import evolve
 
 from uplinks import naming
-from uplinks.diagnostics import Diagnostic, Location, Report, Severity
+from uplinks.diagnostics import LIMIT_EXCEEDED, Diagnostic, Location, Report, Severity
 from uplinks.model import Cluster, Fleet
 from uplinks.rules import (
     address,
@@ -238,7 +238,7 @@ def _too_many(each: Rule, first: Finding) -> Diagnostic:
     where = (first.finding if isinstance(first, Guess) else first).location
     message = f"more than {MOST_OF_A_RULE} findings {each.code}; the others are left out"
     # As severe as what is left out: many warnings are no error.
-    return Diagnostic("UPL004", each.severity, message, where)
+    return Diagnostic(LIMIT_EXCEEDED, each.severity, message, where)
 
 
 def _guarded(each: Rule, subject: Cluster | Fleet) -> Iterator[Finding]:

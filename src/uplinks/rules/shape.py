@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from attrs import frozen
 
-from uplinks.diagnostics import Severity
+from uplinks.diagnostics import LIMIT_EXCEEDED, Severity
 from uplinks.rules._rule import Family, family_of
 
 __all__ = ["SHAPE", "ShapeCode"]
@@ -101,7 +101,7 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "YAML 1.2.2, section 7.1; the YAML 1.1 merge key.",
     ),
     ShapeCode(
-        "UPL004",
+        LIMIT_EXCEEDED,
         "over-a-limit",
         Severity.ERROR,
         "The text is larger, deeper or denser than the reader's limits",

@@ -1,17 +1,16 @@
-"""A text as it may be shown: its lines, its comments, and what stays hidden.
+"""The lines and comments of a text, and which parts of them are secret.
 
 Rules of this file:
 
-1. A value is shown only where it stands in a field that we know and that holds
-   no secret, below nothing but such fields. All else is hidden: the value of a
-   header, of a misspelt ``headers``, of an annotation, of another kind's field.
-2. Where a name may be a value that nobody quoted (below ``headers``), it is
-   shown only if it can be a name and has a value. Aliases, anchors, tags and
-   comments are hidden, but for ``# uplinks: ignore[…]``. So is everything behind
-   what the parser cannot read.
-3. User, password and query are hidden in whatever looks like a URL, and a
-   route's rule is hidden if it asks for a header or a query.
-4. What stands in a quoted or a block scalar is never taken for a comment.
+1. A value is shown only in a known field without secrets, all of whose parents are such
+   fields. Everything else is hidden: the value of a header, of a misspelt ``headers``, of
+   an annotation, of another kind's field.
+2. A name that may be an unquoted value (below ``headers``) is shown only if it can be a
+   name and has a value. Aliases, anchors, tags and comments are hidden, except
+   ``# uplinks: ignore[…]``. So is everything after a syntax error.
+3. User, password and query are hidden in anything like a URL, and a route's rule is
+   hidden if it matches a header or a query.
+4. The content of a quoted or block scalar is never taken for a comment.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from uplinks.addresses import without_userinfo
-from uplinks.manifest import _text
+from uplinks.manifest import Limits, _text
 from uplinks.manifest._libyaml import libyaml, parser_of
 from uplinks.manifest._masking import can_be_a_name, has_known_value, names_anything
 
@@ -34,9 +33,8 @@ _BREAK: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _COMMENT: Final = re.compile("(?:(?<=[ \t\n\r\x85\u2028\u2029])|\\A)#[^\n\r\x85\u2028\u2029]*")
 _IGNORE: Final = re.compile(r"#\s*uplinks: ignore(?:-file)?(?:\[[\sA-Za-z0-9,]*\])?")
 _MATCHER: Final = re.compile("header|query|clientip", re.IGNORECASE)
-_MOST_DEPTH: Final = 100
-# As many as a reader takes: behind that it has said nothing that could be shown.
-_MOST_NODES: Final = 300_000
+# The reader stops at the same limits, so no finding is behind them.
+_LIMITS: Final = Limits()
 
 Range = tuple[int, int]
 
@@ -45,8 +43,8 @@ Range = tuple[int, int]
 class Comment:
     """A comment, from ``#`` to the end of its line.
 
-    ``line`` and ``column`` count from 1. ``alone``: nothing else is on its line;
-    ``head``: nothing but comments and directives stands before it in the text.
+    ``line`` and ``column`` count from 1. ``alone``: nothing else is on its line.
+    ``head``: only comments and directives precede it in the text.
     """
 
     text: str
@@ -58,7 +56,7 @@ class Comment:
 
 @frozen
 class Source:
-    r"""The lines of a text, and what in them must not be shown.
+    r"""The lines of a text, and their secret parts.
 
     >>> shown = look_through("headers: {X-Token: abc}\nweight: 5\n")
     >>> shown.line(1), shown.hidden(1)
@@ -76,7 +74,7 @@ class Source:
 
     def length(self, number: int) -> int:
         """Count the code points of a line; 0 where there is none."""
-        start, end = self._stretch(number, 0, None)
+        start, end = self._part(number, 0, None)
         return end - start
 
     def line(self, number: int, begin: int = 0, stop: int | None = None) -> str:
@@ -84,16 +82,16 @@ class Source:
 
         ``begin`` and ``stop`` are offsets in the line, for a part of it.
         """
-        start, end = self._stretch(number, begin, stop)
+        start, end = self._part(number, begin, stop)
         return self._text[start:end]
 
     def hidden(self, number: int, begin: int = 0, stop: int | None = None) -> list[Range]:
-        """Give the stretches of a line, or of its part, that must not be shown.
+        """Give the ranges of a line, or of its part, that must not be shown.
 
-        Offsets from the beginning of the part; sorted, disjoint.
-        Complexity: O(log s + h) for s hidden stretches, h of them in the part.
+        Offsets count from the start of the part; sorted, disjoint.
+        Complexity: O(log s + h) for s hidden ranges, h of them in the part.
         """
-        start, end = self._stretch(number, begin, stop)
+        start, end = self._part(number, begin, stop)
         found: list[Range] = []
         at = max(0, bisect_right(self._hidden, start, key=_begin) - 1)
         for first, last in self._hidden[at : bisect_left(self._hidden, end, lo=at, key=_begin)]:
@@ -102,14 +100,14 @@ class Source:
                 found.append((low, high))
         return found
 
-    def _stretch(self, number: int, begin: int, stop: int | None) -> Range:
+    def _part(self, number: int, begin: int, stop: int | None) -> Range:
         if not 0 < number <= len(self._starts):
             return 0, 0
         start, end = self._starts[number - 1], self._ends[number - 1]
         return min(start + begin, end), end if stop is None else min(start + stop, end)
 
     def comments(self) -> Iterator[Comment]:
-        """Find every comment on the lines that were looked through. Complexity: O(length)."""
+        """Give every comment on the scanned lines. Complexity: O(length)."""
         for begin, end in _comments(self._text, self._ends[-1], self._scalars):
             number = bisect_right(self._starts, begin)
             start = self._starts[number - 1]
@@ -119,9 +117,9 @@ class Source:
 
 
 def look_through(data: bytes | str, last: tuple[int, int] | None = None) -> Source:
-    """Read a text for showing it; with ``last``, up to that line and column.
+    """Scan a text for showing it; with ``last``, up to that line and column.
 
-    What stands behind on that line is hidden, and the lines behind it are empty.
+    The rest of that line is hidden, and the lines after it are empty.
 
     Complexity: O(length). Raises nothing.
 
@@ -129,7 +127,7 @@ def look_through(data: bytes | str, last: tuple[int, int] | None = None) -> Sour
     """
     text, _ = _text.decode(data)
     starts, ends = _lines(text, None if last is None else last[0])
-    scan = _Scan(text, _text.most_nodes(_text.size(data), _MOST_NODES))
+    scan = _Scan(text, _LIMITS.nodes_in(_text.size(data)))
     scan.run(*((len(starts), len(text)) if last is None else last))
     for begin, end in _comments(text, ends[-1], scan.scalars):
         at = begin + 1
@@ -148,7 +146,7 @@ def look_through(data: bytes | str, last: tuple[int, int] | None = None) -> Sour
 
 
 def _lines(text: str, last: int | None) -> tuple[list[int], list[int]]:
-    """Find where the lines begin and end, up to the last one that is wanted."""
+    """Find the start and end of each line, up to line ``last``."""
     starts, ends = [0], []
     for match in _BREAK.finditer(text):
         ends.append(match.start())
@@ -170,8 +168,8 @@ def _comments(text: str, stop: int, scalars: Sequence[Range]) -> Iterator[Range]
             yield begin, at
 
 
-def _begin(stretch: Range) -> int:
-    return stretch[0]
+def _begin(span: Range) -> int:
+    return span[0]
 
 
 def _merged(ranges: list[Range]) -> Iterator[Range]:
@@ -190,7 +188,7 @@ def _merged(ranges: list[Range]) -> Iterator[Range]:
 
 
 class _Frame:
-    """A mapping or sequence being read: whether it may be shown, and at which key it is."""
+    """An open mapping or list: whether it may be shown, and its current key."""
 
     __slots__ = ("at_key", "key", "key_range", "name", "shown")
 
@@ -203,7 +201,7 @@ class _Frame:
 
 
 class _Scan:
-    """One pass over the tokens of a text: what is a scalar, and what is hidden."""
+    """One pass over the tokens of a text: its scalars, and the hidden ranges."""
 
     def __init__(self, text: str, most: int) -> None:
         self.text = text
@@ -214,11 +212,11 @@ class _Scan:
         self.content = len(text)
 
     def run(self, line: int, column: int) -> None:
-        """Take the tokens that begin up to a line and column; hide what is behind.
+        """Take the tokens that start up to a line and column; hide the rest.
 
-        The parser has the whole text: what a value holds may depend on lines behind.
+        The parser gets the whole text, since a value may depend on later lines.
         """
-        get_token = parser_of(libyaml)(_text.hide_pairs(self.text)[0]).get_token
+        get_token = parser_of(_text.hide_pairs(self.text)[0]).get_token
         take, content, frames = _TAKE, _CONTENT, self.frames
         nodes = end = 0
         try:
@@ -234,7 +232,7 @@ class _Scan:
                     return
                 if begin.line == line - 1 and begin.column > column:
                     break
-                if len(frames) > _MOST_DEPTH or nodes > self.most:
+                if len(frames) > _LIMITS.depth or nodes > self.most:
                     break
                 if kind in take:
                     take[kind](self, token, frames[-1])
@@ -283,7 +281,7 @@ class _Scan:
             self.forget_key(frame)
 
     def forget_key(self, frame: _Frame) -> None:
-        """Hide a key that turned out to have no value, unless it is a field's name."""
+        """Hide a key without a value, unless it is the name of a known field."""
         if frame.key_range is not None and not (frame.shown and has_known_value(frame.key or "")):
             self.hidden.append(frame.key_range)
         frame.key_range = None
@@ -299,7 +297,7 @@ class _Scan:
     def scalar(self, token: Any, frame: _Frame) -> None:
         begin, end = token.start_mark.index, token.end_mark.index
         if token.style in ("|", ">"):
-            # A comment may stand behind the indicator, before the text begins.
+            # A comment may follow the indicator, before the text starts.
             header = _BREAK.search(self.text, begin)
             begin = len(self.text) if header is None else header.end()
             end = max(begin, end)
