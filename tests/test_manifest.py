@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 import pytest
@@ -47,33 +46,6 @@ def test_libyaml_is_what_reads() -> None:
 # --- scalars ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("~", None), ("null", None), ("Null", None), ("NULL", None),
-        ("true", True), ("True", True), ("TRUE", True),
-        ("false", False), ("False", False), ("FALSE", False),
-        ("0", 0), ("-0", 0), ("12", 12), ("-7", -7), ("9" * 640, int("9" * 640)),
-        ("1.5", 1.5), ("-0.5", -0.5), ("1e3", 1000.0), ("1E-2", 0.01), ("0.0", 0.0),
-        ("api", "api"), ("nULL", "nULL"), ("tRUE", "tRUE"), ("-", None), ("--flag", "--flag"),
-        ("2024-01-01", "2024-01-01"), ("10.0.0.1", "10.0.0.1"), ("8080:80", "8080:80"),
-        ("1m30s", "1m30s"), ("v1", "v1"), ("nope", "nope"), ("..", ".."), ("=", "="),
-        ("2001:db8::1", "2001:db8::1"), ("1.2.3", "1.2.3"), ("-x", "-x"), ("\u0661", "\u0661"),
-        ('"yes"', "yes"), ("'012'", "012"), ('"null"', "null"), ("''", ""), ('"1"', "1"),
-        ("!!str yes", "yes"), ("! 12", "12"), ("!!int 3", 3), ("!!float 3", 3),
-        ("!!bool true", True), ("!!null ~", None), ('!!int "3"', 3),
-    ],
-)  # fmt: skip
-def test_a_plain_scalar_means_what_it_means_to_kubernetes(text: str, value: object) -> None:
-    if text == "-":
-        assert roots("a:\n  -\n") == [{"a": [None]}]
-        return
-
-    [root] = roots(f"a: {text}\n")
-
-    assert (root["a"], type(root["a"])) == (value, type(value))
-
-
 @pytest.mark.parametrize("style", ["|", ">", "|-", ">+"])
 def test_a_block_scalar_is_text(style: str) -> None:
     [root] = roots(f"a: {style}\n  yes\nb: 1\n")
@@ -82,55 +54,63 @@ def test_a_block_scalar_is_text(style: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "what"),
+    ("digits", "value"),
     [
-        ("y", "a boolean"), ("Y", "a boolean"), ("n", "a boolean"), ("N", "a boolean"),
-        ("yes", "a boolean"), ("Yes", "a boolean"), ("YES", "a boolean"), ("no", "a boolean"),
-        ("No", "a boolean"), ("on", "a boolean"), ("ON", "a boolean"), ("off", "a boolean"),
-        ("012", "a number with a leading zero"), ("-08", "a number with a leading zero"),
-        ("0o14", "an octal number"), ("0x1F", "a hexadecimal number"), ("0b10", "a binary number"),
-        ("1:30", "a number in base 60"), ("12:30:45", "a number in base 60"),
-        ("1_0", "a number"), ("+5", "a number"), (".5", "a number"), ("5.", "a number"),
-        (".inf", "a number without a value"), ("-.Inf", "a number without a value"),
-        (".nan", "a number without a value"), ("1e999", "a number past all bounds"),
+        ("9" * 641, "9" * 641),
+        ("-" + "1" * 5000, "-" + "1" * 5000),
+        ("0" * 5000 + "7", 7),
+        ("1." + "5" * 5000, 1.5555555555555556),
     ],
-)  # fmt: skip
-def test_an_ambiguous_scalar_stays_text_and_is_warned_of(text: str, what: str) -> None:
-    result = read(f"spec:\n  a: {text}\n", "u.yaml", cluster="child-1")
+)
+def test_a_number_may_be_very_long(digits: str, value: object) -> None:
+    assert roots(f"a: {digits}\n") == [{"a": value}]
 
-    assert [d.root for d in result.documents] == [{"spec": {"a": text}}]
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("weight: 012", 10),
+        ("weight: -0010", -8),
+        ("weight: 0_17", 15),
+        ("port: 0100", 64),
+        ("interval: 030", 24),
+    ],
+)
+def test_an_octal_number_in_a_field_of_numbers_is_warned_of(text: str, value: int) -> None:
+    result = read(f"spec:\n  {text}\n", "u.yaml", cluster="child-1")
+
+    name, _, number = text.partition(": ")
+    assert [d.root for d in result.documents] == [{"spec": {name: value}}]
     [warning] = result.diagnostics
     assert (warning.code, warning.severity) == ("UPL009", Severity.WARNING)
-    shown = text.isalpha()  # what is not one of a few words may be a credential
-    subject = repr(text) if shown else "this value"
-    message = f"{subject} is read as a string, but as {what} in YAML 1.1; quote it"
-    assert warning.message == message
-    assert warning.suggestion == (f'"{text}"' if shown else None)
+    assert warning.message == f"{number!r} is an octal number, read as {value}; write {value}"
+    assert warning.suggestion == str(value)
+    column = len(name) + 5
     assert warning.location == Location(
-        "child-1", "u.yaml", Span(2, 6, 2, 6 + len(text)), "$.spec.a"
+        "child-1", "u.yaml", Span(2, column, 2, column + len(number)), f"$.spec.{name}"
     )
 
 
-@pytest.mark.parametrize("digits", ["9" * 641, "9" * 5000, "-" + "1" * 5000, "1." + "5" * 5000])
-def test_a_very_long_number_stays_text(digits: str) -> None:
-    result = read(f"a: {digits}\n")
-
-    assert result.documents[0].root == {"a": digits}
-    assert [d.message for d in result.diagnostics] == [
-        "this value is read as a string, but as a very long number in YAML 1.1; quote it"
-    ]
-
-
-def test_the_longest_number_is_what_every_python_converts() -> None:
-    assert sys.int_info.str_digits_check_threshold == 640
+@pytest.mark.parametrize(
+    "text",
+    [
+        "spec: {weight: 08}",
+        "spec: {weight: 0}",
+        "spec: {weight: 0x12}",
+        "spec: {weight: 0o12}",
+        "spec: {weight: 1_000}",
+        "spec: {weight: yes}",
+        "spec: {secret: {defaultMode: 0400}}",
+        "value: 012",
+    ],
+)
+def test_other_numbers_are_read_without_a_warning(text: str) -> None:
+    assert read(text).diagnostics == ()
 
 
 @pytest.mark.parametrize("owner", ["headers", "Headers", "data", "stringData"])
 def test_what_may_be_a_credential_is_never_shown(owner: str) -> None:
-    [warning] = read(f"{owner}:\n  X-Token: 0123\n").diagnostics
-
-    assert "0123" not in str(warning)
-    assert warning.suggestion is None
+    assert read(f"{owner}:\n  weight: 0123\n").diagnostics == ()
 
 
 @pytest.mark.parametrize(
@@ -159,43 +139,12 @@ def test_what_may_be_a_credential_is_never_shown(owner: str) -> None:
     ],
 )
 def test_no_finding_shows_what_may_be_a_credential(text: str, field: str) -> None:
-    result = read(text.replace("@", field))
+    result = read(text.replace("@", field) + "\n---\na: *x\n")
 
     assert result.diagnostics
     for diagnostic in result.diagnostics:
         assert field not in repr(diagnostic)
         assert field not in str(diagnostic)
-
-
-@pytest.mark.parametrize(
-    ("text", "what_to_do", "suggestion"),
-    [
-        ("weight: 012", "write a plain number", "12"),
-        ("weight: 1_000", "write a plain number", "1000"),
-        ("weight: +5", "write a plain number", "5"),
-        ("weight: 00", "write a plain number", "0"),
-        ("weight: 0x10", "write a plain number", None),
-        ("weight: -08", "write a plain number", None),
-        ("weight: yes", "write a plain number", None),
-        ("interval: 1:30", "write a plain number", None),
-        ("followRedirects: yes", "write true or false", "true"),
-        ("followRedirects: Off", "write true or false", "false"),
-        ("exposeName: on", "quote it", '"on"'),
-    ],
-)
-def test_advice_never_makes_it_worse(text: str, what_to_do: str, suggestion: str | None) -> None:
-    [warning] = read(f"spec: {{{text}}}").diagnostics
-
-    assert warning.message.startswith(f"{text.split(': ')[1]!r} is read as a string, ")
-    assert warning.message.endswith(f" in YAML 1.1; {what_to_do}")
-    assert warning.suggestion == suggestion
-
-
-def test_a_number_in_a_list_of_services_is_shown_unless_it_is_long() -> None:
-    [short, long] = read(f"services: [{{weight: 012}}, {{weight: {'0' * 41}}}]").diagnostics
-
-    assert short.suggestion == "12"
-    assert (long.message[:10], long.suggestion) == ("this value", None)
 
 
 @pytest.mark.parametrize("make", [bytes, bytearray, memoryview])
@@ -219,9 +168,9 @@ def test_a_syntax_error_speaks_of_lines_that_there_are() -> None:
 # --- keys -------------------------------------------------------------------
 
 
-def test_a_key_is_the_text_that_stands_there() -> None:
-    assert roots("8080: a\ntrue: b\nyes: c\n012: d\n1.50: e\n'<<': f\n'~': g\n") == [
-        {"8080": "a", "true": "b", "yes": "c", "012": "d", "1.50": "e", "<<": "f", "~": "g"}
+def test_a_key_is_a_string() -> None:
+    assert roots("8080: a\ntrue: b\n'yes': c\n012: d\n1.50: e\n'<<': f\n'~': g\n") == [
+        {"8080": "a", "true": "b", "yes": "c", "10": "d", "1.5": "e", "<<": "f", "~": "g"}
     ]
 
 
@@ -242,7 +191,7 @@ def test_a_key_that_is_no_text_costs_the_document(text: str, span: Span, path: s
 
 
 def test_a_duplicate_key_keeps_the_first_value_and_the_document() -> None:
-    text = "a: 1\nb:\n  - c: 2\n    c: 3\n    c: {x: yes}\na: 4\n"
+    text = "a: 1\nb:\n  - c: 2\n    c: 3\n    c: {weight: 012}\na: 4\n"
 
     result = read(text, "u.yaml")
 
@@ -254,7 +203,6 @@ def test_a_duplicate_key_keeps_the_first_value_and_the_document() -> None:
     assert [(d.code, d.location.span, d.related) for d in result.diagnostics] == [
         ("UPL002", Span(4, 5, 4, 6), (first,)),
         ("UPL002", Span(5, 5, 5, 6), (first,)),
-        ("UPL009", Span(5, 12, 5, 15), ()),
         (
             "UPL002",
             Span(6, 1, 6, 2),
@@ -269,24 +217,18 @@ def test_a_duplicate_key_keeps_the_first_value_and_the_document() -> None:
 @pytest.mark.parametrize(
     ("text", "findings"),
     [
-        ("a: &x 1\nb: *x\n", [("UPL003", Span(2, 4, 2, 6), "$.b")]),
-        ("a: &x [1]\nb: [0, *x]\n", [("UPL003", Span(2, 8, 2, 10), "$.b[1]")]),
-        ("a: &x 1\n*x : 2\n", [("UPL003", Span(2, 1, 2, 3), '$["*"]')]),
-        ("a: {<<: {b: 1}}\n", [("UPL003", Span(1, 5, 1, 7), '$.a["<<"]')]),
-        (
-            "a: &x {b: 1}\nc:\n  <<: *x\n",
-            [
-                ("UPL003", Span(3, 3, 3, 5), '$.c["<<"]'),
-                ("UPL003", Span(3, 7, 3, 9), '$.c["<<"]'),
-            ],
-        ),
+        ("a: *x\n", [("UPL003", Span(1, 4, 1, 6), "$.a")]),
+        ("a: [0, *x]\n", [("UPL003", Span(1, 8, 1, 10), "$.a[1]")]),
+        ("*x : 2\n", [("UPL003", Span(1, 1, 1, 3), '$["*"]')]),
+        ("a: {<<: 1}\n", [("UPL003", Span(1, 9, 1, 10), '$.a["<<"]')]),
+        ("a: {<<: *x}\n", [("UPL003", Span(1, 9, 1, 11), '$.a["<<"]')]),
         ("a: !secret b\n", [("UPL001", Span(1, 4, 1, 13), "$.a")]),
         ("a: !!binary aGk=\n", [("UPL001", Span(1, 4, 1, 17), "$.a")]),
         ("a: !!int x\n", [("UPL001", Span(1, 4, 1, 11), "$.a")]),
         ("a: !!bool 1\n", [("UPL001", Span(1, 4, 1, 12), "$.a")]),
         ("a: !!set {b: 1}\n", [("UPL001", Span(1, 4, 1, 4), "$.a")]),
         ("a: !thing [b]\n", [("UPL001", Span(1, 4, 1, 4), "$.a")]),
-        ("!!int 3: b\n", [("UPL001", Span(1, 1, 1, 8), "$.3")]),
+        ("!!int x: b\n", [("UPL001", Span(1, 1, 1, 8), "$.x")]),
     ],
 )
 def test_a_refused_construct_costs_its_document_only(
@@ -517,11 +459,11 @@ def test_deep_nesting_is_refused(text: str, column: int) -> None:
 
 def test_deep_nesting_costs_no_other_finding_and_no_other_document() -> None:
     # The parser may refuse depth before it gives a single event of that document.
-    text = f"a: yes\n---\nb: 1\nb: {'[' * DEEP}"
+    text = f"spec: {{weight: 012}}\n---\nb: 1\nb: {'[' * DEEP}"
 
-    assert [document.root for document in read(text).documents] == [{"a": "yes"}]
+    assert [document.root for document in read(text).documents] == [{"spec": {"weight": 10}}]
     assert [(code, tuple(span[:2])) for code, span, _ in found(text)] == [
-        ("UPL009", (1, 4)),
+        ("UPL009", (1, 16)),
         ("UPL002", (4, 1)),
         ("UPL004", (4, 103)),
     ]
@@ -565,20 +507,10 @@ def test_documents_before_a_limit_are_returned() -> None:
 
 
 def test_findings_are_limited() -> None:
-    result = read("[" + "yes, " * 5000 + "]")
+    result = read("{" + "a: 1, " * 5000 + "}")
 
-    assert [d.code for d in result.diagnostics] == ["UPL009"] * 1000 + ["UPL004"]
+    assert [d.code for d in result.diagnostics] == ["UPL002"] * 1000 + ["UPL004"]
     assert result.documents == ()
-
-
-def test_bombs_are_not_expanded() -> None:
-    aliases = "a0: &a0 x\n" + "".join(
-        f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 30)
-    )
-    merges = "a: &a {x: 1}\n" + "b: {<<: *a}\n" * 2000
-
-    assert {code for code, _, _ in found(aliases)} == {"UPL003"}
-    assert {code for code, _, _ in found(merges)} == {"UPL002", "UPL003", "UPL004"}
 
 
 def test_a_huge_scalar_is_read() -> None:

@@ -111,7 +111,7 @@ def test_what_means_nothing_here_is_counted() -> None:
 
 
 def test_a_bad_document_does_not_hide_a_good_one() -> None:
-    text = UPLINK + "---\na: 1\na: 2\nkind: &x Uplink\nb: *x\n---\n" + ROUTE
+    text = UPLINK + "---\na: 1\na: 2\nkind: Uplink\nb: *x\n---\n" + ROUTE
 
     read = parse_manifests(text, source="f.yaml")
 

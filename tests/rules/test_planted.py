@@ -184,7 +184,7 @@ def end(new: str, file: str = E) -> list[Edit]:
 PLANTED: list[tuple[str, list[Edit]]] = [
     ("UPL001", end("---\nmetadata: {name: x\n«")),
     ("UPL002", [(E, "  weight: 90\n", "  weight: 90\n  «weight: 90\n")]),
-    ("UPL003", end("---\napiVersion: v1\nkind: X\na: &a 1\nb: «*a\n")),
+    ("UPL003", end("---\napiVersion: v1\nkind: X\na: «*a\n")),
     ("UPL004", end("---\na: " + "[" * 99 + "«[" + "]" * 100 + "\n")),
     ("UPL005", [(E, "  weight: 90\n", "  «wieght: 90\n"), (U, "  weight: 90\n", "")]),
     ("UPL005", [(R, "        weight: 3\n", "        «wieght: 3\n")]),
@@ -192,7 +192,7 @@ PLANTED: list[tuple[str, list[Edit]]] = [
     ("UPL007", [(E, "    - match: PathPrefix(`/`)\n      kind: Rule", "    - «kind: Rule")]),
     ("UPL008", end("---\napiVersion: hub.traefik.io/v1alpha1\nkind: «Uplnik\n")),
     ("UPL008", end("---\napiVersion: «hub.traefik.io/v1\nkind: Uplink\n")),
-    ("UPL009", end("---\napiVersion: v1\nkind: X\nvalue: «012\n")),
+    ("UPL009", end("---\napiVersion: v1\nkind: X\nspec: {weight: «012}\n")),
     ("UPL010", end(EXTRA.replace("NAME", "«login") + "spec: {exposeName: login-eu}\n")),
     ("UPL101", [(E, "  name: login\n", "  name: «log_in\n")]),
     ("UPL102", [(E, "  name: login\n  namespace: shop\nspec:\n  exp",

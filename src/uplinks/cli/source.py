@@ -1,16 +1,17 @@
-"""The lines and comments of a text, and which parts of them are secret.
+"""A text as it may be shown: its lines, its comments, and what stays hidden.
 
 Rules of this file:
 
-1. A value is shown only in a known field without secrets, all of whose parents are such
-   fields. Everything else is hidden: the value of a header, of a misspelt ``headers``, of
-   an annotation, of another kind's field.
-2. A name that may be an unquoted value (below ``headers``) is shown only if it can be a
-   name and has a value. Aliases, anchors, tags and comments are hidden, except
-   ``# uplinks: ignore[…]``. So is everything after a syntax error.
-3. User, password and query are hidden in anything like a URL, and a route's rule is
-   hidden if it matches a header or a query.
-4. The content of a quoted or block scalar is never taken for a comment.
+1. A value is shown only where it stands in a field that we know and that holds
+   no secret, below nothing but such fields. All else is hidden: the value of a
+   header, of a misspelt ``headers``, of an annotation, of another kind's field.
+2. Where a name may be a value that nobody quoted (below ``headers``), it is
+   shown only if it can be a name and has a value. Aliases, anchors, tags and
+   comments are hidden, but for ``# uplinks: ignore[…]``. So is everything behind
+   what the parser cannot read.
+3. User, password and query are hidden in whatever looks like a URL, and a
+   route's rule is hidden if it asks for a header or a query.
+4. What stands in a quoted or a block scalar is never taken for a comment.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _BREAK: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _COMMENT: Final = re.compile("(?:(?<=[ \t\n\r\x85\u2028\u2029])|\\A)#[^\n\r\x85\u2028\u2029]*")
 _IGNORE: Final = re.compile(r"#\s*uplinks: ignore(?:-file)?(?:\[[\sA-Za-z0-9,]*\])?")
 _MATCHER: Final = re.compile("header|query|clientip", re.IGNORECASE)
-# The reader stops at the same limits, so no finding is behind them.
+# The reader stops at the same limits, so no diagnostic is behind them.
 _LIMITS: Final = Limits()
 
 Range = tuple[int, int]
@@ -43,8 +44,8 @@ Range = tuple[int, int]
 class Comment:
     """A comment, from ``#`` to the end of its line.
 
-    ``line`` and ``column`` count from 1. ``alone``: nothing else is on its line.
-    ``head``: only comments and directives precede it in the text.
+    ``line`` and ``column`` count from 1. ``alone``: nothing else is on its line;
+    ``head``: nothing but comments and directives stands before it in the text.
     """
 
     text: str
@@ -56,7 +57,7 @@ class Comment:
 
 @frozen
 class Source:
-    r"""The lines of a text, and their secret parts.
+    r"""The lines of a text, and what in them must not be shown.
 
     >>> shown = look_through("headers: {X-Token: abc}\nweight: 5\n")
     >>> shown.line(1), shown.hidden(1)
@@ -74,7 +75,7 @@ class Source:
 
     def length(self, number: int) -> int:
         """Count the code points of a line; 0 where there is none."""
-        start, end = self._part(number, 0, None)
+        start, end = self._stretch(number, 0, None)
         return end - start
 
     def line(self, number: int, begin: int = 0, stop: int | None = None) -> str:
@@ -82,16 +83,16 @@ class Source:
 
         ``begin`` and ``stop`` are offsets in the line, for a part of it.
         """
-        start, end = self._part(number, begin, stop)
+        start, end = self._stretch(number, begin, stop)
         return self._text[start:end]
 
     def hidden(self, number: int, begin: int = 0, stop: int | None = None) -> list[Range]:
-        """Give the ranges of a line, or of its part, that must not be shown.
+        """Give the stretches of a line, or of its part, that must not be shown.
 
-        Offsets count from the start of the part; sorted, disjoint.
-        Complexity: O(log s + h) for s hidden ranges, h of them in the part.
+        Offsets from the beginning of the part; sorted, disjoint.
+        Complexity: O(log s + h) for s hidden stretches, h of them in the part.
         """
-        start, end = self._part(number, begin, stop)
+        start, end = self._stretch(number, begin, stop)
         found: list[Range] = []
         at = max(0, bisect_right(self._hidden, start, key=_begin) - 1)
         for first, last in self._hidden[at : bisect_left(self._hidden, end, lo=at, key=_begin)]:
@@ -100,14 +101,14 @@ class Source:
                 found.append((low, high))
         return found
 
-    def _part(self, number: int, begin: int, stop: int | None) -> Range:
+    def _stretch(self, number: int, begin: int, stop: int | None) -> Range:
         if not 0 < number <= len(self._starts):
             return 0, 0
         start, end = self._starts[number - 1], self._ends[number - 1]
         return min(start + begin, end), end if stop is None else min(start + stop, end)
 
     def comments(self) -> Iterator[Comment]:
-        """Give every comment on the scanned lines. Complexity: O(length)."""
+        """Find every comment on the lines that were looked through. Complexity: O(length)."""
         for begin, end in _comments(self._text, self._ends[-1], self._scalars):
             number = bisect_right(self._starts, begin)
             start = self._starts[number - 1]
@@ -117,9 +118,9 @@ class Source:
 
 
 def look_through(data: bytes | str, last: tuple[int, int] | None = None) -> Source:
-    """Scan a text for showing it; with ``last``, up to that line and column.
+    """Read a text for showing it; with ``last``, up to that line and column.
 
-    The rest of that line is hidden, and the lines after it are empty.
+    What stands behind on that line is hidden, and the lines behind it are empty.
 
     Complexity: O(length). Raises nothing.
 
@@ -146,7 +147,7 @@ def look_through(data: bytes | str, last: tuple[int, int] | None = None) -> Sour
 
 
 def _lines(text: str, last: int | None) -> tuple[list[int], list[int]]:
-    """Find the start and end of each line, up to line ``last``."""
+    """Find where the lines begin and end, up to the last one that is wanted."""
     starts, ends = [0], []
     for match in _BREAK.finditer(text):
         ends.append(match.start())
@@ -168,8 +169,8 @@ def _comments(text: str, stop: int, scalars: Sequence[Range]) -> Iterator[Range]
             yield begin, at
 
 
-def _begin(span: Range) -> int:
-    return span[0]
+def _begin(stretch: Range) -> int:
+    return stretch[0]
 
 
 def _merged(ranges: list[Range]) -> Iterator[Range]:
@@ -188,7 +189,7 @@ def _merged(ranges: list[Range]) -> Iterator[Range]:
 
 
 class _Frame:
-    """An open mapping or list: whether it may be shown, and its current key."""
+    """A mapping or sequence being read: whether it may be shown, and at which key it is."""
 
     __slots__ = ("at_key", "key", "key_range", "name", "shown")
 
@@ -201,7 +202,7 @@ class _Frame:
 
 
 class _Scan:
-    """One pass over the tokens of a text: its scalars, and the hidden ranges."""
+    """One pass over the tokens of a text: what is a scalar, and what is hidden."""
 
     def __init__(self, text: str, most: int) -> None:
         self.text = text
@@ -212,9 +213,9 @@ class _Scan:
         self.content = len(text)
 
     def run(self, line: int, column: int) -> None:
-        """Take the tokens that start up to a line and column; hide the rest.
+        """Take the tokens that begin up to a line and column; hide what is behind.
 
-        The parser gets the whole text, since a value may depend on later lines.
+        The parser has the whole text: what a value holds may depend on lines behind.
         """
         get_token = parser_of(_text.hide_pairs(self.text)[0]).get_token
         take, content, frames = _TAKE, _CONTENT, self.frames
@@ -281,7 +282,7 @@ class _Scan:
             self.forget_key(frame)
 
     def forget_key(self, frame: _Frame) -> None:
-        """Hide a key without a value, unless it is the name of a known field."""
+        """Hide a key that turned out to have no value, unless it is a field's name."""
         if frame.key_range is not None and not (frame.shown and has_known_value(frame.key or "")):
             self.hidden.append(frame.key_range)
         frame.key_range = None
@@ -297,7 +298,7 @@ class _Scan:
     def scalar(self, token: Any, frame: _Frame) -> None:
         begin, end = token.start_mark.index, token.end_mark.index
         if token.style in ("|", ">"):
-            # A comment may follow the indicator, before the text starts.
+            # A comment may stand behind the indicator, before the text begins.
             header = _BREAK.search(self.text, begin)
             begin = len(self.text) if header is None else header.end()
             end = max(begin, end)

@@ -4,15 +4,14 @@ Rules of this package:
 
 1. Bad text is a diagnostic with a place, never an exception. No text causes
    recursion, in Python or in C, and none causes work beyond `Limits`.
-2. A scalar means what it means to Kubernetes: ``null``, ``~`` and nothing are
-   ``None``, ``true`` and ``false`` are booleans, a number is what JSON calls a
-   number; everything else is a string. A plain scalar with another meaning in
-   YAML 1.1 (``yes``, ``012``, ``1:30``) is a string with a warning. Quoted and block
-   scalars are strings without one.
-3. A key is the string as written (``8080:`` is ``"8080"``). An empty key, a null key
-   and a key that is a mapping or list are errors.
-4. Aliases, merge keys and tags of the user's own are errors. An unused anchor is
-   not.
+2. A scalar means what it means to the API server, which reads YAML through
+   sigs.k8s.io/yaml (see ``_scalars``). Quoted and block scalars are strings. An octal
+   number in a field of numbers (``weight: 012``) is a warning.
+3. A key is the string that JSON has for it (``8080:`` is ``"8080"``, ``on:`` is ``"true"``). A
+   null key and a key that is a mapping or list are errors.
+4. An alias stands for its anchored node, a merge key (``<<``) for the entries of its
+   mappings. An alias costs as much as a copy, so a bomb exceeds the limits. Tags of the
+   user's own are errors.
 5. As many problems as possible are reported at once. A duplicate key keeps its
    first value and its document. Any other error drops its document, and reading
    continues with the next one. A syntax error or an exceeded limit ends the
@@ -72,22 +71,22 @@ def read(
     the text in every place.
     Codes: ``UPL001`` (syntax, encoding, key or tag), ``UPL002`` (duplicate
     key), ``UPL003`` (alias, merge key), ``UPL004`` (limit), ``UPL009``
-    (ambiguous scalar, a warning).
+    (octal number, a warning).
 
     Laws (tests/laws/test_manifest_laws.py): never raises on any text; every
     place lies within the text; what ``json.dumps`` writes is read back equal.
     Complexity: O(len(data)), in time and in space. Raises `TypeError` for anything
     but ``str`` and bytes.
 
-    >>> read_text = read("weight: 5\nactive: yes\n", "u.yaml")
-    >>> read_text.documents[0].root
-    {'weight': 5, 'active': 'yes'}
-    >>> read_text.documents[0].root.marks["weight"][1]
+    >>> [document] = read("weight: 5\nactive: yes\n", "u.yaml").documents
+    >>> document.root
+    {'weight': 5, 'active': True}
+    >>> document.root.marks["weight"][1]
     Span(line=1, column=9, end_line=1, end_column=10)
-    >>> read_text.diagnostics[0].message
-    "'yes' is read as a string, but as a boolean in YAML 1.1; quote it"
+    >>> read("a: *x", "u.yaml").diagnostics[0].message
+    'an alias has no anchor; write out the value'
 
-    Source: YAML 1.1 and 1.2 (10.2 JSON schema); RFC 8259.
+    Source: YAML 1.1; RFC 8259; sigs.k8s.io/yaml.
     """
     if isinstance(data, bytearray | memoryview):
         data = bytes(data)

@@ -9,7 +9,11 @@ next (``None`` in a list, or where a key comes next). Outside any container
 an entry (a key), opens or closes a container, or completes a value, which `_add`
 puts into ``node``.
 
-Cost: O(1) per event, and O(depth) per diagnostic.
+An alias shares the node of its anchor, and costs as many nodes and levels as a copy
+would. So whoever walks a tree does no more work than the limits allow, and an alias of
+an alias of … (a bomb) exceeds them.
+
+Cost: O(1) per event, O(keys) per merge, and O(depth) per diagnostic.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from uplinks.located import Document, LocatedList, LocatedMap, Path
 from uplinks.manifest import _libyaml
 from uplinks.manifest._findings import Findings
 from uplinks.manifest._limits import Limits
-from uplinks.manifest._scalars import NUMERIC, ODD_KEYS, WORDS, resolve
+from uplinks.manifest._scalars import NUMERIC, WORDS, is_misread, key_text, resolve
 
 __all__ = ["TreeBuilder"]
 
@@ -36,6 +40,15 @@ _STRING_TAGS: Final = ("!", "tag:yaml.org,2002:str")
 _MAP_TAGS: Final = (None, "!", "tag:yaml.org,2002:map")
 _LIST_TAGS: Final = (None, "!", "tag:yaml.org,2002:seq")
 
+
+class _MergeKey(str):
+    """A plain ``<<``, unlike a quoted one."""
+
+    __slots__ = ()
+
+
+_MERGE: Final = _MergeKey("<<")
+
 # What Span() does, without its Python frame: one is made per key and value.
 _new_span: Final[Any] = tuple.__new__
 
@@ -47,6 +60,14 @@ class _First(NamedTuple):
     key: str
     value: Any
     marks: tuple[Span, Span]
+
+
+class _Anchored(NamedTuple):
+    """A node with an anchor; a copy of it has so many nodes and levels. Open: no nodes yet."""
+
+    value: Any
+    nodes: int
+    height: int
 
 
 class TreeBuilder:
@@ -66,9 +87,14 @@ class TreeBuilder:
         self.documents: list[Document] = []
         self._last_line = findings.end[0]
         self._started = 0
-        # Around each open container: its parent, the parent's key and that key's place,
-        # and the line and column where the container starts.
-        self._stack: list[tuple[Any, str | None, Span, int, int]] = []
+        # Around each open container: the node, key, place of the key, and height of its
+        # parent; its line, column and anchor; and the nodes left at its start.
+        self._stack: list[tuple[Any, str | None, Span, int, int, int, str | None, int]] = []
+        # The levels of the deepest container so far in the open one.
+        self._height = 0
+        self._anchors: dict[str, _Anchored] = {}
+        # Keys from a merge: an own key of their mapping replaces them.
+        self._merged: set[tuple[int, str]] = set()
         self._duplicates: dict[tuple[int, str], _First] = {}
         # True once the current document has an error: its tree is not what was meant.
         self._broken = False
@@ -118,47 +144,63 @@ class TreeBuilder:
         if line > self._last_line:
             span = self.findings.clip(span)
         self._nodes_left -= 1
-        value = event.value
-        if self._in_map and self._key is None:
-            self._key, self._key_span = value, span
-            if value in self._node or value in ODD_KEYS or event.tag or len(value) > self._max_key:
-                self._check_key(event, span)
+        text = value = event.value
+        is_special = not event.style and (text[:1] in NUMERIC or text in WORDS or text == "<<")
+        is_special = is_special or event.tag is not None or event.anchor is not None
+        if not self._in_map or self._key is not None:
+            self._add(self._special(event, span) if is_special else value, span)
             return
-        if event.tag is not None:
-            value = self._tagged(event, span)
-        elif not event.style and (value[:1] in NUMERIC or value in WORDS):
-            value, other = resolve(value)
-            if other:
-                self.findings.ambiguous(value, other, span, self.path())
-        self._add(value, span)
-
-    def _check_key(self, event: Any, span: Span) -> None:
-        """Look closer at a key that is a duplicate, too long, tagged, or perhaps null."""
-        node, key = self._node, event.value
-        if len(key) > self._max_key:
-            self._key = key[:20] + "…"
+        self._key, self._key_span = text, span
+        if len(text) > self._max_key:
+            self._key = text[:20] + "…"
             problem = f"a key of more than {self._max_key} characters"
             self.findings.stop(problem, span, self.path())
-        if key in ODD_KEYS and not event.style:
-            self._refuse_key(key, span)
-        if event.tag is not None and event.tag not in _STRING_TAGS:
-            self._broken = True
-            self.findings.bad_tag(span, self.path())
-        if key in node:
-            # Later values replace the first one, which is put back at the document's end.
-            first = _First(node, key, node[key], node.marks[key])
-            first = self._duplicates.setdefault((id(node), key), first)
-            self.findings.duplicate(key, span, first.marks[0], self.path())
+        if is_special:
+            value = self._special(event, span)
+            merges = text == "<<" and not event.style and event.tag is None
+            self._check_key(_MERGE if merges else value, span)
+        elif value in self._node:
+            self._check_key(value, span)
 
-    def _refuse_key(self, text: str, span: Span) -> None:
-        self._broken = True
-        self.findings.bad_key(text, span, self.path())
+    def _special(self, event: Any, span: Span) -> Any:
+        """Give the value of a scalar that has a tag or an anchor, or is perhaps no string."""
+        value = event.value
+        if event.tag is not None:
+            value = self._tagged(event, span)
+        elif not event.style:
+            value = resolve(value)
+            if type(value) is int and event.value[0] in "+-0" and is_misread(event.value, value):
+                self.findings.octal(event.value, value, span, self.path())
+        if event.anchor is not None:
+            self._anchors[event.anchor] = _Anchored(value, 1, 0)
+        return value
+
+    def _check_key(self, value: Any, span: Span) -> None:
+        """Take a key that is no string, or that its mapping already has."""
+        if value is _MERGE:
+            self._key = _MERGE
+            return
+        if value is None or isinstance(value, dict | list):
+            self._broken = True
+            self.findings.bad_key(value, span, self.path())
+            return
+        node = self._node
+        self._key = key = value if type(value) is str else key_text(value)
+        if key not in node:
+            return
+        if (id(node), key) in self._merged:
+            self._merged.remove((id(node), key))
+            return
+        # Later values replace the first one, which is put back at the document's end.
+        first = _First(node, key, node[key], node.marks[key])
+        first = self._duplicates.setdefault((id(node), key), first)
+        self.findings.duplicate(key, span, first.marks[0], self.path())
 
     def _tagged(self, event: Any, span: Span) -> Any:
         """Give a scalar the core type that its tag asks for."""
         if event.tag in _STRING_TAGS:
             return event.value
-        value, _ = resolve(event.value)
+        value = resolve(event.value)
         if type(value) not in _CORE.get(event.tag, ()):
             self._broken = True
             self.findings.bad_tag(span, self.path())
@@ -167,28 +209,59 @@ class TreeBuilder:
     def _alias(self, event: Any) -> None:
         begin, end = event.start_mark, event.end_mark
         span = Span(begin.line + 1, begin.column + 1, end.line + 1, end.column + 1)
-        self._broken = True
-        if self._in_map and self._key is None:
+        is_key = self._in_map and self._key is None
+        if is_key:
             self._key, self._key_span = "*", span
-            self.findings.bad_alias(span, self.path())
+        anchored = self._anchors.get(event.anchor)
+        if anchored is None or not anchored.nodes:
+            self._broken = True
+            self.findings.bad_alias(span, self.path(), inside=anchored is not None)
+            # Anything that fits here, so that it is reported once.
+            anchored = _Anchored(LocatedMap() if self._key is _MERGE else "*", 1, 0)
+        self._nodes_left -= anchored.nodes
+        self._check_depth(len(self._stack) + anchored.height, span)
+        self._height = max(self._height, anchored.height)
+        if is_key:
+            self._check_key(anchored.value, span)
+        elif self._key is _MERGE and type(anchored.value) is not LocatedMap:
+            self._add(None, span)  # a list of mappings is merged only where it is written
         else:
-            self.findings.bad_alias(span, self.path())
-            self._add(None, span)
+            self._add(anchored.value, span)
 
     def _add(self, value: Any, span: Span) -> None:
         """Put a complete value into the open container."""
         node = self._node
-        if self._in_map:
+        if not self._in_map:
+            node.append(value)
+            node.marks.append(span)
+        elif self._key is _MERGE:
+            self._merge(value, span)
+            self._key = None
+        else:
             node[self._key] = value
             node.marks[self._key] = (self._key_span, span)
             self._key = None
-        else:
-            node.append(value)
-            node.marks.append(span)
         self._span = span
         if self._nodes_left < 0:
             problem = f"more than {self._max_nodes} keys and values"
             self.findings.stop(problem, span, self.path())
+
+    def _merge(self, value: Any, span: Span) -> None:
+        """Copy the entries of the mapping behind ``<<``, or of a list of mappings.
+
+        As the API server does: at its place, so a key before it is replaced and one
+        after it replaces. Of a list, an earlier mapping takes precedence.
+        """
+        sources = value if type(value) is LocatedList else [value]
+        if not all(type(source) is LocatedMap for source in sources):
+            self._broken = True
+            self.findings.bad_merge(span, self.path())
+            return
+        node = self._node
+        for source in reversed(sources):
+            node.update(source)
+            node.marks.update(source.marks)
+            self._merged.update((id(node), key) for key in source)
 
     # --- containers ---------------------------------------------------------
 
@@ -196,21 +269,29 @@ class TreeBuilder:
         is_map = type(event) is _libyaml.libyaml.MappingStartEvent
         begin = event.start_mark
         line, column = begin.line + 1, begin.column + 1
-        self._nodes_left -= 1
-        stack = self._stack
-        if len(stack) >= self._max_depth:
-            problem = f"more than {self._max_depth} levels of nesting"
-            self.findings.stop(problem, Span(line, column, line, column), self.path())
+        depth = len(self._stack) + 1
+        if depth > self._max_depth:
+            self._check_depth(depth, Span(line, column, line, column))
         if event.tag not in (_MAP_TAGS if is_map else _LIST_TAGS):
             self._broken = True
             self.findings.bad_tag(Span(line, column, line, column), self.path())
-        stack.append((self._node, self._key, self._key_span, line, column))
+        around = (self._node, self._key, self._key_span, self._height)
+        self._stack.append((*around, line, column, event.anchor, self._nodes_left))
+        self._nodes_left -= 1
         self._node = LocatedMap() if is_map else LocatedList()
-        self._in_map, self._key = is_map, None
+        self._in_map, self._key, self._height = is_map, None, 0
+        if event.anchor is not None:
+            self._anchors[event.anchor] = _Anchored(self._node, 0, 0)
+
+    def _check_depth(self, depth: int, span: Span) -> None:
+        if depth > self._max_depth:
+            problem = f"more than {self._max_depth} levels of nesting"
+            self.findings.stop(problem, span, self.path())
 
     def _close(self, event: Any) -> None:
-        value = self._node
-        self._node, self._key, self._key_span, line, column = self._stack.pop()
+        value, levels = self._node, self._height + 1
+        opened = self._stack.pop()
+        self._node, self._key, self._key_span, height, line, column, anchor, nodes_left = opened
         self._in_map = type(self._node) is LocatedMap
         begin, end = event.start_mark, event.end_mark
         if begin.index == end.index:
@@ -219,9 +300,13 @@ class TreeBuilder:
         else:
             span = Span(line, column, end.line + 1, end.column + 1)
         value.span = self._span = span
+        self._height = max(height, levels)
+        # Unless the anchor's name was used again inside.
+        if anchor is not None and self._anchors[anchor].value is value:
+            self._anchors[anchor] = _Anchored(value, nodes_left - self._nodes_left, levels)
         if self._in_map and self._key is None:
             self._key, self._key_span = "?", span
-            self._refuse_key("?", span)
+            self._check_key(value, span)
         else:
             self._add(value, span)
 
@@ -235,6 +320,9 @@ class TreeBuilder:
             self.findings.stop(f"more than {self._max_documents} documents", span, self.path())
         self._node, self._in_map, self._key = LocatedList(), False, None
         self._broken = False
+        self._anchors.clear()
+        self._merged.clear()
+        self._height = 0
 
     def _end_document(self, event: Any) -> None:
         for first in self._duplicates.values():

@@ -13,7 +13,7 @@ __all__ = ["Findings", "LimitError"]
 SYNTAX: Final = "UPL001"
 DUPLICATE_KEY: Final = "UPL002"
 ALIAS: Final = "UPL003"
-AMBIGUOUS: Final = "UPL009"
+OCTAL: Final = "UPL009"
 
 _LONGEST_KEY_SHOWN: Final = 80
 
@@ -85,18 +85,21 @@ class Findings:
         where = (mark.line + 1, mark.column + 1) if mark else self.end
         self.add(SYNTAX, f"invalid YAML: {message}", self.point(*where), path)
 
-    def bad_alias(self, span: Span, path: Path) -> None:
-        """Report an alias."""
-        self.add(ALIAS, "aliases are not supported; write out the value", span, path)
+    def bad_alias(self, span: Span, path: Path, *, inside: bool) -> None:
+        """Report an alias without an anchor before it, or ``inside`` the anchored node."""
+        # The name may be an unquoted value, so it is not shown.
+        problem = "an alias is inside its own anchor" if inside else "an alias has no anchor"
+        self.add(ALIAS, f"{problem}; write out the value", span, path)
 
-    def bad_key(self, text: str, span: Span, path: Path) -> None:
-        """Report a key that is no string: ``<<``, ``?`` for a container, else null."""
-        if text == "<<":
-            message = "merge keys (<<) are not supported; write out the fields"
-            self.add(ALIAS, message, span, path)
-        else:
-            got = "a mapping or list" if text == "?" else "null"
-            self.add(SYNTAX, f"a key must be a string, got {got}", span, path)
+    def bad_merge(self, span: Span, path: Path) -> None:
+        """Report what cannot be merged."""
+        message = "a merge key (<<) must have a mapping or a list of mappings"
+        self.add(ALIAS, message, span, path)
+
+    def bad_key(self, key: Any, span: Span, path: Path) -> None:
+        """Report a key that is null, a mapping or a list."""
+        got = "null" if key is None else "a mapping or list"
+        self.add(SYNTAX, f"a key must be a string, got {got}", span, path)
 
     def bad_tag(self, span: Span, path: Path) -> None:
         """Report a tag that does not fit its value, or is the user's own."""
@@ -110,15 +113,10 @@ class Findings:
         related = (Related(self.locate(first, path), "first defined here"),)
         self.add(DUPLICATE_KEY, f"{what}; the first value is used", span, path, related=related)
 
-    def ambiguous(self, text: str, other: str, span: Span, path: Path) -> None:
-        """Warn of a scalar that YAML 1.1 reads as ``other``; show it unless it may be secret."""
-        shown, what_to_do, suggestion = advice(text, path)
-        subject = "this value" if shown is None else repr(shown)
-        self.add(
-            AMBIGUOUS,
-            f"{subject} is read as a string, but as {other} in YAML 1.1; {what_to_do}",
-            span,
-            path,
-            severity=Severity.WARNING,
-            suggestion=suggestion,
-        )
+    def octal(self, text: str, value: int, span: Span, path: Path) -> None:
+        """Warn of a number that reads as decimal but is octal, in a field of ours."""
+        shown, *_ = advice(text, path)
+        if shown is None:
+            return
+        message = f"{shown!r} is an octal number, read as {value}; write {value}"
+        self.add(OCTAL, message, span, path, severity=Severity.WARNING, suggestion=str(value))

@@ -93,12 +93,13 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "UPL003",
         "alias-or-merge-key",
         Severity.ERROR,
-        "An alias or a merge key is used",
-        "No value is an alias (`*name`) and no key is a merge key (`<<`).",
-        "A few aliases can stand for billions of values, and JSON has neither.",
-        "spec:\n  entryPoints: &points [multicluster]\n  other: *points",
-        "spec:\n  entryPoints: [multicluster]",
-        "YAML 1.2.2, section 7.1; the YAML 1.1 merge key.",
+        "An alias or a merge key stands for nothing",
+        "An alias (`*name`) has an anchor (`&name`) before it and is not inside it. A merge key\n"
+        "(`<<`) has a mapping or a list of mappings.",
+        "The API server refuses the text.",
+        "spec:\n  entryPoints: *points",
+        "spec:\n  entryPoints: &points [multicluster]",
+        "YAML 1.2.2, section 7.1; the YAML 1.1 merge key; sigs.k8s.io/yaml.",
     ),
     ShapeCode(
         LIMIT_EXCEEDED,
@@ -107,9 +108,9 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "The text is larger, deeper or denser than the reader's limits",
         "A text has at most 16 MiB, 100 levels of nesting, 300,000 keys and values, and 50,000\n"
         "documents; 25,000 keys and values and 1,000 documents may stand close together, of\n"
-        "more each takes 6 and 64 bytes on average. Of very many findings the first are kept:\n"
-        "5,000 of one rule in one cluster, 1,000 of one list or mapping; a finding with this\n"
-        "code says where the others begin.",
+        "more each takes 6 and 64 bytes on average. An alias counts like a copy. Of very many\n"
+        "findings the first are kept: 5,000 of one rule in one cluster, 1,000 of one list or\n"
+        "mapping; a finding with this code says where the others begin.",
         "A reader without limits can be stopped by one file.",
         "[[[[[[[[ # and so on, hundreds deep",
         "[[]]",
@@ -165,12 +166,12 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "UPL009",
         "ambiguous-scalar",
         Severity.WARNING,
-        "A scalar means different things to different readers",
-        "No plain scalar looks like `yes`, `012`, `1:30` or `1_0`.",
-        "YAML 1.1 and 1.2 disagree about these: `012` is 10 or 12.",
+        "A number is octal because of a leading zero",
+        "In a field of numbers, like `weight` or `port`, no leading zero changes a number.",
+        "The API server reads `012` as 10.",
         "spec:\n  weight: 012",
-        "spec:\n  weight: 12",
-        "YAML 1.1, type repository; YAML 1.2.2, section 10.3.",
+        "spec:\n  weight: 10",
+        "YAML 1.1, type repository; sigs.k8s.io/yaml.",
     ),
     ShapeCode(
         "UPL011",
