@@ -25,13 +25,12 @@ from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Ink
 from uplinks.cli.formats import MACHINES, Result, text
 from uplinks.cli.inputs import Place
 from uplinks.cli.selection import Selection, checked
-from uplinks.diagnostics import Diagnostic, Location, Report, Severity
+from uplinks.diagnostics import LIMIT_EXCEEDED, Diagnostic, Location, Report, Severity
 from uplinks.errors import UnusablePlugin
 from uplinks.model import Cluster, Fleet
 
 __all__ = ["add", "documents", "run"]
 
-OVER_A_LIMIT: Final = "UPL004"
 _JUDGED_ALONE: Final = frozenset({"manifests", "any"})
 
 
@@ -208,7 +207,7 @@ def _excerpts(
     known = {file: source for place in places for file, source in place.sources.items()}
     # A limit has no useful excerpt, and finding its line means scanning the whole file.
     first = islice(report, findings.EXCERPTS)
-    shown = [finding.location for finding in first if finding.code != OVER_A_LIMIT]
+    shown = [finding.location for finding in first if finding.code != LIMIT_EXCEEDED]
     return excerpts(texts, encoding, shown, known)
 
 

@@ -19,11 +19,11 @@ from attrs import frozen
 
 from uplinks import naming
 from uplinks.cli.console import Unusable
-from uplinks.diagnostics import Diagnostic
+from uplinks.diagnostics import LIMIT_EXCEEDED, Diagnostic
 
 __all__ = ["ALWAYS", "PathIgnore", "Selection", "checked", "nearest_code", "path_pattern"]
 
-ALWAYS: Final = frozenset({"UPL001", "UPL002", "UPL003", "UPL004", "UPL011", "UPL012"})
+ALWAYS: Final = frozenset({"UPL001", "UPL002", "UPL003", LIMIT_EXCEEDED, "UPL011", "UPL012"})
 """Codes of what was not read: these are always reported."""
 
 _FIGURES: Final = str.maketrans("OIL", "011")

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uplinks.manifest import Limits, source
-from uplinks.manifest.source import Source, look_through
+from uplinks.cli.source import Source, look_through
 
 SECRET = "s3cr3t"  # noqa: S105 - it is none
 
@@ -179,8 +178,6 @@ def test_below_headers_no_value_is_shown(
 
 
 def test_no_more_is_looked_through_than_is_read() -> None:
-    assert Limits().nodes == source._MOST_NODES
-    assert Limits().depth == source._MOST_DEPTH
 
     few, many = (look_through("entryPoints:\n" + "- a\n" * n + "# b") for n in (9, 300_001))
 

@@ -24,7 +24,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from uplinks.addresses import without_userinfo
-from uplinks.manifest import _text
+from uplinks.manifest import Limits, _text
 from uplinks.manifest._libyaml import libyaml, parser_of
 from uplinks.manifest._masking import can_be_a_name, has_known_value, names_anything
 
@@ -34,9 +34,8 @@ _BREAK: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _COMMENT: Final = re.compile("(?:(?<=[ \t\n\r\x85\u2028\u2029])|\\A)#[^\n\r\x85\u2028\u2029]*")
 _IGNORE: Final = re.compile(r"#\s*uplinks: ignore(?:-file)?(?:\[[\sA-Za-z0-9,]*\])?")
 _MATCHER: Final = re.compile("header|query|clientip", re.IGNORECASE)
-_MOST_DEPTH: Final = 100
-# As many as a reader takes: behind that it has said nothing that could be shown.
-_MOST_NODES: Final = 300_000
+# The reader stops at the same limits, so no diagnostic is behind them.
+_LIMITS: Final = Limits()
 
 Range = tuple[int, int]
 
@@ -129,7 +128,7 @@ def look_through(data: bytes | str, last: tuple[int, int] | None = None) -> Sour
     """
     text, _ = _text.decode(data)
     starts, ends = _lines(text, None if last is None else last[0])
-    scan = _Scan(text, _text.most_nodes(_text.size(data), _MOST_NODES))
+    scan = _Scan(text, _LIMITS.nodes_in(_text.size(data)))
     scan.run(*((len(starts), len(text)) if last is None else last))
     for begin, end in _comments(text, ends[-1], scan.scalars):
         at = begin + 1
@@ -218,7 +217,7 @@ class _Scan:
 
         The parser has the whole text: what a value holds may depend on lines behind.
         """
-        get_token = parser_of(libyaml)(_text.hide_pairs(self.text)[0]).get_token
+        get_token = parser_of(_text.hide_pairs(self.text)[0]).get_token
         take, content, frames = _TAKE, _CONTENT, self.frames
         nodes = end = 0
         try:
@@ -234,7 +233,7 @@ class _Scan:
                     return
                 if begin.line == line - 1 and begin.column > column:
                     break
-                if len(frames) > _MOST_DEPTH or nodes > self.most:
+                if len(frames) > _LIMITS.depth or nodes > self.most:
                     break
                 if kind in take:
                     take[kind](self, token, frames[-1])
