@@ -8,6 +8,9 @@ READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 PROXIES_READY := $(VENV)/.proxies-ready
 BENCH_READY := $(VENV)/.bench-ready
+# Cached bytecode halves the time of collection and of every test that starts an interpreter.
+unexport PYTHONDONTWRITEBYTECODE
+
 COMPILED := $(foreach folder,src/uplinks src/uplinks/_compiled,$(foreach kind,pyx pxd pxi,$(wildcard $(folder)/*.$(kind))))
 UNBUILT := $(if $(wildcard src/uplinks/_wrr.*.so),,unbuilt)
 CHECKED := src tests $(sort $(patsubst %/,%,$(dir $(wildcard benchmarks/*.py))))
