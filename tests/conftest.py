@@ -28,10 +28,10 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 
 def pytest_collection_finish() -> None:
-    """Exclude the modules and tests from garbage collection: some tests collect thousands of times.
+    """Run a Hypothesis test before the first freeze.
 
-    The first Hypothesis test of a thread searches the heap for a reference to its random generator,
-    and Python 3.14 does not find one in frozen objects. So it runs before.
+    The first one of a thread searches the heap for a reference to its random generator, and on
+    Python 3.14 it finds none in frozen objects.
     """
 
     @settings(max_examples=1, database=None)
@@ -40,6 +40,14 @@ def pytest_collection_finish() -> None:
         pass
 
     first()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def freeze() -> None:
+    """Collect the garbage of earlier modules, and exclude the rest from later collections.
+
+    Some tests collect thousands of times, and would walk every module and test each time.
+    """
     gc.collect()
     gc.freeze()
 
