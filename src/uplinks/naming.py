@@ -22,6 +22,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from uplinks import grammar
 from uplinks.errors import InvalidName, shown
 
 __all__ = [
@@ -43,12 +44,9 @@ __all__ = [
 PROVIDER_SUFFIX: Final = "@multicluster"
 """What the parent's provider appends to every service it materializes."""
 
-_MAX_LABEL: Final = 63
-_MAX_NAME: Final = 253
-
-_LABEL: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
-_EXPOSE_NAME: Final = re.compile(r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?")
-_CHILD_NAME: Final = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9._]*[A-Za-z0-9])?")
+_LABEL: Final = re.compile(grammar.LABEL)
+_EXPOSE_NAME: Final = re.compile(grammar.EXPOSE_NAME)
+_CHILD_NAME: Final = re.compile(grammar.CHILD_NAME)
 _WORDS: Final = re.compile(r"[^\W_]+")
 
 _CLOSE_ENOUGH: Final = 0.6
@@ -77,7 +75,7 @@ def problem_with_name(text: str) -> str | None:
 
     Source: RFC 1123 section 2.1, as Kubernetes reads it.
     """
-    return _problem(text, _LABEL, _MAX_LABEL, "a-z, 0-9 and '-'")
+    return _problem(text, _LABEL, grammar.MAX_LABEL, "a-z, 0-9 and '-'")
 
 
 def problem_with_expose_name(text: str) -> str | None:
@@ -94,7 +92,7 @@ def problem_with_expose_name(text: str) -> str | None:
 
     Source: the ``exposeName`` field of the Uplink CRD.
     """
-    return _problem(text, _EXPOSE_NAME, _MAX_NAME, "a-z, 0-9, '-' and '.'")
+    return _problem(text, _EXPOSE_NAME, grammar.MAX_NAME, "a-z, 0-9, '-' and '.'")
 
 
 def problem_with_child_name(text: str) -> str | None:
@@ -112,7 +110,7 @@ def problem_with_child_name(text: str) -> str | None:
 
     Source: reference page, "Complete Example".
     """
-    return _problem(text, _CHILD_NAME, _MAX_NAME, "letters, digits, '-', '_' and '.'")
+    return _problem(text, _CHILD_NAME, grammar.MAX_NAME, "letters, digits, '-', '_' and '.'")
 
 
 def _checked(kind: str, text: str, problem_with: Callable[[str], str | None]) -> str:
@@ -280,7 +278,7 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     Source: J. W. Ratcliff and D. Metzener, "Pattern Matching: the Gestalt
     Approach", 1988, as in ``difflib``.
     """
-    if not name or len(name) > _MAX_NAME:
+    if not name or len(name) > grammar.MAX_NAME:
         return None
     matcher = difflib.SequenceMatcher(autojunk=False)
     matcher.set_seq2(name.casefold())

@@ -22,7 +22,7 @@ from attrs import evolve, frozen
 
 from uplinks import rules
 from uplinks.adapters import plugins
-from uplinks.cli import config, findings, formats, inputs, suppression
+from uplinks.cli import COMMANDS, config, findings, formats, inputs, suppression
 from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Ink
 from uplinks.cli.formats import MACHINES, Result, text
 from uplinks.cli.inputs import Place
@@ -43,7 +43,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command and its arguments."""
     parser = commands.add_parser(
         "check",
-        help="find what is wrong in a fleet's manifests",
+        help=COMMANDS["check"],
         description="Find what is wrong in the manifests of a fleet, or of one cluster.",
         epilog="Exit status: 0 clean, 1 findings, 2 bad usage or unreadable input.",
         allow_abbrev=False,

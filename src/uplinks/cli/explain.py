@@ -8,6 +8,7 @@ import re
 from typing import Any, Final
 
 from uplinks.adapters import plugins
+from uplinks.cli import COMMANDS
 from uplinks.cli.check import catalogue
 from uplinks.cli.console import CLEAN, Console, Ink, Unusable, printable
 from uplinks.cli.selection import nearest_code
@@ -26,7 +27,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command and its arguments."""
     parser = commands.add_parser(
         "explain",
-        help="tell what a code means",
+        help=COMMANDS["explain"],
         description="Tell what codes mean: the whole page of each, or a list of all.",
         allow_abbrev=False,
     )

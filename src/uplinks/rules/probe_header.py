@@ -1,6 +1,6 @@
 """Rules about the headers that a probe sends (UPL211, UPL212, UPL214).
 
-The value of a header is never shown, and neither is a name that cannot be one.
+No message shows a header's value or an invalid name: either may be a credential.
 
 Source: reference page, "Health Check Fields"; RFC 9110.
 """
@@ -13,32 +13,14 @@ from typing import Final
 
 from attrs import evolve
 
-from uplinks import addresses
+from uplinks import addresses, grammar
 from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.model import Cluster, Fleet, HealthCheck, Uplink
 from uplinks.rules._rule import rule, shown
 
 __all__ = ["header_of_the_probe", "invalid_header", "plain_credential"]
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-
-_OWNED: Final = frozenset(
-    {
-        "connection",
-        "content-length",
-        "expect",
-        "host",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-
-# Words that make a header's name that of a credential, and pairs of them.
+# The words, alone or in a pair, by which a header's name is that of a credential.
 _CREDENTIALS: Final = re.compile(
     r"(?:^|[-_])(?:authorization|auth|cookie|credentials?|password|secret|token|apikey|"
     r"(?:api|access|private)[-_]key)(?:$|[-_])",
@@ -96,13 +78,12 @@ def header_of_the_probe(cluster: Cluster) -> Iterator[Diagnostic]:
     """
     for uplink, check in _checked(cluster):
         for header in check.headers:
-            name = header.name.lower()
-            if name in _OWNED:
+            if grammar.is_owned_header(header.name):
                 yield header_of_the_probe.at(
                     uplink.origin.locate("spec", "healthCheck", "headers", header.name, key=True),
                     f"header {header.name} of uplink {uplink.owner} is written by the probe "
                     "itself; remove it",
-                    suggestion="hostname" if name == "host" else None,
+                    suggestion="hostname" if header.name.lower() == "host" else None,
                 )
 
 
@@ -154,18 +135,18 @@ def invalid_header(cluster: Cluster) -> Iterator[Diagnostic]:
     for uplink, check in _checked(cluster):
         path = ("spec", "healthCheck", "headers")
         for position, header in enumerate(check.headers, start=1):
-            if _TOKEN.fullmatch(header.name) is None:
+            if not grammar.is_token(header.name):
                 where = uplink.origin.locate(*path, header.name, key=True)
                 yield invalid_header.at(
                     evolve(where, path=uplink.origin.locate(*path).path),
-                    f"invalid name of header {position} of uplink {uplink.owner}; only letters, "
-                    "digits and !#$%&'*+-.^_`|~ are allowed",
+                    f"the name of header {position} of uplink {uplink.owner} must consist of "
+                    "letters, digits and !#$%&'*+-.^_`|~",
                 )
-            elif _CONTROL.search(header.value) is not None:
+            elif not grammar.is_header_value(header.value):
                 yield invalid_header.at(
                     uplink.origin.locate(*path, header.name, key=True),
-                    f"invalid value of header {shown(header.name)} of uplink {uplink.owner}: "
-                    "it has a line break or another control character",
+                    f"the value of header {shown(header.name)} of uplink {uplink.owner} must not "
+                    "contain a line break or another control character",
                 )
 
 
@@ -189,7 +170,7 @@ def plain_credential(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
 
     ## Why
 
-    Whoever sees the network reads it, at every probe.
+    Anyone who can read the network traffic reads it, at every probe.
 
     ## Bad
 
@@ -242,7 +223,7 @@ def _plain_credentials(cluster: Cluster, address: Related | None) -> Iterator[Di
             continue
         for header in check.headers:
             name = header.name
-            if _TOKEN.fullmatch(name) and _CREDENTIALS.search(name) and check.mode != "grpc":
+            if grammar.is_token(name) and _CREDENTIALS.search(name) and check.mode != "grpc":
                 yield plain_credential.at(
                     locate("spec", "healthCheck", "headers", name, key=True),
                     f"header {shown(name)} of uplink {uplink.owner} looks like a credential and "

@@ -1,18 +1,16 @@
 """Rules about the request that a probe sends (UPL206 to UPL209, UPL213, UPL215).
 
-Its headers have a file of their own: `probe_header`. The path, whose query may
-hold a token, and the hostname are never shown. Whatever would end a line of the
-request is refused: it could be the beginning of another one.
+The rules about its headers are in `probe_header`. No message shows the path, whose
+query may hold a token, or the hostname.
 
 Source: reference page, "Health Check Fields"; RFC 9110; RFC 3986.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import Final
 
+from uplinks import grammar
 from uplinks.diagnostics import Diagnostic, Severity
 from uplinks.model import Cluster, HealthCheck, Uplink
 from uplinks.rules._rule import rule, shown
@@ -25,19 +23,6 @@ __all__ = [
     "invalid_status",
     "missing_path",
 ]
-
-_LOWEST_STATUS: Final = 100
-_HIGHEST_STATUS: Final = 599
-_HIGHEST_PORT: Final = 65535
-_LONGEST_HOST: Final = 253
-
-_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_LABEL: Final = r"[A-Za-z0-9_](?:[-A-Za-z0-9_]{0,61}[A-Za-z0-9_])?"
-_HOSTNAME: Final = re.compile(
-    rf"(?P<host>{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{{1,5}}))?"
-)
-_UNPRINTABLE: Final = re.compile(r"[^\x21-\x7e]")
-_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def _checked(cluster: Cluster) -> Iterator[tuple[Uplink, HealthCheck]]:
@@ -87,11 +72,11 @@ def invalid_method(cluster: Cluster) -> Iterator[Diagnostic]:
     Uplink reference, "Health Check Fields"; RFC 9110, section 9.1.
     """
     for uplink, check in _checked(cluster):
-        if _TOKEN.fullmatch(check.method) is None:
+        if not grammar.is_token(check.method):
             yield invalid_method.at(
                 uplink.origin.locate("spec", "healthCheck", "method"),
-                f"invalid health check method {shown(check.method)} of uplink {uplink.owner}; "
-                "a token such as GET or HEAD is allowed",
+                f"healthCheck.method of uplink {uplink.owner} must be an HTTP token such as GET "
+                f"or HEAD, got {shown(check.method)}",
             )
 
 
@@ -134,11 +119,11 @@ def invalid_status(cluster: Cluster) -> Iterator[Diagnostic]:
     Uplink reference, "Health Check Fields"; RFC 9110, section 15.
     """
     for uplink, check in _checked(cluster):
-        if not _LOWEST_STATUS <= check.status <= _HIGHEST_STATUS:
+        if not grammar.is_status(check.status):
             yield invalid_status.at(
                 uplink.origin.locate("spec", "healthCheck", "status"),
-                f"health check status of uplink {uplink.owner} is {shown(check.status)}; "
-                f"{_LOWEST_STATUS} to {_HIGHEST_STATUS} is allowed",
+                f"healthCheck.status of uplink {uplink.owner} must be between "
+                f"{grammar.MIN_STATUS} and {grammar.MAX_STATUS}, got {shown(check.status)}",
             )
 
 
@@ -182,11 +167,11 @@ def invalid_port(cluster: Cluster) -> Iterator[Diagnostic]:
     Uplink reference, "Health Check Fields"; RFC 9293, section 3.1.
     """
     for uplink, check in _checked(cluster):
-        if check.port is not None and not 0 < check.port <= _HIGHEST_PORT:
+        if check.port is not None and not grammar.is_port(check.port):
             yield invalid_port.at(
                 uplink.origin.locate("spec", "healthCheck", "port"),
-                f"health check port of uplink {uplink.owner} is {shown(check.port)}; "
-                f"1 to {_HIGHEST_PORT} is allowed",
+                f"healthCheck.port of uplink {uplink.owner} must be between 1 and "
+                f"{grammar.MAX_PORT}, got {shown(check.port)}",
             )
 
 
@@ -234,27 +219,12 @@ def invalid_path(cluster: Cluster) -> Iterator[Diagnostic]:
     Uplink reference, "Health Check Fields"; RFC 3986, section 3.3.
     """
     for uplink, check in _checked(cluster):
-        problem = None if check.path is None else _problem_with_path(check.path)
+        problem = None if check.path is None else grammar.problem_with_path(check.path)
         if problem is not None:
             yield invalid_path.at(
                 uplink.origin.locate("spec", "healthCheck", "path"),
-                f"invalid health check path of uplink {uplink.owner}: {problem}",
+                f"healthCheck.path of uplink {uplink.owner} {problem}",
             )
-
-
-def _problem_with_path(path: str) -> str | None:
-    problems = (
-        (not path.startswith("/"), "it does not begin with '/'"),
-        (
-            path.startswith("//"),
-            "it begins with '//', which names another host; one '/' is allowed",
-        ),
-        (_UNPRINTABLE.search(path), "it has a space, a control character or one outside ASCII"),
-        ("\\" in path, "it has a '\\'"),
-        ("#" in path, "it has a fragment, which is never sent"),
-        (_ESCAPE.search(path), "it has a '%' without two hexadecimal digits"),
-    )
-    return next((problem for wrong, problem in problems if wrong), None)
 
 
 @rule(
@@ -270,8 +240,9 @@ def invalid_hostname(cluster: Cluster) -> Iterator[Diagnostic]:
     ## What it checks
 
     `hostname` of `spec.healthCheck`, if it is written, is a host name or an IP
-    address (IPv6 in brackets), perhaps with a port from 1 to 65535: what a
-    `Host` header may say, without a scheme or a path.
+    address (IPv6 in brackets) with an optional port from 1 to 65535. It has no
+    scheme and no path. Each part of a host name has 1 to 63 letters, digits, `-`
+    and `_`, and no `-` at either end. The whole has at most 260 characters.
 
     ## Why
 
@@ -300,17 +271,12 @@ def invalid_hostname(cluster: Cluster) -> Iterator[Diagnostic]:
     RFC 9110, section 7.2.
     """
     for uplink, check in _checked(cluster):
-        if check.hostname is None:
-            continue
-        match = _HOSTNAME.fullmatch(check.hostname)
-        port = None if match is None else match["port"]
-        fits = match is not None and len(match["host"]) <= _LONGEST_HOST
-        if not fits or (port is not None and not 0 < int(port) <= _HIGHEST_PORT):
+        if check.hostname is not None and not grammar.is_authority(check.hostname):
             # It is not shown: written as a URL it may hold a password.
             yield invalid_hostname.at(
                 uplink.origin.locate("spec", "healthCheck", "hostname"),
-                f"invalid health check hostname of uplink {uplink.owner}; "
-                "a host, perhaps with a port, is allowed",
+                f"healthCheck.hostname of uplink {uplink.owner} must be a host name or IP "
+                "address with an optional port",
             )
 
 
