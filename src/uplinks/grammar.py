@@ -79,7 +79,7 @@ OWNED_HEADERS: Final = frozenset(
 """The headers that belong to the client or to one connection, in lower case."""
 
 _ESCAPE: Final = "%[0-9A-Fa-f]{2}"
-PATH: Final = rf"/(?:(?:[!\"$&-.0-\[\]-~]|{_ESCAPE})(?:[!\"$&-\[\]-~]|{_ESCAPE})*)?"
+PATH: Final = rf'/(?:(?:[!"$&-.0-\[\]-~]|{_ESCAPE})(?:[!"$&-\[\]-~]|{_ESCAPE})*)?'
 """A path with an optional query: one ``/`` first, printable ASCII without ``\\`` and ``#``."""
 
 _HOST_LABEL: Final = "[A-Za-z0-9_](?:[-A-Za-z0-9_]{0,61}[A-Za-z0-9_])?"

@@ -113,10 +113,3 @@ def test_a_server_s_url_leads_back_to_it(host: str, port: int, tls: bool) -> Non
     server = Server(host, port, tls=tls)
 
     assert server_of(server.url, HealthCheck()) == server
-
-
-def test_the_headers_that_a_probe_writes_are_those_of_the_rule() -> None:
-    from uplinks import probing
-    from uplinks.rules import probe_header
-
-    assert probing._OWNED == probe_header._OWNED
