@@ -133,7 +133,8 @@ def test_everything_else_is_as_configured() -> None:
         ),
         *(
             (ADDRESS, {"hostname": name}, "the hostname must be a host with an optional port")
-            for name in ("a b", "a/", "a@b", "http://a", "a\r\nX: y", "a:0", "a:99999", "a:", "[:::]", "-a", "a..b", "a" * 64)
+            for name in ("a b", "a/", "a@b", "http://a", "a\r\nX: y", "a:0", "a:99999", "a:",
+                         "[:::]", "-a", "a..b", "a" * 64)
         ),
         *(
             (ADDRESS, {"headers": {name: "v"}}, "a header's name must be an HTTP token")

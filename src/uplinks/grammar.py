@@ -56,7 +56,7 @@ MIN_STATUS: Final = 100
 MAX_STATUS: Final = 599
 MAX_PORT: Final = 65535
 
-TOKEN: Final = r"[-!#$%&'*+.^_`|~0-9A-Za-z]+"
+TOKEN: Final = r"[-!#$%&'*+.^_`|~0-9A-Za-z]+"  # noqa: S105 - no password
 """A method or a header's name (RFC 9110 section 5.6.2)."""
 
 CONTROL: Final = r"[\x00-\x08\x0a-\x1f\x7f]"

@@ -15,14 +15,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any, Final
 
 from attrs import evolve, frozen
 
 from uplinks import rules
 from uplinks.adapters import plugins
-from uplinks.cli import COMMANDS, config, findings, formats, inputs, suppression
+from uplinks.cli import COMMANDS, config, formats, inputs, suppression
 from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Ink
 from uplinks.cli.formats import MACHINES, Result, text
 from uplinks.cli.inputs import Place
@@ -238,17 +237,12 @@ def _read(subjects: Sequence[Fleet | Cluster]) -> dict[str, int]:
 # --- how it is written ------------------------------------------------------
 
 
-def _excerpts(
-    report: Report, places: Sequence[Place], encoding: str
-) -> Callable[[Location], list[str]]:
+def _excerpts(places: Sequence[Place], encoding: str) -> Callable[[Location], list[str]]:
     from uplinks.cli.excerpt import excerpts  # noqa: PLC0415 - a clean check needs none
 
     texts = {file: data for place in places for file, data in place.texts.items()}
     known = {file: source for place in places for file, source in place.sources.items()}
-    # Where a reader gave up there is nothing to see, and all before it to look through.
-    first = islice(report, findings.EXCERPTS)
-    shown = [finding.location for finding in first if finding.code != OVER_A_LIMIT]
-    return excerpts(texts, encoding, shown, known)
+    return excerpts(texts, encoding, known)
 
 
 def _write(
@@ -263,7 +257,7 @@ def _write(
         written = text.render(
             result,
             ink,
-            _excerpts(result.report, places, encoding) if len(result.report) else None,
+            _excerpts(places, encoding) if len(result.report) else None,
         )
     if file is not None and to_file:
         from uplinks.cli import output  # noqa: PLC0415 - seldom needed

@@ -8,7 +8,14 @@ from typing import Any
 from attrs import field, frozen
 
 from uplinks.diagnostics import Diagnostic
-from uplinks.model._fields import Copyable, address_shown, mapping_field, origin_field, rest_field, to_tuple
+from uplinks.model._fields import (
+    Copyable,
+    address_shown,
+    mapping_field,
+    origin_field,
+    rest_field,
+    to_tuple,
+)
 from uplinks.model._objects import IngressRoute, TraefikService, Uplink
 from uplinks.tree import Origin
 

@@ -78,6 +78,9 @@ def _shown(value: object) -> str:
         return "a number with a fraction or an exponent"
     if isinstance(value, int) and value.bit_length() > 3 * limit:
         return f"an integer of {value.bit_length()} bits"
+    if isinstance(value, str) and len(value.split()) > 1:
+        # Wrong indentation joins lines to one value, and a header may be among them.
+        return _type_name(value)
     if isinstance(value, str) and len(value) > limit:
         return f"{value[:limit]!r}… (a text of {len(value)} characters)"
     text = str(value).lower() if isinstance(value, bool) else repr(value)
