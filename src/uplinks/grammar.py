@@ -31,6 +31,7 @@ __all__ = [
     "TOKEN",
     "any_case",
     "is_authority",
+    "is_field_name",
     "is_header_value",
     "is_owned_header",
     "is_path",
@@ -106,6 +107,7 @@ MAX_AUTHORITY: Final = 260
 """The characters of the longest name that DNS has, a final dot and a port."""
 
 _TOKEN: Final = re.compile(TOKEN)
+_FIELD_NAME: Final = re.compile("[-A-Za-z0-9_./~]{1,80}")
 _PATH: Final = re.compile(PATH)
 # A lone surrogate is no control character, but cannot be encoded.
 _NOT_IN_VALUE: Final = re.compile(rf"{CONTROL}|[\ud800-\udfff]")
@@ -118,6 +120,17 @@ def is_token(text: str) -> bool:
     (True, False)
     """
     return _TOKEN.fullmatch(text) is not None
+
+
+def is_field_name(text: str) -> bool:
+    """Check that a key reads like the name of a field, a header or an annotation.
+
+    A message may show such a key. Any other may be a value in the place of a key.
+
+    >>> is_field_name("wieght"), is_field_name("Bearer abc")
+    (True, False)
+    """
+    return _FIELD_NAME.fullmatch(text) is not None
 
 
 def is_header_value(text: str) -> bool:

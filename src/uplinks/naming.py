@@ -17,7 +17,6 @@ Source: reference page, "Uplink Naming" and "Referencing Uplinks from Routers".
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -280,6 +279,8 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     """
     if not name or len(name) > grammar.MAX_NAME:
         return None
+    import difflib  # noqa: PLC0415 - a sound manifest needs no suggestion
+
     matcher = difflib.SequenceMatcher(autojunk=False)
     matcher.set_seq2(name.casefold())
     best: str | None = None

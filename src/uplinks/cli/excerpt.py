@@ -1,4 +1,4 @@
-"""The line of a diagnostic with a caret below it, masked by `uplinks.manifest._masking`.
+"""The line of a diagnostic with a caret below it, masked by `uplinks.cli.masking`.
 
 A long line is cut around the caret. Tabs, wide characters, and the escapes of
 characters that the terminal cannot show count with the columns they take.
@@ -14,8 +14,9 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from uplinks.cli.console import printable
+from uplinks.cli.masking import hidden
 from uplinks.diagnostics import Location
-from uplinks.manifest._masking import MASK, hidden
+from uplinks.manifest._masking import MASK
 from uplinks.manifest.source import Source, look_through
 
 __all__ = ["CUT", "TAB", "WIDTH", "excerpts"]

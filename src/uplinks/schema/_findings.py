@@ -24,6 +24,7 @@ from cattrs import (
 )
 
 from uplinks.diagnostics import Diagnostic, Severity
+from uplinks.grammar import is_field_name
 from uplinks.naming import nearest
 from uplinks.schema._converter import CONVERTER, Refused
 from uplinks.schema._shapes import accepted_fields, camel_case, own_fields
@@ -111,13 +112,16 @@ def unknown_fields(
     for count, name in enumerate(sorted(names, key=str)):
         # Enough to be of help, and a bound for documents made to be slow.
         helpful = count < _SUGGESTIONS_PER_OBJECT and isinstance(name, str)
+        # Any other key may be a value that a lost line has put in the place of a key.
+        secret = not is_field_name(str(name))
         yield Finding(
             UNKNOWN_FIELD,
             (*path, name),
-            f"unknown field {_short(name)!r}{which}",
+            f"unknown field{which}" if secret else f"unknown field {_short(name)!r}{which}",
             severity,
             key=True,
-            suggestion=nearest(name, allowed) if helpful else None,
+            suggestion=nearest(name, allowed) if helpful and not secret else None,
+            hidden=secret,
         )
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uplinks.manifest._masking import hidden
+from uplinks.cli.masking import hidden
 
 SECRET = "s3cr3t"  # noqa: S105 - it is none
 
