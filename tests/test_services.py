@@ -120,7 +120,7 @@ def test_nothing_to_offer() -> None:
     ("uplink", "reason"),
     [
         (Uplink("", "apps"), "invalid name '': it is empty"),
-        (Uplink("API", "apps"), "invalid name 'API': only a-z, 0-9 and '-' are allowed"),
+        (Uplink("API", "apps"), "invalid name 'API': it must consist of a-z, 0-9 and '-'"),
         (Uplink("api", ""), "invalid namespace '': it is empty"),
         (Uplink("api", "apps", expose_name=""), "invalid exposeName ''"),
         (Uplink("api", "apps", expose_name="a`) || Path(`/"), "invalid exposeName"),

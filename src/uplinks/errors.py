@@ -1,14 +1,14 @@
-"""What can go wrong, as exceptions.
+"""Exceptions of this package.
 
 Rules of this file:
 
 1. Every exception derives from `UplinksError` *and* from the built-in that a
    caller would expect, so ``except ValueError`` keeps working.
-2. The message says what was wrong, what was got and what is allowed; the same
-   facts are attributes, so nobody has to parse a message.
-3. A message has a length: whatever was given is shown cut off if it is long.
-4. Exceptions are for the caller's mistake. What is wrong in a user's manifest
-   is a `uplinks.Diagnostic`, never an exception.
+2. The message says what is wrong, the value and what would be valid. The same
+   facts are attributes, so that a program need not parse a message.
+3. Messages are short: a long value is shown truncated.
+4. Exceptions are for mistakes of the caller. An error in a user's manifest is a
+   `uplinks.Diagnostic`, never an exception.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ __all__ = [
 
 
 class UplinksError(Exception):
-    """The root of everything this package raises on purpose."""
+    """The base of all exceptions of this package."""
 
 
 _LONGEST_TEXT: Final = 60
@@ -52,9 +52,9 @@ _LONGEST_REPR: Final = 240
 
 
 def shown(got: object) -> str:
-    """Show what was given, as ``repr`` does, but never at any length.
+    """Format a value as ``repr`` does, but shortened.
 
-    A text may have megabytes, and Python refuses to print an int of more than
+    A string may have megabytes, and Python refuses to print an int of more than
     4300 digits. Raises nothing.
 
     >>> shown("api"), shown("a" * 1000)[-13:], shown(10**1000)
@@ -66,7 +66,7 @@ def shown(got: object) -> str:
         return f"{got[:_LONGEST_TEXT]!r}… ({len(got)} long)"
     try:
         return _cut(repr(got))
-    except Exception:  # noqa: BLE001 - somebody else's repr; an error must not hide behind it
+    except Exception:  # noqa: BLE001 - a repr that fails must not replace the error
         return f"a {type(got).__name__}"
 
 
@@ -74,10 +74,18 @@ def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST_REPR else f"{text[:_LONGEST_REPR]}…"
 
 
-class InvalidDuration(UplinksError, ValueError):
-    """A text or number is not a duration.
+def _all(number: int, singular: str, plural: str) -> str:
+    return f"the only target {singular}" if number == 1 else f"all {number} targets {plural}"
 
-    Attributes: ``got`` (what was given), ``reason`` (what is wrong with it).
+
+def _has(number: int) -> str:
+    return "has" if number == 1 else "have"
+
+
+class InvalidDuration(UplinksError, ValueError):
+    """A string or number is not a duration.
+
+    Attributes: ``got`` (the value), ``reason`` (what is wrong with it).
     """
 
     def __init__(self, got: object, reason: str) -> None:
@@ -95,7 +103,7 @@ class InvalidDuration(UplinksError, ValueError):
 class InvalidName(UplinksError, ValueError):
     """A name breaks its grammar.
 
-    Attributes: ``kind`` (which sort of name), ``got``, ``reason``.
+    Attributes: ``kind`` (of name), ``got`` (the value), ``reason``.
     """
 
     def __init__(self, kind: str, got: object, reason: str) -> None:
@@ -125,11 +133,12 @@ class InvalidAddress(UplinksError, ValueError):
 
 
 class ValidationError(UplinksError, ValueError):
-    """Input was refused as a whole; ``report`` holds every finding."""
+    """Input was refused as a whole; ``report`` holds every diagnostic."""
 
     def __init__(self, report: Report) -> None:
         first = next(iter(report.errors), None)
-        summary = f"{len(report.errors)} error(s)"
+        count = len(report.errors)
+        summary = f"{count} {'error' if count == 1 else 'errors'}"
         super().__init__(summary if first is None else f"{summary}, first: {first}")
         self.report = report
 
@@ -138,7 +147,7 @@ class ValidationError(UplinksError, ValueError):
 
 
 class CannotAdvertise(UplinksError, ValueError):
-    """An uplink cannot be offered to a parent.
+    """An uplink cannot be advertised to a parent.
 
     Attributes: ``uplink`` (``namespace/name``), ``reason``.
     """
@@ -155,8 +164,8 @@ class CannotAdvertise(UplinksError, ValueError):
 class NameCollision(UplinksError, ValueError):
     """Two different identities would share one service name.
 
-    Attributes: ``collisions``, a mapping from the service name to the owners
-    that claim it, each a sentence fragment, both sorted.
+    Attributes: ``collisions``, a mapping from the service name to descriptions of
+    the owners that claim it, both sorted.
     """
 
     def __init__(self, collisions: dict[str, tuple[str, ...]]) -> None:
@@ -175,7 +184,7 @@ class NameCollision(UplinksError, ValueError):
 class UnknownChild(UplinksError, LookupError):
     """A parent does not list this child.
 
-    Attributes: ``child``, ``suggestion`` (a near name, or ``None``).
+    Attributes: ``child``, ``suggestion`` (a similar name, or ``None``).
     """
 
     def __init__(self, child: str, suggestion: str | None = None) -> None:
@@ -191,7 +200,7 @@ class UnknownChild(UplinksError, LookupError):
 class UnknownService(UplinksError, LookupError):
     """No service has this name.
 
-    Attributes: ``name``, ``suggestion`` (a near name, or ``None``).
+    Attributes: ``name``, ``suggestion`` (a similar name, or ``None``).
     """
 
     def __init__(self, name: str, suggestion: str | None = None) -> None:
@@ -205,21 +214,24 @@ class UnknownService(UplinksError, LookupError):
 
 
 class NoEligibleTarget(UplinksError, LookupError):
-    """A selector has nothing that may be picked.
+    """A selector has no eligible target.
 
-    Attributes: ``targets`` (how many there are), ``without_weight`` (of those,
-    how many have weight 0), ``down`` (of the rest, how many are not up).
+    Attributes: ``targets`` (their number), ``without_weight`` (the number of those
+    with weight 0), ``down`` (the number of the others that are down).
     """
 
     def __init__(self, targets: int, without_weight: int, down: int) -> None:
         if targets == 0:
             why = "there are no targets"
         elif without_weight == targets:
-            why = f"all {targets} targets have weight 0"
+            why = _all(targets, "has weight 0", "have weight 0")
         elif without_weight == 0:
-            why = f"all {targets} targets are down"
+            why = _all(targets, "is down", "are down")
         else:
-            why = f"of {targets} targets {without_weight} have weight 0 and {down} are down"
+            why = (
+                f"of {targets} targets, {without_weight} {_has(without_weight)} weight 0 and "
+                f"{down} {'is' if down == 1 else 'are'} down"
+            )
         super().__init__(f"no eligible target: {why}")
         self.targets = targets
         self.without_weight = without_weight
@@ -241,7 +253,7 @@ class UnknownTarget(UplinksError, LookupError):
 
 
 class DuplicateTarget(UplinksError, ValueError):
-    """A selector has this target already. Attribute: ``target``."""
+    """A selector already has this target. Attribute: ``target``."""
 
     def __init__(self, target: Hashable) -> None:
         super().__init__(f"duplicate target {shown(target)}")
@@ -255,7 +267,7 @@ class InvalidWeight(UplinksError, ValueError):
     """A weight is not an integer from 0 to 2**31 - 1. Attribute: ``got``."""
 
     def __init__(self, got: object) -> None:
-        super().__init__(f"invalid weight {shown(got)}: an int from 0 to 2147483647 is allowed")
+        super().__init__(f"weight must be an integer from 0 to 2147483647, got {shown(got)}")
         self.got = got
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -319,7 +331,7 @@ class MissingExtra(UplinksError, ImportError):
 
 
 class UnusablePlugin(UplinksError, RuntimeError):
-    """What another distribution brings cannot be used. Attributes: ``name``, ``reason``."""
+    """A plug-in of another distribution is unusable. Attributes: ``name``, ``reason``."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"cannot use the plug-in {_cut(name)}: {_cut(reason)}")

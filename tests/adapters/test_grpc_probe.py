@@ -149,7 +149,7 @@ def test_serving_passes(reply: bytes) -> None:
         (b"\x08\x01\x08\x02", "health status NOT_SERVING"),
         (b"\x08", "invalid reply: it ends too early"),
         (b"\x08\x01\x12", "invalid reply: it ends too early"),
-        (b"\x0a\x01\x01", "invalid reply: the status is no number"),
+        (b"\x0a\x01\x01", "invalid reply: the status is not a number"),
         (b"\x08\x01" + b"\x12\x80\x20" + bytes(4096), "gRPC status RESOURCE_EXHAUSTED"),
     ],
     ids=range(10),

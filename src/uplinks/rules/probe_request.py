@@ -189,7 +189,7 @@ def invalid_path(cluster: Cluster) -> Iterator[Diagnostic]:
 
     `path` of `spec.healthCheck`, if it is written, begins with one `/` and is
     made of printable ASCII characters without `\` and `#`; each `%` begins an
-    escape such as `%20`. A query is allowed.
+    escape such as `%20`. It may have a query.
 
     ## Why
 

@@ -54,8 +54,8 @@ _OWNED_HEADER: Final = f"^({'|'.join(map(grammar.any_case, sorted(grammar.OWNED_
 
 _SAID: Final[Mapping[tuple[type, str], Mapping[str, Any]]] = types.MappingProxyType(
     {
-        (UplinkManifest, "metadata"): {"description": "What the object is called."},
-        (UplinkManifest, "spec"): {"description": "How the workload is offered to parents."},
+        (UplinkManifest, "metadata"): {"description": "Name, namespace and annotations of the object."},
+        (UplinkManifest, "spec"): {"description": "How the workload is advertised to parents."},
         (Metadata, "name"): {
             "description": "Name of the uplink; with the namespace it makes the uplink name.",
             "examples": ["api-workload"],
@@ -98,7 +98,7 @@ _SAID: Final[Mapping[tuple[type, str], Mapping[str, Any]]] = types.MappingProxyT
             "examples": [{"failureWindow": "10s", "maxFailedAttempts": 3}],
         },
         (HealthCheck, "path"): {
-            "description": "Path that answers while the workload is well. A query is allowed.",
+            "description": "Path that answers while the workload is healthy, with an optional query.",
             "pattern": f"^({grammar.PATH})?$",
             "examples": ["/health"],
             **_ONE_LINE,
