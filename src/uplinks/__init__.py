@@ -10,8 +10,6 @@ from __future__ import annotations
 # `typing` itself is not imported: it takes as long as the rest of `uplinks --help`.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from uplinks.balance import Selector
     from uplinks.diagnostics import Diagnostic, Report, Severity
     from uplinks.durations import format_duration, parse_duration
@@ -129,15 +127,18 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name at first use."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415 - no part of the public names
+# A type checker would take any name for one that this function knows.
+if not TYPE_CHECKING:
 
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        """Import a public name at first use."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module  # noqa: PLC0415 - no part of the public names
+
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

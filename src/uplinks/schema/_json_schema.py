@@ -52,9 +52,9 @@ _LABEL: Final = {"pattern": f"^{grammar.LABEL}$", "maxLength": grammar.MAX_LABEL
 # Draft 7 has no flag that ignores case.
 _OWNED_HEADER: Final = f"^({'|'.join(map(grammar.any_case, sorted(grammar.OWNED_HEADERS)))})$"
 
-_SAID: Final[Mapping[tuple[type, str], Mapping[str, Any]]] = types.MappingProxyType(
+_KEYWORDS: Final[Mapping[tuple[type, str], Mapping[str, Any]]] = types.MappingProxyType(
     {
-        (UplinkManifest, "metadata"): {"description": "Name, namespace and annotations of the object."},
+        (UplinkManifest, "metadata"): {"description": "Name, namespace and annotations."},
         (UplinkManifest, "spec"): {"description": "How the workload is advertised to parents."},
         (Metadata, "name"): {
             "description": "Name of the uplink; with the namespace it makes the uplink name.",
@@ -98,7 +98,7 @@ _SAID: Final[Mapping[tuple[type, str], Mapping[str, Any]]] = types.MappingProxyT
             "examples": [{"failureWindow": "10s", "maxFailedAttempts": 3}],
         },
         (HealthCheck, "path"): {
-            "description": "Path that answers while the workload is healthy, with an optional query.",
+            "description": "Path that answers while the workload is healthy; may have a query.",
             "pattern": f"^({grammar.PATH})?$",
             "examples": ["/health"],
             **_ONE_LINE,
@@ -185,7 +185,7 @@ _TYPES: Final = types.MappingProxyType({str: "string", int: "integer", bool: "bo
 
 
 def uplink_schema() -> dict[str, Any]:
-    """Make what `uplinks.schema.json_schema` gives."""
+    """Build the schema; see `uplinks.schema.json_schema`."""
     manifest = _object(UplinkManifest)
     own = {
         "apiVersion": {"const": HUB_API, "description": "The API that the kind belongs to."},
@@ -228,7 +228,7 @@ def _field(cls: type, attribute: attrs.Attribute[Any], hint: Any) -> dict[str, A
         kind["type"] = [kind["type"], "null"]
     default = _default(cls, attribute)
     return {**kind, **({} if default is None or wanted else {"default": default}),
-            **_SAID[cls, attribute.name]}  # fmt: skip
+            **_KEYWORDS[cls, attribute.name]}  # fmt: skip
 
 
 def _kind(hint: Any) -> dict[str, Any]:
@@ -243,8 +243,8 @@ def _kind(hint: Any) -> dict[str, Any]:
 
 
 def _default(cls: type, attribute: attrs.Attribute[Any]) -> Any:
-    """The default as it is written, or ``None`` where nothing would be."""
+    """Give the default as a manifest writes it, or ``None`` if there is none."""
     default = attribute.default
-    if "pattern" in _SAID[cls, attribute.name] and isinstance(default, int):
+    if "pattern" in _KEYWORDS[cls, attribute.name] and isinstance(default, int):
         return format_duration(default) if default else None
     return default if isinstance(default, bool | int | str) else None
