@@ -40,6 +40,7 @@ __all__ = [
     "UplinksError",
     "ValidationError",
     "shown",
+    "shown_word",
 ]
 
 
@@ -68,6 +69,18 @@ def shown(got: object) -> str:
         return _cut(repr(got))
     except Exception:  # noqa: BLE001 - a repr that fails must not replace the error
         return f"a {type(got).__name__}"
+
+
+def shown_word(got: str) -> str:
+    """Format a string of one word as `shown` does, and hide any other.
+
+    Wrong indentation in a manifest joins lines to one value, and the value of a
+    header may be among them.
+
+    >>> shown_word("GETT"), shown_word("GET - Bearer abc")
+    ("'GETT'", 'several words')
+    """
+    return shown(got) if len(got.split()) < 2 else "several words"  # noqa: PLR2004 - one word
 
 
 def _cut(text: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from uplinks import check_manifests
 from uplinks.cli.masking import hidden
 
 SECRET = "s3cr3t"  # noqa: S105 - it is none
@@ -133,3 +134,30 @@ def test_ranges_are_sorted_and_disjoint(line: str, start: int, length: int, path
 
     assert all(0 <= begin < end <= len(line) for begin, end in ranges)
     assert all(a[1] < b[0] for a, b in pairwise(ranges))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "Bearer s3cr3t: x",
+        "{Bearer s3cr3t}",
+        "timeout: 3s\n      - Bearer s3cr3t",
+        "port: 80\n      - Bearer s3cr3t",
+        "method: GET\n      - Bearer s3cr3t",
+        "mode: http\n      - Bearer s3cr3t",
+        "scheme: http\n      - Bearer s3cr3t",
+        "path: /h\n      - Bearer s3cr3t",
+        "hostname: eu\n      - Bearer s3cr3t",
+        "followRedirects: yes\n      Bearer s3cr3t",
+    ],
+)
+def test_no_message_shows_a_header_that_became_a_key_or_a_value(fields: str) -> None:
+    text = (
+        "apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink\nmetadata: {name: a, namespace: b}\n"
+        f"spec:\n  healthCheck:\n    {fields}\n"
+    )
+
+    found = check_manifests(text).diagnostics
+
+    assert found
+    assert SECRET not in repr(found)

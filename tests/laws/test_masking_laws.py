@@ -79,7 +79,7 @@ def texts(draw: st.DrawFn) -> str:
         "metadata: {name: api, namespace: apps}",
         "spec:",
         "  healthCheck:",
-        draw(st.sampled_from(["    path: /h", "    timeout: 3s", "    hostname: eu"])),
+        draw(st.sampled_from(["    path: /h", "    timeout: 3s", "    mode: http", "    method: GET"])),
         f"    {draw(st.sampled_from(['headers', 'heders', 'Headers']))}:",
         *(f"      {line}" for line in header),
         "  weight: 1",

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from uplinks.diagnostics import Diagnostic, Severity
+from uplinks.errors import shown_word
 from uplinks.model import Cluster, HealthCheck, Uplink
 from uplinks.rules._guess import Finding, Guess
 from uplinks.rules._rule import rule, shown
@@ -78,7 +79,7 @@ def unknown_mode(cluster: Cluster, modes: Collection[str] = MODES) -> Iterator[F
         if check.mode not in modes:
             finding = unknown_mode.at(
                 uplink.origin.locate("spec", "healthCheck", "mode"),
-                f"unknown health check mode {shown(check.mode)} of uplink {uplink.owner}; "
+                f"unknown health check mode {shown_word(check.mode)} of uplink {uplink.owner}; "
                 f"{' or '.join(modes)} is allowed",
             )
             yield Guess(finding, check.mode, modes)
@@ -128,7 +129,7 @@ def unknown_scheme(cluster: Cluster) -> Iterator[Finding]:
         if check.scheme is not None and check.scheme not in _SCHEMES:
             finding = unknown_scheme.at(
                 uplink.origin.locate("spec", "healthCheck", "scheme"),
-                f"unknown health check scheme {shown(check.scheme)} of uplink {uplink.owner}; "
+                f"unknown health check scheme {shown_word(check.scheme)} of uplink {uplink.owner}; "
                 f"{' or '.join(_SCHEMES)} is allowed",
             )
             yield Guess(finding, check.scheme, _SCHEMES)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from uplinks import grammar
 from uplinks.diagnostics import Diagnostic, Severity
+from uplinks.errors import shown_word
 from uplinks.model import Cluster, HealthCheck, Uplink
 from uplinks.rules._rule import rule, shown
 
@@ -76,7 +77,7 @@ def invalid_method(cluster: Cluster) -> Iterator[Diagnostic]:
             yield invalid_method.at(
                 uplink.origin.locate("spec", "healthCheck", "method"),
                 f"healthCheck.method of uplink {uplink.owner} must be an HTTP token such as GET "
-                f"or HEAD, got {shown(check.method)}",
+                f"or HEAD, got {shown_word(check.method)}",
             )
 
 
