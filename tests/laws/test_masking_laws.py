@@ -79,7 +79,11 @@ def texts(draw: st.DrawFn) -> str:
         "metadata: {name: api, namespace: apps}",
         "spec:",
         "  healthCheck:",
-        draw(st.sampled_from(["    path: /h", "    timeout: 3s", "    mode: http", "    method: GET"])),
+        draw(
+            st.sampled_from(
+                ["    path: /h", "    timeout: 3s", "    mode: http", "    method: GET"]
+            )
+        ),
         f"    {draw(st.sampled_from(['headers', 'heders', 'Headers']))}:",
         *(f"      {line}" for line in header),
         "  weight: 1",
