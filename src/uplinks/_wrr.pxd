@@ -9,7 +9,6 @@ cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from uplinks._compiled.jobs cimport Job, Moment, Pace
-from uplinks._compiled.table cimport Table, entries
 from uplinks._compiled.windows cimport Windows
 
 
@@ -29,7 +28,7 @@ cdef class Scheduler:
     cdef object failure                 # what Python code raised, for the caller to raise
     # A replay, which only the fair order has; here, so that reading it needs no call.
     cdef bint replaying                 # `table` holds the whole period
-    cdef Table *table
+    cdef uint32_t *table                # the indices of a recorded period
     cdef uint64_t period                # picks
     cdef uint64_t at                    # picks made in this period
     cdef uint64_t laps                  # periods replayed since the last change
@@ -62,7 +61,7 @@ cdef class Scheduler:
         cdef Py_ssize_t i
         if not self.replaying:
             return self.decide()
-        i = entries(self.table)[self.at]
+        i = self.table[self.at]
         self.at += 1
         if self.at == self.period:
             self.at = 0
@@ -83,6 +82,7 @@ cdef class FairScheduler(Scheduler):
     cdef bint pristine          # all targets were exactly on schedule when this period started
     cdef bint stale             # to be laid out anew before the next pick
     cdef bint recording         # `table` receives this period
+    cdef uint64_t recordable    # entries that fit the memory of `table`
     cdef Pace pace
     cdef Job *jobs
     cdef Windows windows
@@ -92,7 +92,6 @@ cdef class FairScheduler(Scheduler):
     cdef void record(self, uint32_t i) noexcept nogil
     cdef void fetch(self, uint32_t i) noexcept nogil
     cdef bint spent(self, uint32_t i) noexcept nogil
-    cdef void withhold(self, uint32_t i) noexcept nogil
     cdef void release_withheld(self) noexcept nogil
     cdef void update_divisor(self, Py_ssize_t i) noexcept nogil
     cdef void count_shares(self) noexcept nogil

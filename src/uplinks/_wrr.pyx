@@ -26,13 +26,12 @@ from cpython.unicode cimport PyUnicode_AsUTF8String
 from libc.math cimport log
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from uplinks._compiled.jobs cimport (
     Job, Moment, begin_job, beginning, closing, divide_product, high_product, next_job,
     opening_of_next, skip_jobs,
 )
-from uplinks._compiled.table cimport Table, copy_schedule, entries, lengthen, unpin
 from uplinks._compiled.windows cimport (
     INDEX, NONE, WAITS, WITHHELD, First, Windows, awaited, free_windows, nodes_over, opened,
     set_all_windows, set_window, widen_windows,

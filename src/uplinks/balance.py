@@ -69,7 +69,6 @@ class _Core(Protocol):
     def _replace(self, target: Hashable, new: Hashable) -> None: ...
     def _ended(self, target: Hashable, ok: bool, nanoseconds: int) -> None: ...  # noqa: FBT001
     def _rows(self, counted: bool = ...) -> list[tuple[Any, int, bool, Any]]: ...  # noqa: FBT001
-    def _reserve(self, targets: int) -> None: ...
     def _skip(self, picks: int, counts: list[int] | None = None) -> None: ...
     def _state(self) -> tuple[list[Any], dict[int, bool], dict[str, Any]]: ...
 
@@ -85,6 +84,9 @@ class _Face:
 
     def _failure(self, kind: str, *facts: Any) -> Exception:
         return _FAILURES[kind](*facts)
+
+    def _hash(self, value: object) -> int:
+        return _wrr_reference.stable_hash(value)
 
     def _make_scheduler(self, scheduler: object, rng: Any) -> Any:
         """Make a scheduler by its name, or a stand-in for a Python scheduler."""
@@ -111,7 +113,6 @@ class _Face:
     def _fill(self: Any, targets: Any, start: int) -> None:
         pairs = targets.items() if isinstance(targets, Mapping) else targets
         pairs = list(pairs)
-        self._reserve(len(pairs))
         for target, weight in pairs:
             self.add(target, weight)
         period = self.period()

@@ -21,29 +21,29 @@ cdef object do_pick_into(Selector self, object buffer, object second):
     cdef Scheduler scheduler = self.scheduler
     cdef uint32_t[::1] out = buffer
     cdef Py_ssize_t i
-    cdef uint64_t k = 0
     cdef uint64_t size = <uint64_t> out.shape[0]
-    cdef uint64_t at, period, left
-    cdef Table *table
+    cdef uint64_t done = 0
+    cdef uint64_t run, whole, start
     if self.nested:
         raise ValueError("pick_into returns indices, which do not name the targets of nested selectors")
-    while k < size:
-        if not scheduler.replaying:
-            i = scheduler.next_index()
-            if i < 0:
-                raise self.failure_of_pick()
-            out[k] = <uint32_t> i
-            k += 1
-            continue
-        table, at, period = scheduler.table, scheduler.at, scheduler.period
-        left = at + size - k
-        scheduler.laps += left // period
-        scheduler.at = left % period
-        table.pins += 1
-        with nogil:
-            copy_schedule(&out[k], size - k, table, at, period)
-        unpin(table)
-        return None
+    while done < size and not scheduler.replaying:
+        i = scheduler.next_index()
+        if i < 0:
+            raise self.failure_of_pick()
+        out[done] = <uint32_t> i
+        done += 1
+    start = done
+    while done < size:
+        whole = (done - start) // scheduler.period * scheduler.period
+        if whole:  # copy the whole periods written so far: that doubles them
+            run = min(size - done, whole)
+            memcpy(&out[done], &out[done - whole], run * sizeof(uint32_t))
+        else:
+            run = min(size - done, scheduler.period - scheduler.at)
+            memcpy(&out[done], scheduler.table + scheduler.at, run * sizeof(uint32_t))
+        done += run
+        scheduler.laps += (scheduler.at + run) // scheduler.period
+        scheduler.at = (scheduler.at + run) % scheduler.period
 
 
 cdef object do_pick_carefully(Selector self, object exclude, object key):
@@ -57,7 +57,7 @@ cdef object do_pick_carefully(Selector self, object exclude, object key):
     cdef Entry entry
     cdef object target = None
     if key is not None:
-        hashed = key
+        hashed = self._hash(key)
         for node in nodes:
             learn_tokens(node)
     for node in nodes:
@@ -267,10 +267,6 @@ cdef object do_sizeof(Selector self, object size, object second):
     )
 
 
-cdef object do_reserve(Selector self, object targets, object second):
-    self.scheduler.reserve(targets)
-
-
 cdef object do_skip(Selector self, object picks, object counts):
     cdef Py_ssize_t i
     cdef Scheduler scheduler = self.scheduler
@@ -289,50 +285,24 @@ cdef object do_skip(Selector self, object picks, object counts):
 # -- keyed picks --------------------------------------------------------------------
 
 
-cdef uint64_t hash_of(object value) except? 0:
-    """Hash a key or a target, the same in every process; never 0.
-
-    FNV-1a over the type and the bytes, spread by the output function of SplitMix64.
-    """
-    return mix(fold(value, <uint64_t> 0xCBF29CE484222325, 0)) | 1
-
-
-cdef uint64_t fold(object value, uint64_t state, int depth) except? 0:
-    cdef bytes data
-    cdef uint8_t byte
-    if isinstance(value, tuple) and depth < 20:
-        state = fold(b"(", state, depth)
-        for item in <tuple> value:
-            state = fold(item, state, depth + 1)
-        return fold(b")", state, depth)
-    if isinstance(value, str):
-        data = b"s" + PyUnicode_AsUTF8String(value)
-    elif isinstance(value, bytes):
-        data = b"b" + value
-    elif isinstance(value, int):
-        data = b"i" + PyUnicode_AsUTF8String(PyNumber_ToBase(value, 16))
-    else:
-        raise TypeError(
-            "a pick by key needs a key and targets that are strings, bytes, integers or tuples of "
-            f"these, got {type(value).__name__}"
-        )
-    for byte in data:
-        state = (state ^ byte) * <uint64_t> 0x100000001B3
-    return (state ^ <uint64_t> len(data)) * <uint64_t> 0x100000001B3
-
-
 cdef int learn_tokens(Selector self) except -1:
-    """Hash the targets that have not been hashed yet; a selector counts as its index."""
+    """Hash the targets that have not been hashed yet; a selector counts as its index.
+
+    The hash is computed by Python code, which may change this very selector.
+    """
     cdef Scheduler scheduler = self.scheduler
-    cdef Py_ssize_t i
-    if self.tokens < scheduler.size:
-        self.token = <uint64_t *> grown(self.token, scheduler.room, sizeof(uint64_t))
-        memset(self.token + self.tokens, 0, (scheduler.room - self.tokens) * sizeof(uint64_t))
-        self.tokens = scheduler.room
-    for i in range(scheduler.size):
+    cdef Py_ssize_t i = 0
+    while i < scheduler.size:
+        if self.tokens < scheduler.size:
+            self.token = <uint64_t *> grown(self.token, scheduler.room, sizeof(uint64_t))
+            memset(self.token + self.tokens, 0, (scheduler.room - self.tokens) * sizeof(uint64_t))
+            self.tokens = scheduler.room
         if self.token[i] == 0 and scheduler.flags[i] & ALIVE:
             target = self.held[i]
-            self.token[i] = hash_of(i if isinstance(target, Selector) else target)
+            hashed = self._hash(i if isinstance(target, Selector) else target)
+            if self.held[i] is target:
+                self.token[i] = hashed
+        i += 1
     return 0
 
 
@@ -347,7 +317,7 @@ cdef Py_ssize_t closest(Selector self, uint64_t key) noexcept:
     cdef double score
     cdef double least = 0
     for i in range(scheduler.size):
-        if scheduler.eligible(i):
+        if scheduler.eligible(i) and i < self.tokens:
             score = -log(((mix(self.token[i] ^ key) >> 11) + 0.5) / 9007199254740992.0)
             score /= scheduler.weight[i]
             if best < 0 or score < least:

@@ -77,7 +77,8 @@ cdef class FairScheduler(Scheduler):
             i = <uint32_t> (<uint64_t> first.opens & INDEX)
             if self.spent(i):
                 set_window(&self.windows, i, self.windows.key[i] ^ (WAITS | WITHHELD))
-                self.withhold(i)
+                self.jobs[i].stamp = self.last_withheld  # the stamp is a link now
+                self.last_withheld = i + 1
                 first = self.windows.first
             else:
                 first = opened(&self.windows, first, i, closing(self.jobs + i, i, &self.pace))
@@ -110,11 +111,6 @@ cdef class FairScheduler(Scheduler):
         """Tell whether a target has had its share of this period."""
         cdef Job *job = self.jobs + i
         return job.stamp == self.stamp and job.picked * self.divisor >= job.weight
-
-    cdef void withhold(self, uint32_t i) noexcept nogil:
-        """Chain a target to those that wait for the end of the period; its stamp is the link."""
-        self.jobs[i].stamp = self.last_withheld
-        self.last_withheld = i + 1
 
     cdef void release_withheld(self) noexcept nogil:
         """Let all withheld targets wait for their windows: O(log n) each."""
@@ -247,9 +243,10 @@ cdef class FairScheduler(Scheduler):
         self.at = 0
         self.replaying = False
         self.recording = self.period <= RECORD_LIMIT
-        if self.table is not NULL and (self.table.pins > 1 or self.table.room > 1024):
-            unpin(self.table)
+        if self.recordable > 1024:
+            free(self.table)
             self.table = NULL
+            self.recordable = 0
         if self.total:
             self.tick = self.pace.scale // self.total
             self.tick_rest = self.pace.scale % self.total
@@ -271,15 +268,17 @@ cdef class FairScheduler(Scheduler):
             self.rebase()
 
     cdef void record(self, uint32_t i) noexcept nogil:
-        cdef uint64_t room = self.table.room if self.table is not NULL else 0
-        cdef Table *longer
-        if self.at == room:
-            longer = lengthen(self.table, min(self.period, 4 * room if room else 256))
+        cdef uint64_t room
+        cdef void *longer
+        if self.at == self.recordable:
+            room = min(self.period, max(<uint64_t> 256, 4 * self.recordable))
+            longer = realloc(self.table, room * sizeof(uint32_t))
             if longer is NULL:
                 self.recording = False  # not enough memory: go on deciding
                 return
-            self.table = longer
-        entries(self.table)[self.at] = i
+            self.table = <uint32_t *> longer
+            self.recordable = room
+        self.table[self.at] = i
 
     cdef void leave_replay(self) noexcept nogil:
         """Move the clock and every job to the point that the replay has reached.
@@ -292,11 +291,10 @@ cdef class FairScheduler(Scheduler):
         cdef Job *job
         cdef uint64_t rest = 0
         cdef bint late = self.at > self.period // 2
-        cdef uint32_t *entry = entries(self.table)
         for i in range(self.size):
             self.jobs[i].picked = 0
         for k in range(self.at if late else 0, self.period if late else self.at):
-            self.jobs[entry[k]].picked += 1
+            self.jobs[self.table[k]].picked += 1
         for i in range(self.size):
             if self.eligible(i):
                 job = self.jobs + i
@@ -328,7 +326,7 @@ cdef class FairScheduler(Scheduler):
         self.count_replayed()
         cdef list found = Scheduler.counts(self)
         for k in range(self.at if self.replaying else 0):
-            i = entries(self.table)[k]
+            i = self.table[k]
             found[i] += 1
         return found
 
@@ -372,7 +370,7 @@ cdef class FairScheduler(Scheduler):
         return (
             Scheduler.memory(self)
             + 2 * nodes_over(<uint32_t> self.room) * sizeof(uint64_t)
-            + (sizeof(Table) + self.table.room * sizeof(uint32_t) if self.table is not NULL else 0)
+            + self.recordable * sizeof(uint32_t)
         )
 
     cdef void appear(self, Py_ssize_t i) noexcept nogil:

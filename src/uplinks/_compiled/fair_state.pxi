@@ -87,7 +87,7 @@ cdef int check_fair(FairScheduler scheduler) except -1:
     expect(scheduler.stale or balance == (clock if scheduler.total else 0), "clock: it is not the average")
     if scheduler.recording or scheduler.replaying:
         for k in range(scheduler.period if scheduler.replaying else scheduler.at):
-            recorded[entries(scheduler.table)[k]] += 1
+            recorded[scheduler.table[k]] += 1
         quotas = [scheduler.share(i) // divisor if divisor else 0 for i in range(scheduler.size)]
         expect(all([k <= quota for k, quota in zip(recorded, quotas)]), "table")
         expect(not scheduler.replaying or recorded == quotas, "table")

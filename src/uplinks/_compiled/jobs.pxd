@@ -16,14 +16,14 @@ from uplinks._compiled.windows cimport INDEX, TIME, WAITS
 
 cdef extern from *:
     """
+    #if defined(_MSC_VER)
+    #include <intrin.h>
+    #endif
     static inline uint64_t uplinks_high_product(uint64_t a, uint64_t b) {
-    #if defined(__SIZEOF_INT128__)
-        return (uint64_t) (((unsigned __int128) a * b) >> 64);
+    #if defined(_MSC_VER)
+        return __umulh(a, b);
     #else
-        uint64_t low = (a & 0xFFFFFFFF) * (b & 0xFFFFFFFF);
-        uint64_t left = (a >> 32) * (b & 0xFFFFFFFF) + (low >> 32);
-        uint64_t right = (a & 0xFFFFFFFF) * (b >> 32) + (left & 0xFFFFFFFF);
-        return (a >> 32) * (b >> 32) + (left >> 32) + (right >> 32);
+        return (uint64_t) (((unsigned __int128) a * b) >> 64);
     #endif
     }
     """

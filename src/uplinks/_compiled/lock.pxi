@@ -51,9 +51,9 @@ cdef int unite(Selector one, Selector other) except -1:
     cdef Lock first, second
     while True:
         first, second = lock_in_use(one.lock), lock_in_use(other.lock)
-        if first is second or not FREE_THREADED and first.plain and second.plain:
+        if first is second:
             return 0
-        if first.threads is None or second.threads is not None and id(second) < id(first):
+        if second.threads is not None and (first.threads is None or id(second) < id(first)):
             first, second = second, first
         # Always in the same order, so that two threads cannot wait for each other.
         with first.threads or RLock(), second.threads or RLock():

@@ -11,8 +11,8 @@ cdef inline void look_ahead(Scheduler scheduler, list held) noexcept:
         if scheduler.likely < scheduler.size:
             prefetch(<void *> PyList_GET_ITEM(held, scheduler.likely))
     elif soon + AHEAD < scheduler.period:
-        prefetch(slot(held, entries(scheduler.table)[soon + AHEAD]))
-        prefetch(<void *> PyList_GET_ITEM(held, entries(scheduler.table)[soon]))
+        prefetch(slot(held, scheduler.table[soon + AHEAD]))
+        prefetch(<void *> PyList_GET_ITEM(held, scheduler.table[soon]))
 
 
 def with_fast_next(type cls not None):
@@ -71,6 +71,9 @@ cdef class Selector:
     def _failure(self, kind, *facts):
         raise NotImplementedError
 
+    def _hash(self, value):
+        raise NotImplementedError
+
     # -- picks ------------------------------------------------------------------
 
     def pick(self, *, exclude=None, key=None):
@@ -98,12 +101,7 @@ cdef class Selector:
             return guarded(self, do_pick, None, None)
         if isinstance(exclude, (str, bytes)):
             raise TypeError(f"exclude must be a collection of targets, got {type(exclude).__name__}")
-        return guarded(
-            self,
-            do_pick_carefully,
-            [] if exclude is None else list(exclude),
-            None if key is None else hash_of(key),
-        )
+        return guarded(self, do_pick_carefully, [] if exclude is None else list(exclude), key)
 
     def __iter__(self):
         return self
@@ -114,9 +112,7 @@ cdef class Selector:
         return guarded(self, do_pick, None, None)
 
     def pick_many(self, Py_ssize_t k):
-        """Pick k targets: the same as k picks, at once.
-
-        Complexity: that of k picks, without the calls.
+        """Pick k targets: the same as k picks, without the calls.
 
         Raises: `NoEligibleTarget`, `ValueError` for a negative k.
 
@@ -131,11 +127,9 @@ cdef class Selector:
     def pick_into(self, uint32_t[::1] buffer not None):
         """Pick as many indices as a buffer holds; `targets` gives the target of each index.
 
-        ``buffer`` is writable, contiguous and of unsigned 32-bit items (``array("I")``, a NumPy
-        array). The GIL is released while a recorded period is copied; other threads go on after
-        the picks that are copied. Complexity: that of the picks.
+        ``buffer`` is writable, contiguous and of unsigned 32-bit items.
 
-        Raises: `NoEligibleTarget`; `ValueError` or `TypeError` for any other buffer, and for a
+        Raises: `NoEligibleTarget`; `ValueError` or `TypeError` for another buffer, and for a
         selector that contains selectors.
 
         >>> from array import array
@@ -194,10 +188,6 @@ cdef class Selector:
 
     def __sizeof__(self):
         return guarded(self, do_sizeof, object.__sizeof__(self), None)
-
-    def _reserve(self, Py_ssize_t targets):
-        """Allocate memory for so many targets, and for no more."""
-        guarded(self, do_reserve, targets, None)
 
     def _skip(self, uint64_t picks, list counts=None):
         """Move on by so many picks; `counts` is how many of them each index gets, if known."""
@@ -314,8 +304,8 @@ cdef class Selector:
 cdef int adopt(Selector selector, Scheduler scheduler) except -1:
     """Give a selector its scheduler."""
     if isinstance(scheduler, ForeignScheduler):
-        selector.lock.threads = RLock()
-        selector.lock.plain = False
+        lock_in_use(selector.lock).threads = RLock()
+        lock_in_use(selector.lock).plain = False
     scheduler.taken = True
     selector.scheduler = scheduler
     return 0

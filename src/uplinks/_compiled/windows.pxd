@@ -2,8 +2,8 @@
 # opens first of those that are not.
 #
 # A key is 64 bits: the kind of its index (2), a time (42), and the index itself (20), which need not
-# be looked up then and settles ties. A unit of a key's time is a *grain*, 2**21 units. The kinds are chosen so that one comparison finds each of the two
-# winners, and the other kinds lose it:
+# be looked up then and settles ties. A unit of a key's time is a *grain*, 2**21 units. The kinds are
+# chosen so that one comparison finds each of the two winners, and the other kinds lose it:
 #
 #     kind               bits     unsigned     signed
 #     open, closes at    00       wins         between
@@ -38,6 +38,11 @@ cdef enum:
     MOST_LEVELS = 9             # above 2**20 keys
 
 
+ctypedef fused Key:             # closings are compared as unsigned numbers, openings as signed ones
+    uint64_t
+    int64_t
+
+
 cdef struct First:              # the winners of all
     uint64_t closes
     int64_t opens
@@ -53,130 +58,96 @@ cdef struct Windows:
     First first
 
 
-cdef inline uint64_t lower(uint64_t a, uint64_t b) noexcept nogil:
+cdef inline Key best(Key a, Key b) noexcept nogil:
     return a if a < b else b
 
 
-cdef inline int64_t sooner(int64_t a, int64_t b) noexcept nogil:
-    return a if a < b else b
-
-
-cdef inline uint64_t others_closing(const uint64_t *row, uint32_t i) noexcept nogil:
+cdef inline Key others(const Key *row, uint32_t i) noexcept nogil:
     """Return the best of the three beside the one at i."""
-    return lower(row[i ^ 1], lower(row[i ^ 2], row[i ^ 3]))
+    return best(row[i ^ 1], best(row[i ^ 2], row[i ^ 3]))
 
 
-cdef inline int64_t others_opening(const int64_t *row, uint32_t i) noexcept nogil:
-    return sooner(row[i ^ 1], sooner(row[i ^ 2], row[i ^ 3]))
+cdef inline Key improve(Key *nodes, const Windows *windows, uint32_t i, Key value, Key first) noexcept nogil:
+    """Give an index a value in a tournament in which it had none; return the winner."""
+    cdef uint32_t k
+    for k in range(windows.levels):
+        i >>= 2
+        nodes[windows.level[k] + i] = best(nodes[windows.level[k] + i], value)
+    return best(first, value)
+
+
+cdef inline Key change(const Key *keys, Key *nodes, const Windows *windows, uint32_t i, Key value) noexcept nogil:
+    """Give an index any value in a tournament; return the winner."""
+    cdef uint32_t k
+    cdef Key winner = best(value, others(keys, i))
+    for k in range(windows.levels):
+        i >>= 2
+        nodes[windows.level[k] + i] = winner
+        winner = best(winner, others(nodes, windows.level[k] + i))
+    return winner
+
+
+cdef inline First opened(Windows *windows, First first, uint32_t i, uint64_t key) noexcept nogil:
+    """Open the window of a waiting index; return the new winners without storing them."""
+    windows.key[i] = key
+    first.opens = change(<int64_t *> windows.key, windows.opening, windows, i, <int64_t> key)
+    first.closes = improve(windows.closing, windows, i, key, first.closes)
+    return first
+
+
+cdef inline First awaited(Windows *windows, First first, uint32_t i, uint64_t key) noexcept nogil:
+    """Let an index wait whose window was open; return the new winners without storing them."""
+    windows.key[i] = key
+    first.closes = change(windows.key, windows.closing, windows, i, key)
+    first.opens = improve(windows.opening, windows, i, <int64_t> key, first.opens)
+    return first
+
+
+cdef inline void set_window(Windows *windows, uint32_t i, uint64_t key) noexcept nogil:
+    """Change a key of any kind to one of any kind."""
+    windows.key[i] = key
+    windows.first.closes = change(windows.key, windows.closing, windows, i, key)
+    windows.first.opens = change(<int64_t *> windows.key, windows.opening, windows, i, <int64_t> key)
 
 
 cdef inline uint32_t fours(uint32_t size) noexcept nogil:
-    """Give the length of the level above: a multiple of four, or 1 for the top."""
+    """Return the length of the level above: a multiple of four, or 1 for the top."""
     size >>= 2
     return (size + 3) & ~<uint32_t> 3 if size > 1 else 1
 
 
-cdef inline First opened(
-    Windows *windows, First first, uint32_t i, uint64_t value
-) noexcept nogil:
-    """Open the window of a waiting index; return the new winners without storing them."""
-    cdef uint64_t *closing = windows.closing
-    cdef int64_t *opening = windows.opening
-    cdef uint32_t k, p
-    # An open window is in the other tournament only.
-    cdef int64_t best = others_opening(<int64_t *> windows.key, i)
-    windows.key[i] = value
-    for k in range(windows.levels):
-        i >>= 2
-        p = windows.level[k] + i
-        opening[p] = best
-        closing[p] = lower(closing[p], value)
-        best = sooner(best, others_opening(opening, p))
-    first.opens = best
-    first.closes = lower(first.closes, value)
-    return first
-
-
-cdef inline First awaited(
-    Windows *windows, First first, uint32_t i, uint64_t value
-) noexcept nogil:
-    """Let an index wait whose window was open; return the new winners without storing them."""
-    cdef uint64_t *closing = windows.closing
-    cdef int64_t *opening = windows.opening
-    cdef uint32_t k, p
-    # A waiting index is in the other tournament only.
-    cdef uint64_t best = others_closing(windows.key, i)
-    windows.key[i] = value
-    for k in range(windows.levels):
-        i >>= 2
-        p = windows.level[k] + i
-        closing[p] = best
-        opening[p] = sooner(opening[p], <int64_t> value)
-        best = lower(best, others_closing(closing, p))
-    first.closes = best
-    first.opens = sooner(first.opens, <int64_t> value)
-    return first
-
-
-cdef inline void set_window(Windows *windows, uint32_t i, uint64_t value) noexcept nogil:
-    """Change a key of any kind to one of any kind."""
-    cdef uint64_t *closing = windows.closing
-    cdef int64_t *opening = windows.opening
-    cdef uint32_t k, p
-    cdef uint64_t closes = lower(value, others_closing(windows.key, i))
-    cdef int64_t opens = sooner(<int64_t> value, others_opening(<int64_t *> windows.key, i))
-    windows.key[i] = value
-    for k in range(windows.levels):
-        i >>= 2
-        p = windows.level[k] + i
-        closing[p] = closes
-        opening[p] = opens
-        closes = lower(closes, others_closing(closing, p))
-        opens = sooner(opens, others_opening(opening, p))
-    windows.first.closes = closes
-    windows.first.opens = opens
-
-
-cdef inline void set_all_windows(Windows *windows) noexcept nogil:
-    """Rebuild both tournaments after keys were changed directly: O(n)."""
-    cdef const uint64_t *below = windows.key
-    cdef const int64_t *sooner_below = <const int64_t *> windows.key
-    cdef uint64_t *closing
-    cdef int64_t *opening
-    cdef uint32_t length = windows.room
-    cdef uint32_t size = fours(length)
-    cdef uint32_t i
-    cdef uint32_t nodes = 0
-    windows.levels = 0
-    while size > 1:
-        windows.level[windows.levels] = nodes
-        windows.levels += 1
-        closing = windows.closing + nodes
-        opening = windows.opening + nodes
-        for i in range(size):
-            if 4 * i < length:
-                closing[i] = lower(below[4 * i], others_closing(below, 4 * i))
-                opening[i] = sooner(sooner_below[4 * i], others_opening(sooner_below, 4 * i))
-            else:
-                closing[i] = NONE
-                opening[i] = <int64_t> NONE
-        below = closing
-        sooner_below = opening
-        nodes += size
-        length = size
-        size = fours(size)
-    windows.first.closes = lower(below[0], others_closing(below, 0))
-    windows.first.opens = sooner(sooner_below[0], others_opening(sooner_below, 0))
-
-
 cdef inline uint32_t nodes_over(uint32_t room) noexcept nogil:
-    """Give the number of nodes of each tournament."""
+    """Return the number of nodes of each tournament."""
     cdef uint32_t nodes = 0
     cdef uint32_t size = fours(room)
     while size > 1:
         nodes += size
         size = fours(size)
     return nodes
+
+
+cdef inline Key build(const Key *row, Key *nodes, Windows *windows) noexcept nogil:
+    """Rebuild a tournament; return the winner."""
+    cdef uint32_t length = windows.room
+    cdef uint32_t size = fours(length)
+    cdef uint32_t done = 0
+    cdef uint32_t i
+    windows.levels = 0
+    while size > 1:
+        windows.level[windows.levels] = done
+        windows.levels += 1
+        for i in range(size):
+            nodes[done + i] = best(row[4 * i], others(row, 4 * i)) if 4 * i < length else <Key> NONE
+        row = nodes + done
+        done += size
+        length, size = size, fours(size)
+    return best(row[0], others(row, 0))
+
+
+cdef inline void set_all_windows(Windows *windows) noexcept nogil:
+    """Rebuild both tournaments after keys were changed directly: O(n)."""
+    windows.first.closes = build(windows.key, windows.closing, windows)
+    windows.first.opens = build(<int64_t *> windows.key, windows.opening, windows)
 
 
 cdef inline void widen_windows(Windows *windows, uint32_t room) noexcept nogil:

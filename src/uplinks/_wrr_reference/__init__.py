@@ -11,6 +11,7 @@ Rules of this package:
 from __future__ import annotations
 
 from uplinks._wrr_reference.fair import RECORD_LIMIT, FairScheduler
+from uplinks._wrr_reference.hashing import stable_hash
 from uplinks._wrr_reference.orders import FailoverScheduler, ForeignScheduler, RandomScheduler
 from uplinks._wrr_reference.scheduler import Scheduler
 from uplinks._wrr_reference.selector import Selector
@@ -23,4 +24,5 @@ __all__ = [
     "RandomScheduler",
     "Scheduler",
     "Selector",
+    "stable_hash",
 ]

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from operator import index
 from typing import Any
 
+from uplinks._wrr_reference.hashing import BITS, mix
 from uplinks._wrr_reference.scheduler import Scheduler, expect
 
 __all__ = ["FailoverScheduler", "ForeignScheduler", "RandomScheduler"]
-
-_BITS = (1 << 64) - 1
 
 
 class FailoverScheduler(Scheduler):
@@ -41,21 +40,21 @@ class RandomScheduler(Scheduler):
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
-        self.seed = seed & _BITS
+        self.seed = seed & BITS
 
     def period(self) -> int:
         return 0
 
     def check(self) -> None:
         super().check()
-        expect(0 <= self.seed <= _BITS, "seed")
+        expect(0 <= self.seed <= BITS, "seed")
 
     def _draw(self, bound: int) -> int:
         """Return a number below a bound, each with the same chance (Lemire, 2019)."""
         while True:
-            self.seed = (self.seed + 0x9E3779B97F4A7C15) & _BITS
+            self.seed = (self.seed + 0x9E3779B97F4A7C15) & BITS
             product = mix(self.seed) * bound
-            if product & _BITS >= (1 << 64) % bound:
+            if product & BITS >= (1 << 64) % bound:
                 return product >> 64
 
     def _decide(self) -> int:
@@ -76,13 +75,6 @@ class RandomScheduler(Scheduler):
                 small.append(large.pop())
         i = self._draw(size)
         return i if self._draw(total) < cut[i] else alias[i]
-
-
-def mix(z: int) -> int:
-    """Spread 64 bits over 64 bits; the output function of SplitMix64."""
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & _BITS
-    z = (z ^ z >> 27) * 0x94D049BB133111EB & _BITS
-    return z ^ z >> 31
 
 
 class ForeignScheduler(Scheduler):

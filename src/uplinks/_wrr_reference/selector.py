@@ -9,7 +9,8 @@ from math import log
 from typing import Any
 from weakref import ref
 
-from uplinks._wrr_reference.orders import ForeignScheduler, mix
+from uplinks._wrr_reference.hashing import mix, stable_hash
+from uplinks._wrr_reference.orders import ForeignScheduler
 from uplinks._wrr_reference.scheduler import Scheduler, expect
 
 __all__ = ["Selector"]
@@ -39,7 +40,7 @@ class Selector:
     def pick(self, *, exclude: Iterable[Hashable] | None = None, key: object = None) -> Any:
         found = [] if exclude is None else self._found(exclude)
         if key is not None:
-            key = hash_of(key)
+            key = stable_hash(key)
             for node in self._below():
                 for i in compress(count(), node._scheduler.alive):
                     node._token(i)
@@ -67,7 +68,7 @@ class Selector:
 
     def _token(self, i: int) -> int:
         target = self._targets[i]
-        return hash_of(i if isinstance(target, Selector) else target)
+        return stable_hash(i if isinstance(target, Selector) else target)
 
     def _closest(self, key: int) -> int:
         """Return the eligible index with the least -ln(u) / weight, u being drawn from both."""
@@ -204,9 +205,6 @@ class Selector:
     def targets(self) -> tuple[Any, ...]:
         return tuple(self._targets)
 
-    def _reserve(self, targets: int) -> None:
-        """Nothing to do: a list grows by itself."""
-
     def _skip(self, picks: int, counts: list[int] | None = None) -> None:
         self._scheduler.skip(picks, counts)
         if self._scheduler.failure is not None:
@@ -329,31 +327,3 @@ class Selector:
         excluded = len(self._scheduler.members())
         down = len(rows) - without_weight - excluded
         return self._failure("nothing-eligible", len(rows), without_weight, down, excluded)
-
-
-def hash_of(value: object) -> int:
-    """Hash a key or a target, the same in every process; never 0."""
-    return mix(_fold(value, 0xCBF29CE484222325, 0)) | 1
-
-
-def _fold(value: object, state: int, depth: int) -> int:
-    """FNV-1a over the type and the bytes."""
-    if isinstance(value, tuple) and depth < 20:
-        state = _fold(b"(", state, depth)
-        for item in value:
-            state = _fold(item, state, depth + 1)
-        return _fold(b")", state, depth)
-    if isinstance(value, str):
-        data = b"s" + value.encode()
-    elif isinstance(value, bytes):
-        data = b"b" + value
-    elif isinstance(value, int):
-        data = b"i" + hex(value).encode()
-    else:
-        raise TypeError(
-            "a pick by key needs a key and targets that are strings, bytes, integers or tuples of "
-            f"these, got {type(value).__name__}"
-        )
-    for byte in data:
-        state = (state ^ byte) * 0x100000001B3 & (1 << 64) - 1
-    return (state ^ len(data)) * 0x100000001B3 & (1 << 64) - 1
