@@ -502,5 +502,10 @@ def test_a_start_that_no_schedule_has_is_refused(picks: int, counts: list[Any]) 
 
 
 def test_more_targets_than_there_are_indices() -> None:
+    selector = Selector(dict.fromkeys(range(2**20), 0))
     with pytest.raises(OverflowError, match="at most 1048576 targets"):
-        Selector()._reserve(2**20 + 1)
+        selector.add("one more")
+
+    assert len(selector) == 2**20
+    assert "one more" not in selector
+    selector._check()
