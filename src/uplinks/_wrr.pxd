@@ -29,7 +29,7 @@ cdef class Scheduler:
     # A replay, which only the fair order has; here, so that reading it needs no call.
     cdef bint replaying                 # `table` holds the whole period
     cdef uint32_t *table                # the indices of a recorded period
-    cdef uint64_t period                # picks
+    cdef uint64_t period                # picks after which the order repeats; 0: never, or none
     cdef uint64_t at                    # picks made in this period
     cdef uint64_t laps                  # periods replayed since the last change
 
@@ -44,7 +44,6 @@ cdef class Scheduler:
     cdef void appear(self, Py_ssize_t i) noexcept nogil
     cdef void prepare_change(self) noexcept nogil
     cdef void changed(self, Py_ssize_t i, uint32_t before) noexcept nogil
-    cdef uint64_t cycle(self) noexcept nogil
     cdef int skip(self, uint64_t picks, list counts) except -1
     cdef list counts(self)
     cdef size_t memory(self)
@@ -86,19 +85,3 @@ cdef class FairScheduler(Scheduler):
     cdef Pace pace
     cdef Job *jobs
     cdef Windows windows
-
-    cdef void begin_period(self) noexcept nogil
-    cdef void end_period(self) noexcept nogil
-    cdef void record(self, uint32_t i) noexcept nogil
-    cdef void fetch(self, uint32_t i) noexcept nogil
-    cdef bint spent(self, uint32_t i) noexcept nogil
-    cdef void release_withheld(self) noexcept nogil
-    cdef void update_divisor(self, Py_ssize_t i) noexcept nogil
-    cdef void count_shares(self) noexcept nogil
-    cdef void move(self, Py_ssize_t i, uint32_t before) noexcept nogil
-    cdef void average(self, uint64_t total, uint32_t weight, int64_t distance, int64_t rest) noexcept nogil
-    cdef void lay_out(self) noexcept nogil
-    cdef void replant(self) noexcept nogil
-    cdef void leave_replay(self) noexcept nogil
-    cdef void count_replayed(self) noexcept nogil
-    cdef void rebase(self) noexcept nogil

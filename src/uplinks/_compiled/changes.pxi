@@ -98,9 +98,6 @@ cdef int flush(list touched) except -1:
     return 0
 
 
-# -- changes ----------------------------------------------------------------------
-
-
 cdef uint32_t checked_weight(Selector self, object weight) except? 0xFFFFFFFF:
     if type(weight) is not int or not 0 <= weight <= 0x7FFFFFFF:
         raise self._failure("weight", weight)
@@ -232,15 +229,13 @@ cdef object do_ended(Selector self, object target, object result):
                 hook(entry.index, *result)
 
 
-# -- queries ----------------------------------------------------------------------
-
-
 cdef object do_contain(Selector self, object target, object second):
     cdef Entry entry = self.index.get(target)
     return entry is not None and entry.index >= 0
 
 
 cdef object do_rows(Selector self, object counted, object second):
+    # Target, weight, status and, if asked for, number of picks, in order of insertion.
     cdef bint held = hold_gc()
     cdef Entry entry
     cdef list counts
@@ -268,6 +263,7 @@ cdef object do_sizeof(Selector self, object size, object second):
 
 
 cdef object do_skip(Selector self, object picks, object counts):
+    # Move on by so many picks; `counts` is how many of them each index gets, if known.
     cdef Py_ssize_t i
     cdef Scheduler scheduler = self.scheduler
     if counts is not None:
@@ -280,9 +276,6 @@ cdef object do_skip(Selector self, object picks, object counts):
     scheduler.skip(picks, counts)
     if scheduler.failure is not None:
         raise self.failure_of_pick()
-
-
-# -- keyed picks --------------------------------------------------------------------
 
 
 cdef int learn_tokens(Selector self) except -1:

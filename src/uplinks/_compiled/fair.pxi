@@ -53,8 +53,6 @@ cdef class FairScheduler(Scheduler):
         free(self.jobs)
         free_windows(&self.windows)
 
-    # -- a pick -----------------------------------------------------------------
-
     cdef Py_ssize_t decide(self) noexcept nogil:
         cdef uint32_t i
         cdef int64_t due
@@ -63,7 +61,7 @@ cdef class FairScheduler(Scheduler):
         if not self.total:
             return -1
         if self.stale:
-            self.lay_out()
+            lay_out(self)
         self.clock += self.tick
         self.clock_rest += self.tick_rest
         if self.clock_rest >= self.total:
@@ -75,7 +73,7 @@ cdef class FairScheduler(Scheduler):
         # If no window is open, the one that opens first is taken.
         while first.opens <= due or first.closes >= WITHHELD:
             i = <uint32_t> (<uint64_t> first.opens & INDEX)
-            if self.spent(i):
+            if spent(self, i):
                 set_window(&self.windows, i, self.windows.key[i] ^ (WAITS | WITHHELD))
                 self.jobs[i].stamp = self.last_withheld  # the stamp is a link now
                 self.last_withheld = i + 1
@@ -88,242 +86,40 @@ cdef class FairScheduler(Scheduler):
         self.windows.first = first
         self.likely = <uint32_t> (first.closes & INDEX)
         if self.size > CACHED:
-            self.fetch(<uint32_t> self.likely)
-            self.fetch(<uint32_t> (<uint64_t> first.opens & INDEX))
+            fetch(self, <uint32_t> self.likely)
+            fetch(self, <uint32_t> (<uint64_t> first.opens & INDEX))
         next_job(job, &self.pace)
         job.picked = job.picked + 1 if job.stamp == self.stamp else 1
         job.stamp = self.stamp
         self.made[i] += 1
         if self.recording:
-            self.record(i)
+            record(self, i)
         self.at += 1
         if self.at == self.period:
-            self.end_period()
+            end_period(self)
         return i
-
-    cdef void fetch(self, uint32_t i) noexcept nogil:
-        """Load into the cache what a pick reads first of an index, if it is one."""
-        if i < self.size:
-            prefetch(self.jobs + i)
-            prefetch(self.windows.key + i)
-
-    cdef bint spent(self, uint32_t i) noexcept nogil:
-        """Tell whether a target has had its share of this period."""
-        cdef Job *job = self.jobs + i
-        return job.stamp == self.stamp and job.picked * self.divisor >= job.weight
-
-    cdef void release_withheld(self) noexcept nogil:
-        """Let all withheld targets wait for their windows: O(log n) each."""
-        cdef uint32_t i
-        while self.last_withheld:
-            i = self.last_withheld - 1
-            self.last_withheld = self.jobs[i].stamp
-            self.jobs[i].stamp = 0
-            set_window(&self.windows, i, self.windows.key[i] ^ (WAITS | WITHHELD))
-
-    # -- a change ---------------------------------------------------------------
 
     cdef void prepare_change(self) noexcept nogil:
         self.pristine = self.pristine and self.at == 0
         if self.replaying and not self.pristine:
-            self.leave_replay()
-        self.count_replayed()
-        self.release_withheld()
+            leave_replay(self)
+        count_replayed(self)
+        release_withheld(self)
         if self.clock - ORIGIN + SCALE >= 5 * SCALE:
-            self.rebase()
+            rebase(self)
 
     cdef void changed(self, Py_ssize_t i, uint32_t before) noexcept nogil:
-        self.update_divisor(i)
-        self.count_shares()
-        self.begin_period()
+        update_divisor(self, i)
+        count_shares(self)
+        begin_period(self)
         self.stale = self.pristine
         if not self.pristine:
-            self.move(i, before)
-
-    cdef void count_shares(self) noexcept nogil:
-        """Derive what follows from the weights."""
-        self.divisor = self.divisors[1] if self.size else 0
-        self.period = self.total // self.divisor if self.divisor else 0
-        self.pace.shifts = 2 * self.members - 2 if self.members > 1 else 0
-        self.pace.reciprocal = <uint64_t> -1 // self.pace.shifts if self.pace.shifts else 0
-
-    cdef void move(self, Py_ssize_t i, uint32_t before) noexcept nogil:
-        """Take a target out of the schedule, put it into the schedule, or both."""
-        cdef Job *job = self.jobs + i
-        cdef uint32_t weight = self.share(i)
-        cdef uint64_t now = self.clock + (self.clock_rest > 0)
-        cdef uint64_t opening = NONE
-        cdef int64_t ahead = 0
-        cdef int64_t kept
-        cdef Moment start
-        if job.weight:
-            start = beginning(job, &self.pace)
-            ahead = <int64_t> (start.whole - now) + (start.rest > 0)
-        if before:
-            self.average(
-                self.total - weight, before, <int64_t> (self.clock - start.whole), -<int64_t> start.rest
-            )
-            kept = <int64_t> (KEPT * self.pace.scale // before)
-            ahead = max(-kept, min(kept, ahead)) * before
-        if weight:
-            if before:  # divided, rounding up
-                ahead = (ahead + weight - 1) // weight if ahead > 0 else -(-ahead // <int64_t> weight)
-            else:
-                ahead = max(0, min(ahead, <int64_t> (self.pace.scale // weight)))
-            start = Moment(now + <uint64_t> ahead, 0)
-            self.average(self.total, weight, <int64_t> (start.whole - self.clock), 0)
-            opening = begin_job(job, start, weight, <uint32_t> i, &self.pace)
-        set_window(&self.windows, <uint32_t> i, opening)
-
-    cdef void average(self, uint64_t total, uint32_t weight, int64_t distance, int64_t rest) noexcept nogil:
-        """Move the clock by (weight * distance + rest) / total."""
-        cdef uint64_t left = 0
-        cdef int64_t moved, over
-        if not total:
-            self.clock_rest = 0
-            return
-        if distance < 0:
-            moved = -<int64_t> divide_product(<uint64_t> -distance, weight, total, &left)
-            over = <int64_t> self.clock_rest + rest - <int64_t> left
-        else:
-            moved = <int64_t> divide_product(<uint64_t> distance, weight, total, &left)
-            over = <int64_t> self.clock_rest + rest + <int64_t> left
-        if over < 0:  # rounded down, as a quotient in Python
-            moved -= 1 + ~over // <int64_t> total
-            over += (1 + ~over // <int64_t> total) * <int64_t> total
-        self.clock += <uint64_t> (moved + over // <int64_t> total)
-        self.clock_rest = <uint64_t> (over % <int64_t> total)
-
-    cdef void update_divisor(self, Py_ssize_t i) noexcept nogil:
-        """Bring the gcd tree up to date after a share has changed: O(log n)."""
-        cdef Py_ssize_t node = (self.room + i) >> 1
-        cdef uint32_t value = gcd(self.share(i), self.share(i ^ 1))
-        while self.divisors[node] != value:
-            self.divisors[node] = value
-            if node == 1:
-                return
-            value = gcd(value, self.divisors[node ^ 1])
-            node >>= 1
-
-    cdef void lay_out(self) noexcept nogil:
-        """Let every target start now. A pick is a power of two of units, so comparisons are exact."""
-        cdef Py_ssize_t i
-        cdef Moment start = Moment(ORIGIN, 0)
-        self.tick = 1
-        while 2 * self.tick * self.total <= SCALE:
-            self.tick *= 2
-        self.pace.scale = self.tick * self.total
-        self.tick_rest = 0
-        self.clock = ORIGIN
-        self.clock_rest = 0
-        for i in range(self.size):
-            self.jobs[i].weight = 0
-            if self.eligible(i):
-                begin_job(self.jobs + i, start, self.weight[i], <uint32_t> i, &self.pace)
-        self.stale = False
-        self.replant()
-
-    cdef void replant(self) noexcept nogil:
-        """Let every eligible target wait for the window of its current job."""
-        cdef Py_ssize_t i
-        cdef Job *job
-        for i in range(self.size):
-            job = self.jobs + i
-            self.windows.key[i] = NONE
-            if self.eligible(i):
-                self.windows.key[i] = begin_job(
-                    job, beginning(job, &self.pace), job.weight, <uint32_t> i, &self.pace
-                )
-        set_all_windows(&self.windows)
-
-    # -- periods ------------------------------------------------------------------
-
-    cdef void begin_period(self) noexcept nogil:
-        cdef Py_ssize_t i
-        self.at = 0
-        self.replaying = False
-        self.recording = self.period <= RECORD_LIMIT
-        if self.recordable > 1024:
-            free(self.table)
-            self.table = NULL
-            self.recordable = 0
-        if self.total:
-            self.tick = self.pace.scale // self.total
-            self.tick_rest = self.pace.scale % self.total
-        self.stamp += 1
-        if self.stamp == 0:
-            self.stamp = 1
-            for i in range(self.size):
-                self.jobs[i].stamp = 0
-
-    cdef void end_period(self) noexcept nogil:
-        self.release_withheld()
-        if self.recording:
-            self.at = 0
-            self.recording = False
-            self.replaying = True
-        else:
-            self.begin_period()
-        if self.clock - ORIGIN + SCALE >= 5 * SCALE:
-            self.rebase()
-
-    cdef void record(self, uint32_t i) noexcept nogil:
-        cdef uint64_t room
-        cdef void *longer
-        if self.at == self.recordable:
-            room = min(self.period, max(<uint64_t> 256, 4 * self.recordable))
-            longer = realloc(self.table, room * sizeof(uint32_t))
-            if longer is NULL:
-                self.recording = False  # not enough memory: go on deciding
-                return
-            self.table = <uint32_t *> longer
-            self.recordable = room
-        self.table[self.at] = i
-
-    cdef void leave_replay(self) noexcept nogil:
-        """Move the clock and every job to the point that the replay has reached.
-
-        They are where the period began. The shorter part of it is counted: what was replayed of it,
-        or what is left of it.
-        """
-        cdef Py_ssize_t i
-        cdef uint64_t k
-        cdef Job *job
-        cdef uint64_t rest = 0
-        cdef bint late = self.at > self.period // 2
-        for i in range(self.size):
-            self.jobs[i].picked = 0
-        for k in range(self.at if late else 0, self.period if late else self.at):
-            self.jobs[self.table[k]].picked += 1
-        for i in range(self.size):
-            if self.eligible(i):
-                job = self.jobs + i
-                if late:
-                    job.picked = <uint32_t> (job.weight // self.divisor) - job.picked
-                self.made[i] += job.picked
-                skip_jobs(job, job.picked, &self.pace)
-        self.clock += divide_product(self.pace.scale, <uint32_t> self.at, self.total, &rest)
-        self.clock_rest += rest
-        if self.clock_rest >= self.total:
-            self.clock_rest -= self.total
-            self.clock += 1
-        self.replant()
-
-    cdef void count_replayed(self) noexcept nogil:
-        """Count the periods that were replayed as picks."""
-        cdef Py_ssize_t i
-        if self.laps:
-            for i in range(self.size):
-                self.made[i] += self.laps * (self.share(i) // self.divisor)
-            self.laps = 0
-
-    cdef uint64_t cycle(self) noexcept nogil:
-        return self.period
+            move(self, i, before)
 
     cdef list counts(self):
         cdef Py_ssize_t i
         cdef uint64_t k
-        self.count_replayed()
+        count_replayed(self)
         cdef list found = Scheduler.counts(self)
         for k in range(self.at if self.replaying else 0):
             i = self.table[k]
@@ -335,18 +131,16 @@ cdef class FairScheduler(Scheduler):
         cdef Moment start
         if counts is None:
             return Scheduler.skip(self, picks, None)
-        self.lay_out()
+        lay_out(self)
         self.clock += picks * self.tick
         for i in range(self.size):
             if self.eligible(i):
                 whole, rest = divmod(counts[i] * int(self.pace.scale), int(self.weight[i]))
                 start = Moment(ORIGIN + <uint64_t> whole, <uint32_t> rest)
                 begin_job(self.jobs + i, start, self.weight[i], <uint32_t> i, &self.pace)
-        self.replant()
+        replant(self)
         self.pristine = False
         return 0
-
-    # -- memory, and the limits of 64 bits ----------------------------------------
 
     cdef int extend(self, Py_ssize_t old, Py_ssize_t new) except -1:
         cdef Windows *windows = &self.windows
@@ -363,7 +157,7 @@ cdef class FairScheduler(Scheduler):
         widen_windows(windows, <uint32_t> new)
         self.room = new
         for i in range(0, self.size, 2):
-            self.update_divisor(i)
+            update_divisor(self, i)
         return 0
 
     cdef size_t memory(self):
@@ -376,24 +170,6 @@ cdef class FairScheduler(Scheduler):
     cdef void appear(self, Py_ssize_t i) noexcept nogil:
         self.jobs[i].weight = 0
 
-    cdef void rebase(self) noexcept nogil:
-        """Move the clock back to its origin, and all times with it: O(n), once in four units or more."""
-        cdef Py_ssize_t i
-        # A whole number of grains; modulo 2**64, as the clock may be behind.
-        cdef uint64_t shift = (self.clock - ORIGIN) & ~(2 * INDEX + 1)
-        cdef uint64_t less = <uint64_t> (<int64_t> shift >> 1)
-        self.clock -= shift
-        for i in range(self.size):
-            if self.eligible(i):
-                self.jobs[i].end -= shift
-                if self.windows.key[i] != NONE:
-                    self.windows.key[i] -= less
-            elif self.jobs[i].end - shift > self.clock + SPREAD:
-                self.jobs[i].weight = 0  # far behind the clock, so where it was does not matter
-            else:
-                self.jobs[i].end -= shift
-        set_all_windows(&self.windows)
-
     cdef dict state(self):
         return fair_state(self)
 
@@ -402,3 +178,231 @@ cdef class FairScheduler(Scheduler):
 
     cdef int check(self) except -1:
         return check_fair(self)
+
+
+cdef void release_withheld(FairScheduler self) noexcept nogil:
+    """Let all withheld targets wait for their windows: O(log n) each."""
+    cdef uint32_t i
+    while self.last_withheld:
+        i = self.last_withheld - 1
+        self.last_withheld = self.jobs[i].stamp
+        self.jobs[i].stamp = 0
+        set_window(&self.windows, i, self.windows.key[i] ^ (WAITS | WITHHELD))
+
+
+cdef bint spent(FairScheduler self, uint32_t i) noexcept nogil:
+    """Tell whether a target has had its share of this period."""
+    cdef Job *job = self.jobs + i
+    return job.stamp == self.stamp and job.picked * self.divisor >= job.weight
+
+
+cdef void fetch(FairScheduler self, uint32_t i) noexcept nogil:
+    """Load into the cache what a pick reads first of an index, if it is one."""
+    if i < self.size:
+        prefetch(self.jobs + i)
+        prefetch(self.windows.key + i)
+
+
+cdef void count_shares(FairScheduler self) noexcept nogil:
+    """Derive what follows from the weights."""
+    self.divisor = self.divisors[1] if self.size else 0
+    self.period = self.total // self.divisor if self.divisor else 0
+    self.pace.shifts = 2 * self.members - 2 if self.members > 1 else 0
+    self.pace.reciprocal = <uint64_t> -1 // self.pace.shifts if self.pace.shifts else 0
+
+
+cdef void move(FairScheduler self, Py_ssize_t i, uint32_t before) noexcept nogil:
+    """Take a target out of the schedule, put it into the schedule, or both."""
+    cdef Job *job = self.jobs + i
+    cdef uint32_t weight = self.share(i)
+    cdef uint64_t now = self.clock + (self.clock_rest > 0)
+    cdef uint64_t opening = NONE
+    cdef int64_t ahead = 0
+    cdef int64_t kept
+    cdef Moment start
+    if job.weight:
+        start = beginning(job, &self.pace)
+        ahead = <int64_t> (start.whole - now) + (start.rest > 0)
+    if before:
+        average(self, 
+            self.total - weight, before, <int64_t> (self.clock - start.whole), -<int64_t> start.rest
+        )
+        kept = <int64_t> (KEPT * self.pace.scale // before)
+        ahead = max(-kept, min(kept, ahead)) * before
+    if weight:
+        if before:  # divided, rounding up
+            ahead = (ahead + weight - 1) // weight if ahead > 0 else -(-ahead // <int64_t> weight)
+        else:
+            ahead = max(0, min(ahead, <int64_t> (self.pace.scale // weight)))
+        start = Moment(now + <uint64_t> ahead, 0)
+        average(self, self.total, weight, <int64_t> (start.whole - self.clock), 0)
+        opening = begin_job(job, start, weight, <uint32_t> i, &self.pace)
+    set_window(&self.windows, <uint32_t> i, opening)
+
+
+cdef void average(FairScheduler self, uint64_t total, uint32_t weight, int64_t distance, int64_t rest) noexcept nogil:
+    """Move the clock by (weight * distance + rest) / total."""
+    cdef uint64_t left = 0
+    cdef int64_t moved, over
+    if not total:
+        self.clock_rest = 0
+        return
+    if distance < 0:
+        moved = -<int64_t> divide_product(<uint64_t> -distance, weight, total, &left)
+        over = <int64_t> self.clock_rest + rest - <int64_t> left
+    else:
+        moved = <int64_t> divide_product(<uint64_t> distance, weight, total, &left)
+        over = <int64_t> self.clock_rest + rest + <int64_t> left
+    if over < 0:  # rounded down, as a quotient in Python
+        moved -= 1 + ~over // <int64_t> total
+        over += (1 + ~over // <int64_t> total) * <int64_t> total
+    self.clock += <uint64_t> (moved + over // <int64_t> total)
+    self.clock_rest = <uint64_t> (over % <int64_t> total)
+
+
+cdef void update_divisor(FairScheduler self, Py_ssize_t i) noexcept nogil:
+    """Bring the gcd tree up to date after a share has changed: O(log n)."""
+    cdef Py_ssize_t node = (self.room + i) >> 1
+    cdef uint32_t value = gcd(self.share(i), self.share(i ^ 1))
+    while self.divisors[node] != value:
+        self.divisors[node] = value
+        if node == 1:
+            return
+        value = gcd(value, self.divisors[node ^ 1])
+        node >>= 1
+
+
+cdef void begin_period(FairScheduler self) noexcept nogil:
+    cdef Py_ssize_t i
+    self.at = 0
+    self.replaying = False
+    self.recording = self.period <= RECORD_LIMIT
+    if self.recordable > 1024:
+        free(self.table)
+        self.table = NULL
+        self.recordable = 0
+    if self.total:
+        self.tick = self.pace.scale // self.total
+        self.tick_rest = self.pace.scale % self.total
+    self.stamp += 1
+    if self.stamp == 0:
+        self.stamp = 1
+        for i in range(self.size):
+            self.jobs[i].stamp = 0
+
+
+cdef void end_period(FairScheduler self) noexcept nogil:
+    release_withheld(self)
+    if self.recording:
+        self.at = 0
+        self.recording = False
+        self.replaying = True
+    else:
+        begin_period(self)
+    if self.clock - ORIGIN + SCALE >= 5 * SCALE:
+        rebase(self)
+
+
+cdef void record(FairScheduler self, uint32_t i) noexcept nogil:
+    cdef uint64_t room
+    cdef void *longer
+    if self.at == self.recordable:
+        room = min(self.period, max(<uint64_t> 256, 4 * self.recordable))
+        longer = realloc(self.table, room * sizeof(uint32_t))
+        if longer is NULL:
+            self.recording = False  # not enough memory: go on deciding
+            return
+        self.table = <uint32_t *> longer
+        self.recordable = room
+    self.table[self.at] = i
+
+
+cdef void leave_replay(FairScheduler self) noexcept nogil:
+    """Move the clock and every job to the point that the replay has reached.
+
+    They are where the period began. The shorter part of it is counted: what was replayed of it,
+    or what is left of it.
+    """
+    cdef Py_ssize_t i
+    cdef uint64_t k
+    cdef Job *job
+    cdef uint64_t rest = 0
+    cdef bint late = self.at > self.period // 2
+    for i in range(self.size):
+        self.jobs[i].picked = 0
+    for k in range(self.at if late else 0, self.period if late else self.at):
+        self.jobs[self.table[k]].picked += 1
+    for i in range(self.size):
+        if self.eligible(i):
+            job = self.jobs + i
+            if late:
+                job.picked = <uint32_t> (job.weight // self.divisor) - job.picked
+            self.made[i] += job.picked
+            skip_jobs(job, job.picked, &self.pace)
+    self.clock += divide_product(self.pace.scale, <uint32_t> self.at, self.total, &rest)
+    self.clock_rest += rest
+    if self.clock_rest >= self.total:
+        self.clock_rest -= self.total
+        self.clock += 1
+    replant(self)
+
+
+cdef void count_replayed(FairScheduler self) noexcept nogil:
+    """Count the periods that were replayed as picks."""
+    cdef Py_ssize_t i
+    if self.laps:
+        for i in range(self.size):
+            self.made[i] += self.laps * (self.share(i) // self.divisor)
+        self.laps = 0
+
+
+cdef void lay_out(FairScheduler self) noexcept nogil:
+    """Let every target start now. A pick is a power of two of units, so comparisons are exact."""
+    cdef Py_ssize_t i
+    cdef Moment start = Moment(ORIGIN, 0)
+    self.tick = 1
+    while 2 * self.tick * self.total <= SCALE:
+        self.tick *= 2
+    self.pace.scale = self.tick * self.total
+    self.tick_rest = 0
+    self.clock = ORIGIN
+    self.clock_rest = 0
+    for i in range(self.size):
+        self.jobs[i].weight = 0
+        if self.eligible(i):
+            begin_job(self.jobs + i, start, self.weight[i], <uint32_t> i, &self.pace)
+    self.stale = False
+    replant(self)
+
+
+cdef void replant(FairScheduler self) noexcept nogil:
+    """Let every eligible target wait for the window of its current job."""
+    cdef Py_ssize_t i
+    cdef Job *job
+    for i in range(self.size):
+        job = self.jobs + i
+        self.windows.key[i] = NONE
+        if self.eligible(i):
+            self.windows.key[i] = begin_job(
+                job, beginning(job, &self.pace), job.weight, <uint32_t> i, &self.pace
+            )
+    set_all_windows(&self.windows)
+
+
+cdef void rebase(FairScheduler self) noexcept nogil:
+    """Move the clock back to its origin, and all times with it: O(n), once in four units or more."""
+    cdef Py_ssize_t i
+    # A whole number of grains; modulo 2**64, as the clock may be behind.
+    cdef uint64_t shift = (self.clock - ORIGIN) & ~(2 * INDEX + 1)
+    cdef uint64_t less = <uint64_t> (<int64_t> shift >> 1)
+    self.clock -= shift
+    for i in range(self.size):
+        if self.eligible(i):
+            self.jobs[i].end -= shift
+            if self.windows.key[i] != NONE:
+                self.windows.key[i] -= less
+        elif self.jobs[i].end - shift > self.clock + SPREAD:
+            self.jobs[i].weight = 0  # far behind the clock, so where it was does not matter
+        else:
+            self.jobs[i].end -= shift
+    set_all_windows(&self.windows)

@@ -4,23 +4,17 @@
 cdef dict fair_state(FairScheduler scheduler):
     """Begin a period, so that nothing but the jobs and the clock need be kept; return these."""
     cdef Py_ssize_t i
-    cdef list starts = []
-    cdef Moment start
+    cdef list jobs
     cdef dict state
     scheduler.prepare_change()
-    scheduler.begin_period()
+    begin_period(scheduler)
     scheduler.stale = scheduler.pristine
     if not scheduler.stale:
-        scheduler.replant()
+        replant(scheduler)
     state = Scheduler.state(scheduler)
-    for i in range(scheduler.size):
-        start = Moment(0, 0)
-        if has_job(scheduler, i):
-            start = beginning(scheduler.jobs + i, &scheduler.pace)
-        starts.append((start.whole, start.rest, scheduler.jobs[i].weight if has_job(scheduler, i) else 0))
-    state["start"] = [whole for whole, _, _ in starts]
-    state["rest"] = [rest for _, rest, _ in starts]
-    state["unit"] = [unit for _, _, unit in starts]
+    jobs = [job_of(scheduler, i) for i in range(scheduler.size)]
+    for i, name in enumerate(("start", "rest", "unit")):
+        state[name] = [job[i] for job in jobs]
     state["pristine"] = scheduler.pristine
     state["scale"] = scheduler.pace.scale
     state["clock"] = scheduler.clock
@@ -28,8 +22,13 @@ cdef dict fair_state(FairScheduler scheduler):
     return state
 
 
-cdef bint has_job(FairScheduler scheduler, Py_ssize_t i):
-    return scheduler.jobs[i].weight and scheduler.flags[i] & ALIVE and not scheduler.stale
+cdef tuple job_of(FairScheduler scheduler, Py_ssize_t i):
+    """Return where a target's job starts and the weight that it was computed with."""
+    cdef Moment start
+    if scheduler.stale or not scheduler.jobs[i].weight or not scheduler.flags[i] & ALIVE:
+        return 0, 0, 0
+    start = beginning(scheduler.jobs + i, &scheduler.pace)
+    return start.whole, start.rest, scheduler.jobs[i].weight
 
 
 cdef int load_fair(FairScheduler scheduler, dict state) except -1:
@@ -42,7 +41,7 @@ cdef int load_fair(FairScheduler scheduler, dict state) except -1:
     cdef Moment moment
     Scheduler.load(scheduler, state)
     for i in range(size):
-        scheduler.update_divisor(i)
+        update_divisor(scheduler, i)
     expect(type(state["pristine"]) is bool, "pristine")
     scheduler.pristine = scheduler.stale = state["pristine"]
     scheduler.pace.scale = state["scale"]
@@ -51,8 +50,8 @@ cdef int load_fair(FairScheduler scheduler, dict state) except -1:
     expect(SCALE >> 1 <= scheduler.pace.scale <= SCALE, "scale")
     expect(ORIGIN - SCALE <= scheduler.clock < ORIGIN + 4 * SCALE, "clock")
     expect(scheduler.clock_rest < max(<uint64_t> 1, scheduler.total), "clock_rest")
-    scheduler.count_shares()
-    scheduler.begin_period()
+    count_shares(scheduler)
+    begin_period(scheduler)
     for i in range(size):
         moment = Moment(start[i], rest[i])
         expect(unit[i] < <uint32_t> 1 << 31 and moment.rest < max(1, unit[i]), "rest")
@@ -61,7 +60,7 @@ cdef int load_fair(FairScheduler scheduler, dict state) except -1:
             begin_job(scheduler.jobs + i, moment, unit[i], <uint32_t> i, &scheduler.pace)
     if not scheduler.stale:
         check_fair(scheduler)
-        scheduler.replant()
+        replant(scheduler)
     return 0
 
 

@@ -18,10 +18,7 @@ cdef class Lock:
 
     cdef Lock above             # the lock that replaces this one; None: it is in use itself
     cdef object threads         # excludes other threads while Python code runs; None without
-    cdef bint plain             # neither of both
-
-    def __cinit__(self):
-        self.plain = True
+    cdef bint indirect          # has either of both
 
 
 cdef Lock lock_in_use(Lock lock):
@@ -42,7 +39,7 @@ cdef object guarded(Selector selector, Operation operation, object first, object
                         return operation(selector, first, second)
         else:
             with cython.critical_section(lock):
-                if lock.plain:
+                if not lock.indirect:
                     return operation(selector, first, second)
 
 
@@ -60,5 +57,5 @@ cdef int unite(Selector one, Selector other) except -1:
             with cython.critical_section(first, second):
                 if first.above is None and second.above is None:
                     second.above = first
-                    second.plain = False
+                    second.indirect = True
                     return 0

@@ -25,11 +25,9 @@ cdef class FailoverScheduler(Scheduler):
         self.added += 1
         self.order[i] = self.added
 
-    cdef uint64_t cycle(self) noexcept nogil:
-        return self.members > 0
-
     cdef void changed(self, Py_ssize_t i, uint32_t before) noexcept nogil:
         cdef Py_ssize_t j
+        self.period = self.members > 0
         self.first_eligible = -1
         for j in range(self.size):
             if self.eligible(j):
@@ -57,39 +55,37 @@ cdef class FailoverScheduler(Scheduler):
         return 0
 
 
+cdef struct Column:             # of Walker's alias method: below the cut its own index, above it the alias
+    uint64_t cut
+    uint32_t alias
+    uint32_t stacked
+
+
 @cython.final
 cdef class RandomScheduler(Scheduler):
     """Each pick is drawn anew: an index with exactly the chance of its share.
 
-    Walker's alias method in integers: one column of height total for each index, shared with at
-    most one other. The columns are built at the first pick after a change, in O(n). The generator
-    is SplitMix64 (Steele, Lea and Flood, 2014), from a seed.
+    One column of height total for each index is shared with at most one other index. The columns are
+    built at the first pick after a change, in O(n). The generator is SplitMix64, from a seed.
     """
 
     cdef uint64_t seed          # of the generator, as it is now
     cdef bint stale             # the columns do not match the weights
-    cdef uint64_t *cut          # column i: below the cut index i, above it the alias
-    cdef uint32_t *alias
-    cdef uint32_t *stack
+    cdef Column *columns
 
     def __cinit__(self, seed=0):
         self.seed = <uint64_t> (int(seed) & 0xFFFFFFFFFFFFFFFF)
-        self.stale = True
-        self.extra = sizeof(uint64_t) + 2 * sizeof(uint32_t)
+        self.extra = sizeof(Column)
 
     def __dealloc__(self):
-        free(self.cut)
-        free(self.alias)
-        free(self.stack)
+        free(self.columns)
 
     cdef int extend(self, Py_ssize_t old, Py_ssize_t new) except -1:
-        self.cut = <uint64_t *> grown(self.cut, new, sizeof(uint64_t))
-        self.alias = <uint32_t *> grown(self.alias, new, sizeof(uint32_t))
-        self.stack = <uint32_t *> grown(self.stack, new, sizeof(uint32_t))
+        self.columns = <Column *> grown(self.columns, new, sizeof(Column))
         return 0
 
     cdef void appear(self, Py_ssize_t i) noexcept nogil:
-        self.stale = True  # there is a column more
+        self.stale = True
 
     cdef void changed(self, Py_ssize_t i, uint32_t before) noexcept nogil:
         self.stale = True
@@ -110,34 +106,34 @@ cdef class RandomScheduler(Scheduler):
         if self.stale:
             self.lay_out()
         i = <Py_ssize_t> self.draw(<uint64_t> self.size)
-        if self.draw(self.total) >= self.cut[i]:
-            i = self.alias[i]
+        if self.draw(self.total) >= self.columns[i].cut:
+            i = self.columns[i].alias
         self.made[i] += 1
         return i
 
     cdef void lay_out(self) noexcept nogil:
-        # Columns that are too small are filled from those that are too large: two stacks in one array.
+        # Two stacks in one array: columns that are too small are filled from those that are too large.
+        cdef Column *column = self.columns
         cdef uint32_t i, less, more
         cdef uint32_t small = 0
         cdef uint32_t large = <uint32_t> self.size
         for i in range(<uint32_t> self.size):
-            self.cut[i] = <uint64_t> self.share(i) * <uint64_t> self.size
-            self.alias[i] = i
-            if self.cut[i] < self.total:
-                self.stack[small] = i
+            column[i].cut = <uint64_t> self.share(i) * <uint64_t> self.size
+            column[i].alias = i
+            if column[i].cut < self.total:
+                column[small].stacked = i
                 small += 1
             else:
                 large -= 1
-                self.stack[large] = i
+                column[large].stacked = i
         while small:
             small -= 1
-            less = self.stack[small]
-            more = self.stack[large]  # there is one, as the heights add up to total a column
-            self.alias[less] = more
-            self.cut[more] -= self.total - self.cut[less]
-            if self.cut[more] < self.total:
+            less, more = column[small].stacked, column[large].stacked
+            column[less].alias = more
+            column[more].cut -= self.total - column[less].cut
+            if column[more].cut < self.total:
                 large += 1
-                self.stack[small] = more
+                column[small].stacked = more
                 small += 1
         self.stale = False
 
@@ -145,9 +141,8 @@ cdef class RandomScheduler(Scheduler):
         return {**Scheduler.state(self), "seed": self.seed}
 
     cdef int load(self, dict state) except -1:
-        Scheduler.load(self, state)
         self.seed = state["seed"]
-        return 0
+        return Scheduler.load(self, state)
 
 
 cdef inline uint64_t mix(uint64_t z) noexcept nogil:
@@ -198,20 +193,21 @@ cdef class ForeignScheduler(Scheduler):
         with gil:
             try:
                 self.flush()
-                i = self.checked(self.inner.next_index())
+                i = checked(self, self.inner.next_index())
             except BaseException as error:
                 self.failure = error
                 return -2
         self.made[i] += 1
         return i
 
-    cdef Py_ssize_t checked(self, object answer) except -2:
-        cdef Py_ssize_t i = -1
-        try:
-            i = answer
-        except (TypeError, OverflowError):
-            pass  # and so no index
-        # Only now: its `__index__` may have changed what is eligible.
-        if not 0 <= i < self.size or not self.eligible(i):
-            raise self.refusal(self.inner, answer)
-        return i
+
+cdef Py_ssize_t checked(ForeignScheduler scheduler, object answer) except -2:
+    cdef Py_ssize_t i = -1
+    try:
+        i = answer
+    except (TypeError, OverflowError):
+        pass  # and so no index
+    # Only now: its `__index__` may have changed what is eligible.
+    if not 0 <= i < scheduler.size or not scheduler.eligible(i):
+        raise scheduler.refusal(scheduler.inner, answer)
+    return i

@@ -27,8 +27,6 @@ cdef class Scheduler:
         free(self.made)
         free(self.table)
 
-    # -- indices ----------------------------------------------------------------
-
     cdef int reserve(self, Py_ssize_t room) except -1:
         """Allocate memory for so many indices."""
         cdef Py_ssize_t old = self.room
@@ -95,8 +93,6 @@ cdef class Scheduler:
         """Return the weight with which an index takes part now."""
         return self.weight[i] if self.eligible(i) else 0
 
-    # -- what an order fills in ---------------------------------------------------
-
     cdef Py_ssize_t decide(self) noexcept nogil:
         """Return the next index where no replay says it; see `next_index`."""
         return -1
@@ -113,10 +109,6 @@ cdef class Scheduler:
 
     cdef void changed(self, Py_ssize_t i, uint32_t before) noexcept nogil:
         """A share has changed from what it was before."""
-
-    cdef uint64_t cycle(self) noexcept nogil:
-        """Return the number of picks after which the order repeats; 0: never, or none is possible."""
-        return 0
 
     cdef int skip(self, uint64_t picks, list counts) except -1:
         """Move on by so many picks, counting none; `counts` is how many of them each index gets."""
@@ -137,8 +129,6 @@ cdef class Scheduler:
     cdef size_t memory(self):
         """Return the bytes held besides the object itself."""
         return self.room * (sizeof(uint32_t) + sizeof(uint64_t) + 1 + self.extra)
-
-    # -- plain data ---------------------------------------------------------------
 
     cdef dict state(self):
         """Return the whole state as plain data; `load` takes it back."""

@@ -74,8 +74,6 @@ cdef class Selector:
     def _hash(self, value):
         raise NotImplementedError
 
-    # -- picks ------------------------------------------------------------------
-
     def pick(self, *, exclude=None, key=None):
         """Pick the next target; a target that is a selector is descended into.
 
@@ -96,7 +94,7 @@ cdef class Selector:
         ('a', 'b', 'a')
         """
         if exclude is None and key is None:
-            if not FREE_THREADED and self.lock.plain:
+            if not FREE_THREADED and not self.lock.indirect:
                 return one_pick(self)
             return guarded(self, do_pick, None, None)
         if isinstance(exclude, (str, bytes)):
@@ -107,7 +105,7 @@ cdef class Selector:
         return self
 
     def __next__(self):
-        if not FREE_THREADED and self.lock.plain:
+        if not FREE_THREADED and not self.lock.indirect:
             return one_pick(self)
         return guarded(self, do_pick, None, None)
 
@@ -169,7 +167,7 @@ cdef class Selector:
         return self.scheduler.members > 0  # one number, which needs no lock
 
     def _period(self):
-        return self.scheduler.cycle()  # one number, which needs no lock
+        return self.scheduler.period  # one number, which needs no lock
 
     def __len__(self):
         return self.scheduler.alive  # one number, which needs no lock
@@ -178,7 +176,6 @@ cdef class Selector:
         return guarded(self, do_contain, target, None)
 
     def _rows(self, bint counted=False):
-        """List target, weight, status and, if asked for, number of picks, in order of insertion."""
         return guarded(self, do_rows, counted, None)
 
     @property
@@ -190,25 +187,19 @@ cdef class Selector:
         return guarded(self, do_sizeof, object.__sizeof__(self), None)
 
     def _skip(self, uint64_t picks, list counts=None):
-        """Move on by so many picks; `counts` is how many of them each index gets, if known."""
         guarded(self, do_skip, picks, counts)
 
     def _state(self):
-        """Return targets by index, their states in order of insertion, and the scheduler as data."""
         return guarded(self, do_state, None, None)
 
     def _load(self, Scheduler scheduler not None, list targets, dict up, dict state):
-        """Take over what `_state` returned, into a selector that is still empty."""
         for target in targets:
             if isinstance(target, Selector):
                 unite(self, target)
         guarded(self, do_load, scheduler, (targets, up, state))
 
     def _check(self):
-        """Raise `ValueError` unless everything that is kept, here and below, agrees."""
         guarded(self, do_check, None, None)
-
-    # -- inside -----------------------------------------------------------------
 
     cdef Selector descend(self, const uint64_t *key, Py_ssize_t *index):
         """Pick through selectors of any depth; return the last one and the index there.
@@ -305,7 +296,7 @@ cdef int adopt(Selector selector, Scheduler scheduler) except -1:
     """Give a selector its scheduler."""
     if isinstance(scheduler, ForeignScheduler):
         lock_in_use(selector.lock).threads = RLock()
-        lock_in_use(selector.lock).plain = False
+        lock_in_use(selector.lock).indirect = True
     scheduler.taken = True
     selector.scheduler = scheduler
     return 0

@@ -68,20 +68,17 @@ cdef int check_node(Selector node) except -1:
     cdef Scheduler scheduler = node.scheduler
     cdef Entry entry
     cdef Py_ssize_t nested = 0
-    cdef bint passable
     scheduler.check()
     expect(scheduler.failure is None, "failure: it was never raised")
     expect(len(node.held) == scheduler.size, "number of targets")
     expect(len(node.index) == scheduler.alive, "index")
     for target, entry in node.index.items():
         expect(0 <= entry.index < scheduler.size and node.held[entry.index] is target, "index")
-        passable = entry.up
         if isinstance(target, Selector):
             nested += 1
-            passable = passable and (<Selector> target).scheduler.members > 0
             above = [pair for pair in (<Selector> target).parents if pair[1] is entry]
             expect(len(above) == 1 and above[0][0]() is node, "parents")
-        expect(scheduler.flags[entry.index] & ~CHANGED == (ALIVE | UP if passable else ALIVE), "status")
+        expect(scheduler.flags[entry.index] & ~CHANGED == (ALIVE | UP if node.passable(entry) else ALIVE), "status")
     expect(node.nested == nested, "number of nested selectors")
     expect(node.was_eligible == (scheduler.members > 0), "eligibility")
     return 0
