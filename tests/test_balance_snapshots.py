@@ -481,15 +481,31 @@ def test_a_scheduler_that_a_selector_has_is_not_given_to_another() -> None:
         _wrr.Selector(loaded)
 
 
+def test_an_empty_selector_has_no_schedule_to_restore() -> None:
+    snapshot = Selector().snapshot()
+    snapshot["state"]["pristine"] = False
+
+    with pytest.raises(InvalidSnapshot, match="pristine"):
+        Selector.restore(snapshot)
+
+
+@pytest.mark.parametrize("targets", [{}, {"a": 0}])
+def test_a_start_among_no_eligible_targets_is_refused(targets: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="counts"):
+        Selector(targets)._skip(0, [0] * len(targets))
+
+
 @pytest.mark.parametrize(
     ("picks", "counts"),
     [
-        (7, [7, 0, 0]),  # not the shares
-        (7, [5, 1]),
-        (7, [5, 1, 2]),
-        (7, [6, 2, -1]),
-        (7, [5, 1, "1"]),
-        (7, [5, 1, True]),
+        (6, [6, 0, 0]),  # not the shares
+        (6, [5, 1]),
+        (6, [5, 1, 1]),
+        (6, [6, 1, -1]),
+        (6, [4, 1, "1"]),
+        (6, [4, 1, True]),
+        (7, [5, 1, 1]),  # a whole period
+        (7 * 10**9, [5 * 10**9, 10**9, 10**9]),
     ],
 )
 def test_a_start_that_no_schedule_has_is_refused(picks: int, counts: list[Any]) -> None:
