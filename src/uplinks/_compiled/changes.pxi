@@ -253,15 +253,6 @@ cdef object do_targets(Selector self, object first, object second):
     return tuple(self.held)
 
 
-cdef object do_sizeof(Selector self, object size, object second):
-    return (
-        size
-        + object.__sizeof__(self.scheduler)
-        + self.scheduler.memory()
-        + self.tokens * sizeof(uint64_t)
-    )
-
-
 cdef object do_skip(Selector self, object picks, object counts):
     # Move on by so many picks; `counts` is how many of them each index gets, if known.
     cdef Py_ssize_t i

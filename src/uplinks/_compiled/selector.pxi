@@ -184,7 +184,8 @@ cdef class Selector:
         return guarded(self, do_targets, None, None)
 
     def __sizeof__(self):
-        return guarded(self, do_sizeof, object.__sizeof__(self), None)
+        own = object.__sizeof__(self) + object.__sizeof__(self.scheduler)
+        return own + self.scheduler.memory() + self.tokens * sizeof(uint64_t)  # numbers, without a lock
 
     def _skip(self, uint64_t picks, list counts=None):
         guarded(self, do_skip, picks, counts)
