@@ -290,3 +290,13 @@ def test_law_7_a_clock_that_is_set_back_changes_nothing() -> None:
         shared = {selector.targets[i]: count for i, count in Counter(picks).items()}
         assert shared == {i: w // unit for i, w in weights.items()}
         done += period + len(indices(selector, roll.randrange(period)))
+
+
+def test_more_targets_than_there_are_indices() -> None:
+    selector = Selector(dict.fromkeys(range(2**20), 0))
+    with pytest.raises(OverflowError, match="at most 1048576 targets"):
+        selector.add("one more")
+
+    assert len(selector) == 2**20
+    assert "one more" not in selector
+    selector._check()

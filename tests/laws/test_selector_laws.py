@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from tests.profiles import scaled
 
 from uplinks.balance import Selector, _shares
 
@@ -193,7 +194,7 @@ def first_pick(selector: Any, target: Any) -> int:
     return next(t for t in range(1, 10**6) if selector.pick() == target)
 
 
-@pytest.mark.parametrize("canaries", [50, 500])
+@pytest.mark.parametrize("canaries", [50, scaled(300)])
 def test_law_4_a_target_returns_after_many_light_ones_have_come_and_gone(
     make_selector: Any, canaries: int
 ) -> None:
