@@ -15,7 +15,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.profiles import scaled
 
-from uplinks.balance import Selector, _shares
+from uplinks._face import _shares
+from uplinks.balance import Selector
 
 small = st.integers(0, 12)
 weights = st.one_of(

@@ -83,7 +83,9 @@ class Selector:
 
     def _found(self, exclude: Iterable[Hashable]) -> list[tuple[Selector, int]]:
         if isinstance(exclude, str | bytes):
-            raise TypeError(f"exclude must be a collection of targets, got {type(exclude).__name__}")
+            raise TypeError(
+                f"exclude must be a collection of targets, got {type(exclude).__name__}"
+            )
         exclude = list(exclude)
         return [
             (node, node._index[target])
