@@ -341,8 +341,9 @@ def _unpickled(
 ) -> Any:
     if version != _SNAPSHOT_VERSION:
         raise errors.InvalidSnapshot(f"version must be {_SNAPSHOT_VERSION}, got {version!r}")
-    made = cls(scheduler=scheduler or name, rng=0)
-    made._load(made._make_scheduler(scheduler or name, 0), *state)
+    order = name if scheduler is None else scheduler
+    made = cls(scheduler=order, rng=0)
+    made._load(made._make_scheduler(order, 0), *state)
     made._scheduler_name = name
     return made
 

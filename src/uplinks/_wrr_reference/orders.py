@@ -90,9 +90,10 @@ class ForeignScheduler(Scheduler):
         return 0
 
     def flush(self) -> None:
-        """Give the changed weights to the Python scheduler, oldest first."""
+        """Give the changed weights to the Python scheduler, in order of index."""
         while self.queue:
-            i = self.queue.pop(0)
+            i = min(self.queue)
+            self.queue.remove(i)
             self.inner.set_weight(i, self.weight[i] if self.eligible(i) else 0)
 
     def _moved(self, i: int, *, was: bool, will: bool) -> None:

@@ -213,6 +213,7 @@ class Selector:
             raise self._failure_of_pick()
 
     def _state(self) -> tuple[list[Any], dict[int, bool], dict[str, Any]]:
+        self._flush()  # the state does not say what a Python scheduler has not received yet
         up = {i: self._up[i] for i in self._index.values()}
         self._scheduler.restart()
         return list(self._targets), up, deepcopy(_columns(self._scheduler))
