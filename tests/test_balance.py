@@ -224,7 +224,9 @@ def test_unknown_duplicate_and_unhashable_targets(make_selector: Any) -> None:
 
 def test_an_unknown_scheduler(make_selector: Any) -> None:
     for name in ("fare", None, 3):
-        with pytest.raises(InvalidScheduler, match="use 'fair', 'failover', 'random', 'edf', 'smooth'"):
+        with pytest.raises(
+            InvalidScheduler, match="use 'fair', 'failover', 'random', 'edf', 'smooth'"
+        ):
             make_selector([("a", 1)], scheduler=name)
 
 

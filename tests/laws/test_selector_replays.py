@@ -124,9 +124,7 @@ def test_many_changes_in_a_row_after_a_replay() -> None:
     assert one.counts == two.counts
 
 
-@pytest.mark.parametrize(
-    ("size", "light"), [(200, 60), (200, 1), (200, 3), (600, 60)][: scaled(4)]
-)
+@pytest.mark.parametrize(("size", "light"), [(200, 60), (200, 1), (200, 3), (600, 60)][: scaled(4)])
 def test_many_windows_that_open_at_once(size: int, light: int) -> None:
     """A target that comes and goes moves the clock, and with it many windows."""
     one, two = pair([5 + i % 7 for i in range(size - light)] + [1] * light + [2])
