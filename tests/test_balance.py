@@ -236,7 +236,7 @@ def test_an_unknown_scheduler(make_selector: Any) -> None:
         ([], [], "there are no targets"),
         ([("a", 0), ("b", 0)], [], "all 2 targets have weight 0"),
         ([("a", 1), ("b", 2)], ["a", "b"], "all 2 targets are down"),
-        ([("a", 0), ("b", 2), ("c", 1)], ["b", "c"], "of 3 targets 1 has weight 0 and 2 are down"),
+        ([("a", 0), ("b", 2), ("c", 1)], ["b", "c"], "of 3 targets, 1 has weight 0 and 2 are down"),
     ],
 )
 def test_nothing_eligible_says_why(make_selector: Any, targets: Any, down: Any, why: str) -> None:

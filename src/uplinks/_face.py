@@ -359,7 +359,7 @@ def _seed(rng: Any) -> int:
 def _refusal(scheduler: object, answer: object) -> errors.InvalidScheduler:
     return errors.InvalidScheduler(
         scheduler,
-        f"next_index() must return an index whose weight is above 0, got {errors.shown(answer)}",
+        f"next_index() must return an index whose weight is above 0, got {errors.quote(answer)}",
     )
 
 
