@@ -452,6 +452,8 @@ def test_the_compiled_class_checks_what_its_private_methods_receive() -> None:
     with pytest.raises(ValueError, match="one selector only"):
         _wrr.Selector(used)
     targets, up, state = core._state()
+    scheduler: Any
+    bad_up: Any
     for scheduler, bad_targets, bad_up, message in (
         (_wrr.FailoverScheduler(), [], {}, "number of targets"),
         (_wrr.FailoverScheduler(), targets, {}, "number of targets"),

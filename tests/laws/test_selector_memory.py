@@ -217,7 +217,7 @@ class Broken:
 def test_what_a_broken_scheduler_raises_and_returns_is_freed() -> None:
     broken, target = Broken(), Target("a")
     selector = Selector([(target, 1)], scheduler=broken)
-    inner = Selector([(selector, 1)])
+    inner: Selector[Target] = Selector([(selector, 1)])
 
     def act() -> None:
         for ask in (selector.pick, inner.pick, lambda: selector.pick_many(2)):

@@ -23,7 +23,7 @@ from uplinks.balance import ReferenceSelector, Selector
 SEEDS = scaled(150)
 
 
-def pair(shares: list[int]) -> tuple[Selector, Any]:
+def pair(shares: list[int]) -> tuple[Selector[int], Any]:
     return Selector(list(enumerate(shares))), ReferenceSelector(list(enumerate(shares)))
 
 
@@ -170,7 +170,7 @@ def test_a_snapshot_after_a_replay_picks_like_the_original() -> None:
     selector.set_up(4, False)
     selector.pick()
 
-    restored = Selector.restore(selector.snapshot())
+    restored: Selector[int] = Selector.restore(selector.snapshot())
 
     assert restored.pick_many(200) == selector.pick_many(200)
 
