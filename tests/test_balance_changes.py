@@ -42,7 +42,7 @@ def test_excluding_all_targets_says_so_and_lasts_for_one_pick(make_selector: Any
     selector.set_up("b", False)
 
     with pytest.raises(
-        NoEligibleTarget, match="of 2 targets 1 is down and 1 is excluded"
+        NoEligibleTarget, match="of 2 targets, 1 is down and 1 is excluded"
     ) as raised:
         selector.pick(exclude=["a"])
     assert (raised.value.targets, raised.value.down, raised.value.excluded) == (2, 1, 1)

@@ -95,6 +95,16 @@ def test_edf_scales_what_is_left_when_a_weight_changes() -> None:
     assert picks(edf, 8) == [1, 1, 1, 0, 1, 1, 1, 1]
 
 
+def test_edf_forgets_what_changes_without_picks_leave_behind() -> None:
+    edf = loaded(Edf(), [3, 1, 1])
+    for k in range(1000):
+        edf.set_weight(1 + k % 2, 0)
+        edf.set_weight(1 + k % 2, 1)
+
+    assert len(edf._heap) <= 14
+    assert Counter(picks(edf, 5)) == {0: 3, 1: 1, 2: 1}
+
+
 def test_edf_lets_an_index_that_comes_back_begin_anew() -> None:
     edf = loaded(Edf(), [4, 1])
     assert picks(edf, 3) == [0, 0, 0]
