@@ -84,6 +84,14 @@ def test_start_is_a_place_in_the_period(make_selector: Any) -> None:
         )
 
 
+def test_a_start_at_which_two_windows_close(make_selector: Any) -> None:
+    """One of the two jobs is picked by then, and the other one by the first pick."""
+    selector = make_selector({"light": 1, "heavy": 2**31 - 1}, start=2**30)
+
+    assert selector.pick_many(3) == ["heavy"] * 3
+    selector._check()
+
+
 def test_weight_zero_is_never_picked(make_selector: Any) -> None:
     selector = make_selector([("a", 0), ("b", 3), ("c", 0)])
 

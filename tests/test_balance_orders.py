@@ -1,4 +1,4 @@
-"""The orders a selector may follow: what each gives, and what a bad one cannot do."""
+"""The orders of a selector: what each gives, and what a broken one cannot do."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import copy
 import random
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from itertools import product
 from typing import Any
 
 import pytest
@@ -128,7 +127,7 @@ def test_a_random_pick_has_the_chance_of_its_share(weights: list[int], down: set
     assert dict(selector.counts) == {i: picks[i] for i in range(len(weights))}
 
 
-@pytest.mark.parametrize("rng", [random.Random(5), 5, -1, 2**64 + 5])
+@pytest.mark.parametrize("rng", [random.Random(5), 5, -1, 2**64 + 5])  # noqa: S311 - reproducible
 def test_a_seed_gives_the_same_picks_on_both(rng: Any) -> None:
     picks = []
     for make in (Selector, ReferenceSelector):
@@ -148,15 +147,15 @@ def test_a_seed_gives_the_same_picks_on_both(rng: Any) -> None:
 
 def test_random_needs_a_seed(make_selector: Any) -> None:
     for rng in (None, object(), 5.0, "5", True):
-        with pytest.raises(InvalidScheduler, match="an integer or a random.Random"):
+        with pytest.raises(InvalidScheduler, match=r"an integer or a random\.Random"):
             make_selector([("a", 1)], scheduler="random", rng=rng)
 
 
-# -- somebody else's -------------------------------------------------------------
+# -- orders written in Python ------------------------------------------------------
 
 
 class Foreign:
-    """A scheduler written elsewhere: takes turns, unless told otherwise."""
+    """A Python scheduler that takes turns, unless its answer is given."""
 
     def __init__(self) -> None:
         self.weights: dict[int, int] = {}
@@ -184,7 +183,7 @@ def foreign() -> Foreign:
     return Foreign()
 
 
-def test_a_foreign_order_is_followed(make_selector: Any, foreign: Foreign) -> None:
+def test_a_python_order_is_followed(make_selector: Any, foreign: Foreign) -> None:
     selector = make_selector([("a", 5), ("b", 1), ("c", 0)], scheduler=foreign)
 
     assert text(selector, 4) == "abab"
@@ -200,11 +199,11 @@ def test_a_foreign_order_is_followed(make_selector: Any, foreign: Foreign) -> No
     assert dict(selector.counts) == {"a": 2, "c": 3, "d": 1}
 
 
-def test_a_foreign_order_is_not_asked_when_nothing_is_eligible(
+def test_a_python_order_is_not_called_when_nothing_is_eligible(
     make_selector: Any, foreign: Foreign
 ) -> None:
     selector = make_selector([("a", 0)], scheduler=foreign)
-    foreign.answer = lambda: pytest.fail("asked")
+    foreign.answer = lambda: pytest.fail("called")
 
     with pytest.raises(NoEligibleTarget):
         selector.pick()
@@ -234,7 +233,7 @@ def thrown(error: BaseException) -> Any:
         (lambda: thrown(KeyboardInterrupt()), KeyboardInterrupt),
     ],
 )
-def test_an_insane_index_is_refused_and_nothing_is_harmed(
+def test_an_impossible_index_is_refused_and_changes_nothing(
     make_selector: Any, foreign: Foreign, answer: Callable[[], Any], failure: Any
 ) -> None:
     selector = make_selector([("a", 5), ("b", 1), ("c", 0)], scheduler=foreign)
@@ -253,7 +252,7 @@ def test_an_insane_index_is_refused_and_nothing_is_harmed(
     assert dict(selector.counts) == {"a": 3, "b": 0, "c": 0}
 
 
-def test_a_broken_contract_says_what_was_got(make_selector: Any, foreign: Foreign) -> None:
+def test_an_impossible_index_is_shown(make_selector: Any, foreign: Foreign) -> None:
     selector = make_selector([("a", 5)], scheduler=foreign)
     foreign.answer = lambda: "x" * 1000
 
@@ -264,7 +263,7 @@ def test_a_broken_contract_says_what_was_got(make_selector: Any, foreign: Foreig
     assert raised.value.got is foreign
 
 
-def test_an_answer_that_calls_back_is_judged_by_what_it_has_left(
+def test_an_answer_is_checked_after_its_conversion_has_run(
     make_selector: Any, foreign: Foreign
 ) -> None:
     selector = make_selector([("a", 5), ("b", 1)], scheduler=foreign)
@@ -281,7 +280,7 @@ def test_an_answer_that_calls_back_is_judged_by_what_it_has_left(
     selector._check()
 
 
-def test_a_foreign_order_that_takes_away_all_that_is_left(
+def test_a_python_order_that_takes_the_last_target_down(
     make_selector: Any, foreign: Foreign
 ) -> None:
     selector = make_selector([("a", 5)], scheduler=foreign)
@@ -301,7 +300,9 @@ def test_a_foreign_order_that_takes_away_all_that_is_left(
     selector._check()
 
 
-def test_a_foreign_refusal_is_raised_by_the_change(make_selector: Any, foreign: Foreign) -> None:
+def test_a_failure_of_set_weight_is_raised_by_the_change(
+    make_selector: Any, foreign: Foreign
+) -> None:
     selector = make_selector([("a", 5), ("b", 1)], scheduler=foreign)
 
     changes: tuple[Callable[[], object], ...] = (
@@ -345,10 +346,10 @@ OUTER: dict[str, Callable[[Any], object]] = {
 
 @pytest.mark.parametrize("inner", ACTS)
 @pytest.mark.parametrize("outer", OUTER)
-def test_a_foreign_order_that_calls_back_corrupts_nothing(
+def test_a_python_order_that_calls_back_corrupts_nothing(
     make_selector: Any, foreign: Foreign, outer: str, inner: str
 ) -> None:
-    """Asked for an index or told a weight, it calls the selector, which is amid something."""
+    """Called for an index or with a weight, it uses the selector, which is amid an operation."""
     selector = make_selector([("a", 5), ("b", 1), ("c", 2)], scheduler=foreign)
 
     def act() -> None:
@@ -362,7 +363,6 @@ def test_a_foreign_order_that_calls_back_corrupts_nothing(
     foreign.answer = answer
     foreign.on_weight = lambda _index, _weight: act()
 
-    # What may be refused is refused with a failure of ours.
     with suppress(NoEligibleTarget, UnknownTarget, InvalidScheduler):
         OUTER[outer](selector)
 
@@ -373,6 +373,6 @@ def test_a_foreign_order_that_calls_back_corrupts_nothing(
     for target, _, _ in rows:
         selector.set_up(target, True)
     assert selector.targets.count(None) == len(selector.targets) - len(rows)
-    told = {selector.targets[i] for i, w in foreign.weights.items() if w}
-    assert told == set(selector.weights)
+    received = {selector.targets[i] for i, w in foreign.weights.items() if w}
+    assert received == set(selector.weights)
     assert Counter(selector.pick_many(2 * len(rows))) == dict.fromkeys(selector.weights, 2)

@@ -332,9 +332,7 @@ def test_a_damaged_state_is_refused(make_selector: Any, order: str, name: str, v
     with pytest.raises(InvalidSnapshot):
         make_selector.restore({**snapshot, "state": {**state, name: value}})
     with pytest.raises(InvalidSnapshot):
-        make_selector.restore(
-            {**snapshot, "state": {k: v for k, v in state.items() if k != name}}
-        )
+        make_selector.restore({**snapshot, "state": {k: v for k, v in state.items() if k != name}})
 
 
 def with_state(selector: Any, **changes: Any) -> dict[str, Any]:
@@ -369,7 +367,8 @@ def with_state(selector: Any, **changes: Any) -> dict[str, Any]:
         ("start", lambda start: [2**64 - 1, *start[1:]]),
         ("start", lambda start: [2**64, *start[1:]]),
         ("start", lambda start: [-1, *start[1:]]),
-        ("start", lambda start: [start[0], start[1] - 2**60, start[2] + 3 * 2**60]),  # too far apart
+        # Balanced, but too far apart.
+        ("start", lambda start: [start[0], start[1] - 2**60, start[2] + 3 * 2**60]),
         ("rest", [5, 0, 0]),
         ("rest", [0, 3, 0]),
         ("rest", [-1, 0, 0]),
@@ -453,6 +452,8 @@ def test_the_compiled_class_checks_what_its_private_methods_receive() -> None:
     with pytest.raises(ValueError, match="one selector only"):
         _wrr.Selector(used)
     targets, up, state = core._state()
+    scheduler: Any
+    bad_up: Any
     for scheduler, bad_targets, bad_up, message in (
         (_wrr.FailoverScheduler(), [], {}, "number of targets"),
         (_wrr.FailoverScheduler(), targets, {}, "number of targets"),

@@ -366,12 +366,12 @@ def _refusal(scheduler: object, answer: object) -> errors.InvalidScheduler:
 def _shares(selector: _Core, picks: int) -> list[int]:
     """Divide so many picks among the targets as the fair schedule has done it by then.
 
-    All jobs whose window has closed are picked, and of those whose window is open the ones that
-    close first. Used where the picks are too many to be made one by one.
+    All jobs whose window closes before then are picked, and of those whose window is open the ones
+    that close first. Used where the picks are too many to be made one by one.
     """
     weights = [weight for _, weight, _ in selector.rows()]
     total, shifts = sum(weights), max(1, 2 * sum(map(bool, weights)) - 2)
-    counts = [(picks * w * shifts + total) // (total * shifts) for w in weights]
+    counts = [(picks * w * shifts + total - 1) // (total * shifts) for w in weights]
     waiting = sorted(
         # Closings that differ, differ by more than 2**-128.
         ((((c + 1) * shifts - 1) << 128) // (w * shifts), i)

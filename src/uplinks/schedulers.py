@@ -93,6 +93,8 @@ class Edf:
             self._job[index] = (deadline - _UNIT // weight, 1, weight)
             self._deadline[index] = deadline
             heappush(self._heap, (deadline, index))
+        if len(self._heap) > 2 * len(self._deadline) + 8:  # mostly out of date
+            self._heap = sorted((time, i) for i, time in self._deadline.items())
 
     def next_index(self) -> int:
         """Return the index with the earliest deadline."""

@@ -115,7 +115,7 @@ def test_law_2_no_target_is_off_by_more_than_the_best_possible_bound() -> None:
         weights = shares(selector)
         parts = 2 * len(weights) - 2
         # From the origin of the schedule: the bound holds from there.
-        fresh = Selector(list(weights.items()))
+        fresh: Any = Selector(list(weights.items()))
         picks = [fresh.targets[i] for i in indices(fresh, min(2 * fresh.period(), 9000))]
         assert off_by_at_most(picks, weights, (parts - 1, parts), (parts - 1, parts))
         done += len(picks)

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from tests.profiles import scaled
 
 from uplinks._face import _shares
-from uplinks.balance import Selector
 
 small = st.integers(0, 12)
 weights = st.one_of(

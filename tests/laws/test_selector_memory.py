@@ -30,6 +30,8 @@ ORDERS = [*SNAPSHOT, "edf", "smooth", "python"]
 class Target(str):
     """A string that can be referenced weakly, and whose references are counted."""
 
+    __slots__ = ("__weakref__",)
+
 
 class Turns:
     """A Python scheduler that takes turns, and has every method of the protocol."""
@@ -215,7 +217,7 @@ class Broken:
 def test_what_a_broken_scheduler_raises_and_returns_is_freed() -> None:
     broken, target = Broken(), Target("a")
     selector = Selector([(target, 1)], scheduler=broken)
-    inner = Selector([(selector, 1)])
+    inner: Selector[Target] = Selector([(selector, 1)])
 
     def act() -> None:
         for ask in (selector.pick, inner.pick, lambda: selector.pick_many(2)):
@@ -309,7 +311,7 @@ INSIDE: dict[str, Callable[[Any], object]] = {
     "down": lambda s: [s.set_up(t, False) for t, _, _ in s.rows() if isinstance(t, str)],
     "snapshot": lambda s: s.snapshot(),
     "look": lambda s: (s.counts, s.weights, s.targets, s.eligible),
-    "key": lambda s: refused_key(s),
+    "key": refused_key,
     "end": lambda s: s.ended("plain", True, 5),
     "reduce": lambda s: s.__reduce__(),
     "collect": lambda _s: gc.collect(1),
@@ -324,8 +326,7 @@ OUTSIDE: dict[str, Callable[[Any], object]] = {
     "replace": lambda s: s.replace(Caller("two"), Caller("2")),
     "exclude": lambda s: s.pick(exclude=[Caller("one"), Caller("two")]),
     "end": lambda s: s.ended(Caller("two"), True, 5),
-    "key": lambda s: refused_key(s),
-    "exclude and key": lambda s: s.pick(exclude=[Caller("two"), "plain"]),
+    "key": refused_key,
     "contains": lambda s: Caller("two") in s,
     "restore": lambda s: type(s).restore(s.snapshot()),
 }

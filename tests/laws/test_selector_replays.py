@@ -23,7 +23,7 @@ from uplinks.balance import ReferenceSelector, Selector
 SEEDS = scaled(150)
 
 
-def pair(shares: list[int]) -> tuple[Selector, Any]:
+def pair(shares: list[int]) -> tuple[Selector[int], Any]:
     return Selector(list(enumerate(shares))), ReferenceSelector(list(enumerate(shares)))
 
 
@@ -124,9 +124,7 @@ def test_many_changes_in_a_row_after_a_replay() -> None:
     assert one.counts == two.counts
 
 
-@pytest.mark.parametrize(
-    ("size", "light"), [(200, 60), (200, 1), (200, 3), (600, 60)][: scaled(4)]
-)
+@pytest.mark.parametrize(("size", "light"), [(200, 60), (200, 1), (200, 3), (600, 60)][: scaled(4)])
 def test_many_windows_that_open_at_once(size: int, light: int) -> None:
     """A target that comes and goes moves the clock, and with it many windows."""
     one, two = pair([5 + i % 7 for i in range(size - light)] + [1] * light + [2])
@@ -172,7 +170,7 @@ def test_a_snapshot_after_a_replay_picks_like_the_original() -> None:
     selector.set_up(4, False)
     selector.pick()
 
-    restored = Selector.restore(selector.snapshot())
+    restored: Selector[int] = Selector.restore(selector.snapshot())
 
     assert restored.pick_many(200) == selector.pick_many(200)
 
