@@ -1,9 +1,8 @@
 # The C-level face of the schedulers, for embedding by `cimport uplinks._wrr`.
 #
-# A scheduler deals in indices: `add` returns one, `change` sets its weight and whether it may be
-# picked, `next_index` returns the next one (-1: none may be picked; -2: see `failure`, only where
-# Python code decides). `next_index` and `change` need no GIL; a caller without it makes sure that
-# nothing else uses the same scheduler meanwhile.
+# `add` returns an index, `change` sets its weight and whether it may be picked, `next_index` returns
+# the next one (-1: none may be picked; -2: see `failure`, only where Python code decides). The last
+# two need no GIL; a caller without it makes sure that nothing else uses the scheduler meanwhile.
 
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t

@@ -33,7 +33,7 @@ from uplinks._compiled.jobs cimport (
     opening_of_next, skip_jobs,
 )
 from uplinks._compiled.windows cimport (
-    INDEX, NONE, WAITS, WITHHELD, First, Windows, awaited, free_windows, nodes_over, opened,
+    NONE, WAITS, WITHHELD, First, Windows, awaited, free_windows, nodes_over, opened,
     set_all_windows, set_window, widen_windows,
 )
 

@@ -37,7 +37,7 @@ cdef class FairScheduler(Scheduler):
     """Weighted round robin that is exact in every period and optimally smooth.
 
     Windows are compared in grains. From a fresh start a pick is a power of two of units, and
-    comparisons are exact where that is a grain or more: for a total up to 2**38.
+    comparisons are exact where that is a grain or more: for a total up to 2**(58 - b).
     """
 
     def __cinit__(self):
@@ -47,6 +47,7 @@ cdef class FairScheduler(Scheduler):
         self.pristine = True
         self.stale = True
         self.pace.scale = SCALE
+        self.pace.index = 3
 
     def __dealloc__(self):
         free(self.divisors)
@@ -67,12 +68,12 @@ cdef class FairScheduler(Scheduler):
         if self.clock_rest >= self.total:
             self.clock_rest -= self.total
             self.clock += 1
-        due = <int64_t> (WAITS | self.clock >> 1 | INDEX)
+        due = <int64_t> (WAITS | self.clock >> 1 | self.pace.index)
         # In a variable: stored and read again at once, it would stall.
         first = self.windows.first
         # If no window is open, the one that opens first is taken.
         while first.opens <= due or first.closes >= WITHHELD:
-            i = <uint32_t> (<uint64_t> first.opens & INDEX)
+            i = <uint32_t> (<uint64_t> first.opens & self.pace.index)
             if spent(self, i):
                 set_window(&self.windows, i, self.windows.key[i] ^ (WAITS | WITHHELD))
                 self.jobs[i].stamp = self.last_withheld  # the stamp is a link now
@@ -80,14 +81,14 @@ cdef class FairScheduler(Scheduler):
                 first = self.windows.first
             else:
                 first = opened(&self.windows, first, i, closing(self.jobs + i, i, &self.pace))
-        i = <uint32_t> (first.closes & INDEX)
+        i = <uint32_t> (first.closes & self.pace.index)
         job = self.jobs + i
         first = awaited(&self.windows, first, i, opening_of_next(job, i, &self.pace))
         self.windows.first = first
-        self.likely = <uint32_t> (first.closes & INDEX)
+        self.likely = <uint32_t> (first.closes & self.pace.index)
         if self.size > CACHED:
             fetch(self, <uint32_t> self.likely)
-            fetch(self, <uint32_t> (<uint64_t> first.opens & INDEX))
+            fetch(self, <uint32_t> (<uint64_t> first.opens & self.pace.index))
         next_job(job, &self.pace)
         job.picked = job.picked + 1 if job.stamp == self.stamp else 1
         job.stamp = self.stamp
@@ -169,6 +170,9 @@ cdef class FairScheduler(Scheduler):
 
     cdef void appear(self, Py_ssize_t i) noexcept nogil:
         self.jobs[i].weight = 0
+        if i > <Py_ssize_t> self.pace.index:
+            self.pace.index = 2 * self.pace.index + 1
+            restart(self)
 
     cdef dict state(self):
         return fair_state(self)
@@ -303,6 +307,15 @@ cdef void end_period(FairScheduler self) noexcept nogil:
         rebase(self)
 
 
+cdef void restart(FairScheduler self) noexcept nogil:
+    """Begin a period without a change."""
+    self.prepare_change()
+    begin_period(self)
+    self.stale = self.pristine
+    if not self.stale:
+        replant(self)
+
+
 cdef void record(FairScheduler self, uint32_t i) noexcept nogil:
     cdef uint64_t room
     cdef void *longer
@@ -393,7 +406,7 @@ cdef void rebase(FairScheduler self) noexcept nogil:
     """Move the clock back to its origin, and all times with it: O(n), once in four units or more."""
     cdef Py_ssize_t i
     # A whole number of grains; modulo 2**64, as the clock may be behind.
-    cdef uint64_t shift = (self.clock - ORIGIN) & ~(2 * INDEX + 1)
+    cdef uint64_t shift = (self.clock - ORIGIN) & ~(2 * self.pace.index + 1)
     cdef uint64_t less = <uint64_t> (<int64_t> shift >> 1)
     self.clock -= shift
     for i in range(self.size):

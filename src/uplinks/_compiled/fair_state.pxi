@@ -6,15 +6,10 @@ cdef dict fair_state(FairScheduler scheduler):
     cdef Py_ssize_t i
     cdef list jobs
     cdef dict state
-    scheduler.prepare_change()
-    begin_period(scheduler)
-    scheduler.stale = scheduler.pristine
-    if not scheduler.stale:
-        replant(scheduler)
+    restart(scheduler)
     state = Scheduler.state(scheduler)
     jobs = [job_of(scheduler, i) for i in range(scheduler.size)]
-    for i, name in enumerate(("start", "rest", "unit")):
-        state[name] = [job[i] for job in jobs]
+    state["start"], state["rest"], state["unit"] = ([job[i] for job in jobs] for i in range(3))
     state["pristine"] = scheduler.pristine
     state["scale"] = scheduler.pace.scale
     state["clock"] = scheduler.clock

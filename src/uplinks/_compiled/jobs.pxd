@@ -11,7 +11,7 @@
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
-from uplinks._compiled.windows cimport INDEX, TIME, WAITS
+from uplinks._compiled.windows cimport WAITS, WITHHELD
 
 
 cdef extern from *:
@@ -44,6 +44,7 @@ cdef struct Pace:           # what all jobs have in common
     uint64_t scale          # units in one of virtual time
     uint64_t shifts         # 2 * members - 2
     uint64_t reciprocal     # of shifts, times 2**64, rounded down
+    uint64_t index          # the bits of a key that are the index: 2**b - 1
 
 
 cdef struct Moment:         # whole + rest / weight; whole is modulo 2**64, for differences
@@ -51,13 +52,13 @@ cdef struct Moment:         # whole + rest / weight; whole is modulo 2**64, for 
     uint32_t rest
 
 
-cdef inline uint64_t key_of_opening(uint64_t time, uint32_t i) noexcept nogil:
-    """Rounded up to a grain, which is twice the room of an index."""
-    return WAITS | ((time + 2 * INDEX + 1) >> 1 & TIME) | i
+cdef inline uint64_t key_of_opening(uint64_t time, uint32_t i, const Pace *pace) noexcept nogil:
+    """Rounded up to a grain."""
+    return WAITS | key_of_closing(time + 2 * pace.index + 1, i, pace)
 
 
-cdef inline uint64_t key_of_closing(uint64_t time, uint32_t i) noexcept nogil:
-    return (time >> 1 & TIME) | i
+cdef inline uint64_t key_of_closing(uint64_t time, uint32_t i, const Pace *pace) noexcept nogil:
+    return (time >> 1 & (WITHHELD - 1) & ~pace.index) | i
 
 
 cdef inline void next_job(Job *job, const Pace *pace) noexcept nogil:
@@ -93,10 +94,11 @@ cdef inline uint64_t opening_of_next(const Job *job, uint32_t i, const Pace *pac
     cdef uint64_t slices = pace.shifts * job.weight
     cdef uint64_t inset, left
     if not slices:
-        return key_of_opening(job.end + (job.rest > 0), i)
+        return key_of_opening(job.end + (job.rest > 0), i, pace)
     inset = high_product(job.length, pace.reciprocal)
     left = pace.scale - inset * slices + job.rest * pace.shifts  # below 3 * slices
-    return key_of_opening(job.end + inset + (left > 0) + (left > slices) + (left > 2 * slices), i)
+    inset += (left > 0) + (left > slices) + (left > 2 * slices)
+    return key_of_opening(job.end + inset, i, pace)
 
 
 cdef inline uint64_t closing(const Job *job, uint32_t i, const Pace *pace) noexcept nogil:
@@ -105,11 +107,11 @@ cdef inline uint64_t closing(const Job *job, uint32_t i, const Pace *pace) noexc
     cdef uint64_t inset
     cdef int64_t left
     if not slices:
-        return key_of_closing(job.end, i)
+        return key_of_closing(job.end, i, pace)
     inset = high_product(job.length, pace.reciprocal)
     # Above -slices, and below 2 * slices.
     left = <int64_t> (pace.scale - inset * slices) - <int64_t> (job.rest * pace.shifts)
-    return key_of_closing(job.end - inset - (left > 0) - (left > <int64_t> slices), i)
+    return key_of_closing(job.end - inset - (left > 0) - (left > <int64_t> slices), i, pace)
 
 
 cdef inline uint64_t begin_job(

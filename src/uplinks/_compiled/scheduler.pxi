@@ -48,7 +48,7 @@ cdef class Scheduler:
     cdef int reserve_one(self) except -1:
         """Allocate memory for one more index, so that the next `add` cannot fail."""
         if self.vacant < 0 and self.size == self.room:
-            self.reserve(max(self.size + 1, min(<Py_ssize_t> MOST, self.size + self.size // 32 + 4)))
+            return self.reserve(max(self.size + 1, min(<Py_ssize_t> MOST, self.size + self.size // 32 + 4)))
         return 0
 
     cdef Py_ssize_t add(self) except -1:

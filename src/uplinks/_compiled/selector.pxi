@@ -305,15 +305,15 @@ cdef int adopt(Selector selector, Scheduler scheduler) except -1:
 
 cdef inline object one_pick(Selector selector):
     """Pick a target; the caller holds the lock, if one is needed."""
-    cdef Py_ssize_t i = -1
-    if not selector.nested:
-        i = selector.scheduler.next_index()
-        if i >= 0:
-            if selector.scheduler.size > CACHED:
-                look_ahead(selector.scheduler, selector.held)
-            return selector.held[i]
+    cdef Py_ssize_t i
+    if selector.nested:
+        return deep_pick(selector)
+    i = selector.scheduler.next_index()
+    if i < 0:
         raise selector.failure_of_pick()
-    return deep_pick(selector)
+    if selector.scheduler.size > CACHED:
+        look_ahead(selector.scheduler, selector.held)
+    return selector.held[i]
 
 
 cdef object deep_pick(Selector selector):

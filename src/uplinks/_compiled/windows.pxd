@@ -1,9 +1,9 @@
 # Two tournaments over the same keys: which window closes first of those that are open, and which
 # opens first of those that are not.
 #
-# A key is 64 bits: the kind of its index (2), a time (42), and the index itself (20), which need not
-# be looked up then and settles ties. A unit of a key's time is a *grain*, 2**21 units. The kinds are
-# chosen so that one comparison finds each of the two winners, and the other kinds lose it:
+# A key is 64 bits: the kind of its index (2), a time (62 - b), and the index itself (b), which need
+# not be looked up then and settles ties; b is as small as the number of targets allows. A unit of a
+# key's time is a *grain*, 2**(b + 1) units. The kinds are chosen so that one comparison finds each of the two winners, and the other kinds lose it:
 #
 #     kind               bits     unsigned     signed
 #     open, closes at    00       wins         between
@@ -24,14 +24,10 @@ cdef extern from *:
     #define UPLINKS_WITHHELD ((uint64_t) 1 << 62)
     #define UPLINKS_WAITS ((uint64_t) 1 << 63)
     #define UPLINKS_NONE (((uint64_t) 1 << 63) - 1)
-    #define UPLINKS_INDEX (((uint64_t) 1 << 20) - 1)
-    #define UPLINKS_TIME (UPLINKS_WITHHELD - 1 - UPLINKS_INDEX)
     """
     const uint64_t WITHHELD "UPLINKS_WITHHELD"
     const uint64_t WAITS "UPLINKS_WAITS"
     const uint64_t NONE "UPLINKS_NONE"      # of an index that is not scheduled
-    const uint64_t INDEX "UPLINKS_INDEX"    # the bits of a key that are the index
-    const uint64_t TIME "UPLINKS_TIME"      # the bits of a key that are the time
 
 
 cdef enum:

@@ -19,7 +19,7 @@ Every change begins a new period. The first period is recorded and then replayed
 
 Time is counted in integer units, ``scale`` of them a unit of virtual time. Fractions are kept
 as remainders, so nothing is rounded but the start of a target that joins or changes weight
-(up, to a whole unit) and the comparison of windows (`_GRAIN`).
+(up, to a whole unit) and the comparison of windows (`grain`).
 
 Source: R. Tijdeman, "The chairman assignment problem", Discrete Mathematics 32 (1980) 323-330,
 for the windows; I. Stoica and H. Abdel-Wahab, "Earliest Eligible Virtual Deadline First"
@@ -40,7 +40,6 @@ RECORD_LIMIT: Final = 1 << 20
 """The longest period, in picks, that is recorded and replayed."""
 
 _SCALE: Final = 1 << 59
-_GRAIN: Final = 1 << 21  # units within which two times count as equal when compared
 _KEPT: Final = 2  # picks of lead or lag that a weight change keeps
 _FARTHEST: Final = 4 * _SCALE  # from the clock to any start
 
@@ -51,6 +50,7 @@ class FairScheduler(Scheduler):
     def __init__(self) -> None:
         super().__init__()
         self.scale = _SCALE
+        self.grain = 8  # units within which two times count as equal when compared
         self.clock = 0  # whole units; clock_rest / total more
         self.clock_rest = 0
         self.total = 0
@@ -137,12 +137,12 @@ class FairScheduler(Scheduler):
             for i in range(len(self.weight))
             if self.eligible(i) and self.picked[i] < self.weight[i] // self.divisor
         ]
-        waiting = [(ceil_div(self.opens[i], _GRAIN), i) for i in candidates if not self.opened[i]]
+        waiting = [(ceil_div(self.opens[i], self.grain), i) for i in candidates if not self.opened[i]]
         for time, i in waiting:
-            if time <= self.clock // _GRAIN:
+            if time <= self.clock // self.grain:
                 self.closes[i] = self._closing(i)
                 self.opened[i] = True
-        opened = [(self.closes[i] // _GRAIN, i) for i in candidates if self.opened[i]]
+        opened = [(self.closes[i] // self.grain, i) for i in candidates if self.opened[i]]
         return min(opened or waiting)[1]
 
     def _advance(self, i: int, picks: int = 1) -> None:
@@ -176,6 +176,9 @@ class FairScheduler(Scheduler):
         if i == len(self.opened):
             self.opened.append(False)
         self.unit[i] = 0
+        if 2 * i >= self.grain:
+            self.grain *= 2
+            self.restart()
 
     def _moving(self) -> None:
         self.pristine = self.pristine and self.at == 0
