@@ -71,6 +71,7 @@ cdef class Scheduler:
 cdef class FairScheduler(Scheduler):
     cdef uint64_t clock         # whole units; clock_rest / total more
     cdef uint64_t clock_rest
+    cdef uint64_t debt          # the sum of all lags, in picks times scale
     cdef uint64_t tick          # scale // total
     cdef uint64_t tick_rest     # scale % total
     cdef uint64_t divisor       # the gcd of the eligible weights

@@ -1,18 +1,21 @@
 # The fair scheduler.
 #
-# Each eligible target of weight w owns a chain of jobs, one a pick, each 1/w long. The clock is the
-# weighted average of the starts of the current jobs, so leads and lags, w * (start - clock), always
-# sum to zero. With W the sum of the eligible weights, n their number and d = 1 / (2n - 2):
+# Each eligible target of weight w owns a chain of jobs, one a pick, each 1/w long. Lags, w * (clock -
+# start), sum to the debt: what targets that have left were ahead, from 0 to one pick. With W the sum of
+# the eligible weights, n their number and d = 1 / (2n - 2):
 #
 #     pick     clock += 1/W. Of the targets that have not had their share of this period, take the one
 #              whose open window [start + d/w, start + (1 - d)/w] closes first; if no window is open,
 #              the one whose window opens first. Its next job starts where this one ends.
-#     leave    remember the start; clock = average of the rest
-#     join     start at the clock; on return, where the next job would have started, but not before
-#              the clock and not more than a job after it; clock = average
-#     weight   keep lead or lag in picks, at most two; clock = average
+#     leave    remember the start
+#     join     start debt/w after the clock; on return, where the next job would have started, but not
+#              before that and not more than a job after the clock
+#     weight   keep lead or lag in picks, at most two
 #
-# Invariant: sum of w * start = W * clock, in integers, with remainders, so nothing drifts. Complexity:
+# After a change the debt is the sum of the lags; beyond its limits, the clock moves instead. A target
+# that is three units of virtual time behind is set two behind, so that everything fits 64 bits.
+#
+# Invariant: sum of w * start + debt = W * clock, in integers, with remainders, so nothing drifts. Complexity:
 # a pick O(log n) amortized in two tournaments, which find the window that closes first and the one that
 # opens first; a change O(log n). Every change begins a period, in which each target gets its weight over
 # the gcd: a target that has had its share is withheld until the period ends. The first period is recorded
@@ -24,12 +27,17 @@
 cdef extern from *:
     """
     #define UPLINKS_ORIGIN (6 * UPLINKS_SCALE)
-    #define UPLINKS_SPREAD (4 * UPLINKS_SCALE)
+    #define UPLINKS_SPREAD (5 * UPLINKS_SCALE)
+    #define UPLINKS_LATE (3 * (int64_t) UPLINKS_SCALE)
+    #define UPLINKS_LEFT (2 * UPLINKS_SCALE)
     """
     # The clock starts here, and is set back to it once it is a few units of virtual time away, so that
     # all times, which are at most SPREAD from the clock, stay between 0 and 16 units: 2**63.
     const uint64_t ORIGIN "UPLINKS_ORIGIN"
     const uint64_t SPREAD "UPLINKS_SPREAD"
+    # More than LATE behind the clock, a target is set LEFT behind it.
+    const int64_t LATE "UPLINKS_LATE"
+    const uint64_t LEFT "UPLINKS_LEFT"
 
 
 @cython.final
@@ -222,46 +230,69 @@ cdef void move(FairScheduler self, Py_ssize_t i, uint32_t before) noexcept nogil
     cdef uint64_t now = self.clock + (self.clock_rest > 0)
     cdef uint64_t opening = NONE
     cdef int64_t ahead = 0
-    cdef int64_t kept
-    cdef Moment start
+    cdef int64_t least, kept
+    cdef int64_t lag = 0
+    cdef Moment start = Moment(self.clock, 0)
+    cdef Moment old
     if job.weight:
         start = beginning(job, &self.pace)
         ahead = <int64_t> (start.whole - now) + (start.rest > 0)
-    if before:
-        average(self, 
-            self.total - weight, before, <int64_t> (self.clock - start.whole), -<int64_t> start.rest
-        )
-        kept = <int64_t> (KEPT * self.pace.scale // before)
-        ahead = max(-kept, min(kept, ahead)) * before
+    old = start
     if weight:
-        if before:  # divided, rounding up
+        if before:
+            kept = <int64_t> (KEPT * self.pace.scale // before)
+            ahead = max(-kept, min(kept, ahead)) * before
+            # divided, rounding up
             ahead = (ahead + weight - 1) // weight if ahead > 0 else -(-ahead // <int64_t> weight)
         else:
-            ahead = max(0, min(ahead, <int64_t> (self.pace.scale // weight)))
+            least = <int64_t> ((self.debt + weight - 1) // weight)
+            ahead = min(max(least, ahead), <int64_t> (self.pace.scale // weight))
         start = Moment(now + <uint64_t> ahead, 0)
-        average(self, self.total, weight, <int64_t> (start.whole - self.clock), 0)
+        lag = <int64_t> weight * <int64_t> (self.clock - start.whole)
         opening = begin_job(job, start, weight, <uint32_t> i, &self.pace)
     set_window(&self.windows, <uint32_t> i, opening)
+    balance(self, before, <int64_t> (old.whole - self.clock), lag + (old.rest if before else 0))
+    while self.windows.first.closes < WITHHELD:
+        i = <Py_ssize_t> (self.windows.first.closes & self.pace.index)
+        job = self.jobs + i
+        old = beginning(job, &self.pace)
+        if <int64_t> (self.clock - old.whole) <= LATE:
+            return
+        opening = begin_job(job, Moment(self.clock - LEFT, 0), job.weight, <uint32_t> i, &self.pace)
+        set_window(&self.windows, <uint32_t> i, opening)
+        balance(self, job.weight, <int64_t> (old.whole + LEFT - self.clock), old.rest)
 
 
-cdef void average(FairScheduler self, uint64_t total, uint32_t weight, int64_t distance, int64_t rest) noexcept nogil:
-    """Move the clock by (weight * distance + rest) / total."""
-    cdef uint64_t left = 0
-    cdef int64_t moved, over
+cdef void balance(FairScheduler self, uint32_t weight, int64_t distance, int64_t more) noexcept nogil:
+    """Add weight * distance + more to the sum of the lags: to the debt, or by moving the clock."""
+    cdef int64_t scale = <int64_t> self.pace.scale
+    cdef int64_t total = <int64_t> self.total
+    cdef int64_t fits = (<int64_t> 1 << 61) // max(<uint32_t> 1, weight)
+    cdef int64_t over, moved
+    cdef uint64_t rest = 0
     if not total:
-        self.clock_rest = 0
+        self.clock_rest = self.debt = 0
         return
-    if distance < 0:
-        moved = -<int64_t> divide_product(<uint64_t> -distance, weight, total, &left)
-        over = <int64_t> self.clock_rest + rest - <int64_t> left
-    else:
-        moved = <int64_t> divide_product(<uint64_t> distance, weight, total, &left)
-        over = <int64_t> self.clock_rest + rest + <int64_t> left
+    if <int64_t> self.clock_rest >= total:
+        more -= <int64_t> self.clock_rest - total + 1
+        self.clock_rest = <uint64_t> total - 1
+    more += <int64_t> self.debt
+    if -fits < distance < fits:
+        more += weight * distance
+        self.debt = <uint64_t> max(0, min(scale, more))
+        over = <int64_t> self.debt - more + <int64_t> self.clock_rest
+        moved = 0
+    else:  # far beyond a limit of the debt: the clock moves by -weight * distance / total and more
+        self.debt = <uint64_t> scale if distance > 0 else 0
+        over = <int64_t> self.debt - more + <int64_t> self.clock_rest
+        moved = <int64_t> divide_product(<uint64_t> (distance if distance > 0 else -distance), weight, self.total, &rest)
+        moved = -moved if distance > 0 else moved
+        over += -<int64_t> rest if distance > 0 else <int64_t> rest
     if over < 0:  # rounded down, as a quotient in Python
-        moved -= 1 + ~over // <int64_t> total
-        over += (1 + ~over // <int64_t> total) * <int64_t> total
-    self.clock += <uint64_t> (moved + over // <int64_t> total)
-    self.clock_rest = <uint64_t> (over % <int64_t> total)
+        moved -= 1 + ~over // total
+        over += (1 + ~over // total) * total
+    self.clock += <uint64_t> (moved + over // total)
+    self.clock_rest = <uint64_t> (over % total)
 
 
 cdef void update_divisor(FairScheduler self, Py_ssize_t i) noexcept nogil:
@@ -379,7 +410,7 @@ cdef void lay_out(FairScheduler self) noexcept nogil:
     self.pace.scale = self.tick * self.total
     self.tick_rest = 0
     self.clock = ORIGIN
-    self.clock_rest = 0
+    self.clock_rest = self.debt = 0
     for i in range(self.size):
         self.jobs[i].weight = 0
         if self.eligible(i):

@@ -14,6 +14,7 @@ cdef dict fair_state(FairScheduler scheduler):
     state["scale"] = scheduler.pace.scale
     state["clock"] = scheduler.clock
     state["clock_rest"] = scheduler.clock_rest
+    state["debt"] = scheduler.debt
     return state
 
 
@@ -42,6 +43,8 @@ cdef int load_fair(FairScheduler scheduler, dict state) except -1:
     scheduler.pace.scale = state["scale"]
     scheduler.clock = state["clock"]
     scheduler.clock_rest = state["clock_rest"]
+    scheduler.debt = state["debt"]
+    expect(scheduler.debt <= scheduler.pace.scale, "debt")
     expect(SCALE >> 1 <= scheduler.pace.scale <= SCALE, "scale")
     expect(ORIGIN - SCALE <= scheduler.clock < ORIGIN + 4 * SCALE, "clock")
     expect(scheduler.clock_rest < max(<uint64_t> 1, scheduler.total), "clock_rest")
@@ -68,17 +71,17 @@ cdef int check_fair(FairScheduler scheduler) except -1:
     cdef list quotas
     cdef list recorded = [0] * scheduler.size
     Scheduler.check(scheduler)
-    balance = 0
+    starts = 0
     for i in range(scheduler.size):
         divisor = gcd(divisor, scheduler.share(i))
         if scheduler.eligible(i) and not scheduler.stale:
             start = beginning(scheduler.jobs + i, &scheduler.pace)
             expect(start.whole - scheduler.clock + SPREAD <= 2 * SPREAD, "start")
-            balance += int(scheduler.weight[i]) * int(start.whole) + int(start.rest)
+            starts += int(scheduler.weight[i]) * int(start.whole) + int(start.rest)
     expect(scheduler.divisor == divisor, "divisor of the weights")
     expect(scheduler.period == (scheduler.total // divisor if divisor else 0), "period")
     clock = int(scheduler.total) * int(scheduler.clock) + int(scheduler.clock_rest)
-    expect(scheduler.stale or balance == (clock if scheduler.total else 0), "clock: it is not the average")
+    expect(scheduler.stale or not scheduler.total or starts + scheduler.debt == clock, "clock")
     if scheduler.recording or scheduler.replaying:
         for k in range(scheduler.period if scheduler.replaying else scheduler.at):
             recorded[scheduler.table[k]] += 1

@@ -1,19 +1,23 @@
 """The fair scheduler, as a specification.
 
 Each eligible target of weight w owns a chain of *jobs*, one a pick, each 1/w long; ``start`` is
-where its current job starts. The *clock* is the weighted average of all starts, so leads and
-lags, ``w * (start - clock)``, always sum to zero. With W the sum of the eligible weights, n
-their number and d = 1 / (2n - 2):
+where its current job starts. The *clock* is the weighted average of all starts plus ``debt / W``:
+lags, ``w * (clock - start)``, always sum to the debt, which is what targets that have left were
+ahead, at most one pick. With W the sum of the eligible weights, n their number and
+d = 1 / (2n - 2):
 
 - pick: advance the clock by 1/W. A job may be picked in its *window*, from ``start + d/w`` to
   ``start + (1 - d)/w``. Of the targets that have not had their share of this period, take the
   one whose open window closes first; if no window is open, the one whose window opens first.
   Its next job starts where this one ends.
-- leave: remember ``start``; the clock becomes the average of the remaining starts.
-- join: a new target starts at the clock. A target that comes back starts where its next job
-  would have started, but not before the clock and not later than one job after it. The clock
-  becomes the average again.
+- leave: remember ``start``. The debt becomes the sum of the remaining lags.
+- join: a new target takes over the debt and starts ``debt / w`` after the clock. A target that
+  comes back starts where its next job would have started, but not before that and not later than
+  one job after the clock. The debt becomes the sum of the lags.
 - weight change: keep the lead or lag in picks, at most two.
+
+A debt that would be below 0 or above one pick is set to that limit, and the clock moved to match.
+A target that falls three units of virtual time behind is set two behind.
 
 Every change begins a new period. The first period is recorded and then replayed.
 
@@ -41,7 +45,9 @@ RECORD_LIMIT: Final = 1 << 20
 
 _SCALE: Final = 1 << 59
 _KEPT: Final = 2  # picks of lead or lag that a weight change keeps
-_FARTHEST: Final = 4 * _SCALE  # from the clock to any start
+_LATE: Final = 3 * _SCALE  # more than this behind the clock, a target is set _LEFT behind it
+_LEFT: Final = 2 * _SCALE
+_FARTHEST: Final = 5 * _SCALE  # from the clock to any start
 
 
 class FairScheduler(Scheduler):
@@ -53,6 +59,7 @@ class FairScheduler(Scheduler):
         self.grain = 8  # units within which two times count as equal when compared
         self.clock = 0  # whole units; clock_rest / total more
         self.clock_rest = 0
+        self.debt = 0  # the sum of all lags, in picks times scale
         self.total = 0
         self.divisor = 0
         self.shifts = 0  # 2n - 2
@@ -91,8 +98,9 @@ class FairScheduler(Scheduler):
             expect(0 <= k <= quota.get(i, 0), "picked")
         for i in members:
             self._check_job(i)
-        average = sum(self.weight[i] * self.start[i] + self.rest[i] for i in members)
-        expect(not members or average == self.total * self.clock + self.clock_rest, "clock")
+        expect(0 <= self.debt <= self.scale, "debt")
+        balance = sum(self.weight[i] * self.start[i] + self.rest[i] for i in members) + self.debt
+        expect(not members or balance == self.total * self.clock + self.clock_rest, "clock")
 
     def _check_job(self, i: int) -> None:
         length = self.scale // self.weight[i]
@@ -203,18 +211,18 @@ class FairScheduler(Scheduler):
 
     def _moved(self, i: int, *, was: bool, will: bool) -> None:
         weights = [self.weight[j] for j in self.members()]
-        before, self.total = self.total, sum(weights)
+        self.total = sum(weights)
         self.divisor = gcd(*weights)
         self.shifts = max(0, 2 * len(weights) - 2)
         self._begin_period()
         if self.pristine:
             self._lay_out()
         else:
-            self._move(i, was=was, will=will, before=before)
+            self._move(i, was=was, will=will)
 
     def _lay_out(self) -> None:
         """Let every target start now. A pick is a power of two of units: comparisons are exact."""
-        self.clock = self.clock_rest = 0
+        self.clock = self.clock_rest = self.debt = 0
         self.start = [0] * len(self.start)
         self.rest = [0] * len(self.rest)
         if self.total:
@@ -224,36 +232,50 @@ class FairScheduler(Scheduler):
             self.unit[i] = self.weight[i]
             self._place(i, 0)
 
-    def _move(self, i: int, *, was: bool, will: bool, before: int) -> None:
+    def _move(self, i: int, *, was: bool, will: bool) -> None:
         """Take a target out of the schedule, put it into the schedule, or both."""
         now = self.clock + (self.clock_rest > 0)
         weight, old = self.weight[i], self.unit[i]
         ahead = self.start[i] + (self.rest[i] > 0) - now if old else 0
+        lags = 0  # by how much the sum of the lags changes
         if was:
-            self._average(before - old, -old, self.start[i], -self.rest[i])
-            kept = _KEPT * self.scale // old
-            ahead = max(-kept, min(kept, ahead)) * old
+            lags = old * (self.start[i] - self.clock) + self.rest[i]
         if will:
             if was:
-                ahead = ceil_div(ahead, weight)
+                kept = _KEPT * self.scale // old
+                ahead = ceil_div(max(-kept, min(kept, ahead)) * old, weight)
             else:
-                ahead = max(0, min(ahead, self.scale // weight))
+                ahead = min(max(ceil_div(self.debt, weight), ahead), self.scale // weight)
+            lags += weight * (self.clock - now - ahead)
             self.unit[i], self.rest[i] = weight, 0
-            self._average(self.total, weight, now + ahead, 0)
             self._place(i, now + ahead)
+        self._balance(lags)
+        while (late := self._latest()) is not None:
+            start, rest = self.start[late], self.rest[late]
+            self.rest[late] = 0
+            self._place(late, self.clock - _LEFT)
+            self._balance(self.weight[late] * (start + _LEFT - self.clock) + rest)
 
-    def _average(self, total: int, weight: int, start: int, rest: int) -> None:
-        """Make the clock the average again: a target joins, or leaves (its weight is negative)."""
-        if total:
-            moved, self.clock_rest = divmod(
-                self.clock_rest + weight * (start - self.clock) + rest, total
-            )
+    def _latest(self) -> int | None:
+        """Return the target whose open window closes first, if it is too far behind."""
+        opened = [(self.closes[i] // self.grain, i) for i in self.members() if self.opened[i]]
+        if opened and self.clock - self.start[min(opened)[1]] > _LATE:
+            return min(opened)[1]
+        return None
+
+    def _balance(self, lags: int) -> None:
+        """Add to the sum of the lags: the debt takes what it can, the clock moves by the rest."""
+        rest = min(self.clock_rest, max(0, self.total - 1))
+        sum_of_lags = self.debt + lags + rest - self.clock_rest
+        self.debt = min(max(0, sum_of_lags), self.scale) if self.total else 0
+        moved, self.clock_rest = divmod(rest + self.debt - sum_of_lags, max(1, self.total))
+        if self.total:
             self.clock += moved
         else:
             self.clock_rest = 0
 
     def _jump(self, picks: int, counts: list[int]) -> None:
-        self.clock, self.clock_rest = 0, 0
+        self.clock = self.clock_rest = self.debt = 0
         self._tick(picks)
         for i in self.members():
             self._advance(i, counts[i])
