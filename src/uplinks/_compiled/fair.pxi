@@ -252,15 +252,24 @@ cdef void move(FairScheduler self, Py_ssize_t i, uint32_t before) noexcept nogil
         opening = begin_job(job, start, weight, <uint32_t> i, &self.pace)
     set_window(&self.windows, <uint32_t> i, opening)
     balance(self, before, <int64_t> (old.whole - self.clock), lag + (old.rest if before else 0))
-    while self.windows.first.closes < WITHHELD:
-        i = <Py_ssize_t> (self.windows.first.closes & self.pace.index)
-        job = self.jobs + i
-        old = beginning(job, &self.pace)
-        if <int64_t> (self.clock - old.whole) <= LATE:
-            return
-        opening = begin_job(job, Moment(self.clock - LEFT, 0), job.weight, <uint32_t> i, &self.pace)
-        set_window(&self.windows, <uint32_t> i, opening)
-        balance(self, job.weight, <int64_t> (old.whole + LEFT - self.clock), old.rest)
+    while catch_up(self, self.windows.first.closes) or catch_up(self, <uint64_t> self.windows.first.opens):
+        pass
+
+
+cdef bint catch_up(FairScheduler self, uint64_t key) noexcept nogil:
+    """Set the target of a key two units behind the clock if it is more than three behind; tell if so."""
+    cdef uint32_t i = <uint32_t> (key & self.pace.index)
+    cdef Job *job = self.jobs + i
+    cdef Moment old
+    if key & WITHHELD:
+        return False  # there is none
+    old = beginning(job, &self.pace)
+    if <int64_t> (self.clock - old.whole) <= LATE:
+        return False
+    key = begin_job(job, Moment(self.clock - LEFT, 0), job.weight, i, &self.pace)
+    set_window(&self.windows, i, key)
+    balance(self, job.weight, <int64_t> (old.whole + LEFT - self.clock), old.rest)
+    return True
 
 
 cdef void balance(FairScheduler self, uint32_t weight, int64_t distance, int64_t more) noexcept nogil:

@@ -257,10 +257,14 @@ class FairScheduler(Scheduler):
             self._balance(self.weight[late] * (start + _LEFT - self.clock) + rest)
 
     def _latest(self) -> int | None:
-        """Return the target whose open window closes first, if it is too far behind."""
+        """Return the target whose window closes, or else opens, first, if it is too far behind."""
         opened = [(self.closes[i] // self.grain, i) for i in self.members() if self.opened[i]]
-        if opened and self.clock - self.start[min(opened)[1]] > _LATE:
-            return min(opened)[1]
+        waiting = [
+            (ceil_div(self.opens[i], self.grain), i) for i in self.members() if not self.opened[i]
+        ]
+        for _, i in [min(keys) for keys in (opened, waiting) if keys]:
+            if self.clock - self.start[i] > _LATE:
+                return i
         return None
 
     def _balance(self, lags: int) -> None:
