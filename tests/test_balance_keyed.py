@@ -17,7 +17,7 @@ from uplinks.balance import ReferenceSelector, Selector
 from uplinks.errors import NoEligibleTarget
 
 WEIGHTS: Final = {"a": 1, "b": 2, "c": 5, "d": 1, "e": 11}
-KEYS: Final = range(400)
+KEYS: Final = range(1000)
 
 PRINT_PICKS: Final = """
 from uplinks import Selector
