@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,12 +16,14 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from uplinks import Selector
 from uplinks.testing.server import Server, answer
 
 ROOT = Path(__file__).parent.parent
 TESTED = ROOT / "examples" / "tested"
 SERVICE = ROOT / "examples" / "service" / "service.py"
 FASTAPI = ROOT / "examples" / "fastapi" / "app.py"
+PEAK_EWMA = ROOT / "examples" / "peak_ewma.py"
 
 PARENT = """
 hub:
@@ -136,6 +139,60 @@ def test_a_fastapi_service_forwards_to_a_child_that_is_up(tmp_path: Path) -> Non
             return [there, nobody]
 
     assert asyncio.run(main()) == [(200, b"from eu"), (503, b'{"detail":"no child is up"}')]
+
+
+def send_requests(selector: Any, latency: dict[str, int], number: int) -> list[str]:
+    """Pick, and end each request at once, after its target's latency in nanoseconds."""
+    picks = []
+    for _ in range(number):
+        picks.append(selector.pick())
+        selector.ended(picks[-1], True, latency[picks[-1]])
+    return picks
+
+
+def test_peak_ewma_gives_a_slow_child_fewer_picks() -> None:
+    now, ticks = 0, count()
+    clock = lambda: now + next(ticks)  # noqa: E731 - reads the variable above
+    scheduler = example(PEAK_EWMA).PeakEwma(half_life=100_000, seed=1, clock=clock)
+    selector = Selector({"eu": 1, "us": 1, "ap": 1}, scheduler=scheduler)
+    slow = Counter(send_requests(selector, {"eu": 5000, "us": 100, "ap": 100}, 900))
+    # Drawn twice in one of nine picks, and then the only choice.
+    assert 60 < slow["eu"] < 140
+    assert slow["us"] + slow["ap"] == 900 - slow["eu"]
+
+    now += 100_000 * 20  # half-lives later, the slow answers are forgotten
+    even = Counter(send_requests(selector, dict.fromkeys(("eu", "us", "ap"), 100), 900))
+    assert all(150 < even[child] < 400 for child in ("eu", "us", "ap"))
+
+
+def test_peak_ewma_avoids_a_child_with_outstanding_or_failed_requests() -> None:
+    scheduler = example(PEAK_EWMA).PeakEwma(seed=2, clock=lambda: 0)
+    selector = Selector({"eu": 1, "us": 1}, scheduler=scheduler)
+    send_requests(selector, {"eu": 100, "us": 100}, 20)
+    # None of these ends: the choice between two different targets evens out what is outstanding.
+    outstanding = Counter(selector.pick_many(400))
+    assert abs(outstanding["eu"] - outstanding["us"]) < 20
+    for child, number in outstanding.items():
+        for _ in range(number):
+            selector.ended(child, child == "us", 100)
+    picks = Counter(send_requests(selector, {"eu": 100, "us": 100}, 400))
+    assert 60 < picks["eu"] < 140  # both draws in a quarter of the picks
+
+
+def test_peak_ewma_is_deterministic_with_a_seed_and_keeps_what_an_excluded_child_learned() -> None:
+    def run() -> list[str]:
+        scheduler = example(PEAK_EWMA).PeakEwma(seed=3, clock=lambda: 0)
+        selector = Selector({"eu": 3, "us": 1}, scheduler=scheduler)
+        picks = send_requests(selector, {"eu": 900, "us": 100}, 50)
+        assert selector.pick(exclude=["eu"]) == "us"
+        selector.ended("us", True, 100)
+        picks += send_requests(selector, {"eu": 900, "us": 100}, 200)
+        selector._check()
+        return picks
+
+    picks = run()
+    assert picks == run()
+    assert 80 < picks[50:].count("eu") < 140  # drawn twice in 9 of 16 picks
 
 
 async def asked(app: Any, path: str) -> tuple[int, bytes]:
