@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.profiles import scaled
 
 from uplinks.model import Header, HealthCheck, PassiveHealthCheck, Uplink
 from uplinks.schema import structure, unstructure
@@ -75,7 +76,7 @@ def test_writing_twice_writes_the_same(resource: Any) -> None:
 
 
 @given(strategies.fleets())
-@settings(max_examples=10)
+@settings(max_examples=scaled(10))
 def test_a_list_is_the_same_as_its_items(fleet: Any) -> None:
     items = items_of(fleet)
     tree = {"apiVersion": "v1", "kind": "List", "items": [unstructure(item) for item in items]}
