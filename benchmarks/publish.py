@@ -152,7 +152,7 @@ def main(path: Path) -> None:
         (
             "uplinks.Selector",
             "itertools.cycle, expanded list",
-            "random.choices, cum_weights=",
+            "bisect and random()",
             "random.choices, weights=",
             "heapq, earliest deadline first",
             "roundrobin.weighted",
@@ -167,10 +167,10 @@ def main(path: Path) -> None:
         "largest deviation, weights n-1, 1, ..., 1",
         (
             "uplinks.Selector",
+            'uplinks, scheduler="edf"',
+            'uplinks, scheduler="smooth"',
+            'uplinks, scheduler="random"',
             "itertools.cycle, expanded list",
-            "random.choices, cum_weights=",
-            "heapq, earliest deadline first",
-            "smooth (nginx), by hand",
             "interleaved (LVS), by hand",
         ),
     )

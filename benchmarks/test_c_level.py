@@ -21,12 +21,12 @@ def test_a_steady_pick(n: int, bench: Any, outside: Any) -> None:
     shares = weights(n)
     driver = outside(shares)
     driver.run(make(shares).period())
-    # A call into C is 15 to 20 ns; a quarter of it is less than 5.
+    # 5 ns: the no-op takes 15 to 20 ns on an idle machine, so a quarter of it is less.
     bench.time(SECTION, "next_index(), steady", n, driver.run, limit=0.25)
 
 
 @pytest.mark.parametrize("n", SIZES)
-def test_a_pick_that_nothing_is_recorded_for(n: int, bench: Any, outside: Any) -> None:
+def test_a_pick_outside_a_recorded_period(n: int, bench: Any, outside: Any) -> None:
     driver = outside(long_weights(n))
     driver.run(4 * n)
     bench.time(SECTION, "next_index(), not yet periodic", n, driver.run)
@@ -43,7 +43,7 @@ def test_a_change(n: int, bench: Any, outside: Any) -> None:
 
 @pytest.fixture(scope="module")
 def machine_code() -> list[str]:
-    """The compiled module's functions, each with its name in the first line."""
+    """Disassemble the compiled module: one string a function, with its name in the first line."""
     objdump = which("objdump")
     if objdump is None or machine() != "x86_64":
         pytest.skip("no objdump, or the instruction has another name")
@@ -54,8 +54,8 @@ def machine_code() -> list[str]:
 
 
 @pytest.mark.parametrize("caller", ["pick", "__next__", "pick_many", "decide"])
-def test_what_comes_next_is_fetched(caller: str, machine_code: list[str]) -> None:
-    """A compiler may take what only fetches for what does nothing, and no gate would tell."""
+def test_the_next_pick_is_prefetched(caller: str, machine_code: list[str]) -> None:
+    """A compiler may drop a prefetch as dead code; no gate would notice."""
     functions = [each for each in machine_code if search(rf"[0-9_]{caller}>:$", each, MULTILINE)]
 
     assert any("prefetch" in each for each in functions)
