@@ -53,10 +53,13 @@ def machine_code() -> list[str]:
     return done.stdout.split("\n\n")
 
 
-@pytest.mark.parametrize("caller", ["pick", "__next__", "pick_many", "decide"])
-def test_the_next_pick_is_prefetched(caller: str, machine_code: list[str]) -> None:
-    """A compiler may drop a prefetch as dead code; no gate would notice."""
-    functions = [each for each in machine_code if search(rf"[0-9_]{caller}>:$", each, MULTILINE)]
+@pytest.mark.parametrize("name", ["pick", "decide"])
+def test_the_next_pick_is_prefetched(name: str, machine_code: list[str]) -> None:
+    """A compiler may drop a prefetch as dead code; no gate would notice.
+
+    Every way to pick a target is `one_pick`, which a compiler may inline into `pick`.
+    """
+    functions = [each for each in machine_code if search(rf"[0-9_]{name}>:$", each, MULTILINE)]
 
     assert any("prefetch" in each for each in functions)
 
