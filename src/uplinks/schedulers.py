@@ -84,6 +84,7 @@ class Edf:
         self._job: dict[int, tuple[int, int, int]] = {}  # deadline = base + count/weight
 
     def set_weight(self, index: int, weight: int) -> None:
+        """Set an index's weight; 0 removes it from the order."""
         left, old = _UNIT, 1
         if index in self._deadline:
             left, old = self._deadline.pop(index) - self._now, self._job[index][2]
@@ -94,6 +95,7 @@ class Edf:
             heappush(self._heap, (deadline, index))
 
     def next_index(self) -> int:
+        """Return the index with the earliest deadline."""
         while self._deadline.get(self._heap[0][1]) != self._heap[0][0]:
             heappop(self._heap)
         self._now, index = self._heap[0]
@@ -122,12 +124,14 @@ class Smooth:
         self._credit: dict[int, int] = {}
 
     def set_weight(self, index: int, weight: int) -> None:
+        """Set an index's weight; 0 removes it from the order."""
         self._weight.pop(index, None)
         if weight:
             self._weight[index] = weight
             self._credit.setdefault(index, 0)
 
     def next_index(self) -> int:
+        """Return the index with most credit."""
         credit = self._credit
         for index, weight in self._weight.items():
             credit[index] += weight

@@ -22,7 +22,7 @@ from pathlib import Path
 from tests.fuzz.mutation import TOKENS, mutate
 from tests.fuzz.targets import SEEDS, TARGETS
 
-from uplinks.reading import check_manifests
+from uplinks.parsing import check_manifests
 
 MEGABYTE = 1_000_000
 LIMIT = 1.0  # s of CPU time for a megabyte

@@ -16,10 +16,10 @@ from typing import Final
 from uplinks import addresses, naming, rules
 from uplinks.durations import format_duration, parse_duration
 from uplinks.errors import InvalidDuration, InvalidName
+from uplinks.located import Document
 from uplinks.model import Cluster, Fleet, StaticConfig
-from uplinks.reading import check_manifests, make_cluster, parse_manifests
+from uplinks.parsing import check_manifests, make_cluster, parse_manifests
 from uplinks.schema import structure, unstructure
-from uplinks.tree import Document
 
 __all__ = ["SEEDS", "TARGETS", "Target"]
 
@@ -45,7 +45,7 @@ def loader(data: bytes) -> None:
             continue  # writing the parent's part exposes the child
         if any(found.code == "UPL201" for found in read.diagnostics):
             continue
-        again = structure(Document(unstructure(resource)))
+        again = structure([Document(unstructure(resource))])
         assert again.resources == (resource,)
 
 

@@ -42,7 +42,7 @@ cdef int load_fair(FairScheduler scheduler, dict state) except -1:
     Scheduler.load(scheduler, state)
     for i in range(size):
         update_divisor(scheduler, i)
-    expect(type(state["pristine"]) is bool, "pristine")
+    expect(type(state["pristine"]) is bool and (size or state["pristine"]), "pristine")
     scheduler.pristine = scheduler.stale = state["pristine"]
     scheduler.pace.scale = state["scale"]
     scheduler.clock = state["clock"]

@@ -3,7 +3,9 @@
 
 cdef object do_state(Selector self, object first, object second):
     cdef Entry entry
-    cdef bint held = hold_gc()
+    cdef bint held
+    flush([self])  # the state does not say what a Python scheduler has not received yet
+    held = hold_gc()
     try:
         return (
             list(self.held),

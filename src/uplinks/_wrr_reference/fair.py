@@ -161,8 +161,10 @@ class FairScheduler(Scheduler):
     def _closing(self, i: int) -> int:
         whole, rest = divmod(self.scale + self.rest[i], self.unit[i])
         inset = self.scale - rest * self.shifts
-        return self.start[i] + whole - (
-            ceil_div(inset, self.shifts * self.unit[i]) if self.shifts else 0
+        return (
+            self.start[i]
+            + whole
+            - (ceil_div(inset, self.shifts * self.unit[i]) if self.shifts else 0)
         )
 
     # -- a change -----------------------------------------------------------

@@ -90,12 +90,13 @@ class ForeignScheduler(Scheduler):
         return 0
 
     def flush(self) -> None:
-        """Give the changed weights to the Python scheduler, oldest first."""
+        """Give the changed weights to the Python scheduler, in order of index."""
         while self.queue:
-            i = self.queue.pop(0)
+            i = min(self.queue)
+            self.queue.remove(i)
             self.inner.set_weight(i, self.weight[i] if self.eligible(i) else 0)
 
-    def _moved(self, i: int, *, was: bool, will: bool) -> None:  # noqa: ARG002
+    def _moved(self, i: int, *, was: bool, will: bool) -> None:
         if i not in self.queue:
             self.queue.append(i)
 

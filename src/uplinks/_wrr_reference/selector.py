@@ -83,7 +83,9 @@ class Selector:
 
     def _found(self, exclude: Iterable[Hashable]) -> list[tuple[Selector, int]]:
         if isinstance(exclude, str | bytes):
-            raise TypeError(f"exclude must be a collection of targets, got {type(exclude).__name__}")
+            raise TypeError(
+                f"exclude must be a collection of targets, got {type(exclude).__name__}"
+            )
         exclude = list(exclude)
         return [
             (node, node._index[target])
@@ -211,6 +213,7 @@ class Selector:
             raise self._failure_of_pick()
 
     def _state(self) -> tuple[list[Any], dict[int, bool], dict[str, Any]]:
+        self._flush()  # the state does not say what a Python scheduler has not received yet
         up = {i: self._up[i] for i in self._index.values()}
         self._scheduler.restart()
         return list(self._targets), up, deepcopy(_columns(self._scheduler))

@@ -2,10 +2,10 @@
 
 Rules of this file:
 
-1. A code is chosen by itself or by its beginning (``UPL2`` is all of 2xx). One
-   that begins no known code is a mistake, and is said to be one.
-2. What says that something was not read cannot be left out: a check that
-   judged less than it was given must never look clean.
+1. A code is selected by itself or by its prefix (``UPL2`` is all of 2xx). A prefix
+   of no known code is an error.
+2. A code that reports unread input cannot be left out: a check that read less than
+   it was given must never look clean.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from attrs import frozen
 
 from uplinks import naming
 from uplinks.cli.console import Unusable
-from uplinks.diagnostics import Diagnostic
+from uplinks.diagnostics import LIMIT_EXCEEDED, Diagnostic
 
 __all__ = ["ALWAYS", "PathIgnore", "Selection", "checked", "nearest_code", "path_pattern"]
 
-ALWAYS: Final = frozenset({"UPL001", "UPL002", "UPL003", "UPL004", "UPL011", "UPL012"})
+ALWAYS: Final = frozenset({"UPL001", "UPL002", "UPL003", LIMIT_EXCEEDED, "UPL011", "UPL012"})
 """Codes of what was not read: these are always reported."""
 
 _FIGURES: Final = str.maketrans("OIL", "011")
@@ -82,7 +82,7 @@ def checked(given: Iterable[str], codes: Collection[str], what: str) -> tuple[st
         if not code or not any(known.startswith(code) for known in codes):
             near = nearest_code(code, codes)
             hint = f"; did you mean {near}?" if near else "; see uplinks explain"
-            raise Unusable(f"{what}: no code {text!r}{hint}")
+            raise Unusable(f"{what}: unknown code {text!r}{hint}")
         if code in ALWAYS and not what.endswith("select"):
             raise Unusable(f"{what}: {code} cannot be ignored: what it is about was not read")
         found.append(code)
