@@ -122,17 +122,17 @@ lint: $(READY)
 
 # Only the ratios that have a limit; `make bench` measures every figure of docs/performance.md.
 gates: $(READY) $(BENCH_READY)
-	@$(BIN)/python -m pytest benchmarks --gates --benchmark-skip
+	@$(BIN)/python -m pytest benchmarks --gates
 
 bench: $(READY) $(BENCH_READY)
-	@$(BIN)/python -m pytest benchmarks --benchmark-columns=min,median,rounds
+	@$(BIN)/python -m pytest benchmarks
 
 docs: $(DOCS_READY)
 	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs docs/_build/html
 	@printf 'docs/_build/html/index.html\n'
 
 clean:
-	@rm -rf build dist docs/_build .benchmarks .coverage* .hypothesis .import_linter_cache \
+	@rm -rf build dist docs/_build .coverage* .hypothesis .import_linter_cache \
 	    .mypy_cache .pytest_cache .ruff_cache src/*.egg-info
 	@rm -f $(READY) $(DOCS_READY) $(PROXIES_READY) $(BENCH_READY) src/uplinks/*.so src/uplinks/*.c src/uplinks/*.html
 	@find src tests benchmarks docs -type d -name __pycache__ -prune -exec rm -rf {} +

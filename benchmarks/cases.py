@@ -1,4 +1,4 @@
-"""What is measured: targets, weights, and selectors in a known state."""
+"""Targets, weights, and selectors in a known state."""
 
 from __future__ import annotations
 
@@ -30,35 +30,35 @@ SITUATIONS: Final = ("all up", "heaviest half down", "only the lightest up")
 
 
 def targets(n: int) -> list[str]:
-    """Give n distinct names."""
+    """Return n distinct names."""
     return [f"child-{i}" for i in range(n)]
 
 
 def weights(n: int) -> list[int]:
-    """Give weights from 1 to 100, the same each time; (90, 10) for two."""
+    """Return weights from 1 to 100, the same each time; (90, 10) for two."""
     random = Random(42)  # noqa: S311 - the same each time is the point
     return [90, 10] if n == 2 else [random.randint(1, 100) for _ in range(n)]
 
 
 def long_weights(n: int) -> list[int]:
-    """Give weights in almost the same proportions, whose period is too long to be recorded."""
+    """Return weights in nearly the same proportions, with a period too long to be recorded."""
     return [weight * 1_000_003 + 2 * i + 1 for i, weight in enumerate(weights(n))]
 
 
 def pairs(n: int) -> list[tuple[str, int]]:
-    """Give targets and weights."""
+    """Return targets and weights."""
     return list(zip(targets(n), weights(n), strict=True))
 
 
 def down(shares: Sequence[int], situation: str) -> list[int]:
-    """Give the indices that are down in a situation."""
+    """Return the indices that are down in a situation."""
     heaviest_first = sorted(range(len(shares)), key=lambda i: -shares[i])
     count = {"all up": 0, "heaviest half down": len(shares) // 2}
     return heaviest_first[: count.get(situation, len(shares) - 1)]
 
 
 def make(shares: Sequence[int], situation: str = "all up", **options: Any) -> Any:
-    """Make a selector in which some targets are down."""
+    """Return a selector in which some targets are down."""
     names = targets(len(shares))
     selector = Selector(list(zip(names, shares, strict=True)), **options)
     for i in down(shares, situation):
@@ -67,13 +67,13 @@ def make(shares: Sequence[int], situation: str = "all up", **options: Any) -> An
 
 
 def warm(selector: Any, picks: int) -> Any:
-    """Pick so often."""
+    """Make so many picks."""
     deque(islice(selector, picks), maxlen=0)
     return selector
 
 
 def steady(shares: Sequence[int], situation: str = "all up", **options: Any) -> Any:
-    """Make a selector that has seen a whole period."""
+    """Return a selector that has recorded its period and replays it."""
     selector = make(shares, situation, **options)
     assert selector.period() <= RECORD_LIMIT
     return warm(selector, selector.period())

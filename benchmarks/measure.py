@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-__all__ = ["NO_OP", "Loop", "Ratio", "calls", "method_calls", "nexts", "paired"]
+__all__ = ["NO_OP", "Loop", "Ratio", "calls", "nexts", "paired"]
 
 Loop = Callable[[int], object]
 """Runs an operation the given number of times."""
@@ -56,18 +56,6 @@ def nexts(iterator: Iterator[object]) -> Loop:
             next(iterator)
 
     return _own(loop, iterator)
-
-
-def method_calls(subject: Any, name: str) -> Loop:
-    """Look the method up each time: ``selector.pick()``."""
-
-    def loop(times: int, subject: Any = subject) -> None:
-        for _ in repeat(None, times):
-            subject.method()
-
-    code = loop.__code__
-    names = tuple(name if each == "method" else each for each in code.co_names)
-    return FunctionType(code.replace(co_names=names), globals(), name, (subject,))
 
 
 NO_OP: Final = calls([].__len__)

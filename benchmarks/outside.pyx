@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""Another program, that picks without Python: what `cimport uplinks._wrr` gives."""
+"""Pick without Python, as another extension does by `cimport uplinks._wrr`."""
 
 from uplinks._wrr cimport FairScheduler
 
@@ -22,7 +22,7 @@ cdef class Outside:
         return [self.scheduler.next_index() for _ in range(picks)]
 
     def run(self, Py_ssize_t picks):
-        """Pick so often; give the sum of the indices, so that no pick can be left out."""
+        """Pick repeatedly; return the sum of the indices, so that no pick is optimized away."""
         cdef FairScheduler scheduler = self.scheduler
         cdef Py_ssize_t total = 0
         cdef Py_ssize_t _

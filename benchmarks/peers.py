@@ -1,13 +1,10 @@
-"""What people use instead: written here as it is commonly written, or from PyPI.
+"""The alternatives, as they are commonly written or as they come from PyPI.
 
-Rules of this file:
-
-1. Each peer is given its best: the plain path while nothing is down, nothing
-   looked up twice, lists rather than objects where that is faster.
-2. Each takes targets and weights, has `pick` and `set_up`, and does with a
-   target that is down what its kind does: skip it on each pick, or settle it
-   at the change.
-3. Packages are imported when asked for, so that this file can be read without.
+1. Each peer is as fast as it can be: a plain path while nothing is down, nothing looked up twice,
+   lists rather than objects where that is faster.
+2. Each takes targets and weights, has `pick` and `set_up`, and treats a target that is down as
+   its kind does: it skips the target on each pick, or rebuilds at the change.
+3. Packages are imported on use, so that this file can be imported without them.
 """
 
 from __future__ import annotations
@@ -26,7 +23,7 @@ __all__ = ["ALL", "Peer"]
 
 
 class Peer:
-    """A way to pick."""
+    """A way to choose a target."""
 
     name: ClassVar[str]
     weighted: ClassVar[bool] = True
@@ -38,7 +35,7 @@ class Peer:
         self.weights = list(weights)
         self.place = {target: i for i, target in enumerate(targets)}
         self.down: set[str] = set()
-        # One for all its life: whoever began it anew at a change would repeat himself.
+        # One generator for its whole life: one that starts anew at a change repeats its choices.
         self.random = Random(1)  # noqa: S311 - the same each time is the point
         self.build()
 
@@ -52,17 +49,17 @@ class Peer:
         self.changed()
 
     def changed(self) -> None:
-        """Settle a change of who is down."""
+        """React to a change of status."""
         self.build()
 
     def live(self) -> list[tuple[str, int]]:
-        """Give targets and weights that may be picked."""
+        """Return the targets that may be picked, with their weights."""
         both = zip(self.targets, self.weights, strict=True)
         return [(target, weight) for target, weight in both if target not in self.down]
 
 
 class Expanded(Peer):
-    """Each target as often as its weight, round and round; skips what is down."""
+    """Each target as often as its weight, in a cycle; skips targets that are down."""
 
     name = "itertools.cycle, expanded list"
 
@@ -82,25 +79,8 @@ class Expanded(Peer):
         raise AssertionError
 
 
-class Choices(Peer):
-    """Chance, with the sums of the weights kept."""
-
-    name = "random.choices, cum_weights="
-
-    def build(self) -> None:
-        live = self.live()
-        names = [target for target, _ in live]
-        sums = list(accumulate(weight for _, weight in live))
-        choices = self.random.choices
-
-        def pick() -> str:
-            return choices(names, cum_weights=sums)[0]
-
-        self.pick = pick
-
-
 class PlainChoices(Peer):
-    """Chance, as most write it."""
+    """A random choice, as it is commonly written."""
 
     name = "random.choices, weights="
 
@@ -117,7 +97,7 @@ class PlainChoices(Peer):
 
 
 class Earliest(Peer):
-    """Earliest deadline first on a heap: the order of Envoy and Traefik; skips what is down."""
+    """Earliest deadline first on a heap, as Envoy and Traefik; skips targets that are down."""
 
     name = "heapq, earliest deadline first"
 
@@ -146,9 +126,9 @@ class Earliest(Peer):
 
 
 class EarliestAnew(Peer):
-    """The same heap, made anew of those that are up: what a reload of the configuration does."""
+    """The same heap, rebuilt of the targets that are up, as a reload of a configuration does."""
 
-    name = "heapq, made anew at a change"
+    name = "heapq, rebuilt at a change"
 
     def build(self) -> None:
         steps = {target: 1 / weight for target, weight in self.live()}
@@ -164,7 +144,7 @@ class EarliestAnew(Peer):
 
 
 class Smooth(Peer):
-    """The smooth weighted round robin of nginx; settles a change, and keeps the others' state."""
+    """The smooth weighted round robin of nginx; a change keeps the state of the other targets."""
 
     name = "smooth (nginx), by hand"
 
@@ -191,7 +171,7 @@ class Smooth(Peer):
 
 
 class Interleaved(Peer):
-    """The weighted round robin of LVS: those at or above a falling water mark; skips."""
+    """The weighted round robin of LVS: targets at or above a falling threshold; skips."""
 
     name = "interleaved (LVS), by hand"
 
@@ -216,11 +196,11 @@ class Interleaved(Peer):
         self.pick = pick
 
     def changed(self) -> None:
-        """Nothing to settle."""
+        """Do nothing: each pick skips targets that are down."""
 
 
 class Bisected(Peer):
-    """Chance, with a binary search of one's own; settles a change."""
+    """A random choice by a binary search in the sums of the weights; rebuilt at a change."""
 
     name = "bisect and random()"
 
@@ -237,21 +217,12 @@ class Bisected(Peer):
 
 
 class PackagedWeighted(Peer):
-    """`roundrobin.weighted`: no health, so it is made anew at a change."""
+    """`roundrobin.weighted`: no health, so it is rebuilt at a change."""
 
     name = "roundrobin.weighted"
 
     def build(self) -> None:
         self.pick = import_module("roundrobin").weighted(self.live())
-
-
-class PackagedSmooth(Peer):
-    """`roundrobin.smooth`: no health, so it is made anew at a change."""
-
-    name = "roundrobin.smooth"
-
-    def build(self) -> None:
-        self.pick = import_module("roundrobin").smooth(self.live())
 
 
 class PackagedStateful(Peer):
@@ -309,7 +280,6 @@ ALL: Final = MappingProxyType(
         peer.name: peer
         for peer in (
             Expanded,
-            Choices,
             PlainChoices,
             Bisected,
             Earliest,
@@ -317,7 +287,6 @@ ALL: Final = MappingProxyType(
             Smooth,
             Interleaved,
             PackagedWeighted,
-            PackagedSmooth,
             PackagedStateful,
             NodePool,
         )

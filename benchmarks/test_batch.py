@@ -24,7 +24,7 @@ def test_pick_into(n: int, bench: Any) -> None:
 
 
 @pytest.mark.parametrize("n", SIZES)
-def test_pick_into_while_nothing_is_recorded(n: int, bench: Any) -> None:
+def test_pick_into_outside_a_recorded_period(n: int, bench: Any) -> None:
     selector = warm(make(long_weights(n)), 4 * n)
     buffer = array("I", bytes(4 * BATCH))
 

@@ -9,8 +9,10 @@ from random import Random
 from typing import Any
 
 import pytest
-from benchmarks.cases import SIZES, make, steady, targets, warm, weights
-from benchmarks.measure import Loop
+from benchmarks.cases import SIZES, make, pairs, steady, targets, warm, weights
+from benchmarks.measure import Loop, calls
+
+from uplinks import Selector
 
 SECTION = "a change and a pick / [].__len__()"
 
@@ -28,7 +30,7 @@ def changes(method: Any, pick: Any, arguments: Iterable[tuple[object, ...]]) -> 
             method(*each)
             pick()
 
-    # The first picks of a fresh selector open everybody's window.
+    # The first picks of a fresh selector open every target's window.
     loop(len(turns_of))
     return loop
 
@@ -72,45 +74,30 @@ def test_a_target_that_comes_and_goes(n: int, bench: Any) -> None:
 
 
 @pytest.mark.parametrize("n", SIZES)
-@pytest.mark.parametrize("what", ["nothing", "first", "lightest"])
-@pytest.mark.parametrize("replaying", [True, False])
-def test_a_change_out_of_the_cache(n: int, what: str, *, replaying: bool, bench: Any) -> None:
-    """One change each of many selectors: amid a replay, or in a first period.
+def test_the_first_change_after_a_replay(n: int, bench: Any) -> None:
+    """The dearest point of a replay, half a period in; one change each of many selectors.
 
-    A change that ends a replay cannot be repeated without a whole period between. So
-    nothing it needs is in the cache: what the same calls take there that change
-    nothing is told beside it. How long memory is waited for, and what the system asks
-    for a table that is given back, are not the selector's: the same code was at 120 and
-    at 670 with 1,000 targets. So the gate is a goal here, and the limits only keep out
-    what is far from all that has been seen.
+    It takes O(n + period/2), and cannot happen again before a whole period has been picked.
     """
-    names, shares = targets(n), weights(n)
-    name = names[shares.index(min(shares)) if what == "lightest" else 0]
-    selectors = [steady(shares) for _ in range(64 if n <= 1_000 else 4)]
+    name, selectors = targets(n)[0], [steady(weights(n)) for _ in range(64 if n <= 1_000 else 4)]
     period = selectors[0].period()
     half = array("I", bytes(4 * (period // 2)))
-    up = what == "nothing"
 
     def prepare() -> None:
         for selector in selectors:
-            # A change, whatever was before: a period begins.
+            # Record a period anew, whatever came before, and replay half of it.
             selector.set_up(name, False)
             selector.set_up(name, True)
-            warm(selector, period if replaying else 0)
+            warm(selector, period)
             selector.pick_into(half)
 
     def subject(times: int) -> None:
         for selector in selectors[:times]:
-            selector.set_up(name, up)
+            selector.set_up(name, False)
             selector.pick()
 
     how: dict[str, Any] = {"prepare": prepare, "operations": len(selectors)}
-    amid = "replay" if replaying else "first period"
-    call = "that changes nothing" if up else f"of the {what}"
-    row = f"set_up() {call} and pick(), cold, amid a {amid}"
-    most = 300 if n <= 100 else 1_000 if n <= 1_000 or replaying else 10_000
-    gate = {} if up else {"limit": most, "goal": limit(n)}
-    bench.time(SECTION, row, n, subject, **gate, **how)
+    bench.time(SECTION, "set_up() that ends a replay, and pick()", n, subject, **how)
 
 
 @pytest.mark.parametrize("n", SIZES)
@@ -121,3 +108,10 @@ def test_an_update_of_every_weight(n: int, bench: Any) -> None:
     after = {name: 101 - share for name, share in before.items()}
     subject = changes(selector.update, selector.pick, [(after,), (before,)])
     bench.time(SECTION, "update() of all, per target", n, subject, per=n)
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_making_a_selector(n: int, bench: Any) -> None:
+    both = pairs(n)
+    subject = calls(lambda: Selector(both).pick())
+    bench.time(SECTION, "Selector(targets) and pick(), per target", n, subject, per=n)

@@ -11,7 +11,7 @@ from itertools import cycle
 from typing import Any
 
 import pytest
-from benchmarks.cases import make, pairs, steady, targets, weights
+from benchmarks.cases import RECORD_LIMIT, long_weights, make, pairs, steady, targets, weights
 
 from uplinks import Selector
 
@@ -21,7 +21,7 @@ PER_TARGET = 64
 
 
 class _Usage(ctypes.Structure):
-    """The state of glibc's heap: `struct mallinfo2`."""
+    """The heap of glibc: `struct mallinfo2`."""
 
     _fields_ = tuple(
         (name, ctypes.c_size_t)
@@ -33,9 +33,9 @@ class _Usage(ctypes.Structure):
 
 
 def allocated_in_c(make_it: Callable[[], object], n: int) -> float:
-    """Measure the bytes that libc allocates for an object of size n, which needs no other memory.
+    """Return the bytes that libc allocates for an object of size n.
 
-    Many are made at once, because memory that malloc has kept from before is not counted.
+    Many are made at once, so that memory which malloc reuses does not hide any.
     """
     many = max(1, 10_000 // n)
     try:
@@ -57,7 +57,7 @@ def allocated_in_c(make_it: Callable[[], object], n: int) -> float:
 
 
 def allocated_in_python(make_it: Callable[[], object]) -> int:
-    """Measure the bytes that Python allocates for an object."""
+    """Return the bytes that Python allocates for an object."""
     gc.collect()
     tracemalloc.start()
     try:
@@ -72,7 +72,7 @@ def allocated_in_python(make_it: Callable[[], object]) -> int:
 
 @pytest.mark.parametrize("n", SIZES)
 def test_a_scheduler(n: int, bench: Any, outside: Any) -> None:
-    """The scheduler alone, which is all that a pick reads."""
+    """The scheduler alone, which is all that a pick reads; it knows indices, not targets."""
     shares = weights(n)
     size = allocated_in_c(lambda: outside(shares), n)
     bench.keep(SECTION, "scheduler, before a pick", f"n={n:,}", size / n, limit=PER_TARGET)
@@ -80,7 +80,7 @@ def test_a_scheduler(n: int, bench: Any, outside: Any) -> None:
 
 @pytest.mark.parametrize("n", SIZES)
 def test_a_selector(n: int, bench: Any) -> None:
-    """What the selector adds: the list, the dictionary and an entry for each target."""
+    """The list and the dictionary of targets, without the names themselves."""
     names = pairs(n)
     size = allocated_in_python(lambda: Selector(names))
     bench.keep(SECTION, "selector, without its scheduler", f"n={n:,}", size / n)
@@ -99,9 +99,22 @@ def test_the_table(n: int, bench: Any, outside: Any) -> None:
 
     table = allocated_in_c(recorded, n) - allocated_in_c(lambda: outside(shares), n)
     section = "bytes per pick of a recorded period"
-    # malloc rounds up to a page.
+    # malloc maps whole pages for a large block.
     limit = round(4 + 4_096 / period, 3)
     bench.keep(section, "table", f"n={n:,}", table / period, limit=limit)
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_no_table_for_a_long_period(n: int, outside: Any) -> None:
+    shares = long_weights(n)
+    assert make(shares).period() > RECORD_LIMIT
+
+    def used() -> Any:
+        driver = outside(shares)
+        driver.run(4 * n)
+        return driver
+
+    assert allocated_in_c(used, n) <= PER_TARGET * n
 
 
 @pytest.mark.parametrize("n", SIZES)
@@ -109,14 +122,14 @@ def test_a_selector_knows_its_size(n: int, outside: Any) -> None:
     shares = weights(n)
     scheduler = allocated_in_c(lambda: outside(shares), n)
 
-    # malloc adds a few bytes to each block.
+    # malloc keeps a few bytes of its own with each block.
     assert sys.getsizeof(make(shares)) >= 0.95 * scheduler
     assert sys.getsizeof(steady(shares)) > sys.getsizeof(make(shares))
 
 
 @pytest.mark.parametrize("n", SIZES)
 def test_an_expanded_list(n: int, bench: Any) -> None:
-    """What `itertools.cycle` needs to give the same shares."""
+    """The memory of `itertools.cycle` for the same shares."""
     names = targets(n)
 
     def expanded() -> object:

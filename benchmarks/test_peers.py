@@ -1,22 +1,20 @@
-"""Ours and the others, side by side. Nothing is gated here: the gates are elsewhere."""
+"""The selector and its peers, side by side. Nothing has a gate here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import cycle, islice
 from typing import Any, Final
 
 import pytest
-from benchmarks.cases import SITUATIONS, SIZES, down, make, pairs, steady, targets, weights
+from benchmarks.cases import SITUATIONS, SIZES, down, make, steady, targets, weights
 from benchmarks.measure import calls, nexts
 from benchmarks.peers import ALL, Expanded
 
-from uplinks import Selector
-
 OURS: Final = "uplinks.Selector"
 NAMES: Final = (OURS, *ALL)
+COMPARED: Final = (SITUATIONS[0], SITUATIONS[2])
 
-# They skip: at n = 10,000 a pick takes a second or so with only the lightest up.
+# These skip on each pick, which takes half a second with only the lightest of 10,000 up.
 SKIPPING: Final = {"heapq, earliest deadline first", "interleaved (LVS), by hand"}
 
 
@@ -26,7 +24,7 @@ def prepared(name: str, n: int, situation: str) -> Any:
         return steady(shares, situation)
     peer = ALL[name](names, shares)
     out = down(shares, situation)
-    # All at once, where a peer settles each change by building anew.
+    # Only the last change rebuilds a peer that rebuilds at each.
     for i in out[:-1]:
         peer.down.add(names[i])
         if name.startswith(("roundrobin.smooth_", "elastic")):
@@ -36,14 +34,14 @@ def prepared(name: str, n: int, situation: str) -> Any:
     return peer
 
 
-@pytest.mark.parametrize("situation", SITUATIONS)
+@pytest.mark.parametrize("situation", COMPARED)
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("n", SIZES)
 def test_a_pick(n: int, name: str, situation: str, bench: Any) -> None:
-    if name in SKIPPING and situation == SITUATIONS[2] and n == SIZES[-1]:
+    if name in SKIPPING and situation == COMPARED[1] and n == SIZES[-1]:
         pytest.skip("half a second a pick and more")
     picker = prepared(name, n, situation)
-    # The best way to call it: `next` beats `__next__`.
+    # `next` is faster than calling `__next__`.
     cycles = name == Expanded.name and not picker.down
     subject = nexts(picker.turns) if cycles else calls(picker.pick)
     section = f"a pick with {situation} / [].__len__()"
@@ -66,17 +64,3 @@ def test_a_change_and_a_pick(n: int, name: str, bench: Any) -> None:
         loop(n)
     section = "a change of status and a pick, with peers / [].__len__()"
     bench.time(section, name, n, loop, samples=7)
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("n", SIZES)
-def test_making_one(n: int, name: str, bench: Any) -> None:
-    shares, names, both = weights(n), targets(n), pairs(n)
-
-    def build() -> Callable[[], object]:
-        pick: Callable[[], object]
-        pick = Selector(both).pick if name == OURS else ALL[name](names, shares).pick
-        return pick
-
-    section = "making one, per target / [].__len__()"
-    bench.time(section, name, n, calls(build), per=n, samples=7)

@@ -1,9 +1,8 @@
-"""A pick, against the least a call into C costs."""
+"""A pick, compared with the cheapest call of a C function."""
 
 from __future__ import annotations
 
 from itertools import cycle
-from random import Random
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from benchmarks.cases import (
     warm,
     weights,
 )
-from benchmarks.measure import calls, method_calls, nexts
+from benchmarks.measure import Loop, calls, nexts
 
 from uplinks import Selector
 
@@ -33,38 +32,25 @@ def test_a_steady_pick(n: int, bench: Any) -> None:
 
 
 @pytest.mark.parametrize("n", SIZES)
-def test_a_steady_pick_looked_up_each_time(n: int, bench: Any) -> None:
-    subject, reference = steady(weights(n)), list[int]()
-    bench.time(
-        SECTION,
-        "selector.pick() / list.__len__(), steady",
-        n,
-        method_calls(subject, "pick"),
-        method_calls(reference, "__len__"),
-        limit=1.5,
-    )
-
-
-@pytest.mark.parametrize("n", SIZES)
-def test_a_pick_that_nothing_is_recorded_for(n: int, bench: Any) -> None:
+def test_a_pick_outside_a_recorded_period(n: int, bench: Any) -> None:
     selector = make(long_weights(n))
     assert selector.period() > RECORD_LIMIT
 
-    # Let all windows open once: what is measured is the course, not the start.
+    # Start after every target's first window has opened: the first n picks cost more.
     subject = calls(warm(selector, 4 * n).pick)
     bench.time(SECTION, "pick(), not yet periodic", n, subject, limit=2 if n <= 1_000 else 5)
 
 
 @pytest.mark.parametrize("n", SIZES[2:])
 def test_a_pick_in_the_first_period(n: int, bench: Any) -> None:
-    """A fresh selector each time, half a period of it: recording included."""
+    """The first half of a period, which includes recording it, of a fresh selector each time."""
     shares = weights(n)
     picks = max(1, min(10_000, make(shares).period() // 2))
     count = max(1, 10_000 // picks)
     fresh: list[Any] = []
 
     def prepare() -> None:
-        # What is allocated at the first pick is not what a pick costs.
+        # The first pick allocates the table; it is not timed.
         fresh[:] = [calls(warm(make(shares), 1).pick) for _ in range(count)]
 
     def subject(times: int) -> None:
@@ -97,7 +83,7 @@ def test_a_steady_pick_with_targets_down(n: int, situation: str, bench: Any) -> 
 
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("situation", SITUATIONS[1:])
-def test_a_pick_with_targets_down_that_nothing_is_recorded_for(
+def test_a_pick_outside_a_recorded_period_with_targets_down(
     n: int, situation: str, bench: Any
 ) -> None:
     shares = long_weights(n)
@@ -108,42 +94,49 @@ def test_a_pick_with_targets_down_that_nothing_is_recorded_for(
 
 @pytest.mark.parametrize("n", [10, 100])
 def test_a_nested_pick(n: int, bench: Any) -> None:
-    """So many selectors with so many targets each: two picks in one call."""
-    inner = [(Selector([(f"{i}/{name}", 1) for name in targets(n)]), i + 1) for i in range(n)]
-    outer = Selector(inner)
+    """A selector of n selectors of n targets each: two picks in one call."""
+    inner: list[tuple[Any, int]] = [
+        (Selector([(f"{i}/{name}", 1) for name in targets(n)]), i + 1) for i in range(n)
+    ]
+    outer = Selector[Any](inner)
     subject = calls(warm(outer, outer.period() * n).pick)
     bench.time(SECTION, "pick(), nested once, n x n targets", n, subject)
 
 
-@pytest.mark.parametrize("n", SIZES)
-def test_a_pick_that_excludes(n: int, bench: Any) -> None:
-    """What a retry asks for: any target but the one that has just failed."""
-    selector = steady(weights(n))
-    failed = (selector.pick(),)
+def keywords(selector: Any, **how: Any) -> Loop:
+    """Call ``pick`` with keyword arguments."""
 
-    def subject(times: int) -> None:
+    def loop(times: int) -> None:
         pick = selector.pick
         for _ in range(times):
-            pick(exclude=failed)
+            pick(**how)
 
-    bench.time(SECTION, "pick(exclude=[target]), steady", n, subject)
-
-
-@pytest.mark.parametrize("n", SIZES)
-@pytest.mark.parametrize("scheduler", ["edf", "smooth", "random"])
-def test_the_other_schedulers(n: int, scheduler: str, bench: Any) -> None:
-    chance: dict[str, Any] = {"rng": Random(1)} if scheduler == "random" else {}  # noqa: S311 - the same each time
-    selector = warm(make(long_weights(n), scheduler=scheduler, **chance), 2 * n)
-    row = f'pick(), scheduler="{scheduler}", not yet periodic'
-    bench.time(SECTION, row, n, calls(selector.pick))
+    return loop
 
 
 @pytest.mark.parametrize("n", SIZES)
-def test_ten_thousand_picks(n: int, benchmark: Any) -> None:
-    """The figure of the day: divide by ten thousand."""
-    loop = calls(steady(weights(n)).pick)
-    benchmark.pedantic(loop, args=(10_000,), rounds=20, warmup_rounds=2)
+def test_a_pick_that_excludes(n: int, bench: Any) -> None:
+    """The pick of a retry: any target except the one that has just failed."""
+    selector = steady(weights(n))
+    subject = keywords(selector, exclude=(selector.pick(),))
+    bench.time(SECTION, "pick(exclude=[target])", n, subject)
 
 
-def test_ten_thousand_calls_of_the_reference(benchmark: Any) -> None:
-    benchmark.pedantic(calls([].__len__), args=(10_000,), rounds=20, warmup_rounds=2)
+@pytest.mark.parametrize("n", SIZES)
+def test_a_sticky_pick(n: int, bench: Any) -> None:
+    subject = keywords(make(weights(n)), key="session-17")
+    bench.time(SECTION, "pick(key=string)", n, subject)
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_a_random_pick(n: int, bench: Any) -> None:
+    subject = calls(warm(make(long_weights(n), scheduler="random", rng=1), 10).pick)
+    limit = 2.5 if n <= 1_000 else None
+    bench.time(SECTION, 'pick(), scheduler="random"', n, subject, limit=limit)
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("scheduler", ["edf", "smooth"])
+def test_the_python_schedulers(n: int, scheduler: str, bench: Any) -> None:
+    subject = calls(warm(make(long_weights(n), scheduler=scheduler), 10).pick)
+    bench.time(SECTION, f'pick(), scheduler="{scheduler}"', n, subject)
