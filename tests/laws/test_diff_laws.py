@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 from hypothesis import given
 
-from uplinks.diff import Share, diff
+from uplinks.diff import ShareChange, diff
 from uplinks.model import Cluster, Fleet
 from uplinks.testing.strategies import fleets
 
@@ -13,8 +13,8 @@ SWAPPED = {"added": "removed", "removed": "added", "changed": "changed"}
 
 
 @given(fleets())
-def test_equal_fleets_differ_in_nothing(fleet: Fleet) -> None:
-    assert diff(fleet, fleet).entries == ()
+def test_equal_fleets_have_no_difference(fleet: Fleet) -> None:
+    assert diff(fleet, fleet).changes == ()
 
 
 def reordered(cluster: Cluster) -> Cluster:
@@ -27,31 +27,31 @@ def reordered(cluster: Cluster) -> Cluster:
 
 
 @given(fleets())
-def test_the_order_of_what_is_read_does_not_matter(fleet: Fleet) -> None:
+def test_the_order_of_objects_does_not_matter(fleet: Fleet) -> None:
     children = [(name, reordered(child)) for name, child in fleet.children.items()]
-    assert diff(fleet, Fleet(reordered(fleet.parent), dict(children[::-1]))).entries == ()
+    assert diff(fleet, Fleet(reordered(fleet.parent), dict(children[::-1]))).changes == ()
 
 
 @given(fleets(), fleets())
-def test_a_swap_of_the_fleets_swaps_what_is_told(old: Fleet, new: Fleet) -> None:
-    there, back = diff(old, new).entries, diff(new, old).entries
-    assert [(e.name, SWAPPED[e.what]) for e in there] == [(e.name, e.what) for e in back]
+def test_a_swap_of_the_fleets_swaps_before_and_after(old: Fleet, new: Fleet) -> None:
+    there, back = diff(old, new).changes, diff(new, old).changes
+    assert [(e.name, SWAPPED[e.action]) for e in there] == [(e.name, e.action) for e in back]
     for one, other in zip(there, back, strict=True):
-        assert one.shares == tuple(Share(s.child, s.after, s.before) for s in other.shares)
-        swapped = {(c.field, c.after, c.before) for c in other.changes}
-        assert {(c.field, c.before, c.after) for c in one.changes} == swapped
+        assert one.shares == tuple(ShareChange(s.child, s.after, s.before) for s in other.shares)
+        swapped = {(c.field, c.after, c.before) for c in other.fields}
+        assert {(c.field, c.before, c.after) for c in one.fields} == swapped
 
 
 @given(fleets(), fleets())
-def test_shares_are_of_a_whole_or_there_are_none(old: Fleet, new: Fleet) -> None:
-    for entry in diff(old, new).entries:
-        assert sum(share.before for share in entry.shares) in {0, 1}
-        assert sum(share.after for share in entry.shares) in {0, 1}
+def test_shares_sum_to_one_or_are_all_zero(old: Fleet, new: Fleet) -> None:
+    for change in diff(old, new).changes:
+        assert sum(share.before for share in change.shares) in {0, 1}
+        assert sum(share.after for share in change.shares) in {0, 1}
 
 
 @given(fleets(), fleets())
-def test_nothing_that_serves_is_removed_without_a_risk(old: Fleet, new: Fleet) -> None:
-    removed = [entry for entry in diff(old, new).entries if entry.what == "removed"]
-    # A child's service has no shares of its own to lose: those of the services it was in do.
-    served = [entry for entry in removed if any(share.before for share in entry.shares)]
-    assert [entry.name for entry in served if not entry.risks] == []
+def test_no_serving_service_is_removed_without_a_risk(old: Fleet, new: Fleet) -> None:
+    removed = [change for change in diff(old, new).changes if change.action == "removed"]
+    # A child service has no shares of its own; the weighted services that contained it have.
+    served = [change for change in removed if any(share.before for share in change.shares)]
+    assert [change.name for change in served if not change.risks] == []
