@@ -66,7 +66,10 @@ def test_shares_are_exact_and_a_jump_is_more_than_the_limit() -> None:
         FieldChange("weight of eu", "2", "1"),
         FieldChange("weight of us", "1", "2"),
     )
-    assert found.shares == (ShareChange("eu", 2 * third, third), ShareChange("us", third, 2 * third))
+    assert found.shares == (
+        ShareChange("eu", 2 * third, third),
+        ShareChange("us", third, 2 * third),
+    )
     assert found.risks == ()
     assert kinds(diff(old, new, jump=third - Fraction(1, 10**9)), WEIGHTED) == [RiskKind.JUMP] * 2
 
@@ -108,7 +111,9 @@ def test_removing_a_check_is_a_risk_and_header_values_are_hidden() -> None:
 def test_a_changed_address_is_a_risk() -> None:
     name = "apps-api-eu@multicluster"
     found = diff(fleet(weights(eu=1)), fleet(weights(eu=1), urls={"eu": "https://b"}))
-    assert change(found, name).fields == (FieldChange("url", "https://eu.example.com", "https://b"),)
+    assert change(found, name).fields == (
+        FieldChange("url", "https://eu.example.com", "https://b"),
+    )
     assert kinds(found, name) == [RiskKind.ADDRESS]
 
 
@@ -301,19 +306,20 @@ def test_a_withdrawn_child_is_one_cause_for_its_own_services() -> None:
     ]
 
 
-def test_an_effect_of_two_causes_with_equal_shares_is_its_own_cause() -> None:
-    def swapped(eu: str, us: str) -> Fleet:
-        uplinks = {
-            "eu": [Uplink(name, "apps", weight=2 if name == eu else 1) for name in "ab"],
-            "us": [Uplink(name, "apps", weight=2 if name == us else 1) for name in "ab"],
-        }
+def test_an_effect_with_two_possible_causes_stands_alone() -> None:
+    def weighing(a: int, b: int) -> Fleet:
+        routes = [Route("Path(`/`)", services=[reference("apps-a@multicluster")])]
+        parent = evolve(fleet({}).parent, routers=(IngressRoute("r", "apps", routes),))
+        eu = [Uplink("a", "apps"), Uplink("b", "apps", weight=2)]
+        us = [Uplink("a", "apps", weight=a), Uplink("b", "apps", weight=b)]
+        clusters = {"eu": eu, "us": us}
         return Fleet(
-            fleet({}).parent,
-            {n: Cluster(n, found, child_config=STATIC) for n, found in uplinks.items()},
+            parent, {n: Cluster(n, found, child_config=STATIC) for n, found in clusters.items()}
         )
 
-    causes = diff(swapped("a", "b"), swapped("b", "a")).causes
+    causes = diff(weighing(1, 2), weighing(3, 6)).causes  # both shares move from 1/2 to 3/4
     assert [[c.name for c in cause.changes] for cause in causes] == [
         ["apps-a@multicluster"],
         ["apps-b@multicluster"],
+        ["route apps/r: Path(`/`)"],
     ]

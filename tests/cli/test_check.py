@@ -229,7 +229,7 @@ def test_an_unknown_code_is_bad_usage(run: Run, option: str) -> None:
     ran = run("check", TLS, option, "UPL3O2")
 
     assert (ran.status, ran.out) == (2, "")
-    assert ran.err == (f"uplinks: error: {option}: no code 'UPL3O2'; did you mean UPL302?\n")
+    assert ran.err == (f"uplinks: error: {option}: unknown code 'UPL3O2'; did you mean UPL302?\n")
 
 
 def test_what_was_not_read_cannot_be_left_out(run: Run) -> None:

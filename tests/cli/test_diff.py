@@ -51,7 +51,7 @@ def test_as_json(run: Run, drained: str) -> None:
     assert service["shares"][0] == {"child": "child-1", "before": "9/10", "after": "1/2"}
 
 
-def test_what_is_removed_and_was_served_in_every_format(run: Run, tmp_path: Path) -> None:
+def test_a_removed_serving_service_in_every_format(run: Run, tmp_path: Path) -> None:
     old, new = (shutil.copytree(WEIGHTED, tmp_path / name) for name in ("old", "new"))
     (old / "parent" / "split.yaml").write_text(
         "apiVersion: traefik.io/v1alpha1\nkind: TraefikService\n"
@@ -83,13 +83,13 @@ def test_what_is_removed_and_was_served_in_every_format(run: Run, tmp_path: Path
         ("examples/weighted/parent", "examples/weighted/parent is one cluster alone"),
     ],
 )
-def test_what_is_no_fleet_is_bad_usage_on_either_side(run: Run, old: str, message: str) -> None:
+def test_a_path_without_a_fleet_is_bad_usage(run: Run, old: str, message: str) -> None:
     for ran in (run("diff", old, WEIGHTED), run("diff", WEIGHTED, old)):
         assert (ran.status, ran.out) == (2, "")
         assert message in ran.err
 
 
-def test_what_is_not_there_is_a_finding(run: Run) -> None:
+def test_a_missing_folder_is_a_finding(run: Run) -> None:
     ran = run("diff", "no/such/folder", WEIGHTED)
     assert (ran.status, ran.out) == (2, "")
     assert "UPL012" in ran.err
@@ -109,7 +109,47 @@ def test_markdown_is_escaped(run: Run, drained: str) -> None:
     assert "apps-api-workload@\u200bmulticluster" in line
 
 
-def test_markdown_mentions_and_links_nothing(run: Run, drained: str) -> None:
+@pytest.mark.parametrize(
+    "link",
+    [
+        "http://evil.example.com",
+        "https://evil.example.com",
+        "HTTP://evil.example.com",
+        "ftp://evil.example.com",
+        "ssh+git://evil.example.com",
+        "www.evil.example.com",
+        "WWW.evil.example.com",
+        "mail.me@evil.example.com",
+        "mailto:me@evil.example.com",
+        "xmpp:me@evil.example.com",
+        "@org/team",
+        "org/repo#12",
+        "GH-12",
+        "!12",
+        "&12",
+        "$12",
+        "%12",
+        "~12",
+        ":tada:",
+    ],
+)
+def test_markdown_has_no_links_without_markup(run: Run, drained: str, link: str) -> None:
+    Path(drained, "parent", "route.yaml").write_text(
+        "apiVersion: traefik.io/v1alpha1\nkind: IngressRoute\n"
+        "metadata: {name: r, namespace: apps}\nspec:\n  routes:\n"
+        f"    - {{match: 'Host(`a`) || Path(`{link}`) {link}', kind: Rule, services: "
+        "[{name: apps-api-workload@multicluster, kind: TraefikService}]}\n"
+    )
+    out = run("diff", WEIGHTED, drained, "--format", "markdown").out
+    # What is left after backslash escapes and entities, where bare links are recognised.
+    text = html.unescape(re.sub(r"\\([\W_])", r"\1", out))
+    assert link not in text
+    assert text.replace("\u200b", "").count(link) == 2
+    links = r"://|www\.|[\w.]@\w|mailto:|xmpp:|gh-\d|[!&$%~#]\d|:\w+:"
+    assert not re.search(links, text, re.IGNORECASE)
+
+
+def test_markdown_has_no_mentions(run: Run, drained: str) -> None:
     Path(drained, "parent", "route.yaml").write_text(
         "apiVersion: traefik.io/v1alpha1\nkind: IngressRoute\n"
         "metadata: {name: r, namespace: apps}\nspec:\n  routes:\n"
@@ -117,7 +157,7 @@ def test_markdown_mentions_and_links_nothing(run: Run, drained: str) -> None:
         "[{name: apps-api-workload@multicluster, kind: TraefikService}]}\n"
     )
     out = run("diff", WEIGHTED, drained, "--format", "markdown").out
-    # What is left when Markdown has been read, where mentions are looked for.
+    # What is left after backslash escapes, where mentions are recognised.
     seen = html.unescape(re.sub(r"\\([\W_])", r"\1", out))
     assert "@\u200borg/team #\u200b12" in seen
     assert not re.search(r"[@#]\w", seen)
@@ -151,7 +191,7 @@ def test_errors_of_the_new_fleet_are_findings(run: Run, drained: str) -> None:
 
 @pytest.mark.parametrize("text", ["a: [", "spec: {wieght: 1}"])
 @pytest.mark.parametrize("step", [1, -1])
-def test_what_could_not_be_read_is_not_taken_for_removed(
+def test_an_unreadable_object_is_not_reported_as_removed(
     run: Run, drained: str, text: str, step: int
 ) -> None:
     apps = Path(drained, "children", "child-1", "apps.yaml")
@@ -163,7 +203,7 @@ def test_what_could_not_be_read_is_not_taken_for_removed(
     assert "cannot compare" in ran.err
 
 
-def test_a_name_that_becomes_that_of_a_child_is_no_traceback(run: Run, tmp_path: Path) -> None:
+def test_a_service_name_may_become_that_of_a_child(run: Run, tmp_path: Path) -> None:
     old, new = (shutil.copytree(WEIGHTED, tmp_path / side) for side in ("old", "new"))
     for fleet in (old, new):
         (fleet / "children" / "child-2" / "apps.yaml").unlink()
