@@ -124,8 +124,8 @@ def check_manifests(
     ...     "apiVersion: hub.traefik.io/v1alpha1\n"
     ...     "metadata: {name: api-workload, namespace: apps}\n"
     ...     "spec: {weight: -1}\n", source="f.yaml"):
-    ...     print(found)
-    f.yaml:4:16: error UPL103: weight of uplink apps/api-workload is -1; 0 to 2147483647 is allowed
+    ...     print(found.code, found.location)
+    UPL103 f.yaml:4:16
 
     Source: reference page, "Configuration Options".
     """

@@ -73,7 +73,7 @@ def test_there_is_something_wrong_for_every_code() -> None:
 
 @pytest.mark.parametrize("broken", [broken_fleets, broken_manifests])
 def test_for_another_code_nothing_is_drawn(broken: Any) -> None:
-    with pytest.raises(ValueError, match="nothing is made wrong for UPL000, UPL011"):
+    with pytest.raises(ValueError, match="there is no bad example for UPL000, UPL011"):
         broken("UPL011", "UPL000")
 
 

@@ -1,4 +1,4 @@
-"""One cause gives one finding, and what is no mistake gives none."""
+"""One cause gives one diagnostic, and correct manifests give none."""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ from attrs import asdict
 
 from uplinks import rules
 from uplinks.cli import findings, inputs
-from uplinks.cli.check import status
 from uplinks.cli.console import CLEAN, Console, Ink
 from uplinks.cli.tables import Column, table
 from uplinks.durations import format_duration
@@ -54,7 +53,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     report = rules.check(fleet)
     console.err.write(findings.as_text(report, console.ink(console.err)))
     if not report.ok:
-        return status(report)
+        return findings.status(report)
     services = Parent.from_fleet(fleet).services
     if arguments.format == "traefik":
         console.out.write(dump(to_traefik(services)))
