@@ -11,16 +11,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Final
 
-from uplinks.router_rules._conditions import (
-    AnyOf,
-    Condition,
-    HostIs,
-    PathBegins,
-    PathIs,
-    always,
-    excludes,
-    implies,
-)
+from uplinks.router_rules._conditions import Condition, always, excludes, implies
 from uplinks.router_rules._syntax import Operator
 
 __all__ = [
@@ -73,9 +64,9 @@ def conjunctions(postfix: Sequence[Condition | Operator]) -> Conjunctions | None
 def _of_condition(condition: Condition) -> _Form:
     if always(condition):
         return (frozenset(),), ()
-    if isinstance(condition, AnyOf):
-        alternatives = tuple(frozenset({(each, True)}) for each in condition.conditions)
-        negation = frozenset((each, False) for each in condition.conditions)
+    if condition.kind == "any":
+        alternatives = tuple(frozenset({(each, True)}) for each in condition.parts)
+        negation = frozenset((each, False) for each in condition.parts)
         return _limited(alternatives), _limited((negation,))
     return (frozenset({(condition, True)}),), (frozenset({(condition, False)}),)
 
@@ -142,13 +133,13 @@ def anchor(conjunction: Conjunction) -> Hashable:
 
 def _key(condition: Condition) -> tuple[str, str] | None:
     """The key of a condition; paths come before hosts, as they differ more."""
-    match condition:
-        case PathIs(path=path):
-            return "1 is", path[:_LONGEST_KEY]
-        case PathBegins(path=path):
-            return "2 begins", path[:_LONGEST_KEY]
-        case HostIs(host=host):
-            return "3 host", host.removesuffix(".")
+    match condition.kind:
+        case "path":
+            return "1 is", condition.value[:_LONGEST_KEY]
+        case "prefix":
+            return "2 begins", condition.value[:_LONGEST_KEY]
+        case "host" | "exact host":
+            return "3 host", condition.value.removesuffix(".")
         case _:
             return None
 
