@@ -89,7 +89,7 @@ class RouterRule:
         return conjunctions(self.postfix) if self.postfix else None
 
 
-@lru_cache(maxsize=512)  # several rules ask about the same few routes
+@lru_cache(maxsize=2048)  # several rules ask about the same routes
 def parse_rule(text: str, syntax: RuleSyntax = "v3") -> RouterRule:
     """Parse a rule as Traefik does; every problem has its place in the text.
 
