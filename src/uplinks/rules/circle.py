@@ -56,6 +56,7 @@ def circle(cluster: Cluster) -> Iterator[Diagnostic]:
       failover:
         service: {name: c, kind: TraefikService}
         fallback: {name: apps-api-workload@multicluster, kind: TraefikService}
+        errors: {status: ["500-599"]}
     ---
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService

@@ -75,7 +75,7 @@ def unknown_mode(cluster: Cluster, modes: Collection[str] = MODES) -> Iterator[R
 
     ```yaml
     spec:
-      healthCheck: {mode: grpc}
+      healthCheck: {mode: grpc, scheme: http, port: 9000}
     ---
     spec:
       healthCheck: {mode: http, path: /}
@@ -180,6 +180,7 @@ def ignored_by_grpc(cluster: Cluster) -> Iterator[Diagnostic]:
     spec:
       healthCheck:
         mode: grpc
+        scheme: http
         path: /health # UPL210
         method: HEAD # UPL210
         status: 204 # UPL210
@@ -195,8 +196,8 @@ def ignored_by_grpc(cluster: Cluster) -> Iterator[Diagnostic]:
     spec:
       healthCheck:
         mode: grpc
-        scheme: https
-        port: 9443
+        scheme: http
+        port: 9000
         status: 200
         interval: 10s
         timeout: 5s

@@ -273,6 +273,7 @@ def more_than_one_type(cluster: Cluster) -> Iterator[Diagnostic]:
       failover:
         service: {name: apps-api-workload@multicluster, kind: TraefikService}
         fallback: {name: local, port: 80}
+        errors: {status: ["500-599"]}
     ```
 
     ## Source

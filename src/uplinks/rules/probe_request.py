@@ -67,7 +67,7 @@ def invalid_method(cluster: Cluster) -> Iterator[Diagnostic]:
       healthCheck: {path: /health, method: GET /x} # UPL206
     ---
     spec:
-      healthCheck: {path: /health, method: ""} # UPL206
+      healthCheck: {path: /health, method: "("} # UPL206
     ---
     spec:
       healthCheck: {path: /health, method: "GET\r\nX: y"} # UPL206
@@ -237,7 +237,7 @@ def invalid_path(cluster: Cluster) -> Iterator[Diagnostic]:
       healthCheck: {path: health} # UPL209
     ---
     spec:
-      healthCheck: {path: ""} # UPL209
+      healthCheck: {path: "?"} # UPL209
     ---
     spec:
       healthCheck: {path: /a b} # UPL209
@@ -329,7 +329,7 @@ def invalid_hostname(cluster: Cluster) -> Iterator[Diagnostic]:
       healthCheck: {path: /health, hostname: a b} # UPL213
     ---
     spec:
-      healthCheck: {path: /health, hostname: ""} # UPL213
+      healthCheck: {path: /health, hostname: "[::"} # UPL213
     ---
     spec:
       healthCheck: {path: /health, hostname: "a\r\nX: y"} # UPL213
@@ -424,6 +424,8 @@ def missing_path(cluster: Cluster) -> Iterator[Diagnostic]:
     spec:
       healthCheck:
         mode: grpc
+        scheme: http
+        port: 9000
     ```
 
     ## Source

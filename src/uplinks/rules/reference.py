@@ -75,6 +75,7 @@ def unresolved_service(fleet: Fleet) -> Iterator[RuleResult]:
       failover:
         service: {name: apps-api-workload@multicluster, kind: TraefikService}
         fallback: {name: other@multicluster, kind: TraefikService} # UPL307
+        errors: {status: ["500-599"]}
     ```
 
     ## Good
