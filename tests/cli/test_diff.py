@@ -97,13 +97,15 @@ def test_one_line_a_cause_without_defaults(run: Run, tmp_path: Path) -> None:
     moved = _folder(tmp_path / "moved", 3, check="", host="new.example.com")
     removed = run("diff", new, moved).out.splitlines()
     assert removed[0] == "2 risks, 2 changes"
-    assert removed[1:] == [
+    assert removed[1] == (
         "! ~ apps-a-eu@multicluster, apps-b-eu@multicluster, apps-c-eu@multicluster (child): "
-        + "url https://eu.example.com -> https://new.example.com; health check removed; "
-        + "health is unknown until the first probe of the new address",
+        "url https://eu.example.com -> https://new.example.com; health check removed; "
+        "health is unknown until the first probe of the new address"
+    )
+    assert removed[2] == (
         "! ~ apps-a-us@multicluster, apps-b-us@multicluster, apps-c-us@multicluster (child): "
-        + "health check removed",
-    ]
+        "health check removed"
+    )
 
 
 def test_what_is_added_or_removed_has_one_share_each(run: Run) -> None:
