@@ -22,7 +22,8 @@ from uplinks.errors import InvalidDuration, InvalidName
 from uplinks.model import Cluster, Fleet, StaticConfig
 from uplinks.reading import check_manifests, make_cluster, parse_manifests
 from uplinks.router_rules import Request, covers, parse_rule
-from uplinks.router_rules._regexp import InvalidRegexp, compile_regexp
+from uplinks.router_rules._regexp import compile_regexp
+from uplinks.router_rules._syntax import InvalidRegexp
 from uplinks.schema import structure, unstructure
 from uplinks.tree import Document
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uplinks.router_rules import Request, RuleSyntax, covers, parse_rule
-from uplinks.router_rules._regexp import InvalidRegexp, compile_regexp
+from uplinks.router_rules._regexp import compile_regexp
+from uplinks.router_rules._syntax import InvalidRegexp
 
 SYNTAXES = st.sampled_from(["v3", "v2"])
 PATHS = st.sampled_from(["/", "/a", "/a/b", "/b", "/a%20b", "/a%2Fb"])

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from uplinks.router_rules import Request, RuleSyntax, parse_rule
-from uplinks.router_rules._regexp import InvalidRegexp, compile_regexp
+from uplinks.router_rules._regexp import compile_regexp
+from uplinks.router_rules._syntax import InvalidRegexp
 
 ANSWERS: dict[str, Any] = json.loads(
     Path(__file__).with_name("answers.json").read_text(encoding="utf-8")

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from uplinks.router_rules._classes import property_class
-from uplinks.router_rules._regexp import InvalidRegexp, compile_regexp, quote_meta
+from uplinks.router_rules._regexp import compile_regexp, quote_meta
+from uplinks.router_rules._syntax import InvalidRegexp
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,27 @@ manifests, and may nest as deeply as their author likes.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 from attrs import field, frozen
 
 from uplinks.router_rules._conditions import Condition, Request
-from uplinks.router_rules._cover import Conjunctions, conjunctions, covers
+from uplinks.router_rules._cover import Conjunctions, anchor, conjunctions, covers, implied_anchors
 from uplinks.router_rules._matchers import RuleSyntax, build, weak_points
 from uplinks.router_rules._syntax import Operator, Problem, parse_syntax
 
-__all__ = ["MAX_RULE", "Problem", "Request", "RouterRule", "RuleSyntax", "covers", "parse_rule"]
+__all__ = [
+    "MAX_RULE",
+    "Problem",
+    "Request",
+    "RouterRule",
+    "RuleSyntax",
+    "anchor",
+    "covers",
+    "implied_anchors",
+    "parse_rule",
+]
 
 MAX_RULE: Final = 2**16
 """Longer rules, in characters, are not parsed: Go's limits begin where no real rule is."""
@@ -73,13 +83,13 @@ class RouterRule:
                 stack.append(decides if decides in pair else None if None in pair else not decides)
         return stack.pop()
 
-    @property
+    @cached_property
     def conjunctions(self) -> Conjunctions | None:
         """The rule as alternatives of conditions, or ``None`` if that would be too long."""
         return conjunctions(self.postfix) if self.postfix else None
 
 
-@lru_cache(maxsize=512)  # several rules ask about the same few routes
+@lru_cache(maxsize=2048)  # several rules ask about the same routes
 def parse_rule(text: str, syntax: RuleSyntax = "v3") -> RouterRule:
     """Parse a rule as Traefik does; every problem has its place in the text.
 

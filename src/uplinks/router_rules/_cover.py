@@ -8,13 +8,21 @@ This is cautious: True is certain, False may only mean that no proof was found.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Final
 
-from uplinks.router_rules._conditions import AnyOf, Condition, always, excludes, implies
+from uplinks.router_rules._conditions import Condition, always, excludes, implies
 from uplinks.router_rules._syntax import Operator
 
-__all__ = ["Conjunction", "Conjunctions", "Literal", "conjunctions", "covers"]
+__all__ = [
+    "Conjunction",
+    "Conjunctions",
+    "Literal",
+    "anchor",
+    "conjunctions",
+    "covers",
+    "implied_anchors",
+]
 
 Literal = tuple[Condition, bool]
 """A condition, and whether a request has to meet it (True) or to fail it."""
@@ -56,9 +64,9 @@ def conjunctions(postfix: Sequence[Condition | Operator]) -> Conjunctions | None
 def _of_condition(condition: Condition) -> _Form:
     if always(condition):
         return (frozenset(),), ()
-    if isinstance(condition, AnyOf):
-        alternatives = tuple(frozenset({(each, True)}) for each in condition.conditions)
-        negation = frozenset((each, False) for each in condition.conditions)
+    if condition.kind == "any":
+        alternatives = tuple(frozenset({(each, True)}) for each in condition.parts)
+        negation = frozenset((each, False) for each in condition.parts)
         return _limited(alternatives), _limited((negation,))
     return (frozenset({(condition, True)}),), (frozenset({(condition, False)}),)
 
@@ -105,3 +113,52 @@ def _follows(known: Literal, wanted: Literal) -> bool:
     if passed:
         return excludes(one, other)
     return not needed and implies(other, one)
+
+
+# --- an index of rules ------------------------------------------------------------
+
+_LONGEST_KEY: Final = 256
+ANY: Final = ""
+
+
+def anchor(conjunction: Conjunction) -> Hashable:
+    """Name one condition of an alternative, by which `implied_anchors` finds it.
+
+    Law: if an alternative covers another, its anchor is among those that the other
+    implies.
+    """
+    keys = [_key(condition) for condition, passed in conjunction if passed]
+    return min((key for key in keys if key is not None), default=ANY)
+
+
+def _key(condition: Condition) -> tuple[str, str] | None:
+    """The key of a condition; paths come before hosts, as they differ more."""
+    match condition.kind:
+        case "path":
+            return "1 is", condition.value[:_LONGEST_KEY]
+        case "prefix":
+            return "2 begins", condition.value[:_LONGEST_KEY]
+        case "host" | "exact host":
+            return "3 host", condition.value.removesuffix(".")
+        case _:
+            return None
+
+
+def implied_anchors(conjunction: Conjunction) -> Iterator[Hashable]:
+    """Yield the anchors of all alternatives that can cover one.
+
+    Complexity: O(characters of its paths), at most 256 each.
+    """
+    yield ANY
+    for condition, passed in conjunction:
+        key = _key(condition) if passed else None
+        if key is None:
+            continue
+        yield key
+        kind, text = key
+        if kind == "3 host":
+            _, dot, rest = text.partition(".")
+            yield kind, f"*{dot}{rest}"
+        else:
+            for end in range(len(text) + (kind == "1 is")):
+                yield "2 begins", text[:end]

@@ -7,32 +7,19 @@ for an argument that Traefik refuses.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from attrs import frozen
 
 from uplinks.naming import nearest
 from uplinks.router_rules import _templates as templates
-from uplinks.router_rules._conditions import (
-    Condition,
-    HeaderIs,
-    HeaderMatches,
-    HostIs,
-    HostMatches,
-    Inside,
-    MethodIs,
-    PathBegins,
-    PathIs,
-    PathMatches,
-    QueryIs,
-    Unknown,
-    any_of,
-)
-from uplinks.router_rules._regexp import InvalidRegexp, Program, compile_regexp
-from uplinks.router_rules._syntax import Call, Problem
+from uplinks.router_rules._conditions import Condition, any_of
+from uplinks.router_rules._syntax import Call, InvalidRegexp, Problem
+
+if TYPE_CHECKING:
+    from uplinks.router_rules._regexp import Program
 
 __all__ = ["MATCHERS", "RuleSyntax", "build", "weak_points"]
 
@@ -68,9 +55,15 @@ def _ascii(text: str, index: int = 0) -> str:
     return text
 
 
+def _compile(pattern: str) -> Program:
+    from uplinks.router_rules._regexp import compile_regexp  # noqa: PLC0415 - few rules need it
+
+    return compile_regexp(pattern)
+
+
 def _regexp(pattern: str, index: int = 0) -> Program:
     try:
-        return compile_regexp(pattern)
+        return _compile(pattern)
     except InvalidRegexp as error:
         reason = f"is not a valid regular expression: {error.reason}"
         raise InvalidArgument(reason, index, (error.start, error.end)) from None
@@ -80,11 +73,13 @@ def _client_ip(arguments: Arguments) -> Condition:
     for index, text in enumerate(arguments):
         if not _is_network(text):
             raise InvalidArgument("must be an IP address or a CIDR block", index)
-    return any_of(tuple(Inside(text) for text in arguments))
+    return any_of(tuple(Condition("client", text) for text in arguments))
 
 
 def _is_network(text: str) -> bool:
     """Whether Go reads an address or a CIDR block, which has no zone and no netmask."""
+    import ipaddress  # noqa: PLC0415 - few rules have addresses
+
     address, slash, length = text.partition("/")
     if "%" in text or (slash and not re.fullmatch(r"[0-9]{1,3}", length)):
         return False
@@ -97,17 +92,17 @@ def _is_network(text: str) -> bool:
 
 
 def _method(arguments: Arguments) -> Condition:
-    return any_of(tuple(MethodIs(text.upper()) for text in arguments))
+    return any_of(tuple(Condition("method", text.upper()) for text in arguments))
 
 
 def _host(arguments: Arguments) -> Condition:
     if arguments[0] != "*":
         _ascii(arguments[0])
-    return HostIs(arguments[0].lower())
+    return Condition("host", arguments[0].lower())
 
 
 def _host_regexp(arguments: Arguments) -> Condition:
-    return HostMatches(_ascii(arguments[0]), _regexp(arguments[0]))
+    return Condition("host regexp", _ascii(arguments[0]), program=_regexp(arguments[0]))
 
 
 def _slash(text: str, index: int = 0) -> str:
@@ -117,63 +112,68 @@ def _slash(text: str, index: int = 0) -> str:
 
 
 def _path(arguments: Arguments) -> Condition:
-    return PathIs(_slash(arguments[0]))
+    return Condition("path", _slash(arguments[0]))
 
 
 def _path_prefix(arguments: Arguments) -> Condition:
-    return PathBegins(_slash(arguments[0]))
+    return Condition("prefix", _slash(arguments[0]))
 
 
 def _path_regexp(arguments: Arguments) -> Condition:
-    return PathMatches(arguments[0], _regexp(arguments[0]))
+    return Condition("path regexp", arguments[0], program=_regexp(arguments[0]))
 
 
 def _header(arguments: Arguments) -> Condition:
-    return HeaderIs(arguments[0].lower(), arguments[1])
+    return Condition("header", arguments[1], arguments[0].lower())
 
 
 def _header_regexp(arguments: Arguments) -> Condition:
-    return HeaderMatches(arguments[0].lower(), arguments[1], _regexp(arguments[1], 1))
+    return Condition("header regexp", arguments[1], arguments[0].lower(), _regexp(arguments[1], 1))
 
 
 def _query(arguments: Arguments) -> Condition:
-    return QueryIs(arguments[0], arguments[1] if len(arguments) > 1 else "")
+    return Condition("query", arguments[1] if len(arguments) > 1 else "", arguments[0])
 
 
 def _query_regexp(arguments: Arguments) -> Condition:
     if len(arguments) > 1:
         _regexp(arguments[1], 1)
-        return Unknown(("QueryRegexp", *arguments))
+        return _open("QueryRegexp", arguments)
     return _query(arguments)
 
 
 # --- v2: any number of arguments, templates with {name:pattern} ----------------
 
 
-def _template(text: str, index: int, kind: templates.Kind) -> tuple[str, Program]:
+def _template(text: str, index: int, kind: templates.Kind) -> Condition:
     try:
         pattern = templates.to_regexp(text, kind)
-        return pattern, compile_regexp(pattern)
+        program = _compile(pattern)
     except InvalidRegexp as error:
         raise InvalidArgument(f"is not a valid template: {error.reason}", index) from None
+    return Condition("host regexp" if kind == "host" else "path regexp", pattern, program=program)
+
+
+def _open(name: str, arguments: Arguments) -> Condition:
+    return Condition("open", name, parts=tuple(Condition("open", text) for text in arguments))
 
 
 def _paths_v2(kind: templates.Kind) -> Callable[[Arguments], Condition]:
     def build(arguments: Arguments) -> Condition:
         texts = enumerate(arguments)
-        return any_of(tuple(PathMatches(*_template(_slash(text, i), i, kind)) for i, text in texts))
+        return any_of(tuple(_template(_slash(text, i), i, kind) for i, text in texts))
 
     return build
 
 
 def _host_v2(arguments: Arguments) -> Condition:
     texts = enumerate(arguments)
-    return any_of(tuple(HostIs(_ascii(text, i).lower(), wildcard=False) for i, text in texts))
+    return any_of(tuple(Condition("exact host", _ascii(text, i).lower()) for i, text in texts))
 
 
 def _host_regexp_v2(arguments: Arguments) -> Condition:
     texts = enumerate(arguments)
-    return any_of(tuple(HostMatches(*_template(_ascii(text, i), i, "host")) for i, text in texts))
+    return any_of(tuple(_template(_ascii(text, i), i, "host") for i, text in texts))
 
 
 def _pairs(arguments: Arguments) -> None:
@@ -183,14 +183,14 @@ def _pairs(arguments: Arguments) -> None:
 
 def _headers_v2(arguments: Arguments) -> Condition:
     _pairs(arguments)
-    return Unknown(("Headers", *arguments))
+    return _open("Headers", arguments)
 
 
 def _headers_regexp_v2(arguments: Arguments) -> Condition:
     _pairs(arguments)
     for index in range(1, len(arguments), 2):
         _regexp(arguments[index], index)
-    return Unknown(("HeadersRegexp", *arguments))
+    return _open("HeadersRegexp", arguments)
 
 
 def _query_v2(arguments: Arguments) -> Condition:
@@ -205,7 +205,7 @@ def _query_v2(arguments: Arguments) -> Condition:
         if names & set(variables):
             raise InvalidArgument("has the same variable in two templates")
         names |= set(variables)
-    return Unknown(("Query", *arguments))
+    return _open("Query", arguments)
 
 
 MATCHERS: Final[Mapping[RuleSyntax, tuple[Matcher, ...]]] = {

@@ -22,6 +22,7 @@ from attrs import define, evolve, field
 
 from uplinks.router_rules._classes import ASCII_CLASSES, PERL_CLASSES, Class, property_class
 from uplinks.router_rules._program import ASSERTIONS, LINE_ASSERTIONS, Instruction, Program
+from uplinks.router_rules._syntax import InvalidRegexp
 
 __all__ = ["InvalidRegexp", "Program", "compile_regexp", "quote_meta"]
 
@@ -29,16 +30,6 @@ MAX_REPEAT: Final = 1000
 MAX_DEPTH: Final = 1000
 MAX_SIZE: Final = (128 << 20) // 40  # instructions of Go's program, 40 bytes each
 MAX_PROGRAM: Final = 20_000  # longer programs are valid, but not run
-
-
-class InvalidRegexp(ValueError):
-    """Go does not accept a pattern. ``start`` and ``end`` mark the offending part."""
-
-    def __init__(self, reason: str, start: int, end: int) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.start = start
-        self.end = end
 
 
 def compile_regexp(pattern: str) -> Program:
@@ -51,7 +42,7 @@ def compile_regexp(pattern: str) -> Program:
     True
     >>> compile_regexp("(")
     Traceback (most recent call last):
-    uplinks.router_rules._regexp.InvalidRegexp: missing closing ')'
+    uplinks.router_rules._syntax.InvalidRegexp: missing closing ')'
     """
     return _Compiler(pattern).compile()
 

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 
 from attrs import define, field, frozen
 
-__all__ = ["Call", "Operator", "Problem", "Syntax", "parse_syntax"]
+__all__ = ["Call", "InvalidRegexp", "Operator", "Problem", "Syntax", "parse_syntax"]
 
 _LONGEST: Final = 40
 
@@ -39,6 +39,16 @@ class Problem:
     message: str
     suggestion: str | None = None
     refused: bool = True
+
+
+class InvalidRegexp(ValueError):
+    """Go does not accept a pattern. ``start`` and ``end`` mark the offending part."""
+
+    def __init__(self, reason: str, start: int, end: int) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.start = start
+        self.end = end
 
 
 class Operator(enum.Enum):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, Literal
 
-from uplinks.router_rules._regexp import InvalidRegexp, compile_regexp, quote_meta
+from uplinks.router_rules._syntax import InvalidRegexp
 
 __all__ = ["Kind", "to_regexp", "variables"]
 
@@ -22,6 +22,8 @@ def to_regexp(template: str, kind: Kind) -> str:
     >>> to_regexp("/api/{id:[0-9]+}/x", "path")
     '^/api/(?P<v0>[0-9]+)/x$'
     """
+    from uplinks.router_rules._regexp import compile_regexp, quote_meta  # noqa: PLC0415 - only v2
+
     parts = ["(?i)^" if kind == "host" else "^"]
     end = 0
     for number, (start, stop) in enumerate(_braces(template)):
