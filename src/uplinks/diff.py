@@ -373,7 +373,7 @@ def _child_risks(before: _Side, after: _Side) -> Iterator[Risk]:
         if title in before.fields and title not in after.fields:
             yield Risk(RiskKind.CHECK_REMOVED, f"the {title} is removed")
     if before.fields["url"] != after.fields["url"]:
-        yield Risk(RiskKind.ADDRESS, "the address changes; health is unknown until the first probe")
+        yield Risk(RiskKind.ADDRESS, "health is unknown until the first probe of the new address")
 
 
 def _share_risks(

@@ -44,6 +44,83 @@ def test_a_move_within_the_limit_is_no_risk(run: Run, drained: str) -> None:
     assert run("diff", WEIGHTED, drained, "--jump", "39.9").status == 1
 
 
+def _folder(root: Path, weight: int, *, check: str, host: str) -> str:
+    """A parent with two routes, and two children with three uplinks."""
+    (root / "parent").mkdir(parents=True)
+    (root / "parent" / "static.yaml").write_text(
+        "hub: {providers: {multicluster: {children: "
+        f"{{eu: {{address: 'https://{host}'}}, us: {{address: 'https://us.example.com'}}}}}}}}}}\n"
+    )
+    routes = "".join(
+        f"    - {{match: Path(`/{name}`), kind: Rule, services: "
+        f"[{{name: apps-{name}@multicluster, kind: TraefikService}}]}}\n"
+        for name in "ab"
+    )
+    (root / "parent" / "routes.yaml").write_text(
+        "apiVersion: traefik.io/v1alpha1\nkind: IngressRoute\n"
+        f"metadata: {{name: r, namespace: apps}}\nspec:\n  routes:\n{routes}"
+    )
+    for child, own in (("eu", weight), ("us", 1)):
+        folder = root / "children" / child
+        folder.mkdir(parents=True)
+        (folder / "static.yaml").write_text(
+            "hub: {uplinkEntryPoints: {up: {address: ':9443', asDefault: true}}, "
+            "providers: {multicluster: {}}}\n"
+        )
+        (folder / "apps.yaml").write_text(
+            "---\n".join(
+                "apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink\n"
+                f"metadata: {{name: {name}, namespace: apps}}\n"
+                f"spec: {{weight: {own}, {check}}}\n"
+                for name in "abc"
+            )
+        )
+    return str(root)
+
+
+CHECK = "healthCheck: {path: /h, interval: 10s, timeout: 5s}"
+
+
+def test_one_line_a_cause_without_defaults(run: Run, tmp_path: Path) -> None:
+    old = _folder(tmp_path / "old", 1, check="", host="eu.example.com")
+    new = _folder(tmp_path / "new", 3, check=CHECK, host="eu.example.com")
+    added = "health check added; health check path /h; health check interval 10s"
+    assert run("diff", old, new).out == (
+        "1 risk, 3 changes\n"
+        "! ~ apps-a@multicluster, apps-b@multicluster, apps-c@multicluster and 2 more "
+        "(weighted, route): weight of eu 1 -> 3; shares eu 50 % -> 75 %, us 50 % -> 25 %\n"
+        "  ~ apps-a-eu@multicluster, apps-b-eu@multicluster, apps-c-eu@multicluster (child): "
+        f"{added}\n"
+        "  ~ apps-a-us@multicluster, apps-b-us@multicluster, apps-c-us@multicluster (child): "
+        f"{added}\n"
+    )
+    moved = _folder(tmp_path / "moved", 3, check="", host="new.example.com")
+    removed = run("diff", new, moved).out.splitlines()
+    assert removed[0] == "2 risks, 2 changes"
+    assert removed[1] == (
+        "! ~ apps-a-eu@multicluster, apps-b-eu@multicluster, apps-c-eu@multicluster (child): "
+        "url https://eu.example.com -> https://new.example.com; health check removed; "
+        "health is unknown until the first probe of the new address"
+    )
+    assert removed[2] == (
+        "! ~ apps-a-us@multicluster, apps-b-us@multicluster, apps-c-us@multicluster (child): "
+        "health check removed"
+    )
+
+
+def test_what_is_added_or_removed_has_one_share_each(run: Run) -> None:
+    out = run("diff", WEIGHTED, "examples/banking").out.splitlines()
+    assert out[0] == "1 risk, 7 changes"
+    assert out[1] == (
+        "! - apps-api-workload@multicluster (weighted): shares child-1 90 %, child-2 10 %; "
+        "the service loses its last child"
+    )
+    assert out[-1] == (
+        "  + route apps/banking-parent: Host(`api.example.com`) && PathPrefix(`/banking`): "
+        "service banking-banking-api@multicluster; shares child-1 50 %, child-2 50 %"
+    )
+
+
 def test_as_json(run: Run, drained: str) -> None:
     data = json.loads(run("diff", WEIGHTED, drained, "--format", "json").out)
     [service] = data["services"]
@@ -65,7 +142,7 @@ def test_a_removed_serving_service_in_every_format(run: Run, tmp_path: Path) -> 
     assert text.out == (
         "1 risk, 1 change\n"
         "! - apps-split@kubernetescrd (composed): "
-        f"shares child-1 90 % -> 0 %, child-2 10 % -> 0 %; {message}\n"
+        f"shares child-1 90 %, child-2 10 %; {message}\n"
     )
     data = json.loads(run("diff", str(old), str(new), "--format", "json").out)
     assert data["services"][0]["risks"] == [{"kind": "no-longer-served", "message": message}]

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uplinks.router_rules import Request, RuleSyntax, covers, parse_rule
+from uplinks.router_rules import Request, RuleSyntax, anchor, covers, implied_anchors, parse_rule
 from uplinks.router_rules._regexp import compile_regexp
 from uplinks.router_rules._syntax import InvalidRegexp
 
@@ -95,6 +95,14 @@ def test_a_rule_covers_itself_and_what_narrows_it(rule: str, other: str) -> None
     if whole is not None:
         assert covers(whole, whole)
         assert part is None or covers(whole, part)
+
+
+@given(rule=RULES, other=RULES)
+def test_an_alternative_that_covers_another_is_found_by_its_anchor(rule: str, other: str) -> None:
+    for outer in parse_rule(rule).conjunctions or ():
+        for inner in parse_rule(other).conjunctions or ():
+            if covers((outer,), (inner,)):
+                assert anchor(outer) in set(implied_anchors(inner))
 
 
 @given(rule=RULES, request=REQUESTS)

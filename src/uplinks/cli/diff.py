@@ -32,6 +32,7 @@ __all__ = ["add", "run"]
 
 SIGNS: Final = {"added": "+", "removed": "-", "changed": "~"}
 _MOST_NAMES: Final = 3
+_LONGEST_NAME: Final = 120
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -133,47 +134,53 @@ def _summary(causes: tuple[Cause, ...]) -> str:
 
 
 def _names(cause: Cause) -> str:
-    """Name the services and routes of a cause, the first ones of many."""
-    names = [
-        each.name if each.kind == "route" else f"{each.name} ({each.kind})"
-        for each in cause.changes
-    ]
-    more = len(names) - _MOST_NAMES
-    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+    """Name the services and routes of a cause, the first ones of many, and their kinds."""
+    names = [_short(each.name) for each in cause.changes[:_MOST_NAMES]]
+    more = len(cause.changes) - _MOST_NAMES
+    kinds = dict.fromkeys(each.kind for each in cause.changes)
+    text = ", ".join(names) + (f" and {more} more" if more > 0 else "")
+    return text if [*kinds] == ["route"] else f"{text} ({', '.join(kinds)})"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
 
 
 def _fields(change: ServiceChange) -> Iterator[str]:
     """Format the fields, without those of a removed service or of a removed health check."""
-    gone = tuple(
-        f"{each.field} " for each in change.fields if (each.before, each.after) == ("yes", None)
-    )
+    whole = {each.field: each.after for each in change.fields if "yes" in {each.before, each.after}}
     for each in () if change.action == "removed" else change.fields:
-        if not each.field.startswith(gone or ("\0",)):
-            yield _field(each, change.action)
+        title = next((title for title in whole if each.field.startswith(f"{title} ")), None)
+        if each.field in whole:
+            yield f"{each.field} {'added' if each.after else 'removed'}"
+        elif title is None or whole[title]:
+            yield _field(each, added=change.action == "added" or title is not None)
 
 
-def _field(change: FieldChange, action: str) -> str:
-    if action == "added":
-        return f"{change.field} {change.after}"
+def _field(change: FieldChange, *, added: bool) -> str:
     before, after = (value or "none" for value in (change.before, change.after))
-    return f"{change.field} {before} -> {after}"
+    if not added:
+        return f"{change.field} {before} -> {after}"
+    return change.field if after == "weight 1" else f"{change.field} {after}"
 
 
 def _shares(change: ServiceChange) -> Iterator[str]:
     if change.shares:
-        yield "shares " + ", ".join(map(_share, change.shares))
+        yield "shares " + ", ".join(_share(share, change) for share in change.shares)
 
 
-def _share(share: ShareChange) -> str:
-    if share.before == share.after:
+def _share(share: ShareChange, change: ServiceChange) -> str:
+    if change.action == "removed":
+        return f"{share.child} {percent(share.before)}"
+    if change.action == "added" or share.before == share.after:
         return f"{share.child} {percent(share.after)}"
     return f"{share.child} {percent(share.before)} -> {percent(share.after)}"
 
 
 def _risks(change: ServiceChange) -> Iterator[str]:
-    """Format the risks; the shares already show a jump."""
+    """Format the risks that the shares and fields do not show already."""
     for risk in change.risks:
-        if risk.kind is not RiskKind.JUMP:
+        if risk.kind not in {RiskKind.JUMP, RiskKind.CHECK_REMOVED}:
             yield risk.message
 
 
@@ -187,7 +194,7 @@ def _markdown(difference: Difference) -> str:
         cells = [
             [_names(cause)],
             [*_fields(first)],
-            [_share(share) for share in first.shares],
+            [_share(share, first) for share in first.shares],
             [f"⚠ {risk.message}" for risk in first.risks],
         ]
         joined = ["<br>".join(map(_escaped, cell)) for cell in cells]
