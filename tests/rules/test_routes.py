@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from uplinks import rules
 from uplinks.diagnostics import Diagnostic
-from uplinks.model import Cluster
+from uplinks.model import Child, Cluster, Fleet, ParentConfig
 from uplinks.reading import make_cluster, parse_manifests
 
 ROUTER = """\
@@ -220,3 +221,28 @@ def test_a_router_of_another_uplink_does_not_count() -> None:
     ]
     [diagnostic] = found("UPL218", uplink("path: /h"), *routers)
     assert [each.location.span.line for each in diagnostic.related] == [11]
+
+
+@pytest.mark.parametrize(
+    ("match", "check", "message"),
+    [
+        ("Host(`eu.example.com`) && Path(`/h`)", "path: /h", None),
+        ("Path(`/h`)", "path: /h", None),
+        ("Host(`app.example.com`) && Path(`/h`)", "path: /h", "; set its hostname"),
+        ("Host(`app.example.com`)", "path: /h, hostname: app.example.com", None),
+        ("Host(`app.example.com`) && Path(`/x`)", "path: /h", "; route its path, or change"),
+        ("Host(`app.example.com`)", "mode: grpc", "; set its hostname"),
+    ],
+)
+def test_a_probe_has_the_host_of_the_childs_address(
+    match: str, check: str, message: str | None
+) -> None:
+    listed = ParentConfig({"eu": Child("https://EU.example.com:9443")})
+    child = cluster(uplink(check), router(f"match: '{match}'", uplink="apps-api"))
+    fleet = Fleet(Cluster("parent", parent_config=listed), {"eu": evolve(child, name="eu")})
+    reported = [d.message for d in rules.check(fleet) if d.code == "UPL218"]
+    assert len(reported) == (message is not None)
+    assert all(message is not None and message in each for each in reported)
+    assert [d.code for d in rules.check_cluster(child) if d.code == "UPL218"] == (
+        ["UPL218"] if message is not None and "route" in message else []
+    )

@@ -34,6 +34,7 @@ from uplinks.rules import (
     objects,
     probe_header,
     probe_request,
+    probe_route,
     reference,
     renamed,
     route_match,
@@ -101,7 +102,7 @@ ALL: Final[tuple[Rule, ...]] = (
     probe_request.missing_path,  # 215
     timing.slower_when_unhealthy,  # 216
     health_check.invalid_passive_check,  # 217
-    route_match.unreachable_health_check,  # 218
+    probe_route.unreachable_health_check,  # 218
     router.entry_points_with_uplinks,  # 301
     router.tls_with_uplinks,  # 302
     annotation.unknown_uplink,  # 303
