@@ -21,7 +21,7 @@ from uplinks.durations import format_duration, parse_duration
 from uplinks.errors import InvalidDuration, InvalidName
 from uplinks.model import Cluster, Fleet, StaticConfig
 from uplinks.reading import check_manifests, make_cluster, parse_manifests
-from uplinks.router_rules import Request, covers, parse_rule
+from uplinks.router_rules import MAX_RULE, Request, covers, parse_rule
 from uplinks.router_rules._regexp import compile_regexp
 from uplinks.router_rules._syntax import InvalidRegexp
 from uplinks.schema import structure, unstructure
@@ -139,7 +139,7 @@ def router_rules(data: bytes) -> None:
         assert answer is False or rule.valid
         assert rule.conjunctions is None or covers(rule.conjunctions, rule.conjunctions)
     try:
-        program = compile_regexp(text)
+        program = compile_regexp(text[:MAX_RULE])
     except InvalidRegexp as error:
         assert 0 <= error.start <= error.end <= len(text)
         assert len(str(error)) <= _SHORT
