@@ -256,6 +256,15 @@ def test_bad_usage(run: Run, arguments: tuple[str, ...]) -> None:
     assert "Traceback" not in ran.err
 
 
+def test_findings_in_the_new_fleet_are_counted(run: Run, drained: str) -> None:
+    apps = Path(drained, "children", "child-1", "apps.yaml")
+    apps.write_text(apps.read_text().replace("timeout: 3s", "timeout: 60s"))
+    ran = run("diff", WEIGHTED, drained, "--jump", "100")
+    assert ran.status == 0
+    assert ran.out.startswith("no risks, ")
+    assert re.fullmatch(rf"{drained}: \d warnings?; see uplinks check {drained}\n", ran.err)
+
+
 def test_errors_of_the_new_fleet_are_findings(run: Run, drained: str) -> None:
     shutil.copy(
         "examples/weighted/children/child-1/apps.yaml", f"{drained}/children/child-1/b.yaml"

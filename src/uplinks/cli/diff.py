@@ -71,7 +71,7 @@ def _points(text: str) -> Fraction:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Write the difference, or the findings that prevent a comparison.
 
-    Findings in the new fleet go to standard error beside the difference.
+    Other findings in the new fleet are counted on standard error.
     """
     fleets = [inputs.read_folder(path) for path in (arguments.old, arguments.new)]
     reports = [rules.check(fleet) for fleet in fleets]
@@ -84,7 +84,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.err.write("".join(texts))
         console.complain(f"cannot compare: {difference}")
         return FINDINGS
-    console.err.write(texts[1])
+    if len(reports[1]):
+        place = printable(arguments.new)
+        console.err.write(f"{place}: {findings.tally(reports[1])}; see uplinks check {place}\n")
     if arguments.format == "json":
         console.out.write(json.dumps(_document(difference), indent=2) + "\n")
     elif arguments.format == "markdown":
