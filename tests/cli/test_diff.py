@@ -154,10 +154,10 @@ def test_a_removed_serving_service_in_every_format(run: Run, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("old", "message"),
     [
-        ("-", "standard input (-) is one cluster alone"),
-        ("", "a path is empty"),
+        ("-", "standard input (-) is a single cluster"),
+        ("", "a path must not be empty"),
         ("examples", "examples is a folder of fleets, not a fleet"),
-        ("examples/weighted/parent", "examples/weighted/parent is one cluster alone"),
+        ("examples/weighted/parent", "examples/weighted/parent is a single cluster"),
     ],
 )
 def test_a_path_without_a_fleet_is_bad_usage(run: Run, old: str, message: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 from attrs import evolve, fields
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
+from tests.profiles import scaled
 
 from uplinks import rules
 from uplinks.errors import CannotAdvertise, NameCollision
@@ -91,7 +92,7 @@ def _one(
     return ad.owner == other.owner or ad.exposed or other.exposed
 
 
-@settings(max_examples=300)
+@settings(max_examples=scaled(300))
 @given(OFFERS)
 def test_every_collision_is_found_and_nothing_else(offers: Offers) -> None:
     expected = colliding(offers)

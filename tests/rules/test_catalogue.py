@@ -15,7 +15,7 @@ import pytest
 from uplinks import rules
 from uplinks.diagnostics import Diagnostic
 from uplinks.model import Cluster, Fleet
-from uplinks.reading import check_manifests
+from uplinks.parsing import check_manifests
 from uplinks.testing import _examples
 
 HERE = Path(__file__).parent

@@ -22,7 +22,7 @@ from uplinks.model import (
     Uplink,
     Weighted,
 )
-from uplinks.reading import make_cluster, parse_manifests
+from uplinks.parsing import make_cluster, parse_manifests
 
 SECOND = 1_000_000_000
 

@@ -8,7 +8,7 @@ from attrs import evolve
 from uplinks import rules
 from uplinks.diagnostics import Diagnostic
 from uplinks.model import Child, Cluster, Fleet, ParentConfig
-from uplinks.reading import make_cluster, parse_manifests
+from uplinks.parsing import make_cluster, parse_manifests
 
 ROUTER = """\
 apiVersion: traefik.io/v1alpha1

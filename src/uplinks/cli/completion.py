@@ -6,6 +6,7 @@ import argparse
 import re
 from typing import Any, Final
 
+from uplinks.cli import COMMANDS
 from uplinks.cli.console import CLEAN, Console, Unusable
 
 __all__ = ["add", "run"]
@@ -20,7 +21,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command and its argument."""
     parser = commands.add_parser(
         "completion",
-        help="write a completion script for a shell",
+        help=COMMANDS["completion"],
         description="Write a completion script for a shell. "
         "Requires: pip install 'uplinks[completion]'.",
         epilog='In bash: eval "$(uplinks completion bash)". In zsh: write it to a file _uplinks '
@@ -36,10 +37,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     try:
         import shtab  # noqa: PLC0415 - an extra
     except ImportError:
-        raise Unusable(
-            "completion is not installed; run: pip install 'uplinks[completion]'"
-        ) from None
-    from uplinks.cli import COMMANDS, make_parser  # noqa: PLC0415 - avoids an import cycle
+        raise Unusable("completion requires: pip install 'uplinks[completion]'") from None
+    from uplinks.cli import make_parser  # noqa: PLC0415 - avoids an import cycle
 
     parser = make_parser(COMMANDS)
     _complete_files(parser, shtab.FILE)

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import asdict
 
 from uplinks import rules
-from uplinks.cli import findings, inputs
+from uplinks.cli import COMMANDS, findings, inputs
 from uplinks.cli.console import CLEAN, Console, Ink
 from uplinks.cli.tables import Column, table
 from uplinks.durations import format_duration
@@ -32,7 +32,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command and its arguments."""
     parser = commands.add_parser(
         "materialize",
-        help="show the services that a parent generates",
+        help=COMMANDS["materialize"],
         description="Show the services that a parent generates from what its children advertise.",
         allow_abbrev=False,
     )

@@ -15,11 +15,11 @@ from attrs import frozen
 
 from uplinks import naming
 from uplinks.cli.console import Unusable
-from uplinks.diagnostics import Diagnostic
+from uplinks.diagnostics import LIMIT_EXCEEDED, Diagnostic
 
 __all__ = ["ALWAYS", "PathIgnore", "PathPattern", "Selection", "checked", "nearest_code"]
 
-ALWAYS: Final = frozenset({"UPL001", "UPL002", "UPL003", "UPL004", "UPL011", "UPL012"})
+ALWAYS: Final = frozenset({"UPL001", "UPL002", "UPL003", LIMIT_EXCEEDED, "UPL011", "UPL012"})
 """Codes for input that was not read; they are always reported."""
 
 _GLOB: Final = re.compile(r"(?:\*\*/)+|\*+|[^*]", re.DOTALL)

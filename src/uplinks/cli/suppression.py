@@ -25,7 +25,7 @@ from uplinks.diagnostics import Diagnostic, Location, Severity, Span
 from uplinks.model import Cluster, IngressRoute, TraefikService, Uplink
 
 if TYPE_CHECKING:
-    from uplinks.manifest.source import Comment, Source
+    from uplinks.cli.source import Comment, Source
 
 __all__ = [
     "ANNOTATION",
@@ -193,7 +193,7 @@ def _asked(
     """
     for file, data in texts.items():
         if _MARK in data or data[:2] in _UTF16:
-            from uplinks.manifest.source import look_through  # noqa: PLC0415 - seldom needed
+            from uplinks.cli.source import look_through  # noqa: PLC0415 - seldom needed
 
             sources[file] = look_through(data)
             yield from _first(_in_comments(file, _owner(file, clusters), sources[file]))

@@ -20,7 +20,7 @@ from typing import Final, Literal
 from attrs import evolve
 
 from uplinks import naming
-from uplinks.diagnostics import Diagnostic, Report
+from uplinks.diagnostics import LIMIT_EXCEEDED, Diagnostic, Report
 from uplinks.model import Cluster, Fleet
 from uplinks.rules import (
     address,
@@ -248,7 +248,7 @@ def _too_many(each: Rule, first: RuleResult) -> Diagnostic:
     where = (first.diagnostic if isinstance(first, Suggestion) else first).location
     message = f"{each.code} is reported more than {MOST_OF_A_RULE} times; the others are left out"
     # The severity of what is left out: many warnings are not an error.
-    return Diagnostic("UPL004", each.severity, message, where)
+    return Diagnostic(LIMIT_EXCEEDED, each.severity, message, where)
 
 
 def codes() -> tuple[str, ...]:

@@ -14,8 +14,8 @@ from attrs import frozen
 
 from uplinks import naming
 from uplinks.diagnostics import Location
+from uplinks.located import Origin
 from uplinks.model import Cluster, Fleet, IngressRoute, ServiceReference, TraefikService, Uplink
-from uplinks.tree import Origin
 
 __all__ = [
     "KIND",

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from attrs import frozen
 
-from uplinks.diagnostics import Severity
+from uplinks.diagnostics import LIMIT_EXCEEDED, Severity
 from uplinks.rules._rule import Family, family_of
 
 __all__ = ["SHAPE", "ShapeCode"]
@@ -94,31 +94,25 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "UPL003",
         "alias-or-merge-key",
         Severity.ERROR,
-        "An alias or a merge key is used",
-        "No value is an alias (`*name`) and no key is a merge key (`<<`).",
-        "A few aliases can expand to billions of values, and JSON has neither.",
-        "apiVersion: v1\n"
-        "kind: ConfigMap\n"
-        "metadata: {name: settings}\n"
-        "data: &data {}\n"
-        "binaryData: *data # UPL003",
-        "apiVersion: v1\n"
-        "kind: ConfigMap\n"
-        "metadata: {name: settings}\n"
-        "data: &data {}\n"
-        "binaryData: {}",
-        "YAML 1.2.2, section 7.1; the YAML 1.1 merge key.",
+        "An alias or a merge key stands for nothing",
+        "Every alias (`*name`) follows the anchor (`&name`) that it names and is not inside\n"
+        "that anchor's value. The value of a merge key (`<<`) is a mapping or a list of\n"
+        "mappings.",
+        "The API server refuses the text.",
+        "spec:\n  entryPoints: *points # UPL003",
+        "spec:\n  entryPoints: &points [multicluster]",
+        "YAML 1.2.2, section 7.1; the YAML 1.1 merge key; sigs.k8s.io/yaml.",
     ),
     ShapeCode(
-        "UPL004",
+        LIMIT_EXCEEDED,
         "over-a-limit",
         Severity.ERROR,
         "A file exceeds the limits of the parser",
         "A file has at most 16 MiB, 100 levels of nesting, 300,000 keys and values, and 50,000\n"
         "documents. Beyond 25,000 keys and values, each takes at least 6 bytes on average;\n"
-        "beyond 1,000 documents, each takes at least 64 bytes. Of very many diagnostics the\n"
-        "first are kept: 5,000 of one rule in one cluster, 1,000 of one list or mapping. A\n"
-        "diagnostic with this code marks where the others start.",
+        "beyond 1,000 documents, each takes at least 64 bytes. An alias counts like a copy. Of\n"
+        "very many diagnostics the first are kept: 5,000 of one rule in one cluster, 1,000 of\n"
+        "one list or mapping. A diagnostic with this code marks where the others start.",
         "Without limits, a single file can exhaust memory or time.",
         f"{_CONFIG_MAP}deep: {'[' * 100}{']' * 100} # UPL004",
         f"{_CONFIG_MAP}deep: {'[' * 20}{']' * 20}",
@@ -192,12 +186,13 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "UPL009",
         "ambiguous-scalar",
         Severity.WARNING,
-        "A scalar has different values in YAML 1.1 and YAML 1.2",
-        "No unquoted scalar looks like `yes`, `012`, `1:30` or `1_0`.",
-        "YAML 1.1 and 1.2 disagree about these values: `012` is 10 or 12.",
-        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata:\n  debug: yes # UPL009",
-        'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata:\n  debug: "yes"',
-        "YAML 1.1, type repository; YAML 1.2.2, section 10.3.",
+        "A number is octal because of a leading zero",
+        "No number in a field of numbers, such as `weight` or `port`, has a leading zero that\n"
+        "changes its value.",
+        "The API server reads `012` as 10.",
+        "spec:\n  weight: 012 # UPL009",
+        "spec:\n  weight: 10",
+        "YAML 1.1, type repository; sigs.k8s.io/yaml.",
     ),
     ShapeCode(
         "UPL011",

@@ -27,7 +27,7 @@ from attrs import evolve
 
 from uplinks import rules
 from uplinks.model import Child, Fleet, ParentConfig
-from uplinks.reading import make_cluster, make_fleet, parse_manifests
+from uplinks.parsing import make_cluster, make_fleet, parse_manifests
 
 __all__ = [
     "PARENT",

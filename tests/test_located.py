@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from uplinks.manifest import read
-from uplinks.reading import parse_manifests
+from uplinks.parsing import parse_manifests
 
 TEXT = """\
 apiVersion: hub.traefik.io/v1alpha1

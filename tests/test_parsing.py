@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uplinks import reading, rules
+from uplinks import parsing, rules
 from uplinks.diagnostics import Severity
 from uplinks.model import (
     Cluster,
@@ -16,14 +16,14 @@ from uplinks.model import (
     TraefikService,
     Uplink,
 )
-from uplinks.reading import (
-    Manifests,
+from uplinks.parsing import (
     check_manifests,
     make_cluster,
     make_fleet,
     parse_manifests,
 )
 from uplinks.rules import check_cluster
+from uplinks.schema import Manifests
 
 UPLINK = """\
 apiVersion: hub.traefik.io/v1alpha1
@@ -111,7 +111,7 @@ def test_what_means_nothing_here_is_counted() -> None:
 
 
 def test_a_bad_document_does_not_hide_a_good_one() -> None:
-    text = UPLINK + "---\na: 1\na: 2\nkind: &x Uplink\nb: *x\n---\n" + ROUTE
+    text = UPLINK + "---\na: 1\na: 2\nkind: Uplink\nb: *x\n---\n" + ROUTE
 
     read = parse_manifests(text, source="f.yaml")
 
@@ -172,7 +172,7 @@ def test_a_part_declared_twice_is_a_finding(first: str, second: str, role: str) 
 
     (finding,) = cluster.diagnostics
     assert (finding.code, finding.severity) == ("UPL010", Severity.ERROR)
-    assert finding.message.startswith(f"the {role}'s part")
+    assert finding.message.startswith(f"the {role} configuration is declared more than once")
     assert str(finding.location) == "b.yaml:2:1"
     assert [str(related.location) for related in finding.related] == ["a.yaml:1:1"]
 
@@ -185,7 +185,7 @@ def test_a_fleet_knows_its_children_by_name() -> None:
 
 
 def test_two_children_cannot_have_one_name() -> None:
-    with pytest.raises(ValueError, match="two children are called 'eu'"):
+    with pytest.raises(ValueError, match="two children have the name 'eu'"):
         make_fleet(Cluster("parent"), [Cluster("eu"), Cluster("eu")])
 
 
@@ -196,7 +196,7 @@ def test_bytes_of_any_kind_are_read(make: Callable[[bytes], bytes]) -> None:
 
 @pytest.mark.parametrize("text", [None, 5, [UPLINK]])
 def test_what_is_no_text_is_a_type_error(text: Any) -> None:
-    with pytest.raises(TypeError, match="a manifest is read from str or bytes"):
+    with pytest.raises(TypeError, match="a manifest must be str or bytes"):
         parse_manifests(text)
 
 
@@ -236,7 +236,7 @@ def many_strange_objects(count: int) -> str:
     ("write", "code"), [(many_unknown_fields, "UPL005"), (many_strange_objects, "UPL008")]
 )
 def test_findings_about_one_text_are_bounded(write: Callable[[int], str], code: str) -> None:
-    most = reading.MOST_FINDINGS
+    most = parsing.MOST_FINDINGS
     # In a short text fewer are enough.
     long = "#" + "x" * 200 * most + "\n"
 
@@ -286,7 +286,7 @@ def test_of_very_many_wrong_items_the_first_are_reported(
     assert [d.code for d in over] == [code] * 1000 + ["UPL004"]
     assert over[-1].location.path == path
     assert over[-1].message == (
-        f"{path.rpartition('.')[2]} has more than 1000 wrong items; the rest was left unread"
+        f"{path[2:]} has more than 1000 invalid items; the others were not checked"
     )
 
 
@@ -305,12 +305,12 @@ def test_of_very_many_near_misses_the_first_are_reported() -> None:
 @pytest.mark.parametrize(
     ("write", "what"),
     [
-        (lambda n: "[" + "1," * (n - 1) + "]", "nodes"),
+        (lambda n: "[" + "1," * (n - 1) + "]", "keys and values"),
         (lambda n: "--- 1\n" * n, "documents"),
     ],
 )
 def test_no_text_is_as_dense_as_that(write: Callable[[int], str], what: str) -> None:
-    free, each = {"nodes": (25_000, 6), "documents": (1000, 64)}[what]
+    free, each = {"keys and values": (25_000, 6), "documents": (1000, 64)}[what]
     size = 10**6
     most = free + size // each
 
@@ -321,7 +321,7 @@ def test_no_text_is_as_dense_as_that(write: Callable[[int], str], what: str) -> 
 
     assert sound == ()
     assert [d.message for d in dense] == [
-        f"more than {most} {what}; nothing behind this place was read"
+        f"more than {most} {what}; the rest of the text was not read"
     ]
 
 

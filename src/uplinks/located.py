@@ -1,14 +1,9 @@
-"""A manifest's tree in which every key and value knows where it is written.
+"""A manifest's tree with the place of every key and value.
 
-Rules of this file:
-
-1. A tree is built of `LocatedMap`, `LocatedList` and plain scalars (``str``,
-   ``int``, ``float``, ``bool``, ``None``). The first two are ``dict`` and
-   ``list``: whoever only wants values need not know more.
-2. Places are kept beside the values, container by container, never inside
-   them and never keyed by a joined path (a key may contain a dot).
-3. A question about a place that does not exist is answered with the nearest
-   place above it that does: a missing field is reported where it is missing.
+A tree consists of `LocatedMap`, `LocatedList` and plain scalars (``str``, ``int``,
+``float``, ``bool``, ``None``). The first two are a ``dict`` and a ``list``, so code
+that needs only the values can ignore the places. Places are kept per container,
+never by a joined path, since a key may contain a dot.
 """
 
 from __future__ import annotations
@@ -20,14 +15,17 @@ from attrs import field, frozen
 
 from uplinks.diagnostics import Location, Span
 
-__all__ = ["UNLOCATED", "Document", "LocatedList", "LocatedMap", "Origin", "field_path"]
+__all__ = ["UNLOCATED", "Document", "LocatedList", "LocatedMap", "Origin", "Path", "field_path"]
+
+Path = tuple[str | int, ...]
+"""The keys and indices that lead from a root to a value."""
 
 
 class LocatedMap(dict[str, Any]):
-    """A mapping that remembers where it, its keys and its values are written.
+    """A mapping with the places of itself, its keys and its values.
 
-    ``span`` is the place of the whole mapping. ``marks`` maps each key to the
-    pair (span of the key, span of the value).
+    ``span`` is the place of the whole mapping. ``marks`` maps each key to a pair
+    (span of the key, span of the value).
     """
 
     __slots__ = ("marks", "span")
@@ -39,9 +37,9 @@ class LocatedMap(dict[str, Any]):
 
 
 class LocatedList(list[Any]):
-    """A sequence that remembers where it and its items are written.
+    """A list with the places of itself and its items.
 
-    ``span`` is the place of the whole sequence, ``marks[i]`` that of item i.
+    ``span`` is the place of the whole list, ``marks[i]`` that of item i.
     """
 
     __slots__ = ("marks", "span")
@@ -52,8 +50,8 @@ class LocatedList(list[Any]):
         self.marks: list[Span] = []
 
 
-def field_path(path: tuple[str | int, ...]) -> str:
-    """Write a path the way diagnostics show it.
+def field_path(path: Path) -> str:
+    """Format a path as diagnostics show it.
 
     >>> field_path(("spec", "routes", 0, "services"))
     '$.spec.routes[0].services'
@@ -75,25 +73,26 @@ def _step(step: str | int) -> str:
 
 @frozen
 class Document:
-    """One YAML or JSON document: its root value, where it stands, which file.
+    """One YAML or JSON document: its root value, its place, its file and its cluster.
 
-    The root may hold credentials, so it is no part of a repr.
+    The root may hold credentials, so it is not part of the repr.
 
     >>> Document({"weight": 5}, file="u.yaml")
-    Document(span=Span(line=1, column=1, end_line=1, end_column=1), file='u.yaml')
+    Document(span=Span(line=1, column=1, end_line=1, end_column=1), file='u.yaml', cluster='')
     """
 
     root: Any = field(repr=False)
     span: Span = Span()
     file: str = ""
+    cluster: str = ""
 
 
 @frozen
 class Origin:
-    """Where an object of the model was read from.
+    """Where an object of the model was read.
 
-    ``base`` is the path from the document's root to the object (empty unless
-    the object was an item of a ``kind: List``).
+    ``base`` is the path from the document's root to the object. It is empty unless
+    the object was an item of a ``kind: List``.
 
     >>> location = UNLOCATED.locate("spec", "weight")
     >>> str(location), location.path
@@ -101,15 +100,14 @@ class Origin:
     """
 
     document: Document = field(default=Document(None), repr=lambda d: repr(d.file))
-    cluster: str = ""
-    base: tuple[str | int, ...] = ()
+    base: Path = ()
 
     def locate(self, *path: str | int, key: bool = False) -> Location:
-        """Find where the value at a path of the object is written.
+        """Find the place of the value at a path of the object.
 
-        With ``key=True`` the place of the key instead of its value. A path
-        that leads nowhere gives the nearest existing place above it.
-        Complexity: O(len(path)).
+        With ``key=True`` the place of its key. Where the path does not exist, the
+        nearest existing place above it, so a missing field is reported where it
+        is missing. Complexity: O(len(path)).
         """
         node = self.document.root
         span = self.document.span
@@ -123,14 +121,13 @@ class Origin:
                 span = node.marks[step]
                 node = node[step]
             else:
-                # Missing here. The whole of a mapping is a poor place to point
-                # at, so point at its start only.
+                # Missing here: point at the start of the mapping, not at all of it.
                 span = Span(span.line, span.column, span.line, span.column + 1)
                 break
-        return Location(self.cluster, self.document.file, span, field_path(path))
+        return Location(self.document.cluster, self.document.file, span, field_path(path))
 
     def written(self, *path: str | int) -> Any:
-        """Give what is written at a path of the object, or ``None`` if nothing is.
+        """Give the value at a path of the object, or ``None`` if there is none.
 
         Complexity: O(len(path)).
 
