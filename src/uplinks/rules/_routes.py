@@ -7,12 +7,15 @@ its cluster makes v2 the default (`core.defaultRuleSyntax`).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
 from uplinks.diagnostics import Location, Span
 from uplinks.model import Cluster, IngressRoute
-from uplinks.router_rules import RouterRule, RuleSyntax, parse_rule
+
+if TYPE_CHECKING:
+    from uplinks.router_rules import RouterRule, RuleSyntax
 
 __all__ = ["ParsedRoute", "parsed_routes"]
 
@@ -67,6 +70,10 @@ class ParsedRoute:
 
 def parsed_routes(cluster: Cluster) -> Iterator[ParsedRoute]:
     """Yield every route of a cluster, parsed."""
+    if not cluster.routers:
+        return
+    from uplinks.router_rules import parse_rule  # noqa: PLC0415 - many files have no routers
+
     default = _default_syntax(cluster)
     for router in cluster.routers:
         for index, route in enumerate(router.routes):

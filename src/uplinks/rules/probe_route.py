@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
 
 from uplinks import addresses
 from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.model import Cluster, Fleet, HealthCheck
-from uplinks.router_rules import Request
 from uplinks.rules._routes import ParsedRoute, parsed_routes
 from uplinks.rules._rule import rule
+
+if TYPE_CHECKING:
+    from uplinks.router_rules import Request
 
 __all__ = ["unreachable_health_check"]
 
@@ -109,8 +111,8 @@ def _unreachable(cluster: Cluster, host: str | None) -> Iterator[Diagnostic]:
             routes[name].append(route)
     for uplink, check in checked:
         reached = routes[uplink.uplink_name]
-        request = _request(check, host)
-        if not reached or request is None or not all(route.rule.valid for route in reached):
+        request = _request(check, host) if reached else None
+        if request is None or not all(route.rule.valid for route in reached):
             continue  # an uplink without routers and an invalid match are other codes
         if any(route.rule.matches(request) is not False for route in reached):
             continue
@@ -127,6 +129,8 @@ def _unreachable(cluster: Cluster, host: str | None) -> Iterator[Diagnostic]:
 
 def _request(check: HealthCheck, host: str | None) -> Request | None:
     """Build the request of a probe as far as it is known, if it has a path of its own."""
+    from uplinks.router_rules import Request  # noqa: PLC0415 - as in `_routes`
+
     if check.mode == "grpc":
         return Request("POST", host, "/grpc.health.v1.Health/Check", "")
     path, _, query = (check.path or "").partition("#")[0].partition("?")

@@ -22,7 +22,6 @@ from attrs import define, field
 
 from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.model import Cluster, IngressRoute
-from uplinks.router_rules import anchor, covers, implied_anchors
 from uplinks.rules._routes import ParsedRoute, parsed_routes
 from uplinks.rules._rule import rule
 
@@ -247,6 +246,8 @@ class _Index:
 
     def add(self, route: ParsedRoute) -> None:
         """File a route. Complexity: O(alternatives)."""
+        from uplinks.router_rules import anchor  # noqa: PLC0415 - as in `_routes`
+
         for conjunction in route.rule.conjunctions or ():
             filed = self.by_anchor[anchor(conjunction)]
             if len(filed) < MAX_CANDIDATES:
@@ -254,6 +255,8 @@ class _Index:
 
     def find_above(self, route: ParsedRoute) -> ParsedRoute | None:
         """Find a filed route of a higher priority that covers a route."""
+        from uplinks.router_rules import covers, implied_anchors  # noqa: PLC0415 - as above
+
         alternatives = route.rule.conjunctions
         if not alternatives:
             return None
