@@ -15,6 +15,7 @@ from typing import Final
 from attrs import asdict, field, frozen
 
 from uplinks.balance import Selector
+from uplinks.diagnostics import MASK
 from uplinks.durations import format_duration
 from uplinks.errors import UnknownService, UplinksError
 from uplinks.model import (
@@ -346,7 +347,7 @@ def _field_changes(old: _Side, new: _Side) -> Iterator[FieldChange]:
 def _secret_changes(old: _Side, new: _Side) -> Iterator[FieldChange]:
     for key, value in old.secrets.items():
         if value != new.secrets.get(key, value):
-            yield FieldChange(key, "***", "***")
+            yield FieldChange(key, MASK, MASK)
 
 
 def _risks(

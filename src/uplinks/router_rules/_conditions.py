@@ -103,7 +103,7 @@ class Condition:
         return wanted == got
 
     def finds(self, text: str | None) -> bool | None:
-        """Whether the regular expression matches a text."""
+        """Whether the regular expression matches; ``None`` if the string is not known."""
         return None if text is None or self.program is None else self.program.matches(text)
 
 

@@ -29,7 +29,7 @@ class Program:
     code: tuple[Instruction, ...] | None
 
     def matches(self, text: str) -> bool | None:
-        """Whether the pattern matches anywhere in a text, or ``None`` if that is not known.
+        """Whether the pattern matches anywhere in a string, or ``None`` if that is not known.
 
         Complexity: O(len(code) * len(text)), and at most `MAX_STEPS`.
         """

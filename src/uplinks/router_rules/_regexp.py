@@ -1,4 +1,4 @@
-"""Go regular expressions: what Go accepts, and whether a text matches.
+"""Go regular expressions: what Go accepts, and whether a string matches.
 
 A pattern is compiled in one pass, without recursion, to instructions with
 relative jumps, so that concatenation and repetition only copy lists:
@@ -48,7 +48,7 @@ def compile_regexp(pattern: str) -> Program:
 
 
 def quote_meta(text: str) -> str:
-    r"""Escape a text so that it matches itself.
+    r"""Escape a string so that it matches itself.
 
     >>> print(quote_meta("/a.b"))
     /a\.b
