@@ -1,9 +1,7 @@
-"""The fixtures of `uplinks.testing`, for pytest.
+"""The pytest plugin with the fixtures of `uplinks.testing`.
 
-Rules of this file:
-
-1. It stands outside the package: pytest imports it in every run, and neither
-   time nor coverage may be lost where no fixture is used. So fixtures import.
+Pytest imports this module in every run, so it is outside the package and each
+fixture imports what it needs: runs without them lose no time and no coverage.
 """
 
 from __future__ import annotations
@@ -20,8 +18,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def uplinks_loop() -> Iterator[VirtualLoop]:
-    """A loop with virtual time; it is closed after the test."""
-    from uplinks.testing import VirtualLoop  # noqa: PLC0415 - rule 1
+    """An event loop with virtual time, closed after the test."""
+    from uplinks.testing import VirtualLoop  # noqa: PLC0415 - imported on use
 
     loop = VirtualLoop()
     yield loop
@@ -30,31 +28,31 @@ def uplinks_loop() -> Iterator[VirtualLoop]:
 
 @pytest.fixture
 def uplinks_run(uplinks_loop: VirtualLoop) -> Callable[[Coroutine[Any, Any, Any]], Any]:
-    """Run a coroutine to its end in `uplinks_loop`."""
-    from uplinks.testing import in_virtual_time  # noqa: PLC0415 - rule 1
+    """A function that runs a coroutine to completion in `uplinks_loop`."""
+    from uplinks.testing import in_virtual_time  # noqa: PLC0415 - imported on use
 
     return lambda main: in_virtual_time(main, uplinks_loop)
 
 
 @pytest.fixture
 def uplinks_prober() -> ScriptedProber:
-    """A prober that passes until it is given a script."""
-    from uplinks.testing import ScriptedProber  # noqa: PLC0415 - rule 1
+    """A prober that passes every probe until it is given a script."""
+    from uplinks.testing import ScriptedProber  # noqa: PLC0415 - imported on use
 
     return ScriptedProber()
 
 
 @pytest.fixture
 def uplinks_child() -> Callable[[str], FakeChild]:
-    """Make a child on the loopback; enter it with ``async with``."""
-    from uplinks.testing import FakeChild  # noqa: PLC0415 - rule 1
+    """The class of a fake child on the loopback interface; enter it with ``async with``."""
+    from uplinks.testing import FakeChild  # noqa: PLC0415 - imported on use
 
     return FakeChild
 
 
 @pytest.fixture
 def uplinks_grpc_child() -> Callable[[str], FakeGrpcChild]:
-    """Make a child on the loopback that is asked over gRPC; enter it with ``async with``."""
-    from uplinks.testing.grpc_child import FakeGrpcChild  # noqa: PLC0415 - rule 1
+    """The class of a fake child that answers gRPC probes; enter it with ``async with``."""
+    from uplinks.testing.grpc_child import FakeGrpcChild  # noqa: PLC0415 - imported on use
 
     return FakeGrpcChild

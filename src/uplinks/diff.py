@@ -1,12 +1,7 @@
-"""What a change of manifests does to a parent: data, for others to show.
+"""What a change of manifests does to a parent, as data.
 
-Rules of this file:
-
-1. Both sides are a `Parent` of their own, and shares are those of its
-   selectors while all children are up: exact fractions, and no second model.
-2. What is equal on both sides is not mentioned. Equal fleets differ in nothing.
-3. No header's value is ever told, only that it has changed. (An address with a
-   user or password has no parent.)
+Both sides are built as a real `Parent`; shares are those of its selectors while
+every child is up. Header values never appear, only the fact that they changed.
 """
 
 from __future__ import annotations
@@ -35,14 +30,25 @@ from uplinks.model import (
 from uplinks.parent import Parent
 from uplinks.simulate import by_child, ideal_shares
 
-__all__ = ["JUMP", "Change", "Difference", "Entry", "Risk", "RiskKind", "Share", "diff", "percent"]
+__all__ = [
+    "JUMP",
+    "Cause",
+    "Difference",
+    "FieldChange",
+    "Risk",
+    "RiskKind",
+    "ServiceChange",
+    "ShareChange",
+    "diff",
+    "percent",
+]
 
 JUMP: Final = Fraction(20, 100)
 _DURATIONS: Final = {"interval", "unhealthy_interval", "timeout", "failure_window"}
 
 
 class RiskKind(Enum):
-    """Why a change is worth a second look."""
+    """Why a change deserves a second look."""
 
     LAST_CHILD = "last-child"
     ALL_ZERO = "all-zero"
@@ -54,8 +60,8 @@ class RiskKind(Enum):
 
 
 @frozen
-class Change:
-    """A field before and after; ``None`` where it is not there."""
+class FieldChange:
+    """One field before and after; ``None`` on the side that does not have it."""
 
     field: str
     before: str | None
@@ -63,7 +69,7 @@ class Change:
 
 
 @frozen
-class Share:
+class ShareChange:
     """A child's share of the requests before and after, from 0 to 1."""
 
     child: str
@@ -73,63 +79,111 @@ class Share:
 
 @frozen
 class Risk:
-    """One risky change, in a sentence."""
+    """One risk, with a message for people."""
 
     kind: RiskKind
     message: str
 
 
 @frozen
-class Entry:
-    """What happens to one service, or to one route of a router of the parent.
+class ServiceChange:
+    """The change of one service, or of one route of a parent's router.
 
-    ``kind`` is weighted, child, composed or route (which is known by its
-    router and match, not by its place); ``what`` is added, removed or changed.
-    ``shares`` are those of all children on either side.
+    ``kind`` is weighted, child, composed or route (a route is identified by its
+    router and its match, not by its position); ``action`` is added, removed or
+    changed. ``shares`` lists the children of both sides. ``child`` is the child
+    of a child service, and ``""`` for the other kinds.
     """
 
     name: str
     kind: str
-    what: str
-    changes: tuple[Change, ...] = ()
-    shares: tuple[Share, ...] = ()
+    action: str
+    fields: tuple[FieldChange, ...] = ()
+    shares: tuple[ShareChange, ...] = ()
     risks: tuple[Risk, ...] = ()
+    child: str = ""
+
+
+@frozen
+class Cause:
+    """Changes that are equal but for their names, ``changes[0]`` standing for all."""
+
+    changes: tuple[ServiceChange, ...]
+
+    @property
+    def first(self) -> ServiceChange:
+        """The change whose action, fields, shares and risks represent the group."""
+        return self.changes[0]
 
 
 @frozen
 class Difference:
-    """All entries that differ, by name."""
+    """All changes, sorted by name."""
 
-    entries: tuple[Entry, ...] = ()
+    changes: tuple[ServiceChange, ...] = ()
 
     @property
     def risky(self) -> bool:
-        """Whether any change is."""
-        return any(entry.risks for entry in self.entries)
+        """Whether any change is a risk."""
+        return any(change.risks for change in self.changes)
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """The changes grouped by what happens, risky groups first.
+
+        A change without fields of its own, such as a route whose service
+        changed, joins the group with the same shares if there is exactly one.
+        Complexity: O(changes).
+        """
+        groups: dict[object, list[ServiceChange]] = {}
+        effects: list[ServiceChange] = []
+        for each in self.changes:
+            if each.action == "changed" and not each.fields:
+                effects.append(each)
+            else:
+                key = (each.action, each.child, each.fields, each.shares, each.risks)
+                groups.setdefault(key, []).append(each)
+        by_shares: dict[object, list[list[ServiceChange]]] = {}
+        for group in groups.values():
+            by_shares.setdefault((group[0].shares, group[0].risks), []).append(group)
+        for each in effects:
+            same = by_shares.get((each.shares, each.risks), [])
+            if len(same) == 1 and each.shares:
+                same[0].append(each)
+            else:
+                groups.setdefault((each.shares, each.risks), []).append(each)
+        causes = (Cause(tuple(group)) for group in groups.values())
+        return tuple(sorted(causes, key=lambda cause: not cause.first.risks))
 
 
 @frozen
 class _Side:
-    """One entry as one side has it. ``broken`` says why it has no shares."""
+    """One service or route on one side. ``error`` says why it has no shares.
+
+    ``defaults`` are the values that ``fields`` have without being set;
+    ``secrets`` are compared but never shown.
+    """
 
     kind: str
     fields: Mapping[str, str]
-    hidden: Mapping[str, str] = field(factory=dict, repr=False)  # compared, and never told
+    secrets: Mapping[str, str] = field(factory=dict, repr=False)
     shares: Mapping[str, Fraction] = field(factory=dict)
-    broken: UplinksError | None = None
+    error: UplinksError | None = None
+    child: str = ""
 
 
 def diff(old: Fleet, new: Fleet, *, jump: Fraction = JUMP) -> Difference:
-    """Compare what a parent makes of two fleets.
+    """Compare the services and routes that a parent builds from two fleets.
 
-    ``jump`` is how much a child's share may change without being a risk, 0 to
-    1. Shares are those while every child is up.
+    ``jump`` is how far a child's share may move without being a risk, 0 to 1.
+    Shares are those while every child is up. When a health check is added or
+    removed as a whole, its fields with default values are not listed.
 
     Law: `diff` of equal fleets is empty; nothing that serves requests is removed
-    without a risk; swapping the fleets swaps what is
-    added and removed, and before and after (``tests/laws/test_diff_laws.py``).
-    Complexity: O(services + references), nested ones counted for each that
-    holds them.
+    without a risk; swapping the fleets swaps added and removed, before and after
+    (``tests/laws/test_diff_laws.py``).
+    Complexity: O(services + references), where a nested service counts once for
+    each service that contains it.
     Raises: ValueError for a jump outside 0 … 1; as `Parent.from_fleet`.
 
     >>> from uplinks.model import *
@@ -140,23 +194,18 @@ def diff(old: Fleet, new: Fleet, *, jump: Fraction = JUMP) -> Difference:
     ...                 for n, w in offer.items()}
     ...     listed = ParentConfig({n: Child(f"https://{n}.example.com") for n in offer})
     ...     return Fleet(Cluster("parent", parent_config=listed), children)
-    >>> [entry] = diff(fleet(1), fleet(3)).entries
-    >>> entry.name, [(s.child, str(s.before), str(s.after)) for s in entry.shares]
+    >>> [change] = diff(fleet(1), fleet(3)).changes
+    >>> change.name, [(s.child, str(s.before), str(s.after)) for s in change.shares]
     ('apps-api@multicluster', [('eu', '1/2', '1/4'), ('us', '1/2', '3/4')])
-    >>> entry.risks[0].kind
+    >>> change.risks[0].kind
     <RiskKind.JUMP: 'share-jump'>
-
-    Source: this library's.
     """
     if not 0 <= jump <= 1:
-        raise ValueError(f"a jump is from 0 to 1, not {jump}")
+        raise ValueError(f"jump must be between 0 and 1, got {jump}")
     before, after = _sides(old), _sides(new)
-    entries = []
-    for name in sorted({*before, *after}):
-        entry = _entry(name, before.get(name), after.get(name), jump)
-        if entry is not None:
-            entries.append(entry)
-    return Difference(tuple(entries))
+    names = sorted({*before, *after})
+    found = (_service_change(name, before.get(name), after.get(name), jump) for name in names)
+    return Difference(tuple(change for change in found if change is not None))
 
 
 # --- one side ---------------------------------------------------------------
@@ -170,15 +219,14 @@ def _sides(fleet: Fleet) -> dict[str, _Side]:
             fields = _weights(parent.services, service)
             sides[name] = _selected(parent, "weighted", fields, partial(parent.selector, name))
         else:
-            told, hidden = _child_fields(service)
-            sides[name] = _Side("child", told, hidden, {service.child: Fraction(1)})
+            sides[name] = _child_side(service)
     for name, composed in parent.composed.items():
         fields = dict(_references(composed))
         sides[name] = _selected(parent, "composed", fields, partial(parent.selector, name))
     for router in fleet.parent.routers:
         for index, route in enumerate(router.routes):
             fields = _numbered((s.name, f"weight {s.weight}") for s in route.services)
-            name = _free(f"route {router.namespace}/{router.name}: {route.match}", sides)
+            name = _unique(f"route {router.namespace}/{router.name}: {route.match}", sides)
             sides[name] = _selected(parent, "route", fields, partial(parent.route, router, index))
     return sides
 
@@ -188,8 +236,8 @@ def _selected(
 ) -> _Side:
     try:
         shares = by_child(ideal_shares(select(), parent.failovers))
-    except UplinksError as problem:
-        return _Side(kind, fields, broken=problem)
+    except UplinksError as error:
+        return _Side(kind, fields, error=error)
     return _Side(kind, fields, shares=shares)
 
 
@@ -202,28 +250,30 @@ def _weights(services: Services, service: WeightedService) -> dict[str, str]:
     return fields
 
 
-def _child_fields(service: ChildService) -> tuple[dict[str, str], dict[str, str]]:
+def _child_side(service: ChildService) -> _Side:
     fields = {"url": service.url}
     fields |= _check_fields("health check", service.health_check)
     fields |= _check_fields("passive health check", service.passive_health_check)
-    headers = service.health_check.headers if service.health_check else ()
-    values: dict[str, str] = {}
-    for header in headers:
-        values[_free(f"health check header {header.name}", values)] = header.value
-    return fields, values
+    secrets: dict[str, str] = {}
+    for header in service.health_check.headers if service.health_check else ():
+        secrets[_unique(f"health check header {header.name}", secrets)] = header.value
+    return _Side("child", fields, secrets, {service.child: Fraction(1)}, child=service.child)
 
 
 def _check_fields(title: str, check: HealthCheck | PassiveHealthCheck | None) -> dict[str, str]:
     if check is None:
         return {}
     fields = {title: "yes"}
-    for name, value in asdict(check, recurse=False).items():
+    values = asdict(check, recurse=False)
+    if values.get("unhealthy_interval") == values.get("interval"):  # its default
+        values.pop("unhealthy_interval", None)
+    for name, value in values.items():
         if name == "headers":
-            shown = ", ".join(sorted(header.name for header in value))
+            text = ", ".join(sorted(header.name for header in value))
         else:
-            shown = format_duration(value) if name in _DURATIONS else str(value)
-        if value is not None and shown:
-            fields[f"{title} {name.replace('_', ' ')}"] = shown
+            text = format_duration(value) if name in _DURATIONS else str(value)
+        if value is not None and text:
+            fields[f"{title} {name.replace('_', ' ')}"] = text
     return fields
 
 
@@ -237,14 +287,14 @@ def _references(service: TraefikService) -> Iterator[tuple[str, str]]:
 
 
 def _numbered(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Name what may stand there twice, in whatever order."""
+    """Give each service a field of its own, whatever the order, even if listed twice."""
     fields: dict[str, str] = {}
     for name, value in sorted(pairs):
-        fields[_free(f"service {name}", fields)] = value
+        fields[_unique(f"service {name}", fields)] = value
     return fields
 
 
-def _free(name: str, taken: Container[str]) -> str:
+def _unique(name: str, taken: Container[str]) -> str:
     """Number a name that is taken: ``name (2)``."""
     found, number = name, 2
     while found in taken:
@@ -254,89 +304,96 @@ def _free(name: str, taken: Container[str]) -> str:
 
 # --- two sides --------------------------------------------------------------
 
-_NOTHING: Final = _Side("", {})
+_ABSENT: Final = _Side("", {})
+_DEFAULTS: Final = {
+    **_check_fields("health check", HealthCheck()),
+    **_check_fields("passive health check", PassiveHealthCheck()),
+}
+_TITLES: Final = ("health check", "passive health check")
 
 
-def _entry(name: str, before: _Side | None, after: _Side | None, jump: Fraction) -> Entry | None:
-    old, new = before or _NOTHING, after or _NOTHING
-    changes = (*_changes(old, new), *_hidden_changes(old, new))
+def _service_change(
+    name: str, before: _Side | None, after: _Side | None, jump: Fraction
+) -> ServiceChange | None:
+    old, new = before or _ABSENT, after or _ABSENT
+    fields = (*_field_changes(old, new), *_secret_changes(old, new))
     if before and after and before.kind != after.kind:  # a name may pass to another service
-        changes = (Change("kind", before.kind, after.kind), *changes)
-    alone = {old.kind, new.kind} <= {"child", ""}  # and its share of itself tells nothing
-    shares = (
-        ()
-        if alone
-        else tuple(
-            Share(child, old.shares.get(child, Fraction(0)), new.shares.get(child, Fraction(0)))
+        fields = (FieldChange("kind", before.kind, after.kind), *fields)
+    shares: tuple[ShareChange, ...] = ()
+    if not {old.kind, new.kind} <= {"child", ""}:  # a child service is all its child's
+        shares = tuple(
+            ShareChange(
+                child, old.shares.get(child, Fraction(0)), new.shares.get(child, Fraction(0))
+            )
             for child in sorted({*old.shares, *new.shares})
         )
-    )
     moved = any(share.before != share.after for share in shares)
-    mended = str(old.broken) != str(new.broken)
-    if before and after and not (changes or moved or mended):
+    if before and after and not (fields or moved or str(old.error) != str(new.error)):
         return None
-    what = "added" if before is None else "removed" if after is None else "changed"
+    action = "added" if before is None else "removed" if after is None else "changed"
     risks = tuple(_risks(before, after, shares, jump))
-    return Entry(name, new.kind or old.kind, what, changes, shares, risks)
+    child = new.child or old.child
+    return ServiceChange(name, new.kind or old.kind, action, fields, shares, risks, child)
 
 
-def _changes(old: _Side, new: _Side) -> Iterator[Change]:
+def _field_changes(old: _Side, new: _Side) -> Iterator[FieldChange]:
     for key in dict.fromkeys([*old.fields, *new.fields]):
         before, after = old.fields.get(key), new.fields.get(key)
-        if before != after:
-            yield Change(key, before, after)
+        implied = key not in _TITLES and None in {before, after}
+        if before != after and not (implied and (before or after) == _DEFAULTS.get(key)):
+            yield FieldChange(key, before, after)
 
 
-def _hidden_changes(old: _Side, new: _Side) -> Iterator[Change]:
-    for key, value in old.hidden.items():
-        if value != new.hidden.get(key, value):
-            yield Change(key, MASK, MASK)
+def _secret_changes(old: _Side, new: _Side) -> Iterator[FieldChange]:
+    for key, value in old.secrets.items():
+        if value != new.secrets.get(key, value):
+            yield FieldChange(key, MASK, MASK)
 
 
 def _risks(
-    before: _Side | None, after: _Side | None, shares: tuple[Share, ...], jump: Fraction
+    before: _Side | None, after: _Side | None, shares: tuple[ShareChange, ...], jump: Fraction
 ) -> Iterator[Risk]:
     if after is None:
         if before is not None and before.kind == "weighted":
-            yield Risk(RiskKind.LAST_CHILD, "it loses its last child")
+            yield Risk(RiskKind.LAST_CHILD, "the service loses its last child")
         elif before is not None and before.kind != "child" and any(before.shares.values()):
-            yield Risk(RiskKind.REMOVED, "it is removed, and requests are served by it now")
+            yield Risk(RiskKind.REMOVED, "it serves requests and is removed")
     elif after.kind == "child" and (before is None or before.kind == "child"):
         if before is not None:
-            yield from _risks_of_a_child(before, after)
-    elif after.broken is None:
-        yield from _risks_of_shares(before, after, shares, jump)
-    elif isinstance(after.broken, UnknownService) and (
-        before is None or str(after.broken) != str(before.broken)
+            yield from _child_risks(before, after)
+    elif after.error is None:
+        yield from _share_risks(before, after, shares, jump)
+    elif isinstance(after.error, UnknownService) and (
+        before is None or str(after.error) != str(before.error)
     ):
-        yield Risk(RiskKind.DANGLING, f"it refers to what is not there: {after.broken}")
+        yield Risk(RiskKind.DANGLING, f"a referenced service does not exist: {after.error}")
 
 
-def _risks_of_a_child(before: _Side, after: _Side) -> Iterator[Risk]:
-    for title in ("health check", "passive health check"):
+def _child_risks(before: _Side, after: _Side) -> Iterator[Risk]:
+    for title in _TITLES:
         if title in before.fields and title not in after.fields:
-            yield Risk(RiskKind.CHECK_REMOVED, f"its {title} is removed")
+            yield Risk(RiskKind.CHECK_REMOVED, f"the {title} is removed")
     if before.fields["url"] != after.fields["url"]:
-        yield Risk(RiskKind.ADDRESS, "its address changes: it is unknown until it is probed")
+        yield Risk(RiskKind.ADDRESS, "health is unknown until the first probe of the new address")
 
 
-def _risks_of_shares(
-    before: _Side | None, after: _Side, shares: tuple[Share, ...], jump: Fraction
+def _share_risks(
+    before: _Side | None, after: _Side, shares: tuple[ShareChange, ...], jump: Fraction
 ) -> Iterator[Risk]:
     served, serves = any(s.before for s in shares), any(s.after for s in shares)
     if after.shares and not serves and (served or before is None):
-        yield Risk(RiskKind.ALL_ZERO, "everything has weight 0: nothing is ever picked")
+        yield Risk(RiskKind.ALL_ZERO, "every weight is 0, so no child is ever picked")
     elif served and not serves:
-        yield Risk(RiskKind.LAST_CHILD, "it loses its last child")
+        yield Risk(RiskKind.LAST_CHILD, "the service loses its last child")
     elif served:
         for share in shares:
             if abs(share.after - share.before) > jump:
                 moved = f"{percent(share.before)} to {percent(share.after)}"
-                yield Risk(RiskKind.JUMP, f"the share of {share.child} goes from {moved}")
+                yield Risk(RiskKind.JUMP, f"the share of {share.child} changes from {moved}")
 
 
 def percent(share: Fraction) -> str:
-    """Write a share in percent, to a tenth; what is not exact is marked.
+    """Format a share in percent, to a tenth; a rounded one is marked with ``≈``.
 
     >>> percent(Fraction(1, 4)), percent(Fraction(1, 3))
     ('25 %', '≈33.3 %')

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from uplinks.cli.selection import path_pattern
+from uplinks.cli.selection import PathPattern
 
 Run = Callable[..., Any]
 
@@ -37,7 +40,7 @@ def codes(run: Run, project: Path, *arguments: str) -> list[str]:
     return [finding["code"] for finding in json.loads(ran.out)["findings"]]
 
 
-def test_without_a_configuration_everything_counts(run: Run, project: Path) -> None:
+def test_without_a_configuration_all_codes_count(run: Run, project: Path) -> None:
     assert codes(run, project) == ["UPL103", "UPL106"]
 
 
@@ -84,7 +87,7 @@ def test_the_command_line_wins_key_by_key(run: Run, project: Path) -> None:
     assert run("check", place, "--fail-on=error").status == 1
 
 
-def test_a_file_that_is_named_is_used_whatever_else_there_is(run: Run, project: Path) -> None:
+def test_a_named_file_replaces_the_nearest_one(run: Run, project: Path) -> None:
     configure(project, 'select = ["UPL106"]')
     configure(project, '[tool.uplinks]\nselect = ["UPL103"]', "pyproject.toml")
     configure(project, 'select = ["UPL4"]', "other.toml")
@@ -115,19 +118,19 @@ def test_codes_are_ignored_in_some_files(
     [
         ("selct = []", "unknown key 'selct'; did you mean 'select'?"),
         ("[tool]\nx = 1", "unknown key 'tool'"),
-        ('select = "UPL1"', "select is not a list of codes"),
-        ("ignore = [1]", "ignore is not a list of codes"),
+        ('select = "UPL1"', "select must be a list of codes"),
+        ("ignore = [1]", "ignore must be a list of codes"),
         ('ignore = ["UPL9"]', "ignore: unknown code 'UPL9'"),
         ('ignore = ["UPL001"]', "ignore: UPL001 cannot be ignored"),
-        ('fail-on = "fatal"', "fail-on is 'fatal'; error, warning, info, never is allowed"),
-        ("format = 1", "format is 1; text, json, github, sarif, junit, gitlab is allowed"),
-        ("per-path-ignores = []", "per-path-ignores is not a table of patterns and codes"),
-        ('per-path-ignores = {"a" = "UPL1"}', "per-path-ignores.'a' is not a list of codes"),
-        ("select = [", "this is not TOML: "),
-        ("\udcff", "this is not TOML: "),
+        ('fail-on = "fatal"', "fail-on must be one of error, warning, info, never, got 'fatal'"),
+        ("format = 1", "format must be one of text, json, github, sarif, junit, gitlab, got 1"),
+        ("per-path-ignores = []", "per-path-ignores must be a table of patterns and codes"),
+        ('per-path-ignores = {"a" = "UPL1"}', "per-path-ignores.'a' must be a list of codes"),
+        ("select = [", "not valid TOML: "),
+        ("\udcff", "not valid TOML: "),
     ],
 )
-def test_what_is_wrong_names_the_file_and_the_key(
+def test_an_invalid_configuration_names_the_file_and_the_key(
     run: Run, project: Path, text: str, message: str
 ) -> None:
     file = project / "uplinks.toml"
@@ -143,12 +146,12 @@ def test_what_is_wrong_names_the_file_and_the_key(
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("no.toml", None, "cannot read it: No such file or directory"),
-        ("pyproject.toml", "[project]", "there is no [tool.uplinks] here"),
-        ("pyproject.toml", "[tool]\nuplinks = 1", "tool.uplinks is not a table"),
+        ("no.toml", None, "cannot read: No such file or directory"),
+        ("pyproject.toml", "[project]", "no [tool.uplinks] table"),
+        ("pyproject.toml", "[tool]\nuplinks = 1", "tool.uplinks must be a table"),
     ],
 )
-def test_a_file_that_is_named_must_be_one(
+def test_a_named_file_must_be_a_configuration(
     run: Run, project: Path, name: str, text: str | None, message: str
 ) -> None:
     if text is not None:
@@ -173,16 +176,68 @@ def test_a_file_that_is_named_must_be_one(
         ("?.yaml", "a.yaml", True),
         ("a+[b].yaml", "a+[b].yaml", True),
         ("a.yaml", "axyaml", False),
+        ("***/a.yaml", "b/c/a.yaml", True),
+        ("**/**/a", "a", True),
+        ("**", "b/c", True),
+        ("**/*/a", "b/a", True),
+        ("**/*/a", "a", False),
+        ("a?c", "a?c", True),
+        ("a?c", "a/c", False),
+        ("*b*", "abc", True),
+        ("", "a", False),
     ],
 )
-def test_patterns_are_those_of_paths(glob: str, path: str, *, matches: bool) -> None:
-    assert bool(path_pattern("/w+", glob).fullmatch(f"/w+/{path}")) == matches
+def test_path_patterns(glob: str, path: str, *, matches: bool) -> None:
+    assert PathPattern("/w+", glob).matches(f"/w+/{path}") is matches
 
 
-def test_a_configuration_without_an_end_is_refused(run: Run, tmp_path: Path) -> None:
+def test_an_oversized_configuration_is_refused(run: Run, tmp_path: Path) -> None:
     (tmp_path / "huge.toml").write_bytes(b"#" * (2**20 + 1))
 
     ran = run("check", "examples/banking", "--config", str(tmp_path / "huge.toml"))
 
     assert (ran.status, ran.out) == (2, "")
-    assert ran.err.endswith("huge.toml: more than 1048576 bytes are no configuration\n")
+    assert ran.err.endswith("huge.toml: larger than 1048576 bytes, too large for a configuration\n")
+
+
+def _reference(folder: str, glob: str) -> re.Pattern[str]:
+    parts = {"**/": "(?:.+/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    pieces = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
+    return re.compile(re.escape(folder + "/") + "".join(parts.get(p, re.escape(p)) for p in pieces))
+
+
+NAMES = st.lists(st.text("ab?", min_size=1, max_size=3), min_size=1, max_size=4).map("/".join)
+
+
+@given(glob=st.text("ab/*?", max_size=8), path=NAMES)
+def test_path_patterns_match_like_regular_expressions(glob: str, path: str) -> None:
+    expected = _reference("/w", glob).fullmatch(f"/w/{path}") is not None
+    assert PathPattern("/w", glob).matches(f"/w/{path}") is expected
+
+
+def test_a_hostile_pattern_is_linear() -> None:
+    glob = "*a" * 2000 + "b"
+    assert not PathPattern("/w", glob).matches("/w/" + "a" * 4000)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("select = " + "[" * 5000, "nested too deeply for a configuration"),
+        ("x = " + "{a=" * 5000, "nested too deeply for a configuration"),
+        ("format = " + "1" * 5000, "not valid TOML: "),
+        ("a" + ".a" * 50_000 + " = 1", "too many dotted keys for a configuration"),
+        ("[a" + ".a" * 50_000 + "]", "too many dotted keys for a configuration"),
+        (f'per-path-ignores = {{"{"*a" * 4096}" = []}}', "patterns must have at most 4096"),
+    ],
+)
+def test_a_hostile_configuration_is_bad_usage(
+    run: Run, project: Path, text: str, message: str
+) -> None:
+    configure(project, text)
+
+    ran = run("check", str(project / "apps"))
+
+    assert (ran.status, ran.out) == (2, "")
+    assert message in ran.err
+    assert len(ran.err) < 1000

@@ -1,4 +1,4 @@
-"""Each format on the same findings: plain ones, and ones made to break it."""
+"""Each format with plain findings and with hostile ones."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from uplinks.cli import formats
 from uplinks.cli.findings import catalogue
 from uplinks.cli.formats import MACHINES, Result
 from uplinks.diagnostics import Diagnostic, Location, Related, Report, Severity, Span
+from uplinks.rules import rule
 
 Run = Callable[..., Any]
 
@@ -95,9 +96,36 @@ def test_sarif_describes_each_code_once_and_results_point_to_it() -> None:
     assert [rule["id"] for rule in rules] == ["UPL009", "UPL011", "UPL103", "UPL104"]
     assert all(rules[r["ruleIndex"]]["id"] == r["ruleId"] for r in run["results"])
     assert all(rule["help"]["markdown"].startswith(f"# {rule['id']}") for rule in rules)
+    assert [rule["helpUri"].rpartition("/")[2] for rule in rules] == [
+        f"{rule['id']}.html" for rule in rules
+    ]
     assert {r["level"] for r in run["results"]} == {"error", "warning", "note"}
     related = [r for r in run["results"] if "relatedLocations" in r]
     assert [r["relatedLocations"][0]["id"] for r in related] == [1]
+
+
+def test_sarif_gives_the_first_section_of_the_page_as_full_description() -> None:
+    found = result(finding(code="UPL301"), finding(code="UPL001"))
+    described = {
+        rule["id"]: rule["fullDescription"]["text"]
+        for rule in json.loads(formats.render("sarif", found))["runs"][0]["tool"]["driver"]["rules"]
+    }
+    for code, text in described.items():
+        page = ENTRIES[code].page
+        assert page is not None
+        assert text in page
+        assert page.index("## What it checks") < page.index(text) < page.index("## Why")
+
+
+def test_sarif_links_no_page_of_a_foreign_rule() -> None:
+    @rule("ACME001", name="x", severity=Severity.ERROR, scope="manifests", reads=())
+    def foreign(cluster: object) -> Iterator[Diagnostic]:
+        yield from ()
+
+    found = Result(Report([finding(code="ACME001")]), {"ACME001": foreign}, READ)
+    [described] = json.loads(formats.render("sarif", found))["runs"][0]["tool"]["driver"]["rules"]
+    assert "helpUri" not in described
+    assert described["fullDescription"] == {"text": "x"}
 
 
 def test_sarif_says_when_something_was_not_read() -> None:

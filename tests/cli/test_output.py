@@ -74,7 +74,7 @@ def test_a_file_that_cannot_be_written_is_left_as_it_was(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(Unusable, match="report: cannot write it: No space left on device"):
+    with pytest.raises(Unusable, match="report: cannot write: No space left on device"):
         output.write(str(file), "new")
 
     assert [path.read_text(encoding="utf-8") for path in tmp_path.iterdir()] == ["old"]
@@ -85,7 +85,7 @@ def test_output_that_leads_nowhere_is_status_2(run: Run, where: str) -> None:
     ran = run("check", TLS, "--output", where, "--format=json")
 
     assert (ran.status, ran.out) == (2, "")
-    assert "cannot write it: " in ran.err
+    assert "cannot write: " in ran.err
     assert "Traceback" not in ran.err
 
 

@@ -299,7 +299,7 @@ def test_the_same_command_writes_the_same_bytes(run: Run) -> None:
         (("--flap", "eu@0s-10m/2ns"), "flapping switches"),
         (("--html", "-"), "standard output has the report"),
         (("--svg", "x.svg", "--compare", "interval=5s"), "--svg is one picture"),
-        (("--html", "no/such/folder/x.html"), "cannot write it"),
+        (("--html", "no/such/folder/x.html"), "cannot write"),
     ],
 )
 def test_bad_usage_says_what_is_wrong(run: Run, arguments: tuple[str, ...], words: str) -> None:

@@ -19,6 +19,9 @@ from uplinks.errors import InvalidDuration, InvalidName
 from uplinks.located import Document
 from uplinks.model import Cluster, Fleet, StaticConfig
 from uplinks.parsing import check_manifests, make_cluster, parse_manifests
+from uplinks.router_rules import MAX_RULE, Request, covers, parse_rule
+from uplinks.router_rules._regexp import compile_regexp
+from uplinks.router_rules._syntax import InvalidRegexp
 from uplinks.schema import structure, unstructure
 
 __all__ = ["SEEDS", "TARGETS", "Target"]
@@ -122,6 +125,25 @@ def urls(data: bytes) -> None:
     assert not (valid and "@" in address)
 
 
+def router_rules(data: bytes) -> None:
+    """Read a rule in both syntaxes, and a regular expression; ask what they match."""
+    text = data.decode("utf-8", "surrogateescape")
+    for rule in (parse_rule(text, "v3"), parse_rule(text, "v2")):
+        for found in rule.problems:
+            assert 0 <= found.start <= found.end <= len(text)
+            assert len(found.message) <= _SHORT
+        answer = rule.matches(Request(method="GET", host="a", path="/a"))
+        assert answer is False or rule.valid
+        assert rule.conjunctions is None or covers(rule.conjunctions, rule.conjunctions)
+    try:
+        program = compile_regexp(text[:MAX_RULE])
+    except InvalidRegexp as error:
+        assert 0 <= error.start <= error.end <= len(text)
+        assert len(str(error)) <= _SHORT
+        return
+    assert program.matches("/a/b") in {True, False, None}
+
+
 TARGETS: Final[Mapping[str, Target]] = MappingProxyType(
     {
         "loader": loader,
@@ -130,6 +152,7 @@ TARGETS: Final[Mapping[str, Target]] = MappingProxyType(
         "annotations": uplink_lists,
         "headers": headers,
         "urls": urls,
+        "router_rules": router_rules,
     }
 )
 
@@ -179,6 +202,14 @@ SEEDS: Final[Mapping[str, tuple[bytes, ...]]] = MappingProxyType(
         "names": (b"api\0apps\0eu", b"a-b\0c\0d.e_F", b"\0\0", b"a" * 64),
         "annotations": (b"a,b", b" a , b.c ", b",", b"a,a", b""),
         "headers": (b"Authorization\0Bearer \0", b"Host\0\0\n", b"x y\0\0\r\nA: b", b"<<\0\0"),
+        "router_rules": (
+            *(
+                b"Host(`a`) && !(Path(`/a`) || PathPrefix(`/b/`))",
+                b'Header("X-A", "\\x41") /* c */',
+            ),
+            *(b"PathRegexp(`^/[a-z]+(?:/v[0-9]{1,3})?$`)", b"HostRegexp(`{a:[a-z]+}.b`,`c`)"),
+            *(b"ClientIP(`10.0.0.0/8`)", b"Query(`a`, `b`)", b"(?i:a|\\pL[^b\\d]){2,}\\b$"),
+        ),
         "urls": (b"https://a.b:1/\0", b"http://u:p\0a", b"https://[::1]:1", b"//\0?x#y"),
     }
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 from hypothesis import given
 
-from uplinks.diff import Share, diff
+from uplinks.diff import ShareChange, diff
 from uplinks.model import Cluster, Fleet
 from uplinks.testing.strategies import fleets
 
@@ -14,20 +14,20 @@ SWAPPED = {"added": "removed", "removed": "added", "changed": "changed"}
 
 @given(fleets(), fleets())
 def test_the_laws_of_diff(old: Fleet, new: Fleet) -> None:
-    equal_fleets_have_no_entries(old)
+    equal_fleets_have_no_changes(old)
     the_order_of_resources_does_not_matter(old)
-    swapping_the_fleets_swaps_the_entries(old, new)
+    swapping_the_fleets_swaps_the_changes(old, new)
     shares_sum_to_one_or_zero(old, new)
     removing_a_service_with_traffic_is_a_risk(old, new)
 
 
-def equal_fleets_have_no_entries(fleet: Fleet) -> None:
-    assert diff(fleet, fleet).entries == ()
+def equal_fleets_have_no_changes(fleet: Fleet) -> None:
+    assert diff(fleet, fleet).changes == ()
 
 
 def the_order_of_resources_does_not_matter(fleet: Fleet) -> None:
     children = [(name, reverse(child)) for name, child in fleet.children.items()]
-    assert diff(fleet, Fleet(reverse(fleet.parent), dict(children[::-1]))).entries == ()
+    assert diff(fleet, Fleet(reverse(fleet.parent), dict(children[::-1]))).changes == ()
 
 
 def reverse(cluster: Cluster) -> Cluster:
@@ -39,23 +39,23 @@ def reverse(cluster: Cluster) -> Cluster:
     )
 
 
-def swapping_the_fleets_swaps_the_entries(old: Fleet, new: Fleet) -> None:
-    there, back = diff(old, new).entries, diff(new, old).entries
-    assert [(e.name, SWAPPED[e.what]) for e in there] == [(e.name, e.what) for e in back]
+def swapping_the_fleets_swaps_the_changes(old: Fleet, new: Fleet) -> None:
+    there, back = diff(old, new).changes, diff(new, old).changes
+    assert [(e.name, SWAPPED[e.action]) for e in there] == [(e.name, e.action) for e in back]
     for one, other in zip(there, back, strict=True):
-        assert one.shares == tuple(Share(s.child, s.after, s.before) for s in other.shares)
-        swapped = {(c.field, c.after, c.before) for c in other.changes}
-        assert {(c.field, c.before, c.after) for c in one.changes} == swapped
+        assert one.shares == tuple(ShareChange(s.child, s.after, s.before) for s in other.shares)
+        swapped = {(c.field, c.after, c.before) for c in other.fields}
+        assert {(c.field, c.before, c.after) for c in one.fields} == swapped
 
 
 def shares_sum_to_one_or_zero(old: Fleet, new: Fleet) -> None:
-    for entry in diff(old, new).entries:
-        assert sum(share.before for share in entry.shares) in {0, 1}
-        assert sum(share.after for share in entry.shares) in {0, 1}
+    for change in diff(old, new).changes:
+        assert sum(share.before for share in change.shares) in {0, 1}
+        assert sum(share.after for share in change.shares) in {0, 1}
 
 
 def removing_a_service_with_traffic_is_a_risk(old: Fleet, new: Fleet) -> None:
-    removed = [entry for entry in diff(old, new).entries if entry.what == "removed"]
+    removed = [change for change in diff(old, new).changes if change.action == "removed"]
     # A child service has no shares of its own: the weighted services that contain it have them.
-    served = [entry for entry in removed if any(share.before for share in entry.shares)]
-    assert [entry.name for entry in served if not entry.risks] == []
+    served = [change for change in removed if any(share.before for share in change.shares)]
+    assert [change.name for change in served if not change.risks] == []

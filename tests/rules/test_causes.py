@@ -48,9 +48,11 @@ def coded(fleet: Fleet) -> list[str]:
 
 def test_a_derived_name_that_another_uplink_has_is_not_renamed() -> None:
     uplinks = [Uplink("b", "a", expose_name="x"), Uplink("y", "z", expose_name="a-b")]
-    router = IngressRoute("r", "n", [Route("m")], annotations={UPLINKS_ANNOTATION: "x, a-b"})
+    router = IngressRoute(
+        "r", "n", [Route("Path(`/`)")], annotations={UPLINKS_ANNOTATION: "x, a-b"}
+    )
     used = [ServiceReference(f"{n}@multicluster", kind="TraefikService") for n in ("a-b", "x")]
-    parent = Cluster("p", routers=[IngressRoute("r", "n", [Route("m", services=used)])])
+    parent = Cluster("p", routers=[IngressRoute("r", "n", [Route("Path(`/`)", services=used)])])
 
     assert coded(Fleet(parent, {"c": Cluster("c", uplinks, [router])})) == []
 
@@ -59,7 +61,9 @@ def test_an_uplink_is_unused_only_if_every_name_was_understood() -> None:
     uplinks = [Uplink("a", "n"), Uplink("b", "n")]
 
     def codes(annotation: str) -> list[str]:
-        router = IngressRoute("r", "n", [Route("m")], annotations={UPLINKS_ANNOTATION: annotation})
+        router = IngressRoute(
+            "r", "n", [Route("Path(`/`)")], annotations={UPLINKS_ANNOTATION: annotation}
+        )
         return [d.code for d in rules.check_cluster(Cluster("c", uplinks, [router]))]
 
     assert codes("n-a") == ["UPL111"]

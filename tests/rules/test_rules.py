@@ -564,7 +564,9 @@ def test_weights_of_one_target_are_added_however_it_is_written() -> None:
 def crowded(count: int) -> Cluster:
     names = [f"api-wrkload-{i}" for i in range(count)]
     routers = [
-        IngressRoute(name, "apps", [Route("x")], annotations={UPLINKS_ANNOTATION: f"apps-{name}"})
+        IngressRoute(
+            name, "apps", [Route("Path(`/`)")], annotations={UPLINKS_ANNOTATION: f"apps-{name}"}
+        )
         for name in names
     ]
     return Cluster("eu", [Uplink(f"api-workload-{i}", "apps") for i in range(count)], routers)

@@ -1,4 +1,4 @@
-"""``uplinks completion``, by shtab: ``pip install 'uplinks[completion]'``."""
+"""``uplinks completion``: write a completion script for a shell, with shtab."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["add", "run"]
 
 SHELLS: Final = ("bash", "zsh", "fish")
 _FILES: Final = frozenset({"FLEET", "FILE", "NEW", "OLD", "OUT", "PATH"})
-# Where many arguments are allowed, shtab lets zsh complete the first of them only.
+# For a repeatable argument, shtab makes zsh complete only the first value.
 _MANY: Final = re.compile(r'"\(\*\)::?(?=[^:])')
 
 
@@ -22,13 +22,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "completion",
         help=COMMANDS["completion"],
-        description="Write a script that completes this command line in a shell. Needs an extra: "
-        "pip install 'uplinks[completion]'.",
+        description="Write a completion script for a shell. "
+        "Requires: pip install 'uplinks[completion]'.",
         epilog='In bash: eval "$(uplinks completion bash)". In zsh: write it to a file _uplinks '
         "in a folder of $fpath. In fish: uplinks completion fish | source.",
         allow_abbrev=False,
     )
-    parser.add_argument("shell", choices=SHELLS, help="the shell")
+    parser.add_argument("shell", choices=SHELLS, help="the shell to write for")
     parser.set_defaults(run=run)
 
 
@@ -37,8 +37,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     try:
         import shtab  # noqa: PLC0415 - an extra
     except ImportError:
-        raise Unusable("completion is an extra: pip install 'uplinks[completion]'") from None
-    from uplinks.cli import make_parser  # noqa: PLC0415 - the package that imports this
+        raise Unusable("completion requires: pip install 'uplinks[completion]'") from None
+    from uplinks.cli import make_parser  # noqa: PLC0415 - avoids an import cycle
 
     parser = make_parser(COMMANDS)
     _complete_files(parser, shtab.FILE)
@@ -50,8 +50,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _complete_files(parser: argparse.ArgumentParser, how: dict[str, Any]) -> None:
-    """Mark what is a file or folder, in every command, as shtab wants it."""
-    for action in parser._actions:  # noqa: SLF001 - argparse has no other way to walk a parser
+    """Mark the arguments of every command that are files or folders."""
+    for action in parser._actions:  # noqa: SLF001 - argparse has no public way to walk a parser
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - the same
             for below in action.choices.values():
                 _complete_files(below, how)

@@ -1,12 +1,8 @@
-"""What a project has decided: ``uplinks.toml``, or ``[tool.uplinks]`` in ``pyproject.toml``.
+"""The configuration: ``uplinks.toml``, or ``[tool.uplinks]`` in ``pyproject.toml``.
 
-Rules of this file:
-
-1. The nearest one counts, going up from the first place that is checked; in one
-   folder, ``uplinks.toml``. They are not merged.
-2. A key that does not exist, a value of the wrong type, and invalid TOML are errors
-   that name the file and the key.
-3. The command line takes precedence, key by key.
+The nearest file counts, going up from the first checked path; ``uplinks.toml``
+comes first within a folder. Files are not merged. Command-line options override
+the configuration key by key.
 """
 
 from __future__ import annotations
@@ -21,7 +17,7 @@ from attrs import frozen
 from uplinks import naming
 from uplinks.cli.console import Unusable
 from uplinks.cli.formats import FORMATS
-from uplinks.cli.selection import PathIgnore, checked, path_pattern
+from uplinks.cli.selection import PathIgnore, PathPattern, checked
 
 __all__ = ["FAIL_ON", "Config", "find", "load"]
 
@@ -32,7 +28,7 @@ FAIL_ON: Final = ("error", "warning", "info", "never")
 
 @frozen
 class Config:
-    """What is configured; ``None`` is for what is not. Codes are checked."""
+    """The settings of one file; ``None`` for a key that is not set. Codes are validated."""
 
     select: tuple[str, ...] | None = None
     ignore: tuple[str, ...] | None = None
@@ -48,7 +44,7 @@ def find(start: str) -> str | None:
         own, shared = folder / OWN, folder / SHARED
         if own.is_file():
             return str(own)
-        # Most of these are about other tools; reading TOML is not for nothing.
+        # Most pyproject.toml files do not mention uplinks, and parsing TOML is slow.
         if shared.is_file() and b"uplinks" in _read(shared) and _table(str(shared)) is not None:
             return str(shared)
     return None
@@ -58,7 +54,7 @@ def load(path: str, codes: Collection[str]) -> Config:
     """Read a configuration file. Raises: Unusable."""
     table = _table(path)
     if table is None:
-        raise Unusable(f"{path}: there is no [tool.uplinks] here")
+        raise Unusable(f"{path}: no [tool.uplinks] table")
     known = {each.replace("_", "-") for each in Config.__annotations__}
     for key in table:
         if key not in known:
@@ -87,53 +83,64 @@ def _given(path: str, table: Mapping[str, Any], key: str, read: Callable[[Any, s
 
 def _codes(value: Any, where: str, codes: Collection[str]) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise Unusable(f"{where} is not a list of codes")
+        raise Unusable(f"{where} must be a list of codes")
     return checked(value, codes, where)
 
 
 def _choice(value: Any, where: str, choices: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in choices:
-        raise Unusable(f"{where} is {value!r}; {', '.join(choices)} is allowed")
+        raise Unusable(f"{where} must be one of {', '.join(choices)}, got {value!r}")
     return value
 
 
 def _paths(value: Any, where: str, codes: Collection[str], folder: str) -> tuple[PathIgnore, ...]:
     if not isinstance(value, dict):
-        raise Unusable(f"{where} is not a table of patterns and codes")
+        raise Unusable(f"{where} must be a table of patterns and codes")
+    longest = max(map(len, value), default=0)
+    if longest > _MAX_GLOB:
+        raise Unusable(f"{where}: patterns must have at most {_MAX_GLOB} characters, got {longest}")
     return tuple(
         PathIgnore(
-            path_pattern(folder, pattern),
+            PathPattern(folder, pattern),
             _codes(given, f"{where}.{pattern!r}", codes),
         )
         for pattern, given in value.items()
     )
 
 
-_LARGEST: Final = 2**20
+_MAX_BYTES: Final = 2**20
+_MAX_GLOB: Final = 4096
+_MAX_KEY_WORK: Final = 10_000_000
 
 
 def _table(path: str) -> dict[str, Any] | None:
     import tomllib  # noqa: PLC0415 - most projects have no configuration
 
+    raw = _read(Path(path))
+    # tomllib needs time in the square of a key's parts, which no real configuration has many of.
+    if sum(line.count(b".") ** 2 for line in raw.split(b"\n")) > _MAX_KEY_WORK:
+        raise Unusable(f"{path}: too many dotted keys for a configuration")
     try:
-        data: dict[str, Any] = tomllib.loads(_read(Path(path)).decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Unusable(f"{path}: this is not TOML: {error}") from None
+        data: dict[str, Any] = tomllib.loads(raw.decode("utf-8-sig"))
+    except RecursionError:
+        raise Unusable(f"{path}: nested too deeply for a configuration") from None
+    except ValueError as error:  # not TOML, not UTF-8, or an integer of thousands of digits
+        raise Unusable(f"{path}: not valid TOML: {error}") from None
     if os.path.basename(path) != SHARED:  # noqa: PTH119 - a name, not a path
         return data
     tool = data.get("tool")
     table = tool.get("uplinks") if isinstance(tool, dict) else None
     if table is not None and not isinstance(table, dict):
-        raise Unusable(f"{path}: tool.uplinks is not a table")
+        raise Unusable(f"{path}: tool.uplinks must be a table")
     return table
 
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:  # which may be a device without an end
-            data = file.read(_LARGEST + 1)
+        with path.open("rb") as file:  # may be a device without an end
+            data = file.read(_MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise Unusable(f"{path}: cannot read it: {getattr(error, 'strerror', error)}") from None
-    if len(data) > _LARGEST:
-        raise Unusable(f"{path}: more than {_LARGEST} bytes are no configuration")
+        raise Unusable(f"{path}: cannot read: {getattr(error, 'strerror', error)}") from None
+    if len(data) > _MAX_BYTES:
+        raise Unusable(f"{path}: larger than {_MAX_BYTES} bytes, too large for a configuration")
     return data

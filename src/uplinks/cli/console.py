@@ -1,9 +1,6 @@
-"""Where a command writes, and with which colours.
+"""The streams of a command, their colours, and the exit statuses.
 
-Rules of this file:
-
-1. Colours are for terminals only, and ``NO_COLOR`` or ``TERM=dumb`` turn them off.
-2. Text that came from outside is made printable before it is written.
+Only terminals get colours; ``NO_COLOR`` and ``TERM=dumb`` turn them off.
 """
 
 from __future__ import annotations
@@ -31,11 +28,11 @@ STYLES = {
 
 
 class Unusable(Exception):
-    """The command line makes no sense, or leads to nothing that can be used."""
+    """Bad usage: wrong arguments, a bad configuration, or an input that cannot be used."""
 
 
 def printable(text: str) -> str:
-    r"""Escape whatever would move a cursor, break a line or be unprintable.
+    r"""Escape control characters and everything else that is not printable.
 
     >>> print(printable("a\x1b[2Jb\n"))
     a\x1b[2Jb\n
@@ -47,7 +44,7 @@ def printable(text: str) -> str:
 
 @frozen
 class Ink:
-    """Writes in colour, or plainly.
+    """Adds colours to text, or leaves it plain.
 
     >>> Ink(coloured=False)("bold", "x"), len(Ink(coloured=True)("bold", "x"))
     ('x', 9)
@@ -71,15 +68,15 @@ class Console:
 
     @classmethod
     def standard(cls) -> Console:
-        """Use the process's own streams, whatever they are at this moment."""
+        """Use the current ``sys.stdout`` and ``sys.stderr``."""
         return cls(sys.stdout, sys.stderr)
 
     def ink(self, stream: TextIO) -> Ink:
-        """Tell how a stream may be written to."""
+        """Choose colours for a terminal, plain text for any other stream."""
         plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
         return Ink(coloured=stream.isatty() and not plain)
 
     def complain(self, message: str) -> None:
-        """Say on standard error why not all was done."""
+        """Write an error message to standard error."""
         label = self.ink(self.err)("error", "error:")
         self.err.write(f"uplinks: {label} {printable(message)}\n")

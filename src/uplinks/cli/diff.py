@@ -1,4 +1,4 @@
-"""``uplinks diff``: what a change of manifests does to the parent."""
+"""``uplinks diff``: show what a change of manifests does to the parent."""
 
 from __future__ import annotations
 
@@ -6,20 +6,33 @@ import argparse
 import html
 import json
 import re
+from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 from uplinks import rules
 from uplinks.cli import COMMANDS, findings, inputs
 from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Ink, printable
 from uplinks.diagnostics import Severity
-from uplinks.diff import JUMP, Change, Difference, Entry, diff, percent
+from uplinks.diff import (
+    JUMP,
+    Cause,
+    Difference,
+    FieldChange,
+    RiskKind,
+    ServiceChange,
+    ShareChange,
+    diff,
+    percent,
+)
 from uplinks.errors import UplinksError
 from uplinks.model import Fleet
 
 __all__ = ["add", "run"]
 
-SIGNS = {"added": "+", "removed": "-", "changed": "~"}
+SIGNS: Final = {"added": "+", "removed": "-", "changed": "~"}
+_MOST_NAMES: Final = 3
+_LONGEST_NAME: Final = 120
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -28,52 +41,54 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "diff",
         help=COMMANDS["diff"],
         description="Show what a change of manifests does to the parent: services, shares, risks.",
-        epilog="Exit status: 0 no risk, 1 risky changes or findings, 2 bad usage or unreadable.",
+        epilog="Exit status: 0 no risk, 1 risks or findings, 2 bad usage or unreadable input.",
         allow_abbrev=False,
     )
     parser.add_argument("old", metavar="OLD", help="a folder with parent/ and children/NAME/")
-    parser.add_argument("new", metavar="NEW", help="the folder as it is to be")
+    parser.add_argument("new", metavar="NEW", help="the same folder after the change")
     parser.add_argument(
         "--format",
         choices=("text", "json", "markdown"),
         default="text",
-        help="text (default); json; markdown, for a comment on a pull request",
+        help="output format; markdown is for pull request comments (default: text)",
     )
     parser.add_argument(
         "--jump",
         metavar="POINTS",
         type=_points,
         default=JUMP,
-        help="by how many percentage points a share may change without being a risk (20)",
+        help="percentage points that a share may move without being a risk (default: 20)",
     )
     parser.set_defaults(run=run)
 
 
 def _points(text: str) -> Fraction:
     if not re.fullmatch(r"\d{1,3}(\.\d{1,6})?", text, re.ASCII) or Fraction(text) > 100:  # noqa: PLR2004 - percent
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 100")
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 100, got {text!r}")
     return Fraction(text) / 100
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Write the difference; or, where a fleet could be read in part only, what is wrong with it.
+    """Write the difference, or the findings that prevent a comparison.
 
-    Findings in the new fleet go to standard error beside the difference.
+    Other findings in the new fleet are counted on standard error.
     """
     fleets = [inputs.read_folder(path) for path in (arguments.old, arguments.new)]
     reports = [rules.check(fleet) for fleet in fleets]
-    shown = [findings.as_text(report, console.ink(console.err)) for report in reports]
+    texts = [findings.as_text(report, console.ink(console.err)) for report in reports]
     if any(inputs.unreadable(report) for report in reports):
-        console.err.write("".join(shown))
+        console.err.write("".join(texts))
         return UNUSABLE
     difference = _compare(fleets[0], fleets[1], arguments.jump)
     if isinstance(difference, str):
-        console.err.write("".join(shown))
+        console.err.write("".join(texts))
         console.complain(f"cannot compare: {difference}")
         return FINDINGS
-    console.err.write(shown[1])
+    if len(reports[1]):
+        place = printable(arguments.new)
+        console.err.write(f"{place}: {findings.tally(reports[1])}; see uplinks check {place}\n")
     if arguments.format == "json":
-        console.out.write(json.dumps(_data(difference), indent=2) + "\n")
+        console.out.write(json.dumps(_document(difference), indent=2) + "\n")
     elif arguments.format == "markdown":
         console.out.write(_markdown(difference))
     else:
@@ -82,84 +97,154 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _compare(old: Fleet, new: Fleet, jump: Fraction) -> Difference | str:
-    """Compare, or say why not."""
+    """Compare, or give the reason why the fleets cannot be compared."""
     read = (finding for fleet in (old, new) for c in fleet.clusters for finding in c.diagnostics)
     if any(finding.severity is Severity.ERROR for finding in read):
-        return "what could not be read would look as if it were not there"
+        return "an object that could not be read would look like a removed one"
     try:
         return diff(old, new, jump=jump)
-    except UplinksError as problem:
-        return str(problem)
+    except UplinksError as error:
+        return str(error)
+
+
+# --- for people: one line a cause -------------------------------------------
 
 
 def _text(difference: Difference, ink: Ink) -> str:
-    lines = []
-    for entry in difference.entries:
-        lines.append(ink("bold", f"{SIGNS[entry.what]} {printable(entry.name)} ({entry.kind})"))
-        lines += [f"    {printable(_change(change))}" for change in _told(entry)]
-        lines += [
-            f"    share of {printable(share.child)}: "
-            f"{percent(share.before)} -> {percent(share.after)}"
-            for share in entry.shares
-        ]
-        lines += [ink("warning", f"    ! {printable(risk.message)}") for risk in entry.risks]
-    return "".join(f"{line}\n" for line in lines or ["no change"])
-
-
-def _told(entry: Entry) -> tuple[Change, ...]:
-    """Leave out the fields of what is removed."""
-    return () if entry.what == "removed" else entry.changes
-
-
-def _change(change: Change) -> str:
-    before = "none" if change.before is None else change.before
-    after = "none" if change.after is None else change.after
-    return f"{change.field}: {before} -> {after}"
-
-
-def _markdown(difference: Difference) -> str:
-    if not difference.entries:
-        return "No change to the parent's services.\n"
-    lines = ["| | service | change | shares | risk |", "|---|---|---|---|---|"]
-    for entry in difference.entries:
-        shares = [
-            f"{share.child}: {percent(share.before)} → {percent(share.after)}"
-            for share in entry.shares
-        ]
-        cells = [
-            [f"{entry.name} ({entry.kind})"],
-            [_change(change) for change in _told(entry)],
-            shares,
-            [f"⚠ {risk.message}" for risk in entry.risks],
-        ]
-        joined = ["<br>".join(map(_escaped, cell)) for cell in cells]
-        lines.append(f"| {entry.what} | {' | '.join(joined)} |")
+    causes = difference.causes
+    lines = [ink("bold", _summary(causes))]
+    for cause in causes:
+        first = cause.first
+        mark = "!" if first.risks else " "
+        details = "; ".join([*_fields(first), *_shares(first), *_risks(first)])
+        line = printable(f"{mark} {SIGNS[first.action]} {_names(cause)}: {details}".rstrip(": "))
+        lines.append(ink("warning", line) if first.risks else line)
     return "".join(f"{line}\n" for line in lines)
 
 
-def _escaped(text: str) -> str:
-    """Write text that Markdown takes as text, and that mentions nobody.
+def _summary(causes: tuple[Cause, ...]) -> str:
+    """Count the risky lines and all lines.
 
-    Mentions are looked for after escapes have been read: only another character stops them.
+    >>> _summary(())
+    'no changes'
     """
-    apart = re.sub(r"[@#](?=\w)", "\\g<0>\u200b", printable(text))
+    risks = sum(bool(cause.first.risks) for cause in causes)
+    if not causes:
+        return "no changes"
+    changes = findings.counted(len(causes), "change")
+    return f"{findings.counted(risks, 'risk')}, {changes}" if risks else f"no risks, {changes}"
+
+
+def _names(cause: Cause) -> str:
+    """Name the services and routes of a cause, the first ones of many, and their kinds."""
+    names = [_short(each.name) for each in cause.changes[:_MOST_NAMES]]
+    more = len(cause.changes) - _MOST_NAMES
+    kinds = dict.fromkeys(each.kind for each in cause.changes)
+    text = ", ".join(names) + (f" and {more} more" if more > 0 else "")
+    return text if [*kinds] == ["route"] else f"{text} ({', '.join(kinds)})"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
+
+
+def _fields(change: ServiceChange) -> Iterator[str]:
+    """Format the fields, without those of a removed service or of a removed health check."""
+    whole = {each.field: each.after for each in change.fields if "yes" in {each.before, each.after}}
+    for each in () if change.action == "removed" else change.fields:
+        title = next((title for title in whole if each.field.startswith(f"{title} ")), None)
+        if each.field in whole:
+            yield f"{each.field} {'added' if each.after else 'removed'}"
+        elif title is None or whole[title]:
+            yield _field(each, added=change.action == "added" or title is not None)
+
+
+def _field(change: FieldChange, *, added: bool) -> str:
+    before, after = (value or "none" for value in (change.before, change.after))
+    if not added:
+        return f"{change.field} {before} -> {after}"
+    return change.field if after == "weight 1" else f"{change.field} {after}"
+
+
+def _shares(change: ServiceChange) -> Iterator[str]:
+    if change.shares:
+        yield "shares " + ", ".join(_share(share, change) for share in change.shares)
+
+
+def _share(share: ShareChange, change: ServiceChange) -> str:
+    if change.action == "removed":
+        return f"{share.child} {percent(share.before)}"
+    if change.action == "added" or share.before == share.after:
+        return f"{share.child} {percent(share.after)}"
+    return f"{share.child} {percent(share.before)} -> {percent(share.after)}"
+
+
+def _risks(change: ServiceChange) -> Iterator[str]:
+    """Format the risks that the shares and fields do not show already."""
+    for risk in change.risks:
+        if risk.kind not in {RiskKind.JUMP, RiskKind.CHECK_REMOVED}:
+            yield risk.message
+
+
+def _markdown(difference: Difference) -> str:
+    causes = difference.causes
+    lines = [f"**{_summary(causes)}**"]
+    if causes:
+        lines += ["", "| | what | change | shares | risk |", "|---|---|---|---|---|"]
+    for cause in causes:
+        first = cause.first
+        cells = [
+            [_names(cause)],
+            [*_fields(first)],
+            [_share(share, first) for share in first.shares],
+            [f"⚠ {risk.message}" for risk in first.risks],
+        ]
+        joined = ["<br>".join(map(_escaped, cell)) for cell in cells]
+        lines.append(f"| {first.action} | {' | '.join(joined)} |")
+    return "".join(f"{line}\n" for line in lines)
+
+
+_ZERO_WIDTH_SPACE: Final = "\u200b"
+# What GitHub and GitLab turn into links or pictures without markup: mentions and references
+# (@team, #12, GH-12, !12), schemes, names that begin with www, mail addresses, :emoji:.
+_LINKED: Final = re.compile(
+    r"[@#](?=\w)|[!&$%~](?=\d)|:(?=//|[\w+-]+:)|\bwww(?=\.)|\b(?:mailto|xmpp)(?=:)|\bgh(?=-\d)",
+    re.IGNORECASE,
+)
+
+
+def _escaped(text: str) -> str:
+    """Escape text so that Markdown shows it as it is, without mentions and links.
+
+    Links without markup are recognised after backslash escapes are resolved,
+    so only another character between their parts prevents them.
+
+    >>> _escaped("http://a.b").replace(_ZERO_WIDTH_SPACE, "<>")
+    'http:<>//a.b'
+    """
+    apart = _LINKED.sub(rf"\g<0>{_ZERO_WIDTH_SPACE}", printable(text))
     return re.sub(r"([\\`*_{}\[\]()#|~!])", r"\\\1", html.escape(apart, quote=False))
 
 
-def _data(difference: Difference) -> dict[str, Any]:
-    return {"risky": difference.risky, "services": [_one(entry) for entry in difference.entries]}
+# --- for programs -----------------------------------------------------------
 
 
-def _one(entry: Entry) -> dict[str, Any]:
+def _document(difference: Difference) -> dict[str, Any]:
     return {
-        "name": entry.name,
-        "kind": entry.kind,
-        "what": entry.what,
-        "changes": [
-            {"field": c.field, "before": c.before, "after": c.after} for c in entry.changes
-        ],
+        "risky": difference.risky,
+        "services": [_service(change) for change in difference.changes],
+    }
+
+
+def _service(change: ServiceChange) -> dict[str, Any]:
+    return {
+        "name": change.name,
+        "kind": change.kind,
+        "action": change.action,
+        "fields": [{"field": f.field, "before": f.before, "after": f.after} for f in change.fields],
         "shares": [
-            {"child": s.child, "before": str(s.before), "after": str(s.after)} for s in entry.shares
+            {"child": s.child, "before": str(s.before), "after": str(s.after)}
+            for s in change.shares
         ],
-        "risks": [{"kind": risk.kind.value, "message": risk.message} for risk in entry.risks],
+        "risks": [{"kind": risk.kind.value, "message": risk.message} for risk in change.risks],
     }

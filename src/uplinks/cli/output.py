@@ -1,13 +1,11 @@
-"""Writing a report to a file.
+"""Write a report to a file.
 
-Rules of this file:
-
-1. A file is replaced as a whole: a reader sees the old report or the new one. A
-   file that is not regular (a pipe, a terminal) is written to directly.
-2. A link stays a link; what it leads to is replaced.
+A regular file is replaced atomically, so a reader sees the old report or the
+new one; a symbolic link stays and its target is replaced. Anything else, such
+as a pipe, is opened and written to.
 """
 
-# pathlib has no word for most of this.
+# pathlib has no equivalent for most of this.
 # ruff: noqa: PTH101, PTH105, PTH108, PTH110, PTH113, PTH120, PTH123
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ __all__ = ["write"]
 
 
 def write(path: str, text: str) -> None:
-    """Write text as UTF-8. Raises: Unusable, and then the old file is as it was."""
+    """Write a string as UTF-8. Raises: Unusable; the old file is then unchanged."""
     try:
         data = text.encode("utf-8", "backslashreplace")
         target = os.path.realpath(path)
@@ -33,7 +31,7 @@ def write(path: str, text: str) -> None:
             _replace(target, data)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise Unusable(f"{path}: cannot write it: {reason}") from None
+        raise Unusable(f"{path}: cannot write: {reason}") from None
 
 
 def _replace(target: str, data: bytes) -> None:

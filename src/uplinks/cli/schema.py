@@ -18,14 +18,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "schema",
         help=COMMANDS["schema"],
         description="Write the JSON Schema (draft 7) of an Uplink on standard output.",
-        epilog="In an editor with yaml-language-server, begin a manifest with: "
+        epilog="For editors with yaml-language-server, put this on the first line of a manifest: "
         "# yaml-language-server: $schema=uplink.schema.json",
         allow_abbrev=False,
     )
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, console: Console) -> int:  # noqa: ARG001 - as every command
+def run(arguments: argparse.Namespace, console: Console) -> int:  # noqa: ARG001 - the signature of every command
     """Write the schema."""
     console.out.write(json.dumps(json_schema(), indent=2) + "\n")
     return CLEAN

@@ -1,11 +1,7 @@
-"""Which codes count: ``--select``, ``--ignore``, and the files they are about.
+"""Which findings count: ``--select``, ``--ignore`` and per-path ignores.
 
-Rules of this file:
-
-1. A code is selected by itself or by its prefix (``UPL2`` is all of 2xx). A prefix
-   of no known code is an error.
-2. A code that reports unread input cannot be left out: a check that read less than
-   it was given must never look clean.
+A code is selected by itself or by its prefix (``UPL2`` is all of 2xx). Codes for
+unread input cannot be left out: an incomplete check must never look clean.
 """
 
 from __future__ import annotations
@@ -21,30 +17,31 @@ from uplinks import naming
 from uplinks.cli.console import Unusable
 from uplinks.diagnostics import LIMIT_EXCEEDED, Diagnostic
 
-__all__ = ["ALWAYS", "PathIgnore", "Selection", "checked", "nearest_code", "path_pattern"]
+__all__ = ["ALWAYS", "PathIgnore", "PathPattern", "Selection", "checked", "nearest_code"]
 
 ALWAYS: Final = frozenset({"UPL001", "UPL002", "UPL003", LIMIT_EXCEEDED, "UPL011", "UPL012"})
-"""Codes of what was not read: these are always reported."""
+"""Codes for input that was not read; they are always reported."""
 
-_FIGURES: Final = str.maketrans("OIL", "011")
+_GLOB: Final = re.compile(r"(?:\*\*/)+|\*+|[^*]", re.DOTALL)
+_DIGITS: Final = str.maketrans("OIL", "011")
 
 
 @frozen
 class PathIgnore:
-    """Codes that do not count in the files that a pattern matches."""
+    """Codes to ignore in the files that a pattern matches."""
 
-    pattern: re.Pattern[str]
+    pattern: PathPattern
     codes: tuple[str, ...]
 
     def covers(self, finding: Diagnostic) -> bool:
-        """Tell whether the finding is in such a file and of such a code."""
+        """Whether the finding has such a code and is in such a file."""
         path = os.path.abspath(finding.location.file)  # noqa: PTH100 - links are not followed
-        return finding.code.startswith(self.codes) and self.pattern.fullmatch(path) is not None
+        return finding.code.startswith(self.codes) and self.pattern.matches(path)
 
 
 @frozen
 class Selection:
-    """Which findings count: chosen, not ignored, and not ignored in their file.
+    """Which findings count: selected, and not ignored in general or in their file.
 
     >>> Selection(select=("UPL2",), ignore=("UPL203",)).has("UPL203")
     False
@@ -55,13 +52,13 @@ class Selection:
     in_paths: tuple[PathIgnore, ...] = ()
 
     def has(self, code: str) -> bool:
-        """Tell whether a code counts. Complexity: O(codes given)."""
+        """Whether a code counts. Complexity: O(codes given)."""
         if code in ALWAYS:
             return True
         return code.startswith(self.select) and not code.startswith(self.ignore)
 
     def counts(self, finding: Diagnostic) -> bool:
-        """Tell whether a finding counts."""
+        """Whether a finding counts."""
         if finding.code in ALWAYS:
             return True
         here = any(each.covers(finding) for each in self.in_paths)
@@ -69,9 +66,9 @@ class Selection:
 
 
 def checked(given: Iterable[str], codes: Collection[str], what: str) -> tuple[str, ...]:
-    """Split a list of codes, and make sure that each begins one that exists.
+    """Split lists of codes and check that each is a prefix of a known code.
 
-    ``what`` is what the list is called. Raises: Unusable.
+    ``what`` names the list in messages. Raises: Unusable.
 
     >>> checked(["upl2, UPL301"], ["UPL201", "UPL301"], "--select")
     ('UPL2', 'UPL301')
@@ -84,33 +81,74 @@ def checked(given: Iterable[str], codes: Collection[str], what: str) -> tuple[st
             hint = f"; did you mean {near}?" if near else "; see uplinks explain"
             raise Unusable(f"{what}: unknown code {text!r}{hint}")
         if code in ALWAYS and not what.endswith("select"):
-            raise Unusable(f"{what}: {code} cannot be ignored: what it is about was not read")
+            raise Unusable(f"{what}: {code} cannot be ignored: it reports input that was not read")
         found.append(code)
     return tuple(found)
 
 
 def nearest_code(got: str, codes: Collection[str]) -> str | None:
-    """Guess which code was meant: letters for figures and small letters first.
+    """Suggest a code: first letters typed for digits, then the nearest name.
 
     >>> nearest_code("upl1o3", ["UPL003", "UPL103"])
     'UPL103'
     """
     code = got.upper()
-    figures = code[:3] + code[3:].translate(_FIGURES)
-    return figures if figures in codes else naming.nearest(code, codes)
+    digits = code[:3] + code[3:].translate(_DIGITS)
+    return digits if digits in codes else naming.nearest(code, codes)
 
 
-def path_pattern(folder: str, glob: str) -> re.Pattern[str]:
-    """Turn a pattern of paths below a folder into a regular expression: ``*``, ``?``, ``**``.
+class PathPattern:
+    """A glob for paths below a folder: ``*`` and ``?`` within a name, ``**`` across folders.
 
-    >>> bool(path_pattern("/w", "old/**").fullmatch("/w/old/a/b.yaml"))
+    The glob runs as a bit-parallel automaton, one bit a position, because a
+    regular expression with several ``*`` can take exponential time.
+    Complexity: O(len(path) * len(glob) / 64).
+
+    >>> PathPattern("/w", "old/**").matches("/w/old/a/b.yaml")
     True
-    >>> bool(path_pattern("/w", "**/*.yaml").fullmatch("/w/b.yaml"))
+    >>> PathPattern("/w", "**/*.yaml").matches("/w/b.yaml")
     True
-    >>> bool(path_pattern("/w", "*.yaml").fullmatch("/w/a/b.yaml"))
+    >>> PathPattern("/w", "*.yaml").matches("/w/a/b.yaml")
     False
     """
-    parts = {"**/": "(?:.+/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    pieces = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
-    below = "".join(parts.get(piece, re.escape(piece)) for piece in pieces)
-    return re.compile(re.escape(os.path.join(folder, "")) + below, re.DOTALL)  # noqa: PTH118
+
+    def __init__(self, folder: str, glob: str) -> None:
+        self._folder = os.path.join(folder, "")  # noqa: PTH118 - text, not a path
+        self._literals: dict[str, int] = {}
+        self._name = self._skip = self._loop = self._folders = 0
+        bit = 1
+        for part in _GLOB.findall(glob):
+            if part[0] != "*":
+                self._literals[part] = self._literals.get(part, 0) | bit
+            elif part == "*":
+                self._skip, self._name = self._skip | bit, self._name | bit
+            elif part[-1] == "*":
+                self._skip, self._loop = self._skip | bit, self._loop | bit
+            else:  # "**/" is two positions: enter or skip the folders, then stay or leave at "/"
+                self._skip, self._folders = self._skip | bit, self._folders | bit
+                bit <<= 1
+                self._loop |= bit
+                self._literals["/"] = self._literals.get("/", 0) | bit
+            bit <<= 1
+        self._end = bit
+
+    def matches(self, path: str) -> bool:
+        """Whether the whole of an absolute path matches."""
+        if not path.startswith(self._folder):
+            return False
+        one = self._literals.get("?", 0)
+        states = self._closure(1)
+        for character in path[len(self._folder) :]:
+            steps = 0 if character == "?" else self._literals.get(character, 0)
+            stay = self._loop
+            if character != "/":
+                steps |= one
+                stay |= self._name
+            states = self._closure((states & steps) << 1 | states & stay)
+        return bool(states & self._end)
+
+    def _closure(self, states: int) -> int:
+        """Add positions reached without a character; a run of wildcards has at most 3."""
+        for _ in range(3):
+            states |= (states & self._skip) << 1 | (states & self._folders) << 2
+        return states

@@ -23,9 +23,9 @@ class Column:
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], ink: Ink) -> str:
-    """Align rows under their headings; numbers stand to the right.
+    """Align rows under their headings; numbers are right-aligned.
 
-    Shape: each row has one cell per column. No line ends in spaces.
+    Each row has one cell per column. No line ends in spaces.
     Complexity: O(characters).
 
     >>> print(table([Column("child"), Column("share", number=True)],
@@ -50,7 +50,7 @@ def _line(row: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) 
 
 
 def _width(text: str) -> int:
-    """Count terminal cells: wide characters take two, combining ones none."""
+    """Count terminal cells: 2 for a wide character, 0 for a combining one."""
     if text.isascii():
         return len(text)
     return sum(

@@ -34,8 +34,11 @@ from uplinks.rules import (
     objects,
     probe_header,
     probe_request,
+    probe_route,
     reference,
     renamed,
+    route_match,
+    route_order,
     router,
     timing,
     unused,
@@ -99,6 +102,7 @@ ALL: Final[tuple[Rule, ...]] = (
     probe_request.missing_path,  # 215
     timing.slower_when_unhealthy,  # 216
     health_check.invalid_passive_check,  # 217
+    probe_route.unreachable_health_check,  # 218
     router.entry_points_with_uplinks,  # 301
     router.tls_with_uplinks,  # 302
     annotation.unknown_uplink,  # 303
@@ -114,6 +118,10 @@ ALL: Final[tuple[Rule, ...]] = (
     weight.reference_weight,  # 313
     objects.more_than_one_type,  # 314
     objects.missing_identity,  # 315
+    route_match.invalid_match,  # 316
+    route_match.match_without_effect,  # 317
+    route_order.duplicate_match,  # 318
+    route_order.shadowed_route,  # 319
     collision.uplink_name_collision,  # 401
     collision.service_name_collision,  # 402
     agreement.different_checks,  # 403

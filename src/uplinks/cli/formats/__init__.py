@@ -1,12 +1,13 @@
-"""How findings are written: one format is one file, and none knows another.
+"""The output formats of ``uplinks check``, one module each.
 
 Rules of this package:
 
-1. A format is one function, ``render``, from a `Result` to text. It decides
-   nothing: which findings there are, and whether they fail, is in the result.
-2. The same result gives the same text, on every machine and at any time.
-3. No text may break its format: not a name, not a message, not a file.
-4. Only the format that is asked for is imported.
+1. A format is one function, ``render``, from a `Result` to text. The result
+   already says which findings there are and whether they fail.
+2. The output is deterministic: the same result gives the same text everywhere.
+3. No name, message or file name may break its format.
+4. Only the requested format is imported. To add one, add a module and its name
+   to `FORMATS`.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ _MODULES: Final[Mapping[str, str]] = {name: name for name in FORMATS} | {"json":
 
 @frozen
 class Result:
-    """What a check came to.
+    """The result of a check.
 
-    ``fail_on`` is the mildest severity that fails, or ``None`` when none does.
-    ``readable``: all that was named was read, and every rule judged it to the end.
-    ``read`` counts what was read, ``suppressed`` the findings that a suppression took out.
+    ``fail_on`` is the mildest severity that fails the check, or ``None``.
+    ``readable`` is true when every input was read and no rule raised.
+    ``read`` counts the inputs, ``suppressed`` the findings removed by suppressions.
     """
 
     report: Report
@@ -44,16 +45,16 @@ class Result:
     suppressed: int = 0
 
     def fails(self, finding: Diagnostic) -> bool:
-        """Tell whether a finding is as severe as to make the check fail."""
+        """Whether a finding is severe enough to fail the check."""
         return self.fail_on is not None and finding.severity.rank <= self.fail_on.rank
 
     @property
     def ok(self) -> bool:
-        """True when everything was read and no finding fails."""
+        """True when every input was read and no finding fails the check."""
         return self.readable and not any(map(self.fails, self.report))
 
 
 def render(name: str, result: Result) -> str:
-    """Write a result for machines, in one of `MACHINES`."""
+    """Format a result in one of `MACHINES`, the formats for programs."""
     text: str = importlib.import_module(f"{__name__}.{_MODULES[name]}").render(result)
     return text

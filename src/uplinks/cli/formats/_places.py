@@ -1,11 +1,11 @@
-"""The place of a finding, in the form that other programs expect.
+"""File names and fingerprints of findings for other programs.
 
 Rules of this file:
 
-1. Below the working folder a file has its path from there, with ``/``,
-   whatever path the user gave: services look it up in a checkout.
-2. A fingerprint does not depend on lines and columns: a finding keeps it when
-   text is moved. Findings that are otherwise equal differ by their order.
+1. A file below the working folder is named by its relative path with ``/``,
+   however the user named it, because services look it up in a checkout.
+2. A fingerprint does not depend on lines and columns, so a finding keeps it when
+   text moves. Findings that are otherwise equal differ by their order.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ __all__ = ["explained", "fingerprints", "relative", "uri"]
 
 
 def relative(file: str) -> str:
-    """Call a file by its path below the working folder, if it is below.
+    """Give the path of a file relative to the working folder, if it is below it.
 
     >>> relative("./apps//uplink.yaml"), relative("/nowhere/uplink.yaml")
     ('apps/uplink.yaml', '/nowhere/uplink.yaml')
     """
     here = os.getcwd()  # noqa: PTH109 - text, not a path
-    path = os.path.normpath(os.path.join(here, file))  # noqa: PTH118 - so that ".." goes
+    path = os.path.normpath(os.path.join(here, file))  # noqa: PTH118 - resolves ".."
     inside = path.startswith(os.path.join(here, ""))  # noqa: PTH118
     name = os.path.relpath(path, here) if inside else os.path.normpath(file)
     return Path(name).as_posix()
 
 
 def uri(file: str) -> tuple[str, bool]:
-    """Write a file's name as a URI; say whether it is relative to the working folder.
+    """Give the URI of a file, and whether it is relative to the working folder.
 
     >>> uri("a b#c.yaml"), uri("/nowhere/a.yaml")
     (('a%20b%23c.yaml', True), ('file:///nowhere/a.yaml', False))
@@ -48,7 +48,7 @@ def uri(file: str) -> tuple[str, bool]:
 
 
 def explained(finding: Diagnostic) -> str:
-    r"""Say all that a finding says in plain lines, for formats that know messages only.
+    r"""Format a whole finding as plain lines, for formats that have only a message.
 
     >>> from uplinks.diagnostics import Severity
     >>> explained(Diagnostic("UPL303", Severity.ERROR, "unknown", suggestion="api"))
@@ -62,7 +62,7 @@ def explained(finding: Diagnostic) -> str:
 
 
 def fingerprints(findings: Iterable[Diagnostic]) -> Iterator[str]:
-    """Give each finding, in order, a name that outlives a move of its text."""
+    """Yield a fingerprint for each finding, in order; it survives a move of the text."""
     seen: Counter[str] = Counter()
     for finding in findings:
         place = finding.location

@@ -1,11 +1,8 @@
-"""``--format json``: everything, in a shape that stays.
+"""``--format json``: every finding in full, in a stable, versioned shape.
 
-Rules of this file:
-
-1. ``version`` is 1. A field may be added; when one is renamed, goes, or means
-   something else, the version is another.
-2. Lines and columns count from 1, columns in Unicode code points; an end is
-   exclusive. ``docs/check.md`` describes every field.
+Adding a field keeps ``version``; renaming, removing or redefining one changes
+it. Lines and columns count from 1, columns in Unicode code points; ends are
+exclusive. ``docs/check.md`` describes every field.
 """
 
 from __future__ import annotations
@@ -23,7 +20,7 @@ VERSION = 1
 
 
 def render(result: Result) -> str:
-    """Write one JSON object, indented."""
+    """Format the result as one indented JSON object."""
     counts = {severity.value: len(result.report.of(severity)) for severity in Severity}
     findings = [
         {

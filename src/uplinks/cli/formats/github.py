@@ -1,10 +1,7 @@
 """``--format github``: workflow commands, which GitHub shows beside the lines.
 
-Rules of this file:
-
-1. One finding is one line; whatever would end it or its properties is escaped.
-2. A column is given only when the finding ends on the line where it begins:
-   otherwise GitHub shows nothing at all.
+Columns are given only when a finding ends on the line where it starts, because
+GitHub ignores the annotation otherwise.
 
 Source: GitHub, "Workflow commands for GitHub Actions".
 """
@@ -28,7 +25,7 @@ _COMMANDS: Final = {
 
 
 def render(result: Result) -> str:
-    """Write one command a finding."""
+    """Format each finding as one command on one line."""
     return "".join(_command(finding, result) for finding in result.report)
 
 

@@ -1,9 +1,7 @@
 """``--format gitlab``: a Code Quality report, which GitLab shows in a merge request.
 
-Rules of this file:
-
-1. Fingerprints are unique within a report, and outlive a move of the text:
-   GitLab tells by them what a merge request adds and what it mends.
+GitLab compares fingerprints to find what a merge request adds and fixes, so they
+are unique within a report and survive a move of the text.
 
 Source: GitLab, "Code Quality", "Code Quality report format".
 """
@@ -24,7 +22,7 @@ _SEVERITIES: Final = {Severity.ERROR: "major", Severity.WARNING: "minor", Severi
 
 
 def render(result: Result) -> str:
-    """Write one JSON array; an empty one when there is nothing to say."""
+    """Format the findings as one JSON array."""
     issues = [
         {
             "type": "issue",

@@ -1,12 +1,9 @@
 """``--format junit``: a test suite, which nearly every CI system shows.
 
-Rules of this file:
-
-1. One finding is one test. It fails if the finding makes the check fail;
-   a less severe one passes, with the finding in its output.
-2. A clean check is one passing test: a suite without tests looks like one that
-   did not run.
-3. XML has no place for control characters and halves of surrogates: they are escaped.
+A finding is one test: failed if it fails the check, else passed with the finding
+in its output. A clean check is one passing test, since an empty suite looks like
+one that did not run. Control characters and lone surrogates, which XML cannot
+hold, are escaped.
 
 Source: the JUnit XML of Apache Ant, as Jenkins and GitLab read it.
 """
@@ -24,7 +21,7 @@ __all__ = ["render"]
 
 
 def render(result: Result) -> str:
-    """Write one XML document with one suite."""
+    """Format the findings as one XML document with one suite."""
     failures = sum(map(result.fails, result.report))
     tests = max(1, len(result.report))
     totals = {"tests": str(tests), "failures": str(failures), "errors": "0", "skipped": "0"}

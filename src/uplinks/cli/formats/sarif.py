@@ -1,11 +1,8 @@
-"""``--format sarif``: SARIF 2.1.0, which code scanning services take.
+"""``--format sarif``: SARIF 2.1.0 for code scanning services.
 
-Rules of this file:
-
-1. A clean check has ``results: []``: a service must see that it ran.
-2. Files below the working folder are relative to ``%SRCROOT%``, which a service
-   knows; no path of this machine is written.
-3. Only the codes that are reported are described, each with its whole page.
+A clean check has ``results: []``, so that a service sees that it ran. Files below
+the working folder are relative to ``%SRCROOT%``, so no path of this machine is
+written. Only reported codes are described, each with its whole page.
 
 Source: OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0".
 """
@@ -20,17 +17,18 @@ from uplinks.cli.console import printable
 from uplinks.cli.formats import Result
 from uplinks.cli.formats._places import fingerprints, uri
 from uplinks.diagnostics import Diagnostic, Location, Severity, Span
-from uplinks.rules import Rule, ShapeCode
+from uplinks.rules import SECTIONS, Rule, ShapeCode
 
 __all__ = ["render"]
 
 SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
 ROOT: Final = "%SRCROOT%"
+_HELP: Final = "https://uplinks.readthedocs.io/en/stable/rules/{code}.html"
 _LEVELS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
 
 def render(result: Result) -> str:
-    """Write one JSON object with one run."""
+    """Format the findings as one JSON object with one run."""
     codes = sorted({finding.code for finding in result.report})
     numbers = {code: number for number, code in enumerate(codes)}
     run = {
@@ -58,6 +56,8 @@ def _rule(entry: Rule | ShapeCode) -> dict[str, Any]:
         "id": entry.code,
         "name": "".join(word.capitalize() for word in entry.name.split("-")),
         "shortDescription": {"text": entry.summary or entry.name},
+        "fullDescription": {"text": _description(entry)},
+        **({"helpUri": _HELP.format(code=entry.code)} if entry.family != "other" else {}),
         "help": {"text": page, "markdown": page},
         "defaultConfiguration": {"level": _LEVELS[entry.severity]},
         "properties": {
@@ -65,6 +65,12 @@ def _rule(entry: Rule | ShapeCode) -> dict[str, Any]:
             "tags": [entry.family],
         },
     }
+
+
+def _description(entry: Rule | ShapeCode) -> str:
+    """Give the text of the page's first section, which says what is checked."""
+    section = (entry.page or "").partition(f"## {SECTIONS[0]}\n")[2].partition("\n## ")[0]
+    return section.strip() or entry.summary or entry.name
 
 
 _PROBLEMS: Final = {

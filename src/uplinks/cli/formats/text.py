@@ -1,10 +1,6 @@
 """``--format text``: for people, each finding with its line and a caret.
 
-Rules of this file:
-
-1. A finding begins with ``file:line:column:``, which editors and terminals
-   turn into links.
-2. Each code is explained once, below all findings.
+Each code is explained once, after all findings.
 """
 
 from __future__ import annotations
@@ -20,7 +16,7 @@ __all__ = ["render", "tally"]
 
 
 def render(result: Result, ink: Ink, excerpt: Callable[[Location], list[str]] | None = None) -> str:
-    """Write the findings, then what their codes mean, then how many there are."""
+    """Format the findings, then the meaning of their codes, then the totals."""
     written = findings.as_text(result.report, ink, excerpt)
     codes = sorted({finding.code for finding in result.report})
     about = "".join(_about(result, code, ink) for code in codes)
@@ -33,7 +29,7 @@ def render(result: Result, ink: Ink, excerpt: Callable[[Location], list[str]] | 
 
 
 def tally(result: Result, ink: Ink) -> str:
-    """Say in one line what was read and what was found."""
+    """Count in one line what was read and what was found."""
     nouns = {"children": "child", "uplinks": "uplink", "documents": "document"}
     read = {what: n for what, n in result.read.items() if n or what != "children"}
     counts = (findings.counted(n, nouns[what], what) for what, n in read.items())
