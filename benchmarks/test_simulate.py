@@ -68,7 +68,7 @@ def play(scenario: Scenario) -> Loop:
         run = simulate(scenario)
         assert run.requests == 86_400_000
         assert len(run.failures) == 3
-        assert run.kept
+        assert run.within_bounds
 
     return calls(once)
 

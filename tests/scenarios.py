@@ -1,7 +1,4 @@
-"""Scenarios to be simulated: small ones, in which everything happens at once.
-
-Their unit is the microsecond, and there are a few hundred requests.
-"""
+"""Strategies for small scenarios: times in microseconds, a few hundred requests, many events."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ from uplinks.model import (
 )
 from uplinks.simulate import (
     Advertise,
-    Driver,
+    DriverModel,
     Flap,
     Outage,
     Scenario,
@@ -43,7 +40,7 @@ NAMES = ("ap", "eu", "us")
 POINTS = ChildConfig({"multicluster": UplinkEntryPoint(":9443", as_default=True)})
 ENTRY = ["multicluster"]
 
-# Multiples of a microsecond meet each other and the requests; others do not.
+# Multiples of a microsecond coincide with each other and with requests; others do not.
 moments = st.integers(0, 300).map(US.__mul__) | st.integers(0, 300 * US)
 spans = st.tuples(moments, moments).filter(lambda span: span[0] != span[1]).map(sorted)
 times = st.integers(1, 40).map(US.__mul__) | st.integers(1, 40 * US)
@@ -67,7 +64,7 @@ def passive_checks() -> st.SearchStrategy[PassiveHealthCheck]:
     )
 
 
-def troubles() -> st.SearchStrategy[Any]:
+def faults() -> st.SearchStrategy[Any]:
     return st.one_of(
         st.builds(lambda c, s, h: Outage(c, s[0], s[1], h), children, spans, st.booleans()),
         st.builds(lambda c, s, p, o: Flap(c, s[0], s[1], p + o, o), children, spans, times, times),
@@ -77,7 +74,7 @@ def troubles() -> st.SearchStrategy[Any]:
     )
 
 
-def offers() -> st.SearchStrategy[Any]:
+def offer_changes() -> st.SearchStrategy[Any]:
     advertisements = st.builds(
         Advertisement,
         st.just("apps-api"),
@@ -94,10 +91,10 @@ def offers() -> st.SearchStrategy[Any]:
     )
 
 
-def drivers() -> st.SearchStrategy[Driver]:
+def drivers() -> st.SearchStrategy[DriverModel]:
     late = st.just(0) | st.integers(0, 5 * US)
-    return st.just(Driver()) | st.builds(
-        Driver, late, late, st.sampled_from([Fraction(0), Fraction(1, 10), Fraction(1, 2)])
+    return st.just(DriverModel()) | st.builds(
+        DriverModel, late, late, st.sampled_from([Fraction(0), Fraction(1, 10), Fraction(1, 2)])
     )
 
 
@@ -115,7 +112,7 @@ def policies() -> st.SearchStrategy[HealthPolicy]:
 
 @st.composite
 def fleets(draw: st.DrawFn) -> tuple[Fleet, str]:
-    """A fleet and a service of it: one that the children share, or one composed of theirs."""
+    """A fleet and one of its services: shared by the children, or composed of their services."""
     shape = draw(st.sampled_from(["shared", "weighted", "failover", "deep"]))
     clusters = {}
     for name in NAMES:
@@ -156,7 +153,7 @@ def fleets(draw: st.DrawFn) -> tuple[Fleet, str]:
 @st.composite
 def scenarios(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
     fleet, service = draw(fleets())
-    happenings = draw(st.lists(troubles(), max_size=4)) + draw(st.lists(offers(), max_size=3))
+    events = draw(st.lists(faults(), max_size=4)) + draw(st.lists(offer_changes(), max_size=3))
     given = {
         "policy": draw(policies()),
         "driver": draw(drivers()),
@@ -170,44 +167,44 @@ def scenarios(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
         service,
         draw(st.sampled_from([Fraction(10**6), Fraction(10**7, 7), Fraction(999_983)])),
         draw(st.integers(1, 300 * US)),
-        happenings,
+        events,
         **{**given, **fixed},
     )
 
 
 ROUND = st.sampled_from([2, 5, 10, 20]).map(US.__mul__)
-"""Few values, so that latencies are time-outs, and periods windows."""
+"""Few values, so that latencies equal timeouts, and periods equal windows."""
 
 
 @st.composite
 def hectic(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
-    """Scenarios in which passive checks have much to learn, and the driver is always late."""
+    """Scenarios in which passive checks see many failures and the driver is always late."""
     checks = st.builds(HealthCheck, path=st.just("/health"), interval=ROUND, timeout=ROUND)
     passive = st.builds(PassiveHealthCheck, st.sampled_from([20 * US, 60 * US]), st.integers(2, 5))
     clusters = {}
     for name in NAMES:
-        check, listens = draw(st.sampled_from([(1, 1), (1, 1), (0, 1), (1, 0)]))
+        active, passively = draw(st.sampled_from([(1, 1), (1, 1), (0, 1), (1, 0)]))
         uplink = Uplink(
             "api",
             "apps",
             weight=draw(st.integers(1, 3)),
-            health_check=draw(checks) if check else None,
-            passive_health_check=draw(passive) if listens else None,
+            health_check=draw(checks) if active else None,
+            passive_health_check=draw(passive) if passively else None,
         )
         clusters[name] = Cluster(name, [uplink], child_config=POINTS)
     config = ParentConfig({name: Child(f"https://{name}.example.com") for name in NAMES})
     short = st.integers(1, 3).map(US.__mul__)
-    begins = st.integers(0, 100).map(US.__mul__)
-    happenings = st.one_of(
+    starts = st.integers(0, 100).map(US.__mul__)
+    events = st.one_of(
         st.builds(
-            lambda c, b, p, o: Flap(c, b, b + 90 * US, p + o, o), children, begins, ROUND, short
+            lambda c, s, p, o: Flap(c, s, s + 90 * US, p + o, o), children, starts, ROUND, short
         ),
-        st.builds(lambda c, b, t: Outage(c, b, b + 3 * t, True), children, begins, ROUND),
-        st.builds(lambda c, b, t: Slow(c, b, b + 40 * US, t), children, begins, ROUND),
-        # Whoever comes back at once is new to the selector.
-        st.builds(lambda c, b: (Withdraw(c, b), Advertise(c, b)), children, begins),
+        st.builds(lambda c, s, t: Outage(c, s, s + 3 * t, True), children, starts, ROUND),
+        st.builds(lambda c, s, t: Slow(c, s, s + 40 * US, t), children, starts, ROUND),
+        # A child that returns at the same time is new to the selector.
+        st.builds(lambda c, s: (Withdraw(c, s), Advertise(c, s)), children, starts),
     )
-    drawn = draw(st.lists(happenings, min_size=2, max_size=6))
+    drawn = draw(st.lists(events, min_size=2, max_size=6))
     flat = [each for found in drawn for each in (found if isinstance(found, tuple) else [found])]
     lateness = st.integers(0, 4 * US)
     given = {
@@ -218,7 +215,7 @@ def hectic(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
             draw(st.sampled_from([1, 256])),
             draw(st.sampled_from([2 * US, 100 * US])),
         ),
-        "driver": Driver(draw(lateness), draw(st.just(0) | lateness)),
+        "driver": DriverModel(draw(lateness), draw(st.just(0) | lateness)),
         "columns": 2,
     }
     rate = draw(st.sampled_from([Fraction(10**6), Fraction(999_983)]))

@@ -32,7 +32,7 @@ from uplinks.model import (
     WeightedService,
 )
 from uplinks.parent import Parent
-from uplinks.simulate import by_child, ideal_shares
+from uplinks.simulate import ideal_shares, sum_by_child
 
 __all__ = ["JUMP", "Change", "Difference", "Entry", "Risk", "RiskKind", "Share", "diff", "percent"]
 
@@ -186,7 +186,7 @@ def _selected(
     parent: Parent, kind: str, fields: Mapping[str, str], select: Callable[[], Selector]
 ) -> _Side:
     try:
-        shares = by_child(ideal_shares(select(), parent.failovers))
+        shares = sum_by_child(ideal_shares(select(), parent.failovers))
     except UplinksError as problem:
         return _Side(kind, fields, broken=problem)
     return _Side(kind, fields, shares=shares)

@@ -93,7 +93,7 @@ def test_a_failing_cluster_is_taken_out_and_comes_back_within_the_bounds() -> No
         [14690, 14691],
     ]
     assert (failure.detection_bound, failure.recovery_bound) == (13 * SECOND, 13 * SECOND)
-    assert failure.kept
+    assert failure.within_bounds
 
 
 def test_when_eu_becomes_unavailable_all_traffic_goes_to_us() -> None:
