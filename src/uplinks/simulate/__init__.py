@@ -20,6 +20,7 @@ from uplinks.simulate._result import (
 )
 from uplinks.simulate._run import Run
 from uplinks.simulate._scenario import (
+    ENGINES,
     MAX_REQUESTS,
     Advertise,
     DriverModel,
@@ -36,6 +37,7 @@ from uplinks.simulate._scenario import (
 )
 
 __all__ = [
+    "ENGINES",
     "MAX_REQUESTS",
     "Advertise",
     "ChildTransition",

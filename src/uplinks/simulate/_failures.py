@@ -7,14 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from attrs import frozen
 
 from uplinks.health import State, Transition
-from uplinks.parent import Endpoint
+from uplinks.simulate._engine import Bounds, Watched
 from uplinks.simulate._result import Failure
 from uplinks.simulate._timeline import Timeline
 
-__all__ = ["Bounds", "Watch", "find_failures"]
-
-Bounds = tuple[int | None, int | None]
-"""The bounds (ns) of detection and recovery."""
+__all__ = ["Watch", "find_failures"]
 
 
 @frozen
@@ -24,7 +21,7 @@ class Watch:
     An endpoint that replaces another one at its address inherits its state.
     """
 
-    endpoint: Endpoint
+    endpoint: Watched
     child: str
     services: tuple[str, ...]
     start: int
@@ -35,8 +32,8 @@ class Watch:
 def find_failures(
     watches: Sequence[Watch],
     timelines: Mapping[str, Timeline],
-    transitions: Mapping[Endpoint, Sequence[Transition]],
-    bounds: Callable[[Endpoint], Bounds],
+    transitions: Mapping[Watched, Sequence[Transition]],
+    bounds: Callable[[Watched], Bounds],
     max_lateness: int,
 ) -> list[Failure]:
     """List the failures by time. ``max_lateness`` (ns) is the driver's."""

@@ -149,7 +149,8 @@ class Failure:
 class Simulation:
     """The result of a scenario; windows, transitions and failures are sorted by time.
 
-    ``probes`` counts the probes that the parent sent for all its services.
+    ``probes`` counts the probes of all services with the engine ``uplinks``, and those of the
+    simulated service with Traefik. ``notes`` say why Traefik refuses the service.
     """
 
     scenario: Scenario
@@ -158,6 +159,7 @@ class Simulation:
     failures: tuple[Failure, ...] = field(repr=False)
     overloads: tuple[Overloaded, ...] = field(repr=False)
     probes: int
+    notes: tuple[str, ...] = ()
 
     @property
     def requests(self) -> int:

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
+from typing import Any
 
 from attrs import evolve
 
 from uplinks.health import Overloaded, Transition
 from uplinks.model import Advertisement
-from uplinks.parent import Endpoint
 from uplinks.services import advertise
+from uplinks.simulate._engine import Engine, Watched
 from uplinks.simulate._failures import Watch, find_failures
-from uplinks.simulate._ideal import child_name
 from uplinks.simulate._result import ChildTransition, ServiceState, Simulation, Window
 from uplinks.simulate._scenario import Advertise, OfferChange, Scenario, SetWeight, Withdraw
+from uplinks.simulate._traefik import TraefikEngine
 from uplinks.simulate._uplinks import UplinksEngine
 
 __all__ = ["Run"]
@@ -28,14 +29,14 @@ class Run:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
-        self.engine = UplinksEngine(scenario)
+        self.engine = _engine(scenario)
         self.offers: dict[str, tuple[Advertisement, ...]] = {}
 
-        self.transitions: dict[Endpoint, list[Transition]] = defaultdict(list)
+        self.transitions: dict[Watched, list[Transition]] = defaultdict(list)
         self.child_transitions: list[ChildTransition] = []
         self.overloads: list[Overloaded] = []
         self.watches: list[Watch] = []  # those that have ended
-        self.watching: dict[Endpoint, tuple[str, tuple[str, ...], int, bool]] = {}
+        self.watching: dict[Watched, tuple[str, tuple[str, ...], int, bool]] = {}
 
         # Equal states are one object: the first cache finds it by what it depends on.
         self.known: dict[Hashable, ServiceState] = {}
@@ -91,6 +92,7 @@ class Run:
             tuple(found),
             tuple(self.overloads),
             engine.probes,
+            tuple(engine.notes),
         )
 
     # --- events -------------------------------------------------------------
@@ -137,10 +139,10 @@ class Run:
             if isinstance(event, Overloaded):
                 self.overloads.append(event)
                 continue
-            assert isinstance(event.target, Endpoint)  # noqa: S101 - true of all engines
-            self.transitions[event.target].append(event)
-            if event.target in self.watching:
-                child, services, *_ = self.watching[event.target]
+            target: Any = event.target
+            self.transitions[target].append(event)
+            if target in self.watching:
+                child, services, *_ = self.watching[target]
                 details = (event.at, event.before, event.after, event.cause, event.reason)
                 self.child_transitions.append(ChildTransition(child, services, *details))
         if events or self.engine.fingerprint() != self.fingerprint:
@@ -159,17 +161,18 @@ class Run:
         self.engine.prepare(receiving)
 
     def service_state(self, time: int) -> ServiceState:
-        engine, targets = self.engine, self.engine.targets
-        conditions = {child_name(t): engine.condition(t, time) for t in targets}
-        failing = frozenset(child for child, now in conditions.items() if not now.serves)
-        slow = frozenset(c for c, now in conditions.items() if now.serves and now.latency != 0)
-        down = frozenset(conditions) - {child_name(t) for t in targets if engine.is_up(t)}
-        key = (self.fingerprint, failing, slow, down)
+        children = self.engine.children(time)
+        key = (self.fingerprint, tuple(children.items()))
         state = self.known.get(key)
         if state is None:
-            shares = sorted(engine.shares().items())
-            children, ideal = tuple(c for c, _ in shares), tuple(share for _, share in shares)
-            new = ServiceState(children, ideal, failing, slow, down)
+            shares = sorted(self.engine.shares(time).items())
+            new = ServiceState(
+                tuple(child for child, _ in shares),
+                tuple(share for _, share in shares),
+                frozenset(child for child, (now, _) in children.items() if not now.serves),
+                frozenset(c for c, (now, _) in children.items() if now.serves and now.latency != 0),
+                frozenset(child for child, (_, up) in children.items() if not up),
+            )
             state = self.known[key] = self.states.setdefault(new, new)
         return state
 
@@ -182,7 +185,7 @@ class Run:
             self.windows.append(Window(self.window_start, time, self.state, picks, new))
         self.window_start, self.counts_at_start, self.unserved_at_start = time, counts, unserved
 
-    def update_watches(self, endpoints: Iterable[Endpoint], time: int) -> None:
+    def update_watches(self, endpoints: Iterable[Watched], time: int) -> None:
         """End the watch of endpoints that are gone, and start one for new endpoints."""
         current = dict.fromkeys(endpoints)
         for endpoint in [each for each in self.watching if each not in current]:
@@ -192,3 +195,9 @@ class Run:
             if endpoint not in self.watching:
                 child, services, down = self.engine.describe(endpoint)
                 self.watching[endpoint] = (child, services, time, down)
+
+
+def _engine(scenario: Scenario) -> Engine:
+    if scenario.engine == "uplinks":
+        return UplinksEngine(scenario)
+    return TraefikEngine(scenario, from_file=scenario.engine == "traefik-file")

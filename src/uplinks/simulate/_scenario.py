@@ -17,6 +17,7 @@ from uplinks.model import Advertisement, Cluster, Fleet
 from uplinks.simulate._arrivals import SECOND
 
 __all__ = [
+    "ENGINES",
     "MAX_REQUESTS",
     "Advertise",
     "DriverModel",
@@ -31,6 +32,10 @@ __all__ = [
     "Withdraw",
     "with_check_times",
 ]
+
+ENGINES: Final = ("uplinks", "traefik", "traefik-file")
+"""`uplinks.Parent`; open-source Traefik whose TraefikServices are Kubernetes resources; the same
+with the file that `uplinks.to_traefik` writes."""
 
 MAX_REQUESTS: Final = 10**11
 """The maximum number of requests in a scenario."""
@@ -194,11 +199,12 @@ class Scenario:
     """A fleet, its requests, and the events meanwhile.
 
     ``service`` receives ``rate`` requests a second (an integer or a `Fraction`) for ``duration``
-    (ns). ``start`` and ``scheduler`` are those of `Parent`. The result has at least ``columns``
-    windows of equal length.
+    (ns). ``engine`` is one of `ENGINES`. ``start`` and ``scheduler`` are those of `Parent`; like
+    ``policy`` and the driver's lateness they do not apply to Traefik. The result has at least
+    ``columns`` windows of equal length.
 
-    Raises: TypeError; ValueError for a rate that is not above 0 or exceeds one request a
-    nanosecond, for more than 10**11 requests, and for more than a million flaps.
+    Raises: TypeError; ValueError for an unknown engine, for a rate that is not above 0 or exceeds
+    one request a nanosecond, for more than 10**11 requests, and for more than a million flaps.
 
     >>> scenario = Scenario(Fleet(Cluster("parent")), "api@multicluster", 100, 60 * SECOND)
     >>> scenario.requests, scenario.column_width == SECOND
@@ -210,6 +216,7 @@ class Scenario:
     rate: Fraction = field(converter=Fraction)
     duration: int
     events: tuple[ScenarioEvent, ...] = field(default=(), converter=_events)
+    engine: str = field(default="uplinks", kw_only=True)
     policy: HealthPolicy = field(factory=HealthPolicy, kw_only=True)
     driver: DriverModel = field(factory=DriverModel, kw_only=True)
     scheduler: str = field(default="fair", kw_only=True)
@@ -220,6 +227,8 @@ class Scenario:
     def __attrs_post_init__(self) -> None:
         _check_integer("duration", self.duration, 1)
         _check_integer("columns", self.columns, 1)
+        if self.engine not in ENGINES:
+            raise ValueError(f"engine must be one of {', '.join(ENGINES)}, got {self.engine!r}")
         if not 0 < self.rate <= _MAX_RATE:
             raise ValueError(f"rate must be above 0 and at most {_MAX_RATE}, got {self.rate}")
         if self.requests > MAX_REQUESTS:

@@ -18,16 +18,14 @@ from heapq import heappop, heappush
 from typing import Final, TypeGuard
 
 from uplinks.balance import Selector
-from uplinks.errors import UnknownChild
 from uplinks.health import Event, Outcome, Probe, detection_bound, recovery_bound
 from uplinks.model import Advertisement, ChildService
-from uplinks.naming import nearest
 from uplinks.parent import Endpoint, Parent, Target
 from uplinks.simulate._arrivals import Arrivals
-from uplinks.simulate._failures import Bounds
+from uplinks.simulate._engine import Bounds, Watched, build_timelines
 from uplinks.simulate._ideal import child_name, ideal_shares, sum_by_child, topological_order
-from uplinks.simulate._scenario import Fault, Scenario
-from uplinks.simulate._timeline import HEALTHY, Condition, Timeline, draw
+from uplinks.simulate._scenario import Scenario
+from uplinks.simulate._timeline import HEALTHY, Condition, draw
 
 __all__ = ["UplinksEngine"]
 
@@ -46,19 +44,13 @@ class UplinksEngine:
             start=scenario.start,
             scheduler=scenario.scheduler,
         )
-        children = self.parent.config.children
-        faults: dict[str, list[Fault]] = {}
-        for event in scenario.events:
-            if event.child not in children:
-                raise UnknownChild(event.child, nearest(event.child, children))
-            if isinstance(event, Fault):
-                faults.setdefault(children[event.child].address, []).append(event)
-        self.timelines = {url: Timeline(each, scenario.duration) for url, each in faults.items()}
+        self.timelines = build_timelines(scenario, self.parent.config.children)
         self.selector = self.parent.selector(scenario.service)
         self.nodes = topological_order(self.selector)
 
         self.arrivals = Arrivals(scenario.rate)
         self.sent = self.unserved = self.probes = 0
+        self.notes: list[str] = []
         self.buffer = memoryview(array("I", bytes(4 * _BATCH)))
         self.passive: list[ChildService] = []
         self.suspects: set[Endpoint] = set()  # those whose passive check has counted a failure
@@ -90,12 +82,18 @@ class UplinksEngine:
         """Return a value that changes whenever the next picks may."""
         return tuple([tuple(node.rows()) for node in self.nodes])
 
-    def shares(self) -> dict[str, Fraction]:
+    def children(self, time: int) -> dict[str, tuple[Condition, bool]]:
+        """Return the condition of each child, and whether it is marked up in any service."""
+        up = {child_name(target) for target in self.targets if self._is_up(target)}
+        return {
+            (name := child_name(t)): (self.condition(t, time), name in up) for t in self.targets
+        }
+
+    def shares(self, time: int) -> dict[str, Fraction]:  # noqa: ARG002 - as of the last event
         """Return the ideal share of each child."""
         return sum_by_child(ideal_shares(self.selector, self.parent.failovers))
 
-    def is_up(self, target: Target) -> bool:
-        """Tell whether the parent has a target marked up."""
+    def _is_up(self, target: Target) -> bool:
         return not isinstance(target, ChildService) or self.parent.is_up(target.name)
 
     def condition(self, target: Target, time: int) -> Condition:
@@ -103,8 +101,9 @@ class UplinksEngine:
         timeline = self.timelines.get(target.url) if isinstance(target, ChildService) else None
         return HEALTHY if timeline is None else timeline.at(time)
 
-    def describe(self, endpoint: Endpoint) -> tuple[str, tuple[str, ...], bool]:
+    def describe(self, endpoint: Watched) -> tuple[str, tuple[str, ...], bool]:
         """Return the children and services of an endpoint, and whether it is marked down."""
+        assert isinstance(endpoint, Endpoint)  # noqa: S101 - as in `endpoints`
         services = self.parent.services_at(endpoint)
         children = {s.child for s in self.parent.services.direct if s.name in services}
         return ", ".join(sorted(children)), services, not self.parent.is_up(services[0])
@@ -238,7 +237,7 @@ class UplinksEngine:
 
     # --- bounds -------------------------------------------------------------
 
-    def bounds(self, endpoint: Endpoint) -> Bounds:
+    def bounds(self, endpoint: Watched) -> Bounds:
         """Return the bounds (ns) of detection and recovery, as ``docs/health.md`` states them."""
         policy, driver, check = self.scenario.policy, self.scenario.driver, endpoint.check
         wait = self._max_wait()

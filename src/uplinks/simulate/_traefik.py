@@ -1,0 +1,304 @@
+"""The engine of open-source Traefik, as measured: ``docs/simulate.md`` has the facts.
+
+Rules of this file:
+
+1. Each load balancer probes on its own: one loop for its servers that are up, one for those that
+   are down, each on a ticker that starts with the configuration. A loop probes one server after
+   the other; of the ticks meanwhile it keeps one.
+2. Every change of the configuration starts afresh: all servers are up, and no probe is sent for
+   one interval.
+3. At one time, ticks come before results, and both before requests.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Collection, Hashable
+from fractions import Fraction
+from heapq import heappop, heappush
+from typing import Final
+
+from attrs import define, field
+
+from uplinks.health import Cause, Event, State, Transition
+from uplinks.model import Advertisement, HealthCheck
+from uplinks.parent import Parent
+from uplinks.simulate._arrivals import Arrivals
+from uplinks.simulate._engine import Bounds, Watched, build_timelines
+from uplinks.simulate._scenario import Scenario
+from uplinks.simulate._timeline import HEALTHY, Condition, draw
+from uplinks.simulate._traefik_services import NotBuilt, Part, Server, Tree
+
+__all__ = ["TraefikEngine"]
+
+_LOST: Final = 0  # what a random draw decides
+_BAD_GATEWAY: Final = 502
+_UNAVAILABLE: Final = 503
+_SERVER_ERROR: Final = 500
+
+
+@define(eq=False)
+class ProbeLoop:
+    """Probes the servers in its queue at each tick, one after the other."""
+
+    interval: int
+    next_tick: int
+    queue: list[Server] = field(factory=list)
+    waiting: deque[Server] = field(factory=deque)
+    probing: Server | None = None
+    ends: int = 0
+    passes: bool = False
+
+    @property
+    def moment(self) -> int:
+        """The time (ns) at which there is something to do."""
+        return self.next_tick if self.probing is None else self.ends
+
+
+class TraefikEngine:
+    """Routes and probes as open-source Traefik does.
+
+    ``from_file``: the parent's TraefikServices come from the file that `uplinks.to_traefik`
+    writes; otherwise Traefik reads them as Kubernetes resources. The health policy, the
+    scheduler, and the lateness of a driver do not apply. Raises: as `simulate`.
+    """
+
+    def __init__(self, scenario: Scenario, *, from_file: bool) -> None:
+        self.scenario = scenario
+        self.from_file = from_file
+        self.parent = Parent.from_fleet(scenario.fleet)  # it materializes, and nothing else
+        self.timelines = build_timelines(scenario, self.parent.config.children)
+        self.parent.selector(scenario.service)  # raises for what no parent can compose
+        self.arrivals = Arrivals(scenario.rate)
+        self.sent = self.unserved = self.probes = self.generation = 0
+        self.notes: list[str] = []
+        self.requests: Counter[str] = Counter()
+        self.events: list[Event] = []
+        self._load(0)
+
+    def _load(self, time: int) -> None:
+        """Build everything anew from what is advertised."""
+        self.generation += 1
+        self.services = dict(self.parent.services)
+        self.tree: Tree | None = None
+        self.loops: list[tuple[ProbeLoop, ProbeLoop]] = []
+        self.timers: list[tuple[int, int, Server]] = []
+        try:
+            tree = Tree(self.parent, self.scenario.service, from_file=self.from_file)
+        except NotBuilt as error:
+            note = f"Traefik answers 404: {error}."
+            self.notes += [note] if note not in self.notes else []
+            return
+        self.tree = tree
+        for balancer in tree.balancers:
+            check = balancer.check
+            if check is not None:
+                up = ProbeLoop(check.interval, time + check.interval, list(balancer.members))
+                down = ProbeLoop(check.unhealthy_interval, time + check.unhealthy_interval)
+                self.loops.append((up, down))
+
+    # --- state --------------------------------------------------------------
+
+    @property
+    def servers(self) -> list[Server]:
+        """All servers of the service."""
+        return [] if self.tree is None else self.tree.servers
+
+    @property
+    def endpoints(self) -> list[Server]:
+        """The servers with a check."""
+        return [s for s in self.servers if s.check is not None or s.balancer.passive is not None]
+
+    def describe(self, endpoint: Watched) -> tuple[str, tuple[str, ...], bool]:
+        """Return the child and the service of a server, and whether it is marked down."""
+        assert isinstance(endpoint, Server)  # noqa: S101 - as in `endpoints`
+        return endpoint.child, (endpoint.balancer.name,), not endpoint.is_up
+
+    def bounds(self, endpoint: Watched) -> Bounds:  # noqa: ARG002 - the engine's signature
+        """Return no bounds: Traefik publishes none."""
+        return None, None
+
+    def fingerprint(self) -> Hashable:
+        """Return a value that changes whenever the next picks may."""
+        if self.tree is None:
+            return self.generation
+        up = tuple(frozenset(balancer.up) for balancer in self.tree.balancers)
+        failovers = tuple((each.main_up, each.fallback_up) for each in self.tree.failovers)
+        return self.generation, up, failovers
+
+    def children(self, time: int) -> dict[str, tuple[Condition, bool]]:
+        """Return the condition of each child, and whether it is marked up anywhere."""
+        children = dict.fromkeys(self.shares(time), (HEALTHY, True))
+        up = {server.child for server in self.servers if server.is_up}
+        for server in self.servers:
+            children[server.child] = (self.condition(server, time), server.child in up)
+        return children
+
+    def condition(self, server: Server, time: int) -> Condition:
+        """Return the condition of a server."""
+        timeline = self.timelines.get(server.url)
+        return HEALTHY if timeline is None else timeline.at(time)
+
+    def shares(self, time: int) -> dict[str, Fraction]:
+        """Return the ideal share of each child."""
+        if self.tree is None:
+            return {}
+        shares = dict.fromkeys((server.child for server in self.tree.servers), Fraction(0))
+        parts = self.tree.root.route(Fraction(1), lambda s: self.status(s, time), ideal=True)
+        for child, share, _ in parts:
+            if child is not None:
+                shares[child] = shares.get(child, Fraction(0)) + share
+        return shares
+
+    def counts(self) -> dict[str, int]:
+        """Count the requests that each child was the last to get."""
+        return dict(self.requests)
+
+    # --- configuration ------------------------------------------------------
+
+    def advertise(self, child: str, offers: tuple[Advertisement, ...], time: int) -> None:
+        """Replace what a child advertises; Traefik ignores a configuration that is unchanged."""
+        if offers:
+            self.parent.advertise(child, offers, time)
+        else:
+            self.parent.withdraw(child, time)
+        if dict(self.parent.services) != self.services:
+            self._load(time)
+
+    # --- probes -------------------------------------------------------------
+
+    def next_moment(self, end: int) -> int:
+        """Return when something is due."""
+        moments = [loop.moment for pair in self.loops for loop in pair]
+        moments += [self.timers[0][0]] if self.timers else []
+        return min(moments, default=end)
+
+    def advance(self, time: int) -> None:
+        """Bring back servers whose passive window is over, and probe."""
+        while self.timers and self.timers[0][0] <= time:
+            _, _, server = heappop(self.timers)
+            server.timer = False
+            self._mark(server, time, Cause.WINDOW_OVER, up=True)
+        while due := [(pair, i) for pair in self.loops for i in (0, 1) if pair[i].moment <= time]:
+            ticks = [(pair, i) for pair, i in due if pair[i].probing is None]
+            for pair, i in ticks or due:
+                if pair[i].probing is not None:
+                    self._finish(pair, i, time)
+                else:
+                    self._tick(pair[i], time)
+
+    def _tick(self, loop: ProbeLoop, time: int) -> None:
+        passed = (time - loop.next_tick) // loop.interval
+        loop.next_tick += (passed + 1) * loop.interval
+        loop.waiting.extend(loop.queue)
+        loop.queue.clear()
+        self._probe_next(loop, time)
+
+    def _probe_next(self, loop: ProbeLoop, time: int) -> None:
+        loop.probing = server = loop.waiting.popleft() if loop.waiting else None
+        if server is None:
+            return
+        check = server.check
+        assert check is not None  # noqa: S101 - a loop has servers of a balancer with a check
+        self.probes += 1
+        loop.ends, loop.passes = self._answer(server, check, time)
+
+    def _answer(self, server: Server, check: HealthCheck, time: int) -> tuple[int, bool]:
+        deadline = time + check.timeout
+        lost = self.scenario.driver.lost
+        if lost and draw(self.scenario.seed, _LOST, self.probes) < lost * (1 << 64):
+            return deadline, False
+        timeline = self.timelines.get(server.url)
+        if timeline is None:
+            return time, True
+        return timeline.answer(time, deadline) or (deadline, False)
+
+    def _finish(self, pair: tuple[ProbeLoop, ProbeLoop], i: int, time: int) -> None:
+        loop = pair[i]
+        server = loop.probing
+        assert server is not None  # noqa: S101 - else there would be a tick
+        cause = Cause.RECOVERED if loop.passes else Cause.FELL
+        self._mark(server, time, cause, up=loop.passes)
+        pair[0 if loop.passes else 1].queue.append(server)
+        self._probe_next(loop, time)
+
+    def _mark(self, server: Server, time: int, cause: Cause, *, up: bool) -> None:
+        if up != server.is_up:
+            server.balancer.set_up(server.index, up=up)
+            before, after = (State.DOWN, State.UP) if up else (State.UP, State.DOWN)
+            streak = 0 if cause is Cause.WINDOW_OVER else max(1, len(server.failures))
+            self.events.append(
+                Transition(server, before, after, cause, streak, self.generation, time)
+            )
+
+    def drain(self) -> list[Event]:
+        """Return the events since the last call."""
+        events, self.events = self.events, []
+        return events
+
+    # --- requests -----------------------------------------------------------
+
+    def prepare(self, receiving: Collection[str]) -> None:
+        """Do nothing: the tree knows where requests go."""
+
+    def status(self, server: Server, time: int) -> int | None:
+        """Return the status that a client gets; ``None``: none, the server does not answer."""
+        condition = self.condition(server, time)
+        if condition.serves:
+            return 200
+        if condition.latency is None:
+            return None
+        return _UNAVAILABLE if condition.latency else _BAD_GATEWAY
+
+    def send(self, until: int) -> int | None:
+        """Send requests, in bulk while no passive check has anything to learn."""
+        wanted = self.arrivals.before(until)
+        while self.sent < wanted:
+            now = self.arrivals.at(self.sent)
+            amount = 1 if self._is_learning(now) else wanted - self.sent
+            self.sent += amount
+            self._route(amount, now)
+            if self.events:
+                return now + 1  # this request caused it, so only later ones are affected
+        return None
+
+    def _route(self, amount: int, now: int) -> None:
+        parts: list[Part] = [(None, amount, None)]
+        if self.tree is not None:
+            parts = self.tree.root.route(amount, lambda s: self._serve(s, now), ideal=False)
+        for child, requests, _ in parts:
+            if child is None:
+                self.unserved += requests
+            else:
+                self.requests[child] += requests
+
+    def _is_learning(self, now: int) -> bool:
+        """Tell whether the next request may change what a passive check has counted."""
+        return any(
+            server.balancer.passive is not None
+            and server.is_up
+            and (server.failures or _is_failure(self.status(server, now)))
+            for server in self.servers
+        )
+
+    def _serve(self, server: Server, now: int) -> int | None:
+        """Answer a request, and count it for the passive check."""
+        status = self.status(server, now)
+        passive = server.balancer.passive
+        if passive is None:
+            return status
+        if not _is_failure(status):
+            server.failures.clear()
+            return status
+        server.failures = [t for t in server.failures if t > now - passive.failure_window] + [now]
+        if len(server.failures) >= passive.max_failed_attempts and not server.timer:
+            self._mark(server, now, Cause.REQUESTS_FAILED, up=False)
+            if server.check is None:
+                server.timer = True
+                heappush(self.timers, (now + passive.failure_window, self.sent, server))
+        return status
+
+
+def _is_failure(status: int | None) -> bool:
+    """Tell whether a passive check counts a failure: it misses that a client gives up waiting."""
+    return status is not None and status >= _SERVER_ERROR
