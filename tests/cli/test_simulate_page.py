@@ -108,7 +108,7 @@ def test_every_pattern_in_use_is_defined_once() -> None:
 def test_the_page_is_accessible() -> None:
     read = Reader(
         page.render_page(
-            [NamedRun("x", simulate(scenario(Outage("eu", 120 * SECOND, 300 * SECOND))))]
+            [NamedRun("x", simulate(scenario(Outage("eu", 123 * SECOND, 303 * SECOND))))]
         )
     )
 
@@ -116,19 +116,19 @@ def test_the_page_is_accessible() -> None:
     assert {a.get("role") for a in pictures} == {"img"}
     [label] = {a.get("aria-label") for a in pictures}
     assert label == (
-        "Requests to apps-api-workload@kubernetescrd over 10m0s: 310 of 60000 requests failed, "
-        "failures were detected after at most 6.18 s (bound 13.00 s). "
+        "Requests to apps-api-workload@kubernetescrd over 10m0s: 319 of 60000 requests failed, "
+        "failures were detected after at most 3.18 s (bound 13.00 s). "
         "The tables have all figures."
     )
     assert {a.get("scope") for tag, a in read.elements if tag == "th"} == {"col"}
     cells = read.texts["td"]
-    assert cells[:7] == ["eu", "2m0s", "6.18 s", "13.00 s", "5m0s", "6.18 s", "13.00 s"]
+    assert cells[:7] == ["eu", "2m3s", "3.18 s", "13.00 s", "5m3s", "3.18 s", "13.00 s"]
     assert [tag for tag, _ in read.elements].count("h1") == 1
     assert next(a for tag, a in read.elements if tag == "html") == {"lang": "en"}
 
 
 def test_a_comparison_has_a_table_and_a_section_for_each_run() -> None:
-    plain = scenario(Outage("eu", 120 * SECOND, 300 * SECOND))
+    plain = scenario(Outage("eu", 123 * SECOND, 303 * SECOND))
     slower = evolve(plain, policy=HealthPolicy(unhealthy_threshold=3))
 
     read = Reader(
@@ -138,7 +138,7 @@ def test_a_comparison_has_a_table_and_a_section_for_each_run() -> None:
     )
 
     assert read.texts["h2"] == ["Comparison", "plain", "a=1,b=2"]
-    assert read.texts["td"][:3] == ["plain", "310", "0"]
+    assert read.texts["td"][:3] == ["plain", "uplinks", "319"]
     assert "wbr" in [tag for tag, _ in read.elements]
 
 
@@ -173,7 +173,7 @@ def test_names_are_escaped() -> None:
 
 
 def test_the_svg_is_well_formed_and_shows_the_failover() -> None:
-    run = simulate(scenario(Outage("eu", 120 * SECOND, 300 * SECOND)))
+    run = simulate(scenario(Outage("eu", 123 * SECOND, 303 * SECOND)))
 
     root = ET.fromstring(chart.render_svg(run))  # noqa: S314 - our own text
 
@@ -181,21 +181,21 @@ def test_the_svg_is_well_formed_and_shows_the_failover() -> None:
     assert {"eu fails", "eu is healthy", "eu", "us", "failing, still receiving requests"} <= set(
         words
     )
-    assert {"detected 6.18 s ≤ 13.00 s", "recovered 6.18 s ≤ 13.00 s"} <= set(words)
+    assert {"detected 3.18 s ≤ 13.00 s", "recovered 3.18 s ≤ 13.00 s"} <= set(words)
     lanes = ["".join(t.itertext()) for t in root.iter(f"{SVG}title")]
     assert {
-        "eu: up, 0s to 2m0s",
-        "eu: failing, not detected, 2m0s to 2m6.18s",
-        "eu: failing, marked down, 2m6.18s to 5m0s",
-        "eu: healthy, marked down, 5m0s to 5m6.18s",
+        "eu: up, 0s to 2m3s",
+        "eu: failing, not detected, 2m3s to 2m6.18s",
+        "eu: failing, marked down, 2m6.18s to 5m3s",
+        "eu: healthy, marked down, 5m3s to 5m6.18s",
         "eu: up, 5m6.18s to 10m0s",
         "us: up, 0s to 10m0s",
-        "detected after 6.18 s, bound 13.00 s",
+        "detected after 3.18 s, bound 13.00 s",
     } <= set(lanes)
 
 
 def test_the_areas_match_the_shares() -> None:
-    run = simulate(scenario(Outage("eu", 120 * SECOND, 300 * SECOND)))
+    run = simulate(scenario(Outage("eu", 123 * SECOND, 303 * SECOND)))
     root = ET.fromstring(chart.render_svg(run))  # noqa: S314 - our own text
 
     [eu] = [p for p in root.iter(f"{SVG}path") if p.get("class") == "c0"]
@@ -256,7 +256,7 @@ def test_a_long_run_with_many_phases_stays_small() -> None:
 def test_the_command_writes_page_and_picture_and_report(run: Run, tmp_path: Path) -> None:
     html, svg = tmp_path / "r.html", tmp_path / "r.svg"
 
-    ran = run(*FAILOVER, "--fail=eu@2m-5m", f"--html={html}", f"--svg={svg}")
+    ran = run(*FAILOVER, "--fail=eu@2m3s-5m3s", f"--html={html}", f"--svg={svg}")
 
     assert ran.status == 0
     assert "Every bound was kept." in ran.out
@@ -267,7 +267,7 @@ def test_the_command_writes_page_and_picture_and_report(run: Run, tmp_path: Path
 def test_the_picture_in_the_documentation_is_up_to_date(run: Run, tmp_path: Path) -> None:
     svg = tmp_path / "r.svg"
 
-    run(*FAILOVER, "--fail=eu@2m-5m", f"--svg={svg}")
+    run(*FAILOVER, "--fail=eu@2m3s-5m3s", f"--svg={svg}")
 
     drawn = svg.read_text(encoding="utf-8")
     assert (ROOT / "docs/_static/failover.svg").read_text(encoding="utf-8") == drawn

@@ -2,31 +2,30 @@
 
 Rules of this file:
 
-1. Each load balancer probes on its own: one loop for its servers that are up, one for those that
-   are down, each on a ticker that starts with the configuration. A loop probes one server after
-   the other; of the ticks meanwhile it keeps one.
-2. Every change of the configuration starts afresh: all servers are up, and no probe is sent for
-   one interval.
-3. At one time, ticks come before results, and both before requests.
+1. Every change of the configuration starts afresh: all servers are up, and no probe is sent for
+   one interval. An unchanged configuration is ignored.
+2. A passive check counts failures in a row. It marks its server down for ``failureWindow``, or
+   until a probe passes if there is an active check; and only other servers of the same load
+   balancer take over, unless that reports its status.
+3. At one time, probes come before requests.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Collection, Hashable
 from fractions import Fraction
 from heapq import heappop, heappush
 from typing import Final
 
-from attrs import define, field
-
 from uplinks.health import Cause, Event, State, Transition
-from uplinks.model import Advertisement, HealthCheck
+from uplinks.model import Advertisement
 from uplinks.parent import Parent
 from uplinks.simulate._arrivals import Arrivals
 from uplinks.simulate._engine import Bounds, Watched, build_timelines
 from uplinks.simulate._scenario import Scenario
 from uplinks.simulate._timeline import HEALTHY, Condition, draw
+from uplinks.simulate._traefik_probes import HealthChecker
 from uplinks.simulate._traefik_services import NotBuilt, Part, Server, Tree
 
 __all__ = ["TraefikEngine"]
@@ -35,24 +34,6 @@ _LOST: Final = 0  # what a random draw decides
 _BAD_GATEWAY: Final = 502
 _UNAVAILABLE: Final = 503
 _SERVER_ERROR: Final = 500
-
-
-@define(eq=False)
-class ProbeLoop:
-    """Probes the servers in its queue at each tick, one after the other."""
-
-    interval: int
-    next_tick: int
-    queue: list[Server] = field(factory=list)
-    waiting: deque[Server] = field(factory=deque)
-    probing: Server | None = None
-    ends: int = 0
-    passes: bool = False
-
-    @property
-    def moment(self) -> int:
-        """The time (ns) at which there is something to do."""
-        return self.next_tick if self.probing is None else self.ends
 
 
 class TraefikEngine:
@@ -81,7 +62,7 @@ class TraefikEngine:
         self.generation += 1
         self.services = dict(self.parent.services)
         self.tree: Tree | None = None
-        self.loops: list[tuple[ProbeLoop, ProbeLoop]] = []
+        self.checkers: list[HealthChecker] = []
         self.timers: list[tuple[int, int, Server]] = []
         try:
             tree = Tree(self.parent, self.scenario.service, from_file=self.from_file)
@@ -93,9 +74,10 @@ class TraefikEngine:
         for balancer in tree.balancers:
             check = balancer.check
             if check is not None:
-                up = ProbeLoop(check.interval, time + check.interval, list(balancer.members))
-                down = ProbeLoop(check.unhealthy_interval, time + check.unhealthy_interval)
-                self.loops.append((up, down))
+                intervals = check.interval, check.unhealthy_interval
+                self.checkers.append(
+                    HealthChecker(balancer.members, intervals, time, self._probe, self._probed)
+                )
 
     # --- state --------------------------------------------------------------
 
@@ -169,7 +151,7 @@ class TraefikEngine:
 
     def next_moment(self, end: int) -> int:
         """Return when something is due."""
-        moments = [loop.moment for pair in self.loops for loop in pair]
+        moments = [checker.next_moment for checker in self.checkers]
         moments += [self.timers[0][0]] if self.timers else []
         return min(moments, default=end)
 
@@ -179,31 +161,13 @@ class TraefikEngine:
             _, _, server = heappop(self.timers)
             server.timer = False
             self._mark(server, time, Cause.WINDOW_OVER, up=True)
-        while due := [(pair, i) for pair in self.loops for i in (0, 1) if pair[i].moment <= time]:
-            ticks = [(pair, i) for pair, i in due if pair[i].probing is None]
-            for pair, i in ticks or due:
-                if pair[i].probing is not None:
-                    self._finish(pair, i, time)
-                else:
-                    self._tick(pair[i], time)
+        for checker in self.checkers:
+            checker.advance(time)
 
-    def _tick(self, loop: ProbeLoop, time: int) -> None:
-        passed = (time - loop.next_tick) // loop.interval
-        loop.next_tick += (passed + 1) * loop.interval
-        loop.waiting.extend(loop.queue)
-        loop.queue.clear()
-        self._probe_next(loop, time)
-
-    def _probe_next(self, loop: ProbeLoop, time: int) -> None:
-        loop.probing = server = loop.waiting.popleft() if loop.waiting else None
-        if server is None:
-            return
-        check = server.check
-        assert check is not None  # noqa: S101 - a loop has servers of a balancer with a check
+    def _probe(self, server: Server, time: int) -> tuple[int, bool]:
         self.probes += 1
-        loop.ends, loop.passes = self._answer(server, check, time)
-
-    def _answer(self, server: Server, check: HealthCheck, time: int) -> tuple[int, bool]:
+        check = server.check
+        assert check is not None  # noqa: S101 - only load balancers with a check have a checker
         deadline = time + check.timeout
         lost = self.scenario.driver.lost
         if lost and draw(self.scenario.seed, _LOST, self.probes) < lost * (1 << 64):
@@ -213,14 +177,8 @@ class TraefikEngine:
             return time, True
         return timeline.answer(time, deadline) or (deadline, False)
 
-    def _finish(self, pair: tuple[ProbeLoop, ProbeLoop], i: int, time: int) -> None:
-        loop = pair[i]
-        server = loop.probing
-        assert server is not None  # noqa: S101 - else there would be a tick
-        cause = Cause.RECOVERED if loop.passes else Cause.FELL
-        self._mark(server, time, cause, up=loop.passes)
-        pair[0 if loop.passes else 1].queue.append(server)
-        self._probe_next(loop, time)
+    def _probed(self, server: Server, time: int, passes: bool) -> None:  # noqa: FBT001 - a result
+        self._mark(server, time, Cause.RECOVERED if passes else Cause.FELL, up=passes)
 
     def _mark(self, server: Server, time: int, cause: Cause, *, up: bool) -> None:
         if up != server.is_up:

@@ -6,6 +6,8 @@ import argparse
 from fractions import Fraction
 from typing import Final
 
+from attrs import evolve
+
 from uplinks import rules
 from uplinks.cli import findings, inputs
 from uplinks.cli.check import status
@@ -17,7 +19,14 @@ from uplinks.errors import UnknownChild, UnknownService, UplinksError
 from uplinks.health import HealthPolicy
 from uplinks.model import Fleet
 from uplinks.parent import Parent
-from uplinks.simulate import DriverModel, Scenario, Simulation, simulate, with_check_times
+from uplinks.simulate import (
+    ENGINES,
+    DriverModel,
+    Scenario,
+    Simulation,
+    simulate,
+    with_check_times,
+)
 
 __all__ = ["add", "run"]
 
@@ -60,6 +69,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         default=600 * SECOND,
         help="length of the simulation (default: 10m)",
     )
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=ENGINES[0],
+        help="uplinks: this library (default); traefik: open-source Traefik that reads the "
+        "parent's TraefikServices as Kubernetes resources; traefik-file: the same with the file "
+        "that materialize writes",
+    )
     options.add_events(parser)
     _add_policy(parser)
     _add_driver(parser)
@@ -80,7 +97,7 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
         type=options.parse_variant,
         default=Variant(),
         help="fields of the health policy, such as unhealthy_threshold=2; interval, "
-        "unhealthy_interval and timeout override all health checks; scheduler",
+        "unhealthy_interval and timeout override all health checks; scheduler; engine",
     )
     group.add_argument(
         "--compare",
@@ -136,19 +153,21 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     console.err.write(findings.as_text(report, console.ink(console.err)))
     if not report.ok:
         return status(report)
-    variants = [arguments.policy, *(each.over(arguments.policy) for each in arguments.compare)]
+    base = arguments.policy.over(Variant(engine=arguments.engine))
+    variants = [base, *(each.over(base) for each in arguments.compare)]
     scenarios = [_scenario(arguments, fleet, each) for each in variants]
     try:
         runs = [
             NamedRun(each.name or "baseline", _simulate(scenario, each.name, console))
             for each, scenario in zip(variants, scenarios, strict=True)
         ]
+        other = _with_traefik(arguments, scenarios, console)
     except UplinksError as error:
         if _is_misnamed(error, arguments.service):
             raise Unusable(f"{error}{_known_services(error, fleet)}") from None
         console.err.write(f"{arguments.service} cannot be built: {printable(str(error))}\n")
         return FINDINGS
-    _write(arguments, runs, console)
+    _write(arguments, runs, other, console)
     return CLEAN if all(each.run.within_bounds for each in runs) else FINDINGS
 
 
@@ -159,6 +178,10 @@ def _check(arguments: argparse.Namespace) -> None:
         raise Unusable("--html and --svg need a file; standard output has the report")
     if arguments.svg is not None and arguments.compare:
         raise Unusable("--svg writes one picture; leave out --compare, or use --html")
+    for variant in (arguments.policy, *arguments.compare):
+        engine = variant.engine or arguments.policy.engine or arguments.engine
+        if engine != ENGINES[0] and variant.only_for_uplinks:
+            raise Unusable(f"{variant.only_for_uplinks} does not apply to the engine {engine}")
 
 
 def _scenario(arguments: argparse.Namespace, fleet: Fleet, variant: Variant) -> Scenario:
@@ -175,6 +198,7 @@ def _scenario(arguments: argparse.Namespace, fleet: Fleet, variant: Variant) -> 
             arguments.events,
             policy=HealthPolicy(**variant.policy),
             driver=DriverModel(arguments.lateness, arguments.jitter, arguments.lost),
+            engine=variant.engine or ENGINES[0],
             scheduler=variant.scheduler or "fair",
             start=arguments.start,
             seed=arguments.seed,
@@ -201,6 +225,15 @@ def _simulate(scenario: Scenario, name: str, console: Console) -> Simulation:
         console.err.write("\r\x1b[K")
 
 
+def _with_traefik(
+    arguments: argparse.Namespace, scenarios: list[Scenario], console: Console
+) -> Simulation | None:
+    """Simulate Traefik as well where the report has a line for it."""
+    if len(scenarios) > 1 or scenarios[0].engine != ENGINES[0] or arguments.format != "text":
+        return None
+    return _simulate(evolve(scenarios[0], engine="traefik"), "engine=traefik", console)
+
+
 def _is_misnamed(error: UplinksError, service: str) -> bool:
     """Tell whether a name on the command line is unknown: a child's, or the service's."""
     if isinstance(error, UnknownService):
@@ -217,7 +250,12 @@ def _known_services(error: UplinksError, fleet: Fleet) -> str:
     return f"; the services are {inputs.listed(sorted(names))}" if names else "; there is none"
 
 
-def _write(arguments: argparse.Namespace, runs: list[NamedRun], console: Console) -> None:
+def _write(
+    arguments: argparse.Namespace,
+    runs: list[NamedRun],
+    other: Simulation | None,
+    console: Console,
+) -> None:
     for file, render in ((arguments.html, _render_page), (arguments.svg, _render_svg)):
         if file is not None:
             from uplinks.cli import output  # noqa: PLC0415 - rarely needed
@@ -232,7 +270,7 @@ def _write(arguments: argparse.Namespace, runs: list[NamedRun], console: Console
 
     ink, encoding = console.ink(console.out), console.out.encoding or "utf-8"
     if len(runs) == 1:
-        console.out.write(text.format_run(runs[0].run, ink, encoding))
+        console.out.write(text.format_run(runs[0].run, ink, encoding, other))
     else:
         console.out.write(text.format_comparison(runs, ink, encoding))
 

@@ -114,8 +114,8 @@ def _title(parts: list[str], run: Simulation) -> int:
     scenario = run.scenario
     parts.append(_text(16, 24, printable(scenario.service), 'class="title"'))
     text = (
-        f"{run.requests:,} requests in {format_duration(scenario.duration)}, "
-        f"{run.failed:,} failed. {wording.verdict([run])}"
+        f"{run.requests:,} requests in {format_duration(scenario.duration)}, engine "
+        f"{scenario.engine}: {run.failed:,} failed. {wording.verdict([run])}"
     )
     parts.append(_text(16, 43, text, 'class="dim"'))
     return 58

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from uplinks.cli.simulate.wording import NamedRun, count_times_down
-from uplinks.simulate import ChildTransition, Failure, Simulation, Window
+from uplinks.simulate import ENGINES, ChildTransition, Failure, Simulation, Window
 
 __all__ = ["format_json"]
 
@@ -31,9 +31,12 @@ def format_json(runs: Sequence[NamedRun]) -> str:
 
 
 def _run(run: Simulation) -> dict[str, Any]:
+    scenario, is_traefik = run.scenario, run.scenario.engine != ENGINES[0]
     return {
-        "policy": attrs.asdict(run.scenario.policy),
-        "scheduler": run.scenario.scheduler,
+        "engine": scenario.engine,
+        "notes": list(run.notes),
+        "policy": None if is_traefik else attrs.asdict(scenario.policy),
+        "scheduler": "edf" if is_traefik else scenario.scheduler,
         "failed": run.failed,
         "unserved": run.unserved,
         "probes": run.probes,

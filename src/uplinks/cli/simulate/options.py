@@ -16,11 +16,19 @@ from uplinks.durations import parse_duration
 from uplinks.health import HealthPolicy
 from uplinks.model import MAX_WEIGHT
 from uplinks.naming import nearest
-from uplinks.simulate import Advertise, Flap, Outage, ScenarioEvent, SetWeight, Slow, Withdraw
+from uplinks.simulate import (
+    ENGINES,
+    Advertise,
+    Flap,
+    Outage,
+    ScenarioEvent,
+    SetWeight,
+    Slow,
+    Withdraw,
+)
 
 __all__ = [
     "EVENTS",
-    "SCHEDULERS",
     "Variant",
     "add_events",
     "parse_duration_option",
@@ -30,7 +38,7 @@ __all__ = [
     "parse_variant",
 ]
 
-SCHEDULERS: Final = ("fair", "edf", "smooth")
+CHOICES: Final = {"engine": ENGINES, "scheduler": ("fair", "edf", "smooth")}
 CHECK_TIMES: Final = ("interval", "unhealthy_interval", "timeout")
 NO_END: Final = 2**63 - 1
 DURATION_FIELD: Final = re.compile(r"(window|lateness|start|interval|timeout|delay)$")
@@ -213,6 +221,7 @@ class Variant:
     policy: Mapping[str, Any] = field(factory=dict)
     check: Mapping[str, int] = field(factory=dict)
     scheduler: str | None = None
+    engine: str | None = None
 
     def over(self, base: Variant) -> Variant:
         """Return this variant with the settings of another one as defaults."""
@@ -221,33 +230,39 @@ class Variant:
             policy={**base.policy, **self.policy},
             check={**base.check, **self.check},
             scheduler=self.scheduler or base.scheduler,
+            engine=self.engine or base.engine,
         )
+
+    @property
+    def only_for_uplinks(self) -> str | None:
+        """Name a setting that does not apply to Traefik."""
+        return next(iter(self.policy), "scheduler" if self.scheduler else None)
 
 
 def parse_variant(text: str) -> Variant:
     """Parse settings such as ``unhealthy_threshold=2,interval=5s,scheduler=edf``."""
     fields = {each.name: each for each in attrs.fields(HealthPolicy)}
-    scheduler: str | None = None
+    choices: dict[str, str] = {}
     policy: dict[str, Any] = {}
     check: dict[str, int] = {}
     for part in text.split(","):
         name, equals, value = (each.strip() for each in part.partition("="))
-        _check_setting(name, (*fields, *CHECK_TIMES, "scheduler"))
+        _check_setting(name, (*fields, *CHECK_TIMES, *CHOICES))
         if not equals or not value:
             raise ArgumentTypeError(f"expected NAME=VALUE, got {part!r}")
         if name in CHECK_TIMES:
             check[name] = parse_duration_option(value)
             if check[name] == 0:
                 raise ArgumentTypeError(f"{name} must be above 0, got {value!r}")
-        elif name == "scheduler":
-            if value not in SCHEDULERS:
-                known = ", ".join(SCHEDULERS)
-                raise ArgumentTypeError(f"scheduler must be one of {known}, got {value!r}")
-            scheduler = value
+        elif name in CHOICES:
+            if value not in CHOICES[name]:
+                known = ", ".join(CHOICES[name])
+                raise ArgumentTypeError(f"{name} must be one of {known}, got {value!r}")
+            choices[name] = value
         else:
             policy[name] = _parse_field(fields[name], value)
     _convert(lambda: HealthPolicy(**policy))  # checks the limits of each field
-    return Variant(text, policy, check, scheduler)
+    return Variant(text, policy, check, **choices)
 
 
 def _check_setting(name: str, known: tuple[str, ...]) -> None:

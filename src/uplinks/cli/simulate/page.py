@@ -74,19 +74,20 @@ def render_page(runs: Sequence[NamedRun]) -> str:
     service = _escape(scenario.service)
     summary = (
         f"{first.requests:,} requests in {format_duration(scenario.duration)}, "
-        f"{wording.format_rate(scenario.rate)} a second, in virtual time."
+        f"{wording.format_rate(scenario.rate)} a second, in virtual time"
     )
     parts = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
         f"<title>Simulation of {service}</title><style>{STYLE}{style.STYLE}</style></head>",
-        f"<body><main><h1>{service}</h1><p>{summary}</p>",
+        f"<body><main><h1>{service}</h1>",
+        f"<p>{summary}, engine {scenario.engine}.</p>" if len(runs) == 1 else f"<p>{summary}.</p>",
     ]
     if len(runs) > 1:
         rows = [wording.row_of_comparison(each) for each in runs]
         parts.append("<h2>Comparison</h2>")
-        parts.append(_table(wording.COMPARISON, rows, numbers=range(1, 9), long={0}))
+        parts.append(_table(wording.COMPARISON, rows, numbers=range(2, 10), long={0}))
     for i, each in enumerate(runs):
         if len(runs) == 1:
             parts += _run(each.run, i)
@@ -103,6 +104,7 @@ def render_page(runs: Sequence[NamedRun]) -> str:
 
 
 def _run(run: Simulation, i: int) -> Iterable[str]:
+    yield from (f"<p>{_escape(note)}</p>" for note in run.notes)
     yield _cards(run)
     yield '<figure><div class="wide">'
     yield chart.render_chart(run, 960, f"wide{i}")

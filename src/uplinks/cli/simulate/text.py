@@ -16,21 +16,25 @@ from uplinks.simulate import Failure, Simulation, Window
 
 __all__ = ["format_comparison", "format_run"]
 
-TEXT_COLUMNS: Final = frozenset({"from", "to", "child", "state", "fails at", "ends at", "policy"})
+TEXT_COLUMNS: Final = frozenset(
+    {"from", "to", "child", "state", "fails at", "ends at", "policy", "engine"}
+)
 MAX_ROWS: Final = 40
 CHART_WIDTH: Final = 60
 BLOCKS: Final = " ▁▂▃▄▅▆▇█"
 ASCII_BLOCKS: Final = " .:-=+*#@"
 
 
-def format_run(run: Simulation, ink: Ink, encoding: str) -> str:
-    """Format the whole report of one simulation."""
+def format_run(run: Simulation, ink: Ink, encoding: str, other: Simulation | None = None) -> str:
+    """Format the whole report of one simulation; ``other`` has another engine."""
+    difference = None if other is None else wording.format_difference(run, other)
+    last = [_failed_requests(run), _verdict([run], ink), *run.notes, difference]
     parts = [
-        f"{_title(run)}\n",
+        f"{_title(run)}, engine {run.scenario.engine}\n",
         _phases(run.phases, ink),
         _chart(run, encoding),
         _failures(run.failures, ink),
-        f"{_failed_requests(run)}\n{_verdict([run], ink)}\n",
+        "".join(f"{line}\n" for line in last if line),
     ]
     return "\n".join(part for part in parts if part)
 
@@ -39,9 +43,12 @@ def format_comparison(runs: Sequence[NamedRun], ink: Ink, encoding: str) -> str:
     """Format several simulations side by side."""
     rows = [wording.row_of_comparison(each) for each in runs]
     charts = [f"{printable(each.name)}\n{_chart(each.run, encoding)}" for each in runs]
-    verdict = _verdict([each.run for each in runs], ink)
-    heading = f"{_title(runs[0].run)}\n"
-    return "\n".join([heading, _table(wording.COMPARISON, rows, ink), *charts, f"{verdict}\n"])
+    first, *others = [each.run for each in runs]
+    differences = (wording.format_difference(first, other) for other in others)
+    last = [_verdict([first, *others], ink), *first.notes, *differences]
+    lines = "".join(f"{line}\n" for line in last if line)
+    heading = f"{_title(first)}\n"
+    return "\n".join([heading, _table(wording.COMPARISON, rows, ink), *charts, lines])
 
 
 def _title(run: Simulation) -> str:

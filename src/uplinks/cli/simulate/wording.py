@@ -12,6 +12,7 @@ from typing import Final
 from attrs import frozen
 
 from uplinks.cli.console import printable
+from uplinks.cli.findings import counted
 from uplinks.durations import format_duration
 from uplinks.health import State
 from uplinks.simulate import (
@@ -37,6 +38,7 @@ __all__ = [
     "child_state",
     "count_times_down",
     "event_marks",
+    "format_difference",
     "format_percent",
     "format_rate",
     "format_seconds",
@@ -54,7 +56,7 @@ FAILURES: Final = (
     "child", "fails at", "detected after", "bound", "ends at", "recovered after", "bound",
 )  # fmt: skip
 COMPARISON: Final = (
-    "policy", "failed", "unserved", "detected after", "bound", "recovered after", "bound",
+    "policy", "engine", "failed", "unserved", "detected after", "bound", "recovered after", "bound",
     "times down", "probes",
 )  # fmt: skip
 
@@ -171,6 +173,19 @@ def verdict(runs: Sequence[Simulation]) -> str:
     return "No bound applies."
 
 
+def format_difference(run: Simulation, other: Simulation) -> str | None:
+    """State how many requests fail with another engine, unless as many do."""
+    more = other.failed - run.failed
+    if other.scenario.engine == run.scenario.engine or not more:
+        return None
+    number = f"{more} more" if more > 0 else f"{-more} fewer"
+    text = (
+        f"With the engine {other.scenario.engine}, {counted(other.failed, 'request')} would fail: "
+        f"{number} than with {run.scenario.engine}."
+    )
+    return " ".join([text, *other.notes])
+
+
 def rows_of_phase(phase: Window) -> list[tuple[str, ...]]:
     """Return a row of `PHASES` for each child, and one for the requests without a target."""
     span = (format_time(phase.start), format_time(phase.end))
@@ -212,7 +227,14 @@ def row_of_comparison(named: NamedRun) -> tuple[str, ...]:
     recovered = longest((f.recovery, f.recovery_bound) for f in run.failures)
     times = map(format_seconds, (*detected, *recovered))
     counts = (str(number) for number in (run.failed, run.unserved))
-    return (named.name, *counts, *times, str(count_times_down(run)), str(run.probes))
+    return (
+        named.name,
+        run.scenario.engine,
+        *counts,
+        *times,
+        str(count_times_down(run)),
+        str(run.probes),
+    )
 
 
 def format_percent(share: Fraction) -> str:
