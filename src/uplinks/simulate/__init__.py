@@ -18,7 +18,7 @@ from uplinks.simulate._result import (
     Simulation,
     Window,
 )
-from uplinks.simulate._run import Run
+from uplinks.simulate._run import Run, build_engine
 from uplinks.simulate._scenario import (
     ENGINES,
     MAX_REQUESTS,
@@ -100,4 +100,4 @@ def simulate(scenario: Scenario, progress: Callable[[int], object] | None = None
 
     Source: reference page, "Health Check Behavior".
     """
-    return Run(scenario).simulate(progress)
+    return Run(scenario, build_engine(scenario)).simulate(progress)

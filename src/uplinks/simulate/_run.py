@@ -21,15 +21,15 @@ from uplinks.simulate._scenario import Advertise, OfferChange, Scenario, SetWeig
 from uplinks.simulate._traefik import TraefikEngine
 from uplinks.simulate._uplinks import UplinksEngine
 
-__all__ = ["Run"]
+__all__ = ["Run", "build_engine"]
 
 
 class Run:
-    """A scenario in progress. Raises: as `simulate`."""
+    """A scenario in progress."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, engine: Engine) -> None:
         self.scenario = scenario
-        self.engine = _engine(scenario)
+        self.engine = engine
         self.offers: dict[str, tuple[Advertisement, ...]] = {}
 
         self.transitions: dict[Watched, list[Transition]] = defaultdict(list)
@@ -197,7 +197,8 @@ class Run:
                 self.watching[endpoint] = (child, services, time, down)
 
 
-def _engine(scenario: Scenario) -> Engine:
+def build_engine(scenario: Scenario) -> Engine:
+    """Return the engine of a scenario. Raises: as `simulate`."""
     if scenario.engine == "uplinks":
         return UplinksEngine(scenario)
     return TraefikEngine(scenario, from_file=scenario.engine == "traefik-file")
