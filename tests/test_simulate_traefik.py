@@ -23,8 +23,8 @@ from uplinks.model import (
     Weighted,
 )
 from uplinks.simulate import DriverModel, Flap, Outage, SetWeight, Simulation, Slow, Withdraw
-from uplinks.simulate._traefik_probes import HealthChecker
-from uplinks.simulate._traefik_services import Balancer, Server
+from uplinks.simulate._traefik._probes import HealthChecker
+from uplinks.simulate._traefik._services import Balancer, Server
 
 TOP = "apps-top@kubernetescrd"
 PASSIVE = PassiveHealthCheck(failure_window=5 * SECOND, max_failed_attempts=2)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests import scenarios
 
 from uplinks.simulate import ENGINES, Scenario, Simulation, simulate
-from uplinks.simulate._edf import EarliestDeadlines
 from uplinks.simulate._run import Run
 from uplinks.simulate._traefik import TraefikEngine
+from uplinks.simulate._traefik._edf import EarliestDeadlines
 
 
 class Heap:

@@ -30,7 +30,7 @@ from uplinks.model import (
 )
 from uplinks.parent import Parent
 from uplinks.parent._composed import service_meant
-from uplinks.simulate._edf import EarliestDeadlines
+from uplinks.simulate._traefik._edf import EarliestDeadlines
 
 __all__ = ["NotBuilt", "Part", "Server", "Tree"]
 

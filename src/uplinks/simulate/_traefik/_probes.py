@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 
 from attrs import define, field
 
-from uplinks.simulate._traefik_services import Server
+from uplinks.simulate._traefik._services import Server
 
 __all__ = ["HealthChecker"]
 

@@ -25,8 +25,8 @@ from uplinks.simulate._arrivals import Arrivals
 from uplinks.simulate._engine import Bounds, Watched, build_timelines
 from uplinks.simulate._scenario import Scenario
 from uplinks.simulate._timeline import HEALTHY, Condition, draw
-from uplinks.simulate._traefik_probes import HealthChecker
-from uplinks.simulate._traefik_services import NotBuilt, Part, Server, Tree
+from uplinks.simulate._traefik._probes import HealthChecker
+from uplinks.simulate._traefik._services import NotBuilt, Part, Server, Tree
 
 __all__ = ["TraefikEngine"]
 
