@@ -256,6 +256,19 @@ def test_errors_status_lets_the_fallback_answer_at_once(status: object, failed: 
     assert run.failed == failed
 
 
+def test_the_weights_of_a_failover_mean_nothing() -> None:
+    failover = Failover(reference("us", 0), reference("eu", 0))
+
+    run = traefik(
+        Outage("us", 25 * SECOND, 45 * SECOND),
+        fleet=composed(TraefikService("top", "apps", failover=failover)),
+        service=TOP,
+        engine="traefik-file",
+    )
+
+    assert run.failed == 50
+
+
 def test_errors_status_helps_neither_without_an_answer_nor_without_a_check() -> None:
     errors = {"errors": {"status": ["500-599"]}}
     failover = Failover(reference("us"), reference("eu"), rest=errors)
@@ -331,6 +344,29 @@ def test_a_bad_errors_status_is_refused() -> None:
     assert run.notes == (
         "Traefik answers 404: errors.status must be statuses and ranges, got 'bad'.",
     )
+
+
+def test_a_long_chain_of_services_is_followed() -> None:
+    chain = [
+        TraefikService(
+            f"s{i}",
+            "apps",
+            weighted=Weighted([ServiceReference(f"s{i - 1}", "TraefikService")])
+            if i
+            else WEIGHTED.weighted,
+        )
+        for i in range(1200)
+    ]
+
+    run = traefik(
+        Outage("us", 25 * SECOND, 45 * SECOND),
+        Outage("eu", 25 * SECOND, 45 * SECOND),
+        fleet=composed(*chain),
+        service="apps-s1199@kubernetescrd",
+        engine="traefik-file",
+    )
+
+    assert run.unserved == 200
 
 
 # --- reloads ----------------------------------------------------------------

@@ -26,7 +26,7 @@ from uplinks.simulate._engine import Bounds, Watched, build_timelines
 from uplinks.simulate._scenario import Scenario
 from uplinks.simulate._timeline import HEALTHY, Condition, draw
 from uplinks.simulate._traefik._probes import HealthChecker
-from uplinks.simulate._traefik._services import NotBuilt, Part, Server, Tree
+from uplinks.simulate._traefik._services import Graph, NotBuilt, Part, Server, mark
 
 __all__ = ["TraefikEngine"]
 
@@ -61,17 +61,17 @@ class TraefikEngine:
         """Build everything anew from what is advertised."""
         self.generation += 1
         self.services = dict(self.parent.services)
-        self.tree: Tree | None = None
+        self.graph: Graph | None = None
         self.checkers: list[HealthChecker] = []
         self.timers: list[tuple[int, int, Server]] = []
         try:
-            tree = Tree(self.parent, self.scenario.service, from_file=self.from_file)
+            graph = Graph(self.parent, self.scenario.service, from_file=self.from_file)
         except NotBuilt as error:
             note = f"Traefik answers 404: {error}."
             self.notes += [note] if note not in self.notes else []
             return
-        self.tree = tree
-        for balancer in tree.balancers:
+        self.graph = graph
+        for balancer in graph.balancers:
             check = balancer.check
             if check is not None:
                 intervals = check.interval, check.unhealthy_interval
@@ -84,7 +84,7 @@ class TraefikEngine:
     @property
     def servers(self) -> list[Server]:
         """All servers of the service."""
-        return [] if self.tree is None else self.tree.servers
+        return [] if self.graph is None else self.graph.servers
 
     @property
     def endpoints(self) -> list[Server]:
@@ -102,10 +102,10 @@ class TraefikEngine:
 
     def fingerprint(self) -> Hashable:
         """Return a value that changes whenever the next picks may."""
-        if self.tree is None:
+        if self.graph is None:
             return self.generation
-        up = tuple(frozenset(balancer.up) for balancer in self.tree.balancers)
-        failovers = tuple((each.main_up, each.fallback_up) for each in self.tree.failovers)
+        up = tuple(frozenset(balancer.up) for balancer in self.graph.balancers)
+        failovers = tuple(frozenset(failover.up) for failover in self.graph.failovers)
         return self.generation, up, failovers
 
     def children(self, time: int) -> dict[str, tuple[Condition, bool]]:
@@ -123,10 +123,10 @@ class TraefikEngine:
 
     def shares(self, time: int) -> dict[str, Fraction]:
         """Return the ideal share of each child."""
-        if self.tree is None:
+        if self.graph is None:
             return {}
-        shares = dict.fromkeys((server.child for server in self.tree.servers), Fraction(0))
-        parts = self.tree.root.route(Fraction(1), lambda s: self.status(s, time), ideal=True)
+        shares = dict.fromkeys((server.child for server in self.graph.servers), Fraction(0))
+        parts = self.graph.route(Fraction(1), lambda s: self.status(s, time), ideal=True)
         for child, share, _ in parts:
             if child is not None:
                 shares[child] = shares.get(child, Fraction(0)) + share
@@ -182,7 +182,7 @@ class TraefikEngine:
 
     def _mark(self, server: Server, time: int, cause: Cause, *, up: bool) -> None:
         if up != server.is_up:
-            server.balancer.set_up(server.index, up=up)
+            mark(server.balancer, server.index, up=up)
             before, after = (State.DOWN, State.UP) if up else (State.UP, State.DOWN)
             streak = 0 if cause is Cause.WINDOW_OVER else max(1, len(server.failures))
             self.events.append(
@@ -197,7 +197,7 @@ class TraefikEngine:
     # --- requests -----------------------------------------------------------
 
     def prepare(self, receiving: Collection[str]) -> None:
-        """Do nothing: the tree knows where requests go."""
+        """Do nothing: the services know where requests go."""
 
     def status(self, server: Server, time: int) -> int | None:
         """Return the status that a client gets; ``None``: none, the server does not answer."""
@@ -222,8 +222,8 @@ class TraefikEngine:
 
     def _route(self, amount: int, now: int) -> None:
         parts: list[Part] = [(None, amount, None)]
-        if self.tree is not None:
-            parts = self.tree.root.route(amount, lambda s: self._serve(s, now), ideal=False)
+        if self.graph is not None:
+            parts = self.graph.route(amount, lambda s: self._serve(s, now), ideal=False)
         for child, requests, _ in parts:
             if child is None:
                 self.unserved += requests
