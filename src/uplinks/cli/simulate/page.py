@@ -55,7 +55,7 @@ STYLE: Final = (
     ".key .chart{display:inline-block;width:14px;height:14px;vertical-align:-2px;margin-right:6px}"
     ".scroll{overflow-x:auto}"
     "table{border-collapse:collapse;font-size:.85rem;min-width:100%}"
-    "th,td{padding:5px 12px;text-align:left;border-bottom:1px solid var(--line);"
+    "th,td{padding:5px 8px;text-align:left;border-bottom:1px solid var(--line);"
     "white-space:nowrap}th{color:var(--dim);font-weight:600}"
     ".number{text-align:right;font-variant-numeric:tabular-nums}"
     ".keep{white-space:nowrap}"
