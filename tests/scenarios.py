@@ -1,4 +1,7 @@
-"""Strategies for small scenarios: times in microseconds, a few hundred requests, many events."""
+"""Strategies for small simulation scenarios in which many events coincide.
+
+Times are in microseconds, and a scenario has a few hundred requests.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ NAMES = ("ap", "eu", "us")
 POINTS = ChildConfig({"multicluster": UplinkEntryPoint(":9443", as_default=True)})
 ENTRY = ["multicluster"]
 
-# Multiples of a microsecond coincide with each other and with requests; others do not.
+# Multiples of a microsecond coincide with each other and with requests; other times do not.
 moments = st.integers(0, 300).map(US.__mul__) | st.integers(0, 300 * US)
 spans = st.tuples(moments, moments).filter(lambda span: span[0] != span[1]).map(sorted)
 times = st.integers(1, 40).map(US.__mul__) | st.integers(1, 40 * US)
@@ -112,7 +115,7 @@ def policies() -> st.SearchStrategy[HealthPolicy]:
 
 @st.composite
 def fleets(draw: st.DrawFn) -> tuple[Fleet, str]:
-    """A fleet and one of its services: shared by the children, or composed of their services."""
+    """Draw a fleet and one of its services, which the children share or a parent composes."""
     shape = draw(st.sampled_from(["shared", "weighted", "failover", "deep"]))
     clusters = {}
     for name in NAMES:
@@ -132,11 +135,11 @@ def fleets(draw: st.DrawFn) -> tuple[Fleet, str]:
             for name, at in zip(NAMES, addresses, strict=True)
         }
     )
-    held = [ServiceReference(f"api-{name}@multicluster", "TraefikService") for name in NAMES]
+    references = [ServiceReference(f"api-{name}@multicluster", "TraefikService") for name in NAMES]
     weighted = TraefikService(
-        "sum", "apps", weighted=Weighted([*held, ServiceReference("own", port=80)])
+        "sum", "apps", weighted=Weighted([*references, ServiceReference("own", port=80)])
     )
-    failover = TraefikService("or", "apps", failover=Failover(held[1], held[2]))
+    failover = TraefikService("or", "apps", failover=Failover(references[1], references[2]))
     both = [ServiceReference(name, "TraefikService", weight=2) for name in ("sum", "or")]
     deep = TraefikService("deep", "apps", weighted=Weighted(both))
     services = {
@@ -178,7 +181,7 @@ ROUND = st.sampled_from([2, 5, 10, 20]).map(US.__mul__)
 
 @st.composite
 def hectic(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
-    """Scenarios in which passive checks see many failures and the driver is always late."""
+    """Draw scenarios with many passive-check failures and a driver that is always late."""
     checks = st.builds(HealthCheck, path=st.just("/health"), interval=ROUND, timeout=ROUND)
     passive = st.builds(PassiveHealthCheck, st.sampled_from([20 * US, 60 * US]), st.integers(2, 5))
     clusters = {}
@@ -194,15 +197,15 @@ def hectic(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
         clusters[name] = Cluster(name, [uplink], child_config=POINTS)
     config = ParentConfig({name: Child(f"https://{name}.example.com") for name in NAMES})
     short = st.integers(1, 3).map(US.__mul__)
-    starts = st.integers(0, 100).map(US.__mul__)
+    begins = st.integers(0, 100).map(US.__mul__)
     events = st.one_of(
         st.builds(
-            lambda c, s, p, o: Flap(c, s, s + 90 * US, p + o, o), children, starts, ROUND, short
+            lambda c, b, p, o: Flap(c, b, b + 90 * US, p + o, o), children, begins, ROUND, short
         ),
-        st.builds(lambda c, s, t: Outage(c, s, s + 3 * t, True), children, starts, ROUND),
-        st.builds(lambda c, s, t: Slow(c, s, s + 40 * US, t), children, starts, ROUND),
-        # A child that returns at the same time is new to the selector.
-        st.builds(lambda c, s: (Withdraw(c, s), Advertise(c, s)), children, starts),
+        st.builds(lambda c, b, t: Outage(c, b, b + 3 * t, True), children, begins, ROUND),
+        st.builds(lambda c, b, t: Slow(c, b, b + 40 * US, t), children, begins, ROUND),
+        # A child that is withdrawn and advertised at once is new to the selector.
+        st.builds(lambda c, b: (Withdraw(c, b), Advertise(c, b)), children, begins),
     )
     drawn = draw(st.lists(events, min_size=2, max_size=6))
     flat = [each for found in drawn for each in (found if isinstance(found, tuple) else [found])]
