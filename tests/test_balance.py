@@ -1,4 +1,4 @@
-"""Both selectors, in examples: what a pick gives, what a change does, what is refused."""
+"""Both selectors by example: picks, changes, and refusals."""
 
 from __future__ import annotations
 
@@ -30,16 +30,12 @@ def take(selector: Any, k: int) -> list[Any]:
 
 def test_the_selector_is_the_compiled_one() -> None:
     assert balance.IMPLEMENTATION == "compiled"
-    assert balance.Selector.__mro__[2].__module__ == "uplinks._wrr"
+    assert issubclass(balance.Selector, _wrr.Selector)
+    assert balance.Selector.pick is _wrr.Selector.pick
+    assert balance.Selector.__next__ is _wrr.Selector.__next__
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("pick", "pick_many", "pick_into", "add", "remove", "set_weight", "set_up", "update"),
-        *("replace", "eligible", "period", "rows", "targets"),
-    ],
-)
+@pytest.mark.parametrize("name", ["pick", "pick_many", "pick_into"])
 def test_the_examples_of_the_compiled_methods(name: str) -> None:
     (test,) = doctest.DocTestFinder().find(getattr(_wrr.Selector, name), name, globs={})
 
@@ -168,7 +164,7 @@ def test_a_nested_selector_that_is_empty_is_not_eligible(make_selector: Any) -> 
     assert take(top, 3) == ["y"] * 3
 
 
-def test_a_selector_shared_by_two_is_heard_by_both(make_selector: Any) -> None:
+def test_a_selector_shared_by_two_notifies_both(make_selector: Any) -> None:
     shared = make_selector([("x", 1)])
     one = make_selector([(shared, 1), ("1", 1)])
     two = make_selector([(shared, 1), ("2", 1)])
@@ -228,7 +224,9 @@ def test_unknown_duplicate_and_unhashable_targets(make_selector: Any) -> None:
 
 def test_an_unknown_scheduler(make_selector: Any) -> None:
     for name in ("fare", None, 3):
-        with pytest.raises(InvalidScheduler, match="known are 'fair', 'edf', 'smooth'"):
+        with pytest.raises(
+            InvalidScheduler, match="use 'fair', 'failover', 'random', 'edf', 'smooth'"
+        ):
             make_selector([("a", 1)], scheduler=name)
 
 
@@ -238,7 +236,7 @@ def test_an_unknown_scheduler(make_selector: Any) -> None:
         ([], [], "there are no targets"),
         ([("a", 0), ("b", 0)], [], "all 2 targets have weight 0"),
         ([("a", 1), ("b", 2)], ["a", "b"], "all 2 targets are down"),
-        ([("a", 0), ("b", 2), ("c", 1)], ["b", "c"], "of 3 targets 1 have weight 0 and 2 are down"),
+        ([("a", 0), ("b", 2), ("c", 1)], ["b", "c"], "of 3 targets, 1 has weight 0 and 2 are down"),
     ],
 )
 def test_nothing_eligible_says_why(make_selector: Any, targets: Any, down: Any, why: str) -> None:
@@ -254,12 +252,12 @@ def test_nothing_eligible_says_why(make_selector: Any, targets: Any, down: Any, 
     assert selector.pick() == "z"
 
 
-def test_a_nested_failure_is_told_by_the_selector_that_was_asked(make_selector: Any) -> None:
+def test_a_failed_pick_describes_the_innermost_selector_it_reached(make_selector: Any) -> None:
     inner = make_selector([("x", 1)])
     top = make_selector([(inner, 1)])
     inner.set_up("x", False)
 
-    with pytest.raises(NoEligibleTarget, match="all 1 targets are down"):
+    with pytest.raises(NoEligibleTarget, match="the only target is down"):
         top.pick()
 
 

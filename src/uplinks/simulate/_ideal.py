@@ -15,7 +15,9 @@ __all__ = ["child_name", "ideal_shares", "sum_by_child", "topological_order"]
 Part = TypeVar("Part", int, Fraction)
 
 
-def ideal_shares(selector: Selector, failovers: Collection[Selector] = ()) -> dict[Any, Fraction]:
+def ideal_shares(
+    selector: Selector[Any], failovers: Collection[Selector[Any]] = ()
+) -> dict[Any, Fraction]:
     """Return the current share of each target, as exact fractions.
 
     The result has every target; those that are not eligible have 0. A nested selector passes its
@@ -41,9 +43,9 @@ def ideal_shares(selector: Selector, failovers: Collection[Selector] = ()) -> di
     return shares
 
 
-def topological_order(selector: Selector) -> list[Selector]:
+def topological_order(selector: Selector[Any]) -> list[Selector[Any]]:
     """List a selector and those nested in it, each before all that it contains."""
-    finished: dict[Selector, None] = {}
+    finished: dict[Selector[Any], None] = {}
     path = {selector: iter(selector.weights)}
     while path:
         node, targets = next(reversed(path.items()))
@@ -56,7 +58,9 @@ def topological_order(selector: Selector) -> list[Selector]:
     return [*reversed(finished)]
 
 
-def _effective_weights(selector: Selector, failovers: Collection[Selector]) -> dict[Any, int]:
+def _effective_weights(
+    selector: Selector[Any], failovers: Collection[Selector[Any]]
+) -> dict[Any, int]:
     states = selector.states
     weights = {
         target: weight if states[target] and _eligible(target) else 0

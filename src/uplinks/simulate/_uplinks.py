@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable
 from fractions import Fraction
 from heapq import heappop, heappush
-from typing import Final, TypeGuard
+from typing import Any, Final, TypeGuard
 
 from uplinks.balance import Selector
 from uplinks.health import Event, Outcome, Probe, detection_bound, recovery_bound
@@ -278,5 +278,5 @@ def _added(interval: int, timeout: int, threshold: int, delay: int) -> int:
     return delay if timeout + delay <= interval else threshold * delay
 
 
-def _is_passive(target: Target | Selector) -> TypeGuard[ChildService]:
+def _is_passive(target: Target | Selector[Any]) -> TypeGuard[ChildService]:
     return isinstance(target, ChildService) and target.passive_health_check is not None

@@ -9,6 +9,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Final
 
+from uplinks.cli import COMMANDS
 from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Ink
 from uplinks.cli.tables import Column, table
 
@@ -34,7 +35,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "demo",
-        help="show a failover on real sockets",
+        help=COMMANDS["demo"],
         description="Start HTTP and gRPC children on the loopback, send requests, stop one child "
         "of each kind and start it again. Report how long detection takes compared to its bound. "
         "Takes about six seconds.",

@@ -9,8 +9,7 @@ from typing import Final
 from attrs import evolve
 
 from uplinks import rules
-from uplinks.cli import findings, inputs
-from uplinks.cli.check import status
+from uplinks.cli import COMMANDS, findings, inputs
 from uplinks.cli.console import CLEAN, FINDINGS, Console, Unusable, printable
 from uplinks.cli.simulate import options
 from uplinks.cli.simulate.options import Variant
@@ -38,7 +37,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command and its arguments."""
     parser = commands.add_parser(
         "simulate",
-        help="show what a fleet does while children fail and recover",
+        help=COMMANDS["simulate"],
         description="Send requests through a service of the parent, in virtual time, while "
         "children fail and recover. Report which child gets them, which fail, and how long "
         "detection takes compared to its bound.",
@@ -152,7 +151,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     report = rules.check(fleet)
     console.err.write(findings.as_text(report, console.ink(console.err)))
     if not report.ok:
-        return status(report)
+        return findings.status(report)
     base = arguments.policy.over(Variant(engine=arguments.engine))
     variants = [base, *(each.over(base) for each in arguments.compare)]
     scenarios = [_scenario(arguments, fleet, each) for each in variants]
