@@ -34,7 +34,7 @@ OUTAGES = (
 
 
 def day(*, nested: bool) -> Scenario:
-    """Children with weights from 1 to 7 and checks as on the reference page."""
+    """A day of children with weights from 1 to 7 and the checks of the reference page."""
     points = ChildConfig({"multicluster": UplinkEntryPoint(":9443", as_default=True)})
     config = ParentConfig({name: Child(f"https://{name}.example.com") for name in NAMES})
     children = {
@@ -53,34 +53,34 @@ def day(*, nested: bool) -> Scenario:
         )
         for i, name in enumerate(NAMES)
     }
-    held = [
+    references = [
         ServiceReference(f"api-{name}@multicluster", "TraefikService", weight=1 + i % 7)
         for i, name in enumerate(NAMES)
     ]
-    composed = [TraefikService("api", "apps", weighted=Weighted(held))] if nested else []
+    composed = [TraefikService("api", "apps", weighted=Weighted(references))] if nested else []
     fleet = Fleet(Cluster("parent", traefik_services=composed, parent_config=config), children)
     service = "apps-api@kubernetescrd" if nested else "apps-api@multicluster"
     return Scenario(fleet, service, 1000, 24 * HOUR, OUTAGES)
 
 
-def play(scenario: Scenario) -> Loop:
+def repeat(scenario: Scenario) -> Loop:
     def once() -> None:
         run = simulate(scenario)
         assert run.requests == 86_400_000
         assert len(run.failures) == 3
-        assert run.kept
+        assert run.within_bounds
 
     return calls(once)
 
 
 @pytest.mark.parametrize(
     ("row", "nested", "limit"),
-    # Picks of selectors within selectors are made one by one, if only in compiled code.
+    # Nested selectors pick one by one, in compiled code.
     [("a weighted service", False, 1), ("a composed service", True, 3)],
 )
 def test_a_day(row: str, nested: bool, limit: int, bench: Any) -> None:  # noqa: FBT001 - a case
     scenario = day(nested=nested)
 
-    ratio = bench.time(SECTION, row, 20, play(scenario), per=scenario.requests, limit=limit)
+    ratio = bench.time(SECTION, row, 20, repeat(scenario), per=scenario.requests, limit=limit)
     seconds = ratio.nanoseconds * scenario.requests / SECOND
     bench.keep("simulation: s of CPU for 86.4 million requests", row, "n=20", seconds, limit=60)

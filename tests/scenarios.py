@@ -29,7 +29,7 @@ from uplinks.model import (
 )
 from uplinks.simulate import (
     Advertise,
-    Driver,
+    DriverModel,
     Flap,
     Outage,
     Scenario,
@@ -67,7 +67,7 @@ def passive_checks() -> st.SearchStrategy[PassiveHealthCheck]:
     )
 
 
-def troubles() -> st.SearchStrategy[Any]:
+def faults() -> st.SearchStrategy[Any]:
     return st.one_of(
         st.builds(lambda c, s, h: Outage(c, s[0], s[1], h), children, spans, st.booleans()),
         st.builds(lambda c, s, p, o: Flap(c, s[0], s[1], p + o, o), children, spans, times, times),
@@ -77,7 +77,7 @@ def troubles() -> st.SearchStrategy[Any]:
     )
 
 
-def offers() -> st.SearchStrategy[Any]:
+def offer_changes() -> st.SearchStrategy[Any]:
     advertisements = st.builds(
         Advertisement,
         st.just("apps-api"),
@@ -94,10 +94,10 @@ def offers() -> st.SearchStrategy[Any]:
     )
 
 
-def drivers() -> st.SearchStrategy[Driver]:
+def drivers() -> st.SearchStrategy[DriverModel]:
     late = st.just(0) | st.integers(0, 5 * US)
-    return st.just(Driver()) | st.builds(
-        Driver, late, late, st.sampled_from([Fraction(0), Fraction(1, 10), Fraction(1, 2)])
+    return st.just(DriverModel()) | st.builds(
+        DriverModel, late, late, st.sampled_from([Fraction(0), Fraction(1, 10), Fraction(1, 2)])
     )
 
 
@@ -135,11 +135,11 @@ def fleets(draw: st.DrawFn) -> tuple[Fleet, str]:
             for name, at in zip(NAMES, addresses, strict=True)
         }
     )
-    held = [ServiceReference(f"api-{name}@multicluster", "TraefikService") for name in NAMES]
+    references = [ServiceReference(f"api-{name}@multicluster", "TraefikService") for name in NAMES]
     weighted = TraefikService(
-        "sum", "apps", weighted=Weighted([*held, ServiceReference("own", port=80)])
+        "sum", "apps", weighted=Weighted([*references, ServiceReference("own", port=80)])
     )
-    failover = TraefikService("or", "apps", failover=Failover(held[1], held[2]))
+    failover = TraefikService("or", "apps", failover=Failover(references[1], references[2]))
     both = [ServiceReference(name, "TraefikService", weight=2) for name in ("sum", "or")]
     deep = TraefikService("deep", "apps", weighted=Weighted(both))
     services = {
@@ -156,7 +156,7 @@ def fleets(draw: st.DrawFn) -> tuple[Fleet, str]:
 @st.composite
 def scenarios(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
     fleet, service = draw(fleets())
-    happenings = draw(st.lists(troubles(), max_size=4)) + draw(st.lists(offers(), max_size=3))
+    events = draw(st.lists(faults(), max_size=4)) + draw(st.lists(offer_changes(), max_size=3))
     given = {
         "policy": draw(policies()),
         "driver": draw(drivers()),
@@ -170,7 +170,7 @@ def scenarios(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
         service,
         draw(st.sampled_from([Fraction(10**6), Fraction(10**7, 7), Fraction(999_983)])),
         draw(st.integers(1, 300 * US)),
-        happenings,
+        events,
         **{**given, **fixed},
     )
 
@@ -186,19 +186,19 @@ def hectic(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
     passive = st.builds(PassiveHealthCheck, st.sampled_from([20 * US, 60 * US]), st.integers(2, 5))
     clusters = {}
     for name in NAMES:
-        check, listens = draw(st.sampled_from([(1, 1), (1, 1), (0, 1), (1, 0)]))
+        active, passively = draw(st.sampled_from([(1, 1), (1, 1), (0, 1), (1, 0)]))
         uplink = Uplink(
             "api",
             "apps",
             weight=draw(st.integers(1, 3)),
-            health_check=draw(checks) if check else None,
-            passive_health_check=draw(passive) if listens else None,
+            health_check=draw(checks) if active else None,
+            passive_health_check=draw(passive) if passively else None,
         )
         clusters[name] = Cluster(name, [uplink], child_config=POINTS)
     config = ParentConfig({name: Child(f"https://{name}.example.com") for name in NAMES})
     short = st.integers(1, 3).map(US.__mul__)
     begins = st.integers(0, 100).map(US.__mul__)
-    happenings = st.one_of(
+    events = st.one_of(
         st.builds(
             lambda c, b, p, o: Flap(c, b, b + 90 * US, p + o, o), children, begins, ROUND, short
         ),
@@ -207,7 +207,7 @@ def hectic(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
         # A child that is withdrawn and advertised at once is new to the selector.
         st.builds(lambda c, b: (Withdraw(c, b), Advertise(c, b)), children, begins),
     )
-    drawn = draw(st.lists(happenings, min_size=2, max_size=6))
+    drawn = draw(st.lists(events, min_size=2, max_size=6))
     flat = [each for found in drawn for each in (found if isinstance(found, tuple) else [found])]
     lateness = st.integers(0, 4 * US)
     given = {
@@ -218,7 +218,7 @@ def hectic(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
             draw(st.sampled_from([1, 256])),
             draw(st.sampled_from([2 * US, 100 * US])),
         ),
-        "driver": Driver(draw(lateness), draw(st.just(0) | lateness)),
+        "driver": DriverModel(draw(lateness), draw(st.just(0) | lateness)),
         "columns": 2,
     }
     rate = draw(st.sampled_from([Fraction(10**6), Fraction(999_983)]))

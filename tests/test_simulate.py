@@ -28,7 +28,7 @@ from uplinks.model import (
 )
 from uplinks.simulate import (
     Advertise,
-    Driver,
+    DriverModel,
     Flap,
     Outage,
     Scenario,
@@ -37,15 +37,15 @@ from uplinks.simulate import (
     Slow,
     Withdraw,
     ideal_shares,
-    retimed,
     simulate,
+    with_check_times,
 )
 
 SECOND = 1_000_000_000
 API = "apps-api@multicluster"
 CHECK = HealthCheck(path="/health", interval=10 * SECOND, timeout=3 * SECOND)
 POINTS = ChildConfig({"multicluster": UplinkEntryPoint(":9443", as_default=True)})
-ATTENTIVE = HealthPolicy(start_window=0)
+PROMPT = HealthPolicy(start_window=0)
 
 
 def fleet(
@@ -75,10 +75,10 @@ def fleet(
     return Fleet(Cluster("parent", traefik_services=services, parent_config=config), children)
 
 
-def play(*happenings: Any, seconds: int = 60, rate: int = 10, **options: Any) -> Simulation:
-    options = {"fleet": fleet(), "service": API, "columns": 1, "policy": ATTENTIVE, **options}
+def run_scenario(*events: Any, seconds: int = 60, rate: int = 10, **options: Any) -> Simulation:
+    options = {"fleet": fleet(), "service": API, "columns": 1, "policy": PROMPT, **options}
     fleet_, service = options.pop("fleet"), options.pop("service")
-    return simulate(Scenario(fleet_, service, rate, seconds * SECOND, happenings, **options))
+    return simulate(Scenario(fleet_, service, rate, seconds * SECOND, events, **options))
 
 
 def requests(run: Simulation) -> list[list[int]]:
@@ -86,114 +86,120 @@ def requests(run: Simulation) -> list[list[int]]:
 
 
 def edges(run: Simulation) -> list[float]:
-    return [phase.ends / SECOND for phase in run.phases]
+    return [phase.end / SECOND for phase in run.phases]
 
 
 # --- outages ----------------------------------------------------------------
 
 
-def test_an_outage_is_noticed_by_the_next_probe_and_so_is_its_end() -> None:
-    # With no start window both are asked at 0, then at their phases: us at 2.36 s + 10 s k.
-    run = play(Outage("us", 20 * SECOND, 40 * SECOND))
+def test_the_next_probe_detects_an_outage_and_its_end() -> None:
+    # Without a start window both are probed at 0, then at their phases: us at 2.36 s + 10 s k.
+    run = run_scenario(Outage("us", 20 * SECOND, 40 * SECOND))
 
     assert [round(edge, 2) for edge in edges(run)] == [20, 22.36, 40, 42.36, 60]
     assert requests(run) == [[100, 100], [12, 12], [176, 0], [24, 0], [88, 88]]
     assert [phase.failures for phase in run.phases] == [0, 12, 0, 0, 0]
-    assert [sorted(phase.condition.out) for phase in run.phases] == [[], ["us"], ["us"], [], []]
-    assert [sorted(phase.condition.down) for phase in run.phases] == [[], [], ["us"], ["us"], []]
+    assert [sorted(phase.state.failing) for phase in run.phases] == [[], ["us"], ["us"], [], []]
+    assert [sorted(phase.state.down) for phase in run.phases] == [[], [], ["us"], ["us"], []]
     [failure] = run.failures
-    assert (failure.begins, failure.ends) == (20 * SECOND, 40 * SECOND)
+    assert (failure.start, failure.end) == (20 * SECOND, 40 * SECOND)
     assert failure.detection == failure.recovery == 2_360_679_774
     assert failure.detection_bound == failure.recovery_bound == 13 * SECOND
-    assert run.kept
+    assert run.within_bounds
 
 
-def test_who_hangs_is_noticed_a_timeout_later() -> None:
-    [failure] = play(Outage("us", 20 * SECOND, 40 * SECOND, hangs=True)).failures
+def test_a_hanging_child_is_detected_a_timeout_later() -> None:
+    [failure] = run_scenario(Outage("us", 20 * SECOND, 40 * SECOND, hangs=True)).failures
 
     assert failure.detection == 2_360_679_774 + CHECK.timeout
     assert failure.recovery == 2_360_679_774
 
 
-def test_the_bound_is_all_but_attained() -> None:
-    # A probe passes, and a nanosecond later the child hangs: the next probe is the first to tell.
+def test_detection_can_take_the_whole_bound_but_a_nanosecond() -> None:
+    # The child hangs a nanosecond after a probe has passed, so only the next probe detects it.
     passed = 6_180_339_887
     alone = fleet(names=["eu"], weights=[1])
 
-    [failure] = play(Outage("eu", passed + 1, 60 * SECOND, hangs=True), fleet=alone).failures
+    [failure] = run_scenario(
+        Outage("eu", passed + 1, 60 * SECOND, hangs=True), fleet=alone
+    ).failures
 
     assert failure.detection == 13 * SECOND - 1
     assert failure.detection_bound == 13 * SECOND
 
 
-def test_thresholds_ask_for_more_than_one_probe() -> None:
+def test_thresholds_need_more_than_one_probe() -> None:
     policy = HealthPolicy(healthy_threshold=2, unhealthy_threshold=3, start_window=0)
 
-    [failure] = play(Outage("us", 20 * SECOND, 60 * SECOND), seconds=120, policy=policy).failures
+    [failure] = run_scenario(
+        Outage("us", 20 * SECOND, 60 * SECOND), seconds=120, policy=policy
+    ).failures
 
     assert failure.detection == 22_360_679_774
     assert failure.recovery == 12_360_679_774
     assert (failure.detection_bound, failure.recovery_bound) == (33 * SECOND, 23 * SECOND)
 
 
-def test_requests_that_find_nobody_are_counted() -> None:
-    run = play(Outage("eu", 0, 30 * SECOND), Outage("us", 0, 30 * SECOND))
+def test_requests_without_an_eligible_target_are_counted() -> None:
+    run = run_scenario(Outage("eu", 0, 30 * SECOND), Outage("us", 0, 30 * SECOND))
 
     assert run.unserved > 0
     assert run.failed == run.unserved + sum(
         share.failures for window in run.windows for share in window.shares
     )
     assert run.requests == 600
-    nobody = next(window for window in run.windows if window.unserved)
-    assert nobody.condition.ideal == (Fraction(0), Fraction(0))
-    assert nobody.condition.down == {"eu", "us"}
+    unserved = next(window for window in run.windows if window.unserved)
+    assert unserved.state.ideal == (Fraction(0), Fraction(0))
+    assert unserved.state.down == {"eu", "us"}
 
 
-def test_a_failure_too_short_to_be_noticed_breaks_no_promise() -> None:
-    run = play(Outage("us", 23 * SECOND, 24 * SECOND))
+def test_a_failure_too_short_to_be_detected_is_within_bounds() -> None:
+    run = run_scenario(Outage("us", 23 * SECOND, 24 * SECOND))
 
     [failure] = run.failures
-    assert (failure.noticed, failure.detection, failure.recovery) == (None, None, None)
-    assert failure.kept
-    assert run.changes[-1].cause is Cause.PASSED
+    assert (failure.detected_at, failure.detection, failure.recovery) == (None, None, None)
+    assert failure.within_bounds
+    assert run.transitions[-1].cause is Cause.PASSED
 
 
 def test_an_outage_may_outlast_the_simulation() -> None:
-    [failure] = play(Outage("us", 20 * SECOND, 10**18)).failures
+    [failure] = run_scenario(Outage("us", 20 * SECOND, 10**18)).failures
 
-    assert failure.ends is None
+    assert failure.end is None
     assert failure.recovery is None
     assert failure.detection == 2_360_679_774
 
 
 def test_outages_that_overlap_are_one_failure() -> None:
-    run = play(Outage("us", 10 * SECOND, 30 * SECOND), Outage("us", 20 * SECOND, 40 * SECOND))
+    run = run_scenario(
+        Outage("us", 10 * SECOND, 30 * SECOND), Outage("us", 20 * SECOND, 40 * SECOND)
+    )
 
-    assert [(f.begins, f.ends) for f in run.failures] == [(10 * SECOND, 40 * SECOND)]
+    assert [(f.start, f.end) for f in run.failures] == [(10 * SECOND, 40 * SECOND)]
 
 
 def test_flapping_is_one_failure_each_time() -> None:
-    run = play(Flap("us", 10 * SECOND, 50 * SECOND, 20 * SECOND, 5 * SECOND))
+    run = run_scenario(Flap("us", 10 * SECOND, 50 * SECOND, 20 * SECOND, 5 * SECOND))
 
-    assert [(f.begins, f.ends) for f in run.failures] == [
+    assert [(f.start, f.end) for f in run.failures] == [
         (10 * SECOND, 15 * SECOND),
         (30 * SECOND, 35 * SECOND),
     ]
     assert [f.detection for f in run.failures] == [2_360_679_774] * 2
 
 
-def test_only_who_is_slower_than_the_timeout_has_failed() -> None:
-    slow = play(Slow("us", 20 * SECOND, 40 * SECOND, 3 * SECOND))
-    slower = play(Slow("us", 20 * SECOND, 40 * SECOND, 3 * SECOND + 1))
+def test_only_a_child_slower_than_its_timeout_fails_its_probes() -> None:
+    slow = run_scenario(Slow("us", 20 * SECOND, 40 * SECOND, 3 * SECOND))
+    slower = run_scenario(Slow("us", 20 * SECOND, 40 * SECOND, 3 * SECOND + 1))
 
     assert slow.failures == ()
-    assert "us" in slow.phases[1].condition.slow
+    assert "us" in slow.phases[1].state.slow
     assert [f.detection for f in slower.failures] == [5_360_679_774]
     assert slower.failed == 0
 
 
-def test_without_a_check_nobody_notices() -> None:
-    run = play(Outage("us", 20 * SECOND, 40 * SECOND), fleet=fleet(health_check=None))
+def test_without_a_check_no_failure_is_detected() -> None:
+    run = run_scenario(Outage("us", 20 * SECOND, 40 * SECOND), fleet=fleet(health_check=None))
 
     assert run.failures == ()
     assert run.failed == 100
@@ -207,39 +213,41 @@ def test_a_passive_check_learns_from_requests() -> None:
     passive = PassiveHealthCheck(failure_window=10 * SECOND, max_failed_attempts=3)
     watched = fleet(health_check=CHECK, passive_health_check=passive)
 
-    run = play(Outage("us", 20 * SECOND, 40 * SECOND), fleet=watched)
+    run = run_scenario(Outage("us", 20 * SECOND, 40 * SECOND), fleet=watched)
 
     assert run.failed == 3
-    fall = next(change for change in run.changes if change.after is State.DOWN)
+    fall = next(change for change in run.transitions if change.after is State.DOWN)
     assert (fall.cause, fall.child) == (Cause.REQUESTS_FAILED, "us")
     assert run.failures[0].detection == fall.at - 20 * SECOND
 
 
-def test_a_passive_check_alone_tries_again_when_its_window_is_over() -> None:
+def test_a_passive_check_alone_retries_after_its_window() -> None:
     passive = PassiveHealthCheck(failure_window=5 * SECOND, max_failed_attempts=1)
 
-    run = play(Outage("us", 20 * SECOND, 40 * SECOND), fleet=fleet(passive_health_check=passive))
+    run = run_scenario(
+        Outage("us", 20 * SECOND, 40 * SECOND), fleet=fleet(passive_health_check=passive)
+    )
 
-    # One failure each five seconds, and the first request after that.
+    # One failure every five seconds, and the first request after that.
     assert run.failed == 4
     assert run.failures[0].detection_bound is None
-    assert [c.cause for c in run.changes if c.after is State.UP] == [Cause.WINDOW_OVER] * 4
+    assert [c.cause for c in run.transitions if c.after is State.UP] == [Cause.WINDOW_OVER] * 4
 
 
 # --- offers -----------------------------------------------------------------
 
 
 def test_a_weight_changes_the_shares_from_then_on() -> None:
-    run = play(SetWeight("us", 30 * SECOND, 3))
+    run = run_scenario(SetWeight("us", 30 * SECOND, 3))
 
     assert requests(run) == [[150, 150], [75, 225]]
-    assert run.phases[1].condition.ideal == (Fraction(1, 4), Fraction(3, 4))
+    assert run.phases[1].state.ideal == (Fraction(1, 4), Fraction(3, 4))
 
 
-def test_who_withdraws_is_gone_and_may_come_back() -> None:
-    run = play(Withdraw("us", 20 * SECOND), Advertise("us", 40 * SECOND))
+def test_a_withdrawn_child_is_gone_and_can_return() -> None:
+    run = run_scenario(Withdraw("us", 20 * SECOND), Advertise("us", 40 * SECOND))
 
-    assert [phase.condition.children for phase in run.phases] == [
+    assert [phase.state.children for phase in run.phases] == [
         ("eu", "us"),
         ("eu",),
         ("eu", "us"),
@@ -251,49 +259,49 @@ def test_who_withdraws_is_gone_and_may_come_back() -> None:
 def test_another_offer_replaces_the_declared_one() -> None:
     offer = Advertisement("apps-api", "apps/api", ["multicluster"], weight=0, health_check=CHECK)
 
-    assert requests(play(Advertise("us", 30 * SECOND, (offer,)))) == [[150, 150], [300, 0]]
+    assert requests(run_scenario(Advertise("us", 30 * SECOND, (offer,)))) == [[150, 150], [300, 0]]
 
 
-def test_a_failure_ends_with_what_is_watched() -> None:
-    run = play(Outage("us", 20 * SECOND, 50 * SECOND), Withdraw("us", 21 * SECOND))
+def test_a_failure_ends_when_its_child_is_withdrawn() -> None:
+    run = run_scenario(Outage("us", 20 * SECOND, 50 * SECOND), Withdraw("us", 21 * SECOND))
 
-    assert [(f.begins, f.ends, f.noticed) for f in run.failures] == [(20 * SECOND, None, None)]
-    assert run.kept
+    assert [(f.start, f.end, f.detected_at) for f in run.failures] == [(20 * SECOND, None, None)]
+    assert run.within_bounds
 
 
-def test_who_comes_back_at_once_is_a_new_one() -> None:
+def test_a_child_that_returns_at_the_same_time_starts_afresh() -> None:
     policy = HealthPolicy(unhealthy_threshold=2, start_window=0)
     again = (Withdraw("us", 25 * SECOND), Advertise("us", 25 * SECOND))
 
-    run = play(Outage("us", 20 * SECOND, 90 * SECOND), *again, policy=policy)
+    run = run_scenario(Outage("us", 20 * SECOND, 90 * SECOND), *again, policy=policy)
 
-    # The failure that had been counted by then counts no more.
-    assert [(f.begins // SECOND, f.ends) for f in run.failures] == [(20, None), (25, None)]
-    assert run.failures[0].noticed is None
-    assert run.failures[1].noticed is not None
-    assert run.kept
+    # The failed probe from before the withdrawal does not count.
+    assert [(f.start // SECOND, f.end) for f in run.failures] == [(20, None), (25, None)]
+    assert run.failures[0].detected_at is None
+    assert run.failures[1].detected_at is not None
+    assert run.within_bounds
 
 
-def test_another_check_at_the_address_begins_with_what_is_known() -> None:
+def test_another_check_of_the_address_inherits_its_state() -> None:
     check = evolve(CHECK, path="/other")
     offer = Advertisement("apps-api", "apps/api", ["multicluster"], health_check=check)
 
-    run = play(
+    run = run_scenario(
         Outage("us", 20 * SECOND, 90 * SECOND), Advertise("us", 40 * SECOND, (offer,)), seconds=120
     )
 
-    # It was down, and is, with another question.
-    assert [f.noticed for f in run.failures] == [22_360_679_774, 40 * SECOND]
-    assert run.failures[1].recovered is not None
-    assert run.kept
+    # It was marked down, and stays so with another check.
+    assert [f.detected_at for f in run.failures] == [22_360_679_774, 40 * SECOND]
+    assert run.failures[1].recovered_at is not None
+    assert run.within_bounds
 
 
-def test_a_pass_noticed_after_its_deadline_is_none_and_promises_no_return() -> None:
+def test_passes_reported_after_their_deadline_leave_recovery_without_a_bound() -> None:
     policy = HealthPolicy(start_window=0, max_lateness=10 * SECOND)
-    run = play(
+    run = run_scenario(
         Outage("us", 20 * SECOND, 40 * SECOND),
         policy=policy,
-        driver=Driver(lateness=4 * SECOND),
+        driver=DriverModel(lateness=4 * SECOND),
     )
 
     assert [f.recovery_bound for f in run.failures] == [None]
@@ -314,31 +322,33 @@ def reference(name: str, weight: int = 1) -> ServiceReference:
 def test_a_failover_uses_its_fallback_meanwhile() -> None:
     service = composed(failover=Failover(reference("us"), reference("eu")))
 
-    run = play(
+    run = run_scenario(
         Outage("us", 20 * SECOND, 40 * SECOND), fleet=service, service="apps-top@kubernetescrd"
     )
 
     assert requests(run) == [[0, 200], [0, 24], [176, 0], [24, 0], [0, 176]]
 
 
-def test_one_child_by_two_ways_is_one_child() -> None:
+def test_a_child_reached_through_two_services_is_one_child() -> None:
     weighted = Weighted(
         [reference("eu", 2), reference("us", 1), ServiceReference("local", weight=1)]
     )
 
-    run = play(fleet=composed(weighted=weighted), service="apps-top@kubernetescrd", seconds=40)
+    run = run_scenario(
+        fleet=composed(weighted=weighted), service="apps-top@kubernetescrd", seconds=40
+    )
 
     [phase] = run.phases
-    assert phase.condition.children == ("apps/local", "eu", "us")
+    assert phase.state.children == ("apps/local", "eu", "us")
     assert requests(run) == [[100, 200, 100]]
 
 
-def test_children_with_one_address_share_its_troubles() -> None:
+def test_children_with_one_address_share_its_faults() -> None:
     shared = fleet()
     config = ParentConfig(dict.fromkeys(["eu", "us"], Child("https://both.example.com")))
     shared = evolve(shared, parent=evolve(shared.parent, parent_config=config))
 
-    run = play(Outage("us", 20 * SECOND, 40 * SECOND), fleet=shared)
+    run = run_scenario(Outage("us", 20 * SECOND, 40 * SECOND), fleet=shared)
 
     assert {f.child for f in run.failures} == {"eu, us"}
     assert run.unserved > 0
@@ -347,46 +357,46 @@ def test_children_with_one_address_share_its_troubles() -> None:
 # --- the driver -------------------------------------------------------------
 
 
-def test_a_late_driver_notices_later_and_the_bound_says_so() -> None:
-    driver = Driver(lateness=SECOND // 10)
+def test_a_late_driver_detects_later_and_the_bound_includes_it() -> None:
+    driver = DriverModel(lateness=SECOND // 10)
 
-    [failure] = play(Outage("us", 20 * SECOND, 40 * SECOND), driver=driver).failures
+    [failure] = run_scenario(Outage("us", 20 * SECOND, 40 * SECOND), driver=driver).failures
 
     assert failure.detection == 2_360_679_774 + 2 * SECOND // 10
     assert failure.detection_bound == 13 * SECOND + 2 * SECOND // 10
 
 
-def test_a_driver_later_than_allowed_is_promised_nothing() -> None:
-    [failure] = play(
-        Outage("us", 20 * SECOND, 40 * SECOND), driver=Driver(lateness=SECOND)
+def test_a_driver_later_than_allowed_has_no_bound() -> None:
+    [failure] = run_scenario(
+        Outage("us", 20 * SECOND, 40 * SECOND), driver=DriverModel(lateness=SECOND)
     ).failures
 
     assert failure.detection_bound is None
 
 
-def test_lost_probes_take_children_out_for_nothing() -> None:
-    run = play(driver=Driver(lost=Fraction(1, 5)), seconds=600, seed=3)
+def test_lost_probes_mark_healthy_children_down() -> None:
+    run = run_scenario(driver=DriverModel(lost=Fraction(1, 5)), seconds=600, seed=3)
 
-    assert any(change.after is State.DOWN for change in run.changes)
+    assert any(change.after is State.DOWN for change in run.transitions)
     assert run.failures == ()
     assert run.failed == run.unserved
 
 
-def test_the_seed_decides_what_is_by_chance() -> None:
+def test_the_seed_decides_every_random_draw() -> None:
     def falls(seed: int) -> list[int]:
-        run = play(driver=Driver(0, 10**8, Fraction(1, 5)), seconds=600, seed=seed)
-        return [change.at for change in run.changes]
+        run = run_scenario(driver=DriverModel(0, 10**8, Fraction(1, 5)), seconds=600, seed=seed)
+        return [change.at for change in run.transitions]
 
     assert falls(1) == falls(1)
     assert falls(1) != falls(2)
 
 
-def test_overload_is_told_and_promises_nothing() -> None:
+def test_overload_is_reported_and_leaves_no_bound() -> None:
     policy = HealthPolicy(concurrency=1, start_window=0)
-    run = play(
+    run = run_scenario(
         Outage("eu", 0, 600 * SECOND, hangs=True),
         Outage("us", 0, 600 * SECOND, hangs=True),
-        fleet=retimed(fleet(), interval=2 * SECOND),
+        fleet=with_check_times(fleet(), interval=2 * SECOND),
         policy=policy,
         seconds=600,
     )
@@ -398,24 +408,24 @@ def test_overload_is_told_and_promises_nothing() -> None:
 # --- scenarios --------------------------------------------------------------
 
 
-def test_windows_are_cut_at_columns_and_joined_in_phases() -> None:
-    run = play(columns=6)
+def test_columns_split_windows_and_phases_join_them() -> None:
+    run = run_scenario(columns=6)
 
-    assert [window.ends // SECOND for window in run.windows] == [10, 20, 30, 40, 50, 60]
+    assert [window.end // SECOND for window in run.windows] == [10, 20, 30, 40, 50, 60]
     assert requests(run) == [[300, 300]]
 
 
-def test_progress_is_told_at_each_column() -> None:
-    told: list[int] = []
+def test_progress_is_reported_at_each_column() -> None:
+    reported: list[int] = []
 
-    simulate(Scenario(fleet(), API, 1, 60 * SECOND, columns=3), told.append)
+    simulate(Scenario(fleet(), API, 1, 60 * SECOND, columns=3), reported.append)
 
-    assert told == [0, 20 * SECOND, 40 * SECOND]
+    assert reported == [0, 20 * SECOND, 40 * SECOND]
 
 
 @pytest.mark.parametrize("scheduler", ["fair", "edf", "smooth"])
-def test_the_scheduler_is_chosen(scheduler: str) -> None:
-    assert requests(play(fleet=fleet(weights=[3, 1]), scheduler=scheduler)) == [[450, 150]]
+def test_each_scheduler_splits_by_weight(scheduler: str) -> None:
+    assert requests(run_scenario(fleet=fleet(weights=[3, 1]), scheduler=scheduler)) == [[450, 150]]
 
 
 def test_requests_arrive_at_exact_times() -> None:
@@ -427,52 +437,58 @@ def test_requests_arrive_at_exact_times() -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Outage("eu", 5, 5), "begins at 5 ns"),
-        (lambda: Outage("eu", -1, 5), "the beginning is -1"),
-        (lambda: Flap("eu", 0, 9, 3, 3), "the period is 3; 4 or more"),
-        (lambda: Flap("eu", 0, 9, 3, 0), "the time out is 0"),
-        (lambda: Slow("eu", 0, 9, -1), "the latency is -1"),
-        (lambda: SetWeight("eu", 0, -1), "the weight is -1"),
-        (lambda: Withdraw("eu", -1), "the time is -1"),
-        (lambda: Advertise("eu", -1), "the time is -1"),
-        (lambda: Driver(lateness=-1), "the lateness is -1"),
-        (lambda: Driver(lost=Fraction(3, 2)), "the share of lost probes is 3/2"),
-        (lambda: Scenario(fleet(), API, 0, SECOND), "the rate is 0"),
-        (lambda: Scenario(fleet(), API, 2 * SECOND, SECOND), "the rate is 2000000000"),
-        (lambda: Scenario(fleet(), API, 1, 0), "the duration is 0"),
-        (lambda: Scenario(fleet(), API, SECOND, 200 * SECOND), "200000000000 requests"),
-        (lambda: Scenario(fleet(), API, 1, SECOND, columns=0), "columns is 0"),
+        (lambda: Outage("eu", 5, 5), "end must be after start \\(5 ns\\), got 5 ns"),
+        (lambda: Outage("eu", -1, 5), "start must be at least 0, got -1"),
+        (lambda: Flap("eu", 0, 9, 3, 3), "period must be at least 4, got 3"),
+        (lambda: Flap("eu", 0, 9, 3, 0), "out must be at least 1, got 0"),
+        (lambda: Slow("eu", 0, 9, -1), "latency must be at least 0"),
+        (lambda: SetWeight("eu", 0, -1), "weight must be at least 0"),
+        (lambda: Withdraw("eu", -1), "at must be at least 0"),
+        (lambda: Advertise("eu", -1), "at must be at least 0"),
+        (lambda: DriverModel(lateness=-1), "lateness must be at least 0"),
+        (lambda: DriverModel(lost=Fraction(3, 2)), "lost must be between 0 and 1, got 3/2"),
+        (
+            lambda: Scenario(fleet(), API, 0, SECOND),
+            "rate must be above 0 and at most 1000000000, got 0",
+        ),
+        (lambda: Scenario(fleet(), API, 2 * SECOND, SECOND), "got 2000000000"),
+        (lambda: Scenario(fleet(), API, 1, 0), "duration must be at least 1"),
+        (
+            lambda: Scenario(fleet(), API, SECOND, 200 * SECOND),
+            "at most 100000000000 requests, got 200000000000",
+        ),
+        (lambda: Scenario(fleet(), API, 1, SECOND, columns=0), "columns must be at least 1"),
         (
             lambda: Scenario(fleet(), API, 1, SECOND, [Flap("eu", 0, SECOND, 10, 1)]),
-            "flapping switches 200000000 times",
+            "flapping can change state at most 1000000 times, got 200000000",
         ),
     ],
 )
-def test_what_makes_no_sense_is_refused(make: Any, words: str) -> None:
+def test_invalid_values_raise(make: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         make()
 
 
-def test_times_are_ints() -> None:
-    with pytest.raises(TypeError, match="the end is an int, not float"):
+def test_times_must_be_integers() -> None:
+    with pytest.raises(TypeError, match="end must be an integer, got float"):
         Outage("eu", 0, 1.5)  # type: ignore[arg-type]
 
 
-def test_what_the_parent_does_not_know_is_refused() -> None:
+def test_unknown_children_services_and_schedulers_raise() -> None:
     with pytest.raises(UnknownChild, match="does not list a child 'ue'"):
-        play(Outage("ue", 0, 5))
+        run_scenario(Outage("ue", 0, 5))
     with pytest.raises(UnknownService):
-        play(service="apps-apy@multicluster")
+        run_scenario(service="apps-apy@multicluster")
     with pytest.raises(InvalidScheduler):
-        play(scheduler="fairest")
+        run_scenario(scheduler="fairest")
 
 
-def test_other_times_are_for_checks_only() -> None:
+def test_check_times_apply_to_checks_only() -> None:
     unchecked = fleet(health_check=None)
 
-    assert retimed(unchecked, interval=SECOND) == unchecked
-    assert retimed(fleet()) == fleet()
-    slower = retimed(
+    assert with_check_times(unchecked, interval=SECOND) == unchecked
+    assert with_check_times(fleet()) == fleet()
+    slower = with_check_times(
         fleet(health_check=evolve(CHECK, unhealthy_interval=SECOND)), interval=20 * SECOND
     )
     check = slower.children["eu"].uplinks[0].health_check

@@ -28,7 +28,7 @@ from uplinks.model import (
     WeightedService,
 )
 from uplinks.parent import Parent
-from uplinks.simulate import by_child, ideal_shares
+from uplinks.simulate import ideal_shares, sum_by_child
 
 __all__ = [
     "JUMP",
@@ -235,7 +235,7 @@ def _selected(
     parent: Parent, kind: str, fields: Mapping[str, str], select: Callable[[], Selector]
 ) -> _Side:
     try:
-        shares = by_child(ideal_shares(select(), parent.failovers))
+        shares = sum_by_child(ideal_shares(select(), parent.failovers))
     except UplinksError as error:
         return _Side(kind, fields, error=error)
     return _Side(kind, fields, shares=shares)

@@ -14,14 +14,14 @@ from tests.browser.chromium import Chromium
 
 from uplinks.adapters.files import load_fleet
 from uplinks.cli.simulate import chart, page
-from uplinks.cli.simulate.telling import Named
+from uplinks.cli.simulate.wording import NamedRun
 from uplinks.simulate import Flap, Outage, Scenario, SetWeight, Slow, simulate
 
 ROOT = Path(__file__).parents[2]
 SECOND = 1_000_000_000
 EU, US, FAILS = "#0072b2", "#56b4e9", "#d55e00"
 LIGHT, DARK = "#ffffff", "#0d1117"
-OUTAGE = Outage("eu", 120 * SECOND, 300 * SECOND)
+OUTAGE = Outage("eu", 123 * SECOND, 303 * SECOND)
 CROWDED = (
     Outage("eu", 60 * SECOND, 180 * SECOND),
     Outage("us", 120 * SECOND, 150 * SECOND, hangs=True),
@@ -38,11 +38,11 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Chromium:
     return found
 
 
-def render(*happenings: Any) -> str:
+def render(*events: Any) -> str:
     fleet = load_fleet(ROOT / "examples/failover")
     service = "apps-api-workload@kubernetescrd"
-    scenario = Scenario(fleet, service, 100, 600 * SECOND, happenings, columns=120)
-    return page.written([Named("as it is", simulate(scenario))])
+    scenario = Scenario(fleet, service, 100, 600 * SECOND, events, columns=120)
+    return page.render_page([NamedRun("baseline", simulate(scenario))])
 
 
 def runs(row: list[str]) -> list[tuple[str, int]]:
@@ -87,11 +87,11 @@ def test_a_phone_shows_everything_without_horizontal_scrolling(chromium: Chromiu
 
 
 @pytest.mark.parametrize("width", [360, 414, 768, 1100])
-@pytest.mark.parametrize("happenings", [(OUTAGE,), CROWDED], ids=["outage", "crowded"])
+@pytest.mark.parametrize("events", [(OUTAGE,), CROWDED], ids=["outage", "crowded"])
 def test_no_text_overlaps_another_or_leaves_the_chart(
-    chromium: Chromium, width: int, happenings: tuple[Any, ...]
+    chromium: Chromium, width: int, events: tuple[Any, ...]
 ) -> None:
-    [drawn] = chromium.measure(render(*happenings), width)["charts"]
+    [drawn] = chromium.measure(render(*events), width)["charts"]
 
     left, top, right, bottom = drawn["box"]
     assert len(drawn["texts"]) > 10
@@ -116,7 +116,7 @@ def test_the_standalone_chart_shows_the_same(chromium: Chromium) -> None:
     scenario = Scenario(
         fleet, "apps-api-workload@kubernetescrd", 100, 600 * SECOND, [OUTAGE], columns=120
     )
-    drawn = chart.alone(simulate(scenario))
+    drawn = chart.render_svg(simulate(scenario))
     body = f'<!doctype html><body style="margin:0">{drawn}'
 
     light, dark = (chromium.show(body, 960, 440, dark=dark) for dark in (False, True))

@@ -1,4 +1,4 @@
-"""The demonstration is run for real: it must find every promise kept."""
+"""The demonstration runs on real sockets and must keep every bound."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import pytest
 from uplinks.cli import main
 
 
-def test_the_demonstration_finds_every_promise_kept(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_demonstration_keeps_every_bound(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
     lines = out.splitlines()
     assert re.fullmatch(r"shop-web@multicluster .* web-1 60, web-2 20", lines[1])
     assert re.fullmatch(r"shop-quotes@multicluster .* quotes-1 60, quotes-2 20", lines[2])
-    assert lines[-1] == "Every promise was kept."
+    assert lines[-1] == "Every bound was kept."
 
 
-def test_without_the_extras_it_says_what_to_install(
+def test_without_the_extras_the_error_names_them(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in list(sys.modules):
         if name.startswith("uplinks.cli.demo."):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "grpc", None)
-    monkeypatch.delattr("uplinks.cli.demo.show", raising=False)
+    monkeypatch.delattr("uplinks.cli.demo.failover", raising=False)
     assert main(["demo"]) == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)

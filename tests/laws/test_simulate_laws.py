@@ -1,8 +1,8 @@
-"""A simulation against one that knows no shortcut: request by request, moment by moment.
+"""The simulation against an oracle without shortcuts: request by request, moment by moment.
 
-The oracle has the same parent, and its own idea of everything else: it looks at every moment
-whether anything is to be done, asks the scenario's troubles themselves how a child is, picks,
-observes and counts every request on its own, and writes down how things stand after each step.
+The oracle uses the same parent, and its own code for everything else: at every moment it checks
+what is due, derives a child's condition from the scenario's faults, picks, observes and counts
+each request on its own, and records the service's state after each step.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ from uplinks.parent import Endpoint, Parent
 from uplinks.services import advertise
 from uplinks.simulate import (
     Advertise,
-    Driver,
+    DriverModel,
     Flap,
+    OfferChange,
     Outage,
     Scenario,
     SetWeight,
@@ -42,14 +43,13 @@ from uplinks.simulate import (
     ideal_shares,
     simulate,
 )
-from uplinks.simulate._world import chance
+from uplinks.simulate._timeline import draw
 
-OFFERS = SetWeight | Advertise | Withdraw
 INFINITE = 10**30
 
 
 class Oracle:
-    """Plays a scenario slowly."""
+    """Runs a scenario without shortcuts."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
@@ -62,15 +62,15 @@ class Oracle:
         self.selector = self.parent.selector(scenario.service)
         self.urls = {name: c.address for name, c in self.parent.config.children.items()}
         self.offers = {n: advertise(c) for n, c in scenario.fleet.children.items()}
-        self.ends: list[Any] = []
+        self.results: list[Any] = []
         self.requests: list[tuple[int, str | None, bool]] = []
-        self.stands: list[tuple[int, Any]] = []
-        self.asked = 0
+        self.states: list[tuple[int, Any]] = []
+        self.probes = 0
         self.cuts: set[int] = set()
         self.transitions: list[Transition] = []
         self.note(0)
 
-    def play(self) -> None:
+    def run(self) -> None:
         duration, rate = self.scenario.duration, self.scenario.rate
         fixed = sorted(self.fixed())
         for i in range(10**9):
@@ -90,24 +90,24 @@ class Oracle:
                 return
             self.request(arrival)
 
-    # What is so
+    # --- conditions
 
-    def troubles(self, url: str, time: int) -> Iterator[Any]:
-        for each in self.scenario.happenings:
+    def faults(self, url: str, time: int) -> Iterator[Any]:
+        for each in self.scenario.events:
             if isinstance(each, Outage | Flap | Slow) and self.urls[each.child] == url:
-                out = not isinstance(each, Flap) or (time - each.begins) % each.period < each.out
-                if each.begins <= time < each.ends and out:
+                out = not isinstance(each, Flap) or (time - each.start) % each.period < each.out
+                if each.start <= time < each.end and out:
                     yield each
 
     def is_out(self, url: str, time: int) -> bool:
-        return any(not isinstance(each, Slow) for each in self.troubles(url, time))
+        return any(not isinstance(each, Slow) for each in self.faults(url, time))
 
     def serves(self, url: str, time: int) -> bool:
-        slow = (each for each in self.troubles(url, time) if isinstance(each, Slow))
+        slow = (each for each in self.faults(url, time) if isinstance(each, Slow))
         return not self.is_out(url, time) and not any(each.fails for each in slow)
 
     def latency(self, url: str, time: int) -> int:
-        now = list(self.troubles(url, time))
+        now = list(self.faults(url, time))
         if any(isinstance(each, Flap) or getattr(each, "hangs", None) is False for each in now):
             return 0
         if self.is_out(url, time):
@@ -116,21 +116,21 @@ class Oracle:
 
     def fixed(self) -> set[int]:
         scenario = self.scenario
-        times = {*range(0, scenario.duration, scenario.width)}
-        for each in scenario.happenings:
+        times = {*range(0, scenario.duration, scenario.column_width)}
+        for each in scenario.events:
             if isinstance(each, Flap):
-                for begins in range(each.begins, each.ends, each.period):
-                    times |= {begins, min(begins + each.out, each.ends)}
+                for start in range(each.start, each.end, each.period):
+                    times |= {start, min(start + each.out, each.end)}
             elif isinstance(each, Outage | Slow):
-                times |= {each.begins, each.ends}
+                times |= {each.start, each.end}
             else:
                 times.add(each.at)
         return {time for time in times if time < scenario.duration}
 
-    # What is done
+    # --- the driver and requests
 
     def change(self, time: int) -> None:
-        for each in self.scenario.happenings:
+        for each in self.scenario.events:
             if getattr(each, "at", None) != time:
                 continue
             if isinstance(each, Withdraw):
@@ -148,42 +148,40 @@ class Oracle:
 
     def late(self, time: int, *facts: int) -> int:
         driver = self.scenario.driver
-        return (
-            time + driver.lateness + chance(self.scenario.seed, time, *facts) % (driver.jitter + 1)
-        )
+        return time + driver.lateness + draw(self.scenario.seed, time, *facts) % (driver.jitter + 1)
 
     def moment(self) -> int:
         wakeup = self.parent.next_wakeup()
-        moments = [end for end, *_ in self.ends]
+        moments = [end for end, *_ in self.results]
         moments += [] if wakeup is None else [self.late(wakeup, 1)]
         return max(min(moments, default=INFINITE), self.parent.now)
 
     def drive(self, time: int) -> None:
         while True:
-            if self.ends and min(self.ends)[0] <= time:
-                first = min(self.ends)
-                self.ends.remove(first)
+            if self.results and min(self.results)[0] <= time:
+                first = min(self.results)
+                self.results.remove(first)
                 _, _, probe, passes = first
                 outcome = Outcome.PASS if passes else Outcome.fail("refused")
                 self.parent.report(probe, outcome, time)
             elif self.moment() <= time:
                 for probe in self.parent.due(time):
-                    self.ask(probe, time)
+                    self.send_probe(probe, time)
             else:
                 return
 
-    def ask(self, probe: Any, time: int) -> None:
-        self.asked += 1
+    def send_probe(self, probe: Any, time: int) -> None:
+        self.probes += 1
         sequence, driver = probe.token.sequence, self.scenario.driver
-        if Fraction(chance(self.scenario.seed, 0, sequence), 1 << 64) < driver.lost:
+        if Fraction(draw(self.scenario.seed, 0, sequence), 1 << 64) < driver.lost:
             return
         url = probe.target.url
         latencies = {self.latency(url, t) for t in {time, *self.fixed()}}
         moments = {time, *self.fixed(), *(time + each for each in latencies)}
         for moment in sorted(moments):
             if time <= moment <= probe.deadline and moment - time >= self.latency(url, moment):
-                noticed = self.late(moment, 2, sequence)
-                self.ends.append((noticed, sequence, probe, not self.is_out(url, moment)))
+                reported = self.late(moment, 2, sequence)
+                self.results.append((reported, sequence, probe, not self.is_out(url, moment)))
                 return
 
     def request(self, time: int) -> None:
@@ -202,14 +200,14 @@ class Oracle:
             self.note(time + 1)
 
     def note(self, time: int) -> None:
-        """Write down how things stand."""
-        mine = {
+        """Record the service's state."""
+        current = {
             Endpoint(target.url, target.health_check, target.passive_health_check)
             for target in ideal_shares(self.selector, self.parent.failovers)
             if isinstance(target, ChildService)
         }
         events = self.parent.events.drain()
-        self.transitions += [e for e in events if isinstance(e, Transition) and e.target in mine]
+        self.transitions += [e for e in events if isinstance(e, Transition) and e.target in current]
         shares: dict[str, Fraction] = {}
         up = set()
         urls = {}
@@ -224,55 +222,57 @@ class Oracle:
         out = {child for child, url in urls.items() if not self.serves(url, time)}
         slow = {c for c, url in urls.items() if c not in out and self.latency(url, time)}
         stand = (tuple(sorted(shares.items())), out, slow, shares.keys() - up)
-        if not self.stands or stand != self.stands[-1][1]:
+        if not self.states or stand != self.states[-1][1]:
             self.cuts.add(time)
-        if self.stands and self.stands[-1][0] == time:
-            self.stands.pop()
-        self.stands.append((time, stand))
+        if self.states and self.states[-1][0] == time:
+            self.states.pop()
+        self.states.append((time, stand))
 
 
 def check(scenario: Scenario) -> None:
     oracle = Oracle(scenario)
-    oracle.play()
+    oracle.run()
     run = simulate(scenario)
 
-    cuts = set(range(0, scenario.duration, scenario.width))
-    cuts |= {each.at for each in scenario.happenings if isinstance(each, OFFERS)}
+    cuts = set(range(0, scenario.duration, scenario.column_width))
+    cuts |= {each.at for each in scenario.events if isinstance(each, OfferChange)}
     cuts = {time for time in cuts | oracle.cuts if time < scenario.duration}
-    assert [window.begins for window in run.windows] == sorted(cuts)
-    assert [window.ends for window in run.windows] == [*sorted(cuts)[1:], scenario.duration]
+    assert [window.start for window in run.windows] == sorted(cuts)
+    assert [window.end for window in run.windows] == [*sorted(cuts)[1:], scenario.duration]
 
-    requests, stands = list(oracle.requests), list(oracle.stands)
+    requests, states = list(oracle.requests), list(oracle.states)
     for window in run.windows:
-        while len(stands) > 1 and stands[1][0] <= window.begins:
-            stands.pop(0)
-        known = window.condition
+        while len(states) > 1 and states[1][0] <= window.start:
+            states.pop(0)
+        known = window.state
         ideal = tuple(zip(known.children, known.ideal, strict=True))
-        assert (ideal, known.out, known.slow, known.down) == stands[0][1], window
-        mine = [r for r in requests if r[0] < window.ends]
-        del requests[: len(mine)]
-        assert window.requests == len(mine)
-        assert window.unserved == sum(child is None for _, child, _ in mine)
-        assert window.failures == sum(not ok for _, _, ok in mine)
+        assert (ideal, known.failing, known.slow, known.down) == states[0][1], window
+        current = [r for r in requests if r[0] < window.end]
+        del requests[: len(current)]
+        assert window.requests == len(current)
+        assert window.unserved == sum(child is None for _, child, _ in current)
+        assert window.failures == sum(not ok for _, _, ok in current)
         assert {share.child: share.requests for share in window.shares if share.requests} == {
-            child: sum(c == child for _, c, _ in mine) for _, child, _ in mine if child is not None
+            child: sum(c == child for _, c, _ in current)
+            for _, child, _ in current
+            if child is not None
         }
     assert requests == []
     assert run.requests == scenario.requests == len(oracle.requests)
 
-    assert run.probes == oracle.asked
-    changes = [(c.at, c.before, c.after, c.cause, c.reason) for c in run.changes]
+    assert run.probes == oracle.probes
+    changes = [(c.at, c.before, c.after, c.cause, c.reason) for c in run.transitions]
     seen = [(t.at, t.before, t.after, t.cause, t.reason) for t in oracle.transitions]
     assert changes == seen
 
 
 @given(scenarios.scenarios())
-def test_bulk_is_request_by_request(scenario: Scenario) -> None:
+def test_bulk_picks_equal_single_picks(scenario: Scenario) -> None:
     check(scenario)
 
 
 @given(scenarios.hectic())
-def test_bulk_is_request_by_request_when_much_is_to_be_learned(scenario: Scenario) -> None:
+def test_bulk_picks_equal_single_picks_while_passive_checks_learn(scenario: Scenario) -> None:
     check(scenario)
 
 
@@ -280,7 +280,7 @@ def test_bulk_is_request_by_request_when_much_is_to_be_learned(scenario: Scenari
 def test_every_bound_is_kept(scenario: Scenario) -> None:
     run = simulate(scenario)
 
-    assert [failure for failure in run.failures if not failure.kept] == []
+    assert [failure for failure in run.failures if not failure.within_bounds] == []
 
 
 US = scenarios.US
@@ -288,7 +288,7 @@ STEP = 5_000 // scaled(100)  # ns between the moments that are tried
 
 
 def slowest(names: Sequence[str], timeout: int, lateness: int) -> tuple[int, int]:
-    """Let children hang from each of many moments on; give the worst detection and its bound."""
+    """Return the longest detection of children that hang from many moments on, and its bound."""
     check = HealthCheck(path="/health", interval=40 * US, timeout=timeout)
     uplink = Uplink("api", "apps", health_check=check)
     config = ParentConfig({name: Child(f"https://{name}.example.com") for name in names})
@@ -305,10 +305,10 @@ def slowest(names: Sequence[str], timeout: int, lateness: int) -> tuple[int, int
             900 * US,
             outages,
             policy=policy,
-            driver=Driver(lateness),
+            driver=DriverModel(lateness),
         )
         for failure in simulate(scenario).failures:
-            assert failure.kept
+            assert failure.within_bounds
             worst = max(worst, failure.detection or 0)
             bounds.add(failure.detection_bound)
     [bound] = bounds
@@ -317,15 +317,15 @@ def slowest(names: Sequence[str], timeout: int, lateness: int) -> tuple[int, int
 
 
 @pytest.mark.parametrize("lateness", [0, 3 * US])
-def test_alone_the_bound_is_attained_but_for_the_steps_of_the_search(lateness: int) -> None:
+def test_the_bound_of_one_child_is_tight_up_to_the_search_step(lateness: int) -> None:
     worst, bound = slowest(["eu"], 7 * US, lateness)
 
-    # A driver that is always late is late for the last probe that passes, too: once is saved.
+    # A constant lateness delays the last passing probe as well, so one of two delays cancels.
     assert bound == 87 * US + 2 * lateness
     assert bound - lateness - 2 * STEP < worst <= bound
 
 
-def test_who_may_have_to_wait_for_others_is_promised_less() -> None:
+def test_the_bound_includes_the_wait_for_a_free_slot() -> None:
     worst, bound = slowest(["ap", "eu", "us"], 12 * US, 0)
 
     alone = 92 * US

@@ -1,74 +1,80 @@
-"""What a service would do while children fail and return, in virtual time.
+"""Simulation of a service in virtual time while its children fail and recover.
 
-Rules of this package:
-
-1. A scenario is data, and so is what comes of it; the same gives the same.
-2. There is no second model of anything: a real `Parent` picks, and its health
-   machine decides who is up. Only children and the driver are played.
-3. Where nothing can change requests are picked in bulk, and it must not show.
-4. Times are nanoseconds from the beginning, shares are exact fractions.
+A real `Parent` picks targets, and its health machine decides which are up; only the children and
+the driver are modelled. Times are nanoseconds since the start, shares are exact fractions, and the
+same scenario always gives the same result.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from uplinks.simulate._ideal import by_child, ideal_shares
-from uplinks.simulate._result import Change, Condition, Failure, Share, Simulation, Window
-from uplinks.simulate._run import Run
+from uplinks.simulate._ideal import ideal_shares, sum_by_child
+from uplinks.simulate._result import (
+    ChildTransition,
+    Failure,
+    ServiceState,
+    Share,
+    Simulation,
+    Window,
+)
+from uplinks.simulate._run import Run, build_engine
 from uplinks.simulate._scenario import (
-    MOST_REQUESTS,
+    ENGINES,
+    MAX_REQUESTS,
     Advertise,
-    Driver,
+    DriverModel,
+    Fault,
     Flap,
-    Happening,
+    OfferChange,
     Outage,
     Scenario,
+    ScenarioEvent,
     SetWeight,
     Slow,
-    Trouble,
     Withdraw,
-    retimed,
+    with_check_times,
 )
 
 __all__ = [
-    "MOST_REQUESTS",
+    "ENGINES",
+    "MAX_REQUESTS",
     "Advertise",
-    "Change",
-    "Condition",
-    "Driver",
+    "ChildTransition",
+    "DriverModel",
     "Failure",
+    "Fault",
     "Flap",
-    "Happening",
+    "OfferChange",
     "Outage",
     "Scenario",
+    "ScenarioEvent",
+    "ServiceState",
     "SetWeight",
     "Share",
     "Simulation",
     "Slow",
-    "Trouble",
     "Window",
     "Withdraw",
-    "by_child",
     "ideal_shares",
-    "retimed",
     "simulate",
+    "sum_by_child",
+    "with_check_times",
 ]
 
 
 def simulate(scenario: Scenario, progress: Callable[[int], object] | None = None) -> Simulation:
-    """Play a scenario through.
+    """Run a scenario.
 
-    ``progress`` is told the time (ns) now and then.
+    ``progress`` is called with the time (ns) at each column.
 
-    Law: as if every request were picked on its own
+    Law: the result is as if each request were picked on its own
     (``tests/laws/test_simulate_laws.py``).
-    Complexity: O(log n) for each probe, O(n) for each window, and for each
-    request what a pick in bulk costs; while a passive check sees failures, what
-    a pick and an `observe` cost.
-    Raises: UnknownChild for something that happens to a child that the parent
-    does not list; as `Parent.from_fleet`, `Parent.selector`, `Parent.advertise`
-    and, for an unknown scheduler, `Selector`.
+    Complexity: O(log n) for each probe, O(n) for each window, and the cost of a bulk pick for each
+    request; while a passive check counts failures, the cost of a pick and an `observe`.
+    Raises: UnknownChild for an event of a child that the parent does not list; as
+    `Parent.from_fleet`, `Parent.selector`, `Parent.advertise` and, for an unknown scheduler,
+    `Selector`.
 
     >>> from uplinks.model import (
     ...     Child, ChildConfig, Cluster, Fleet, HealthCheck, ParentConfig, Uplink, UplinkEntryPoint)
@@ -82,7 +88,7 @@ def simulate(scenario: Scenario, progress: Callable[[int], object] | None = None
     >>> outage = Outage("eu", 20 * second, 50 * second)
     >>> run = simulate(Scenario(fleet, "apps-api@multicluster", 10, 90 * second, [outage]))
     >>> for phase in run.phases:
-    ...     print(phase.ends / second, [share.requests for share in phase.shares], phase.failures)
+    ...     print(phase.end / second, [share.requests for share in phase.shares], phase.failures)
     20.0 [100, 100] 0
     26.180339887 [31, 31] 31
     50.0 [0, 238] 0
@@ -94,4 +100,4 @@ def simulate(scenario: Scenario, progress: Callable[[int], object] | None = None
 
     Source: reference page, "Health Check Behavior".
     """
-    return Run(scenario).simulate(progress)
+    return Run(scenario, build_engine(scenario)).simulate(progress)

@@ -1,9 +1,4 @@
-"""When requests arrive, in integers.
-
-Rules of this file:
-
-1. Request i arrives at floor(i / rate): the gaps differ by a nanosecond at most, and add up.
-"""
+"""Arrival times of requests, in integers."""
 
 from __future__ import annotations
 
@@ -16,7 +11,7 @@ SECOND: Final = 1_000_000_000
 
 
 class Arrivals:
-    """Requests at a constant rate, the first one at 0.
+    """Requests at a constant rate: request i arrives at floor(i / rate), the first one at 0.
 
     Law: ``before(t)`` requests i have ``at(i) < t``.
     Complexity: O(1).
@@ -30,7 +25,7 @@ class Arrivals:
         self._requests, self._time = rate.numerator, rate.denominator * SECOND
 
     def at(self, request: int) -> int:
-        """Tell when (ns) a request arrives; they count from 0."""
+        """Return the arrival time (ns) of a request, counted from 0."""
         return request * self._time // self._requests
 
     def before(self, time: int) -> int:

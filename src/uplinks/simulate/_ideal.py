@@ -1,10 +1,4 @@
-"""What share each target is entitled to.
-
-Rules of this file:
-
-1. Shares are exact fractions. They follow from weights and from what is
-   eligible, never from what was picked.
-"""
+"""The exact share of the requests that each target is entitled to by weight and eligibility."""
 
 from __future__ import annotations
 
@@ -16,17 +10,19 @@ from uplinks.balance import Selector
 from uplinks.model import ChildService
 from uplinks.parent import Target
 
-__all__ = ["by_child", "child_of", "from_the_top", "ideal_shares"]
+__all__ = ["child_name", "ideal_shares", "sum_by_child", "topological_order"]
 
 Part = TypeVar("Part", int, Fraction)
 
 
-def ideal_shares(selector: Selector, failovers: Collection[Selector] = ()) -> dict[Any, Fraction]:
-    """Tell what share of the picks each target is entitled to at this moment.
+def ideal_shares(
+    selector: Selector[Any], failovers: Collection[Selector[Any]] = ()
+) -> dict[Any, Fraction]:
+    """Return the current share of each target, as exact fractions.
 
-    Every target is there, those that are not eligible with 0; a selector
-    within a selector passes its own share on. When nothing is eligible, all
-    have 0. ``failovers`` are the selectors that take the first that is eligible.
+    The result has every target; those that are not eligible have 0. A nested selector passes its
+    share on to its own targets. ``failovers`` are the selectors that use their first eligible
+    target only.
 
     Complexity: O(targets), those of nested selectors included.
 
@@ -37,7 +33,7 @@ def ideal_shares(selector: Selector, failovers: Collection[Selector] = ()) -> di
     Source: reference page, "Weight Configuration".
     """
     shares: dict[Any, Fraction] = {selector: Fraction(1)}
-    for node in from_the_top(selector):
+    for node in topological_order(selector):
         share = shares.pop(node)
         weights = _effective_weights(node, failovers)
         total = sum(weights.values()) or 1
@@ -47,22 +43,24 @@ def ideal_shares(selector: Selector, failovers: Collection[Selector] = ()) -> di
     return shares
 
 
-def from_the_top(selector: Selector) -> list[Selector]:
-    """Order a selector and those within it: each before all that it holds."""
-    finished: dict[Selector, None] = {}
+def topological_order(selector: Selector[Any]) -> list[Selector[Any]]:
+    """List a selector and those nested in it, each before all that it contains."""
+    finished: dict[Selector[Any], None] = {}
     path = {selector: iter(selector.weights)}
     while path:
-        node, inside = next(reversed(path.items()))
-        held = next((target for target in inside if isinstance(target, Selector)), None)
-        if held is None:
+        node, targets = next(reversed(path.items()))
+        nested = next((target for target in targets if isinstance(target, Selector)), None)
+        if nested is None:
             path.popitem()
             finished[node] = None
-        elif held not in finished:
-            path[held] = iter(held.weights)
+        elif nested not in finished:
+            path[nested] = iter(nested.weights)
     return [*reversed(finished)]
 
 
-def _effective_weights(selector: Selector, failovers: Collection[Selector]) -> dict[Any, int]:
+def _effective_weights(
+    selector: Selector[Any], failovers: Collection[Selector[Any]]
+) -> dict[Any, int]:
     states = selector.states
     weights = {
         target: weight if states[target] and _eligible(target) else 0
@@ -78,17 +76,17 @@ def _eligible(target: object) -> bool:
     return target.eligible if isinstance(target, Selector) else True
 
 
-def by_child(parts: Mapping[Target, Part]) -> dict[str, Part]:
-    """Add up what belongs to one child: it may be reached by more than one name."""
+def sum_by_child(parts: Mapping[Target, Part]) -> dict[str, Part]:
+    """Sum values by child: one child may be reached through several services."""
     sums: dict[str, Part] = {}
     for target, part in parts.items():
-        name = child_of(target)
+        name = child_name(target)
         sums[name] = sums[name] + part if name in sums else part
     return sums
 
 
-def child_of(target: Target) -> str:
-    """Name the child, or ``namespace/name`` for a Kubernetes Service of the parent itself."""
+def child_name(target: Target) -> str:
+    """Return the child's name, or ``namespace/name`` for a Kubernetes Service of the parent."""
     if isinstance(target, ChildService):
         return target.child
     return f"{target.namespace}/{target.name}"

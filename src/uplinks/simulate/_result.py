@@ -1,11 +1,4 @@
-"""What came of a scenario, as data.
-
-Rules of this file:
-
-1. Everything is exact: integers of nanoseconds and of requests, shares as fractions.
-2. A window is a stretch of time during which neither what is so nor what the
-   parent believes changes.
-"""
+"""The result of a simulation: exact integers of nanoseconds and requests, and exact fractions."""
 
 from __future__ import annotations
 
@@ -17,32 +10,31 @@ from attrs import evolve, field, frozen
 from uplinks.health import Cause, Overloaded, State
 from uplinks.simulate._scenario import Scenario
 
-__all__ = ["Change", "Condition", "Failure", "Share", "Simulation", "Window"]
+__all__ = ["ChildTransition", "Failure", "ServiceState", "Share", "Simulation", "Window"]
 
 
 @frozen
-class Condition:
-    """How things stand: the children of the service, by name, and the truth about them.
+class ServiceState:
+    """The state of the service's children, as it is and as the parent sees it.
 
-    ``ideal`` are their shares by weight. ``out`` are those that fail requests,
-    ``slow`` those whose probes take time, ``down`` those that the parent holds
-    to be down.
+    ``children`` are sorted by name, ``ideal`` are their shares by weight. ``failing`` are those
+    that fail requests, ``slow`` those whose probes take time, ``down`` those that the parent has
+    marked down.
     """
 
     children: tuple[str, ...]
     ideal: tuple[Fraction, ...]
-    out: frozenset[str]
+    failing: frozenset[str]
     slow: frozenset[str]
     down: frozenset[str]
 
 
 @frozen
 class Share:
-    """What one child got in a window, beside what it was entitled to.
+    """The requests of one child in a window, beside its ideal share.
 
-    ``failures`` are those of its requests that failed, as users saw it.
-    ``child`` is a name, or ``namespace/name`` for a Kubernetes Service of the
-    parent itself.
+    ``failures`` counts those that failed. ``child`` is a name, or ``namespace/name`` for a
+    Kubernetes Service of the parent.
     """
 
     child: str
@@ -54,47 +46,46 @@ class Share:
 
 @frozen
 class Window:
-    """From ``begins`` up to, and without, ``ends`` (ns), under one condition.
+    """A span from ``start`` to ``end`` (ns, exclusive) in which the service's state is constant.
 
-    ``picks`` are the requests that each child got, ``unserved`` counts the
-    requests that found nothing eligible.
+    ``picks`` counts the requests of each child, ``unserved`` those that found no eligible target.
     """
 
-    begins: int
-    ends: int
-    condition: Condition
+    start: int
+    end: int
+    state: ServiceState
     picks: tuple[int, ...]
     unserved: int = 0
 
     @property
     def requests(self) -> int:
-        """How many requests arrived."""
+        """The number of requests."""
         return sum(self.picks) + self.unserved
 
     @property
     def failures(self) -> int:
-        """How many requests failed as users saw it, those unserved included."""
+        """The number of failed requests, unserved ones included."""
         return self.unserved + sum(share.failures for share in self.shares)
 
     @property
     def shares(self) -> tuple[Share, ...]:
-        """What each child got, in the order of their names."""
-        known, all_ = self.condition, self.requests
+        """The share of each child, sorted by name."""
+        state, total = self.state, self.requests
         return tuple(
             Share(
                 child,
                 picks,
-                picks if child in known.out else 0,
-                Fraction(picks, all_) if all_ else Fraction(0),
+                picks if child in state.failing else 0,
+                Fraction(picks, total) if total else Fraction(0),
                 ideal,
             )
-            for child, ideal, picks in zip(known.children, known.ideal, self.picks, strict=True)
+            for child, ideal, picks in zip(state.children, state.ideal, self.picks, strict=True)
         )
 
 
 @frozen
-class Change:
-    """What the parent came to believe of a child, and when (ns). ``services`` are concerned."""
+class ChildTransition:
+    """A change of a child's health in the parent, at a time (ns), with the services it affects."""
 
     child: str
     services: tuple[str, ...]
@@ -107,111 +98,112 @@ class Change:
 
 @frozen
 class Failure:
-    """A child fails, and the parent notices.
+    """A failure of a child, and its detection by the parent.
 
-    It fails from ``begins`` to ``ends`` (ns), the probes of its check or, where
-    it has none, its requests; ``None`` when it had not ended. The parent held
-    it to be down from ``noticed`` on, and to be up again from ``recovered`` on;
-    ``None`` when that did not happen before it failed again.
+    From ``start`` to ``end`` (ns) its probes fail or, without an active check, its requests;
+    ``None``: it had not ended. The parent had it marked down from ``detected_at`` and up again
+    from ``recovered_at``; ``None``: not before the child failed again.
 
-    ``detection_bound`` and ``recovery_bound`` (ns) are what is promised, the
-    driver's lateness included; ``None`` where nothing is: without an active
-    check, when probes cannot keep up or the driver is later than the policy
-    allows, and for a recovery while probes are lost or passes are noticed too late.
+    ``detection_bound`` and ``recovery_bound`` (ns) are the published bounds plus the driver's
+    lateness. They are ``None`` where there is no bound: without an active check, when probes
+    cannot keep up, when the driver is later than the policy allows, and for a recovery while
+    probes are lost or passes are reported too late.
     """
 
     child: str
     services: tuple[str, ...]
-    begins: int
-    ends: int | None
-    noticed: int | None
-    recovered: int | None
+    start: int
+    end: int | None
+    detected_at: int | None
+    recovered_at: int | None
     detection_bound: int | None
     recovery_bound: int | None
-    over: int = field(repr=False)  # when nothing more could be noticed
+    observed_until: int = field(repr=False)
 
     @property
     def detection(self) -> int | None:
-        """How long (ns) it failed unnoticed."""
-        return None if self.noticed is None else self.noticed - self.begins
+        """The time (ns) from the failure to its detection."""
+        return None if self.detected_at is None else self.detected_at - self.start
 
     @property
     def recovery(self) -> int | None:
-        """How long (ns) it was held to be down in vain."""
-        if self.recovered is None or self.ends is None:
+        """The time (ns) from the end of the failure to the detection of that."""
+        if self.recovered_at is None or self.end is None:
             return None
-        return self.recovered - self.ends
+        return self.recovered_at - self.end
 
     @property
-    def kept(self) -> bool:
-        """Whether no bound was exceeded, as far as it lasted."""
-        ends = self.over if self.ends is None else self.ends
-        took = (ends if self.noticed is None else self.noticed) - self.begins
+    def within_bounds(self) -> bool:
+        """Whether no bound was exceeded while the failure was observed."""
+        end = self.observed_until if self.end is None else self.end
+        took = (end if self.detected_at is None else self.detected_at) - self.start
         if self.detection_bound is not None and took > self.detection_bound:
             return False
-        if self.noticed is None or self.ends is None or self.recovery_bound is None:
+        if self.detected_at is None or self.end is None or self.recovery_bound is None:
             return True
-        took = (self.over if self.recovered is None else self.recovered) - self.ends
-        return took <= self.recovery_bound
+        recovered = self.observed_until if self.recovered_at is None else self.recovered_at
+        return recovered - self.end <= self.recovery_bound
 
 
 @frozen
 class Simulation:
-    """What came of a scenario. Windows, changes and failures are in the order of time.
+    """The result of a scenario; windows, transitions and failures are sorted by time.
 
-    ``probes`` counts those that the parent sent, for whatever service.
+    ``probes`` counts the probes of all services with the engine ``uplinks``, and those of the
+    simulated service with Traefik. ``notes`` say why Traefik refuses the service.
     """
 
     scenario: Scenario
     windows: tuple[Window, ...] = field(repr=False)
-    changes: tuple[Change, ...] = field(repr=False)
+    transitions: tuple[ChildTransition, ...] = field(repr=False)
     failures: tuple[Failure, ...] = field(repr=False)
     overloads: tuple[Overloaded, ...] = field(repr=False)
     probes: int
+    notes: tuple[str, ...] = ()
 
     @property
     def requests(self) -> int:
-        """How many requests arrived."""
+        """The number of requests."""
         return sum(window.requests for window in self.windows)
 
     @property
     def failed(self) -> int:
-        """How many requests failed as users saw it, those unserved included."""
+        """The number of failed requests, unserved ones included."""
         return sum(window.failures for window in self.windows)
 
     @property
     def unserved(self) -> int:
-        """How many requests found nothing eligible."""
+        """The number of requests that found no eligible target."""
         return sum(window.unserved for window in self.windows)
 
     @property
     def children(self) -> tuple[str, ...]:
-        """All children that the service ever had, by name."""
-        conditions = {window.condition for window in self.windows}
-        return tuple(sorted({child for each in conditions for child in each.children}))
+        """All children that the service ever had, sorted by name."""
+        states = {window.state for window in self.windows}
+        return tuple(sorted({child for state in states for child in state.children}))
 
     @property
-    def kept(self) -> bool:
-        """Whether every bound was kept."""
-        return all(failure.kept for failure in self.failures)
+    def within_bounds(self) -> bool:
+        """Whether every failure was detected and recovered within its bounds."""
+        return all(failure.within_bounds for failure in self.failures)
 
     @property
     def phases(self) -> tuple[Window, ...]:
-        """The windows, those joined that follow each other under one condition."""
-        return tuple(_joined(self.windows))
+        """The windows, with neighbours of equal state joined."""
+        return tuple(_join(self.windows))
 
 
-def _joined(windows: tuple[Window, ...]) -> Iterator[Window]:
+def _join(windows: tuple[Window, ...]) -> Iterator[Window]:
     last: Window | None = None
     for window in windows:
-        if last is not None and last.condition == window.condition:
+        if last is None:
+            last = window
+        elif last.state == window.state:
             picks = tuple(map(sum, zip(last.picks, window.picks, strict=True)))
-            last = evolve(
-                last, ends=window.ends, picks=picks, unserved=last.unserved + window.unserved
-            )
-            continue
-        if last is not None:
+            unserved = last.unserved + window.unserved
+            last = evolve(last, end=window.end, picks=picks, unserved=unserved)
+        else:
             yield last
-        last = window
+            last = window
     if last is not None:
         yield last

@@ -1,405 +1,204 @@
-"""The course of a scenario: one parent, one driver, many requests.
+"""The main loop of a simulation: an engine, a list of events, and windows of constant state.
 
-Rules of this file:
-
-1. The parent is a real one, and everything is asked of it or told to it.
-2. At one time, what happens to children comes first, then ends of probes, then
-   the driver, then a request.
-3. Requests are picked in bulk as long as nothing can change: up to the next
-   thing that happens, and one by one while a passive check has something to
-   learn. A request's end is told only where a passive check listens.
-4. The result never depends on how many requests were picked at once
-   (``tests/laws/test_simulate_laws.py``).
+At one time, faults and changes of advertisements come first, then the driver, then a request.
 """
 
 from __future__ import annotations
 
-from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from heapq import heappop, heappush
-from typing import Any, Final
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any
 
 from attrs import evolve
 
-from uplinks.balance import Selector
-from uplinks.errors import UnknownChild
-from uplinks.health import Outcome, Overloaded, Probe, Transition
-from uplinks.model import Advertisement, ChildService
-from uplinks.naming import nearest
-from uplinks.parent import Endpoint, Parent
-from uplinks.services import advertise as offer
-from uplinks.simulate._arrivals import Arrivals
-from uplinks.simulate._failures import Watched, failures
-from uplinks.simulate._ideal import by_child, child_of, from_the_top, ideal_shares
-from uplinks.simulate._result import Change, Condition, Simulation, Window
-from uplinks.simulate._scenario import (
-    Advertise,
-    Flap,
-    Outage,
-    Scenario,
-    SetWeight,
-    Slow,
-    Trouble,
-    Withdraw,
-)
-from uplinks.simulate._world import Truth, Weather, chance
+from uplinks.health import Overloaded, Transition
+from uplinks.model import Advertisement
+from uplinks.services import advertise
+from uplinks.simulate._engine import Engine, Watched
+from uplinks.simulate._failures import Watch, find_failures
+from uplinks.simulate._result import ChildTransition, ServiceState, Simulation, Window
+from uplinks.simulate._scenario import Advertise, OfferChange, Scenario, SetWeight, Withdraw
+from uplinks.simulate._traefik import TraefikEngine
+from uplinks.simulate._uplinks import UplinksEngine
 
-__all__ = ["Run"]
-
-_ROOM: Final = 1 << 16  # picks at once
-_FINE: Final = Truth()
-_LOST, _WAKE, _REPORT = range(3)  # what chance is asked about
-
-Nodes = tuple[list[tuple[Any, int, bool]], ...]
+__all__ = ["Run", "build_engine"]
 
 
 class Run:
-    """A scenario on its way. Raises: as `simulate`."""
+    """A scenario in progress."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, engine: Engine) -> None:
         self.scenario = scenario
-        self.parent = Parent.from_fleet(
-            scenario.fleet,
-            policy=scenario.policy,
-            start=scenario.start,
-            scheduler=scenario.scheduler,
-        )
-        children = self.parent.config.children
-        for happening in scenario.happenings:
-            if happening.child not in children:
-                raise UnknownChild(happening.child, nearest(happening.child, children))
-        self.selector = self.parent.selector(scenario.service)
-        self.nodes = from_the_top(self.selector)
-        self.arrivals = Arrivals(scenario.rate)
-        self.sent = 0
+        self.engine = engine
+        self.offers: dict[str, tuple[Advertisement, ...]] = {}
 
-        troubles: dict[str, list[Trouble]] = {}
-        for happening in scenario.happenings:
-            if isinstance(happening, Outage | Flap | Slow):
-                troubles.setdefault(children[happening.child].address, []).append(happening)
-        self.weathers = {url: Weather(each, scenario.duration) for url, each in troubles.items()}
-        self.declared = {
-            name: offer(cluster)
-            for name, cluster in scenario.fleet.children.items()
-            if name in children
-        }
-        self.offers: dict[str, tuple[Advertisement, ...]] = dict(self.declared)
-
-        # What the driver has under way: when an end is noticed, the probe's number, how it ended.
-        self.ends: list[tuple[int, int, Probe, Outcome]] = []
-        self.asked = 0
-        self.scratch = memoryview(array("I", bytes(4 * _ROOM)))
-
-        self.transitions: dict[Endpoint, list[Transition]] = defaultdict(list)
-        self.changes: list[Change] = []
+        self.transitions: dict[Watched, list[Transition]] = defaultdict(list)
+        self.child_transitions: list[ChildTransition] = []
         self.overloads: list[Overloaded] = []
-        self.watched: list[Watched] = []
-        self.watching: dict[Endpoint, tuple[str, tuple[str, ...], int, bool]] = {}
-        self.probed = dict.fromkeys(self.endpoints(direct=True))  # ever, for whatever service
-        self.known: dict[tuple[Any, ...], Condition] = {}
-        self.dirty: set[Endpoint] = set()  # those whose passive check has a failure in mind
+        self.watches: list[Watch] = []  # those that have ended
+        self.watching: dict[Watched, tuple[str, tuple[str, ...], int, bool]] = {}
 
-        # How it is now.
+        # Equal states are one object: the first cache finds it by what it depends on.
+        self.known: dict[Hashable, ServiceState] = {}
+        self.states: dict[ServiceState, ServiceState] = {}
         self.windows: list[Window] = []
-        self.begun = 0
-        self.unserved = 0
-        self.rows: Nodes = ()
-        self.made: dict[str, int] = {}
-        self.conditions: dict[Condition, Condition] = {}
-        self.condition = Condition((), (), frozenset(), frozenset(), frozenset())
-        self.listening: list[ChildService] = []
-        self.watch(self.endpoints(), 0)
-        self.take_note(0)
-        self.look(0)
+        self.window_start = 0
+        self.counts_at_start: dict[str, int] = {}
+        self.unserved_at_start = 0
+        self.fingerprint: Hashable = None
+        self.state = ServiceState((), (), frozenset(), frozenset(), frozenset())
+        self.update_watches(self.engine.endpoints, 0)
+        self.collect_events(0)
+        self.update_state(0)
 
     def simulate(self, progress: Callable[[int], object] | None) -> Simulation:
-        """Go through all of it."""
-        scenario, steps = self.scenario, self.steps()
+        """Run the scenario to its end."""
+        scenario, engine, agenda = self.scenario, self.engine, self.agenda()
         end = scenario.duration
-        times = sorted(time for time in steps if time < end)
+        times = sorted(time for time in agenda if time < end)
         i = 0
         while True:
             fixed = times[i] if i < len(times) else end
-            time = min(fixed, self.next_moment(end))
-            if self.send(time):
-                continue  # a request has changed what comes next
+            time = min(fixed, engine.next_moment(end))
+            if (changed := engine.send(time)) is not None:
+                self.collect_events(changed)
+                continue
             if time == end:
                 break
             if time == fixed:
                 i += 1
-                if column := time % scenario.width == 0:
-                    self.cut(time)
-                if steps[time]:
-                    self.change(steps[time], time)
-                self.look(time)
+                if column := time % scenario.column_width == 0:
+                    self.end_window(time)
+                if agenda[time]:
+                    self.apply(agenda[time], time)
+                self.update_state(time)
                 if column and progress is not None:
                     progress(time)
-            self.drive(time)
-        self.cut(end)
-        self.watch((), end)
-        found = failures(scenario, self.watched, self.weathers, self.transitions, list(self.probed))
+            engine.advance(time)
+            self.collect_events(time)
+        self.end_window(end)
+        self.update_watches((), end)
+        found = find_failures(
+            self.watches,
+            engine.timelines,
+            self.transitions,
+            engine.bounds,
+            scenario.driver.max_lateness,
+        )
         return Simulation(
             scenario,
             tuple(self.windows),
-            tuple(self.changes),
+            tuple(self.child_transitions),
             tuple(found),
             tuple(self.overloads),
-            self.asked,
+            engine.probes,
+            tuple(engine.notes),
         )
 
-    # What happens
+    # --- events -------------------------------------------------------------
 
-    def steps(self) -> dict[int, list[Callable[[], object]]]:
-        """Give what is to be done at times that are known beforehand; mostly nothing but a cut."""
+    def agenda(self) -> dict[int, list[OfferChange]]:
+        """Return the known times of columns, faults and changes, with the changes."""
         scenario = self.scenario
-        steps: dict[int, list[Callable[[], object]]] = {
-            time: [] for time in range(0, scenario.duration, scenario.width)
+        agenda: dict[int, list[OfferChange]] = {
+            time: [] for time in range(0, scenario.duration, scenario.column_width)
         }
-        for weather in self.weathers.values():
-            for time in weather.times:
-                steps.setdefault(time, [])
-        for happening in scenario.happenings:
-            if isinstance(happening, SetWeight | Advertise | Withdraw):
-                step = self.step(happening)
-                steps.setdefault(happening.at, []).append(step)
-        return steps
+        for timeline in self.engine.timelines.values():
+            for time in timeline.times:
+                agenda.setdefault(time, [])
+        for event in scenario.events:
+            if isinstance(event, OfferChange):
+                agenda.setdefault(event.at, []).append(event)
+        return agenda
 
-    def change(self, steps: Iterable[Callable[[], object]], time: int) -> None:
-        self.cut(time)  # before the picks of those who go are gone
-        for step in steps:
-            step()
-            self.watch(self.endpoints(), time)  # whoever comes back at once is a new one
-        self.probed.update(dict.fromkeys(self.endpoints(direct=True)))
-        self.made = self.counts()
+    def apply(self, changes: Iterable[OfferChange], time: int) -> None:
+        self.end_window(time)  # a child that is withdrawn takes its counts with it
+        for change in changes:
+            self.offers[change.child] = offers = self.offers_after(change)
+            self.engine.advertise(change.child, offers, time)
+            # An endpoint that returns at the same time is a new one.
+            self.update_watches(self.engine.endpoints, time)
+        self.counts_at_start = self.engine.counts()
 
-    def step(self, happening: SetWeight | Advertise | Withdraw) -> Callable[[], object]:
-        child, at = happening.child, happening.at
+    def offers_after(self, change: OfferChange) -> tuple[Advertisement, ...]:
+        if isinstance(change, Withdraw):
+            return ()
+        if isinstance(change, Advertise) and change.advertisements is not None:
+            return tuple(change.advertisements)
+        cluster = self.scenario.fleet.children.get(change.child)
+        declared = () if cluster is None else advertise(cluster)
+        if isinstance(change, SetWeight):
+            offers = self.offers.get(change.child, declared)
+            return tuple(evolve(each, weight=change.weight) for each in offers)
+        return declared
 
-        def change() -> None:
-            if isinstance(happening, Withdraw):
-                self.offers[child] = ()
-                self.parent.withdraw(child, at)
-                return
-            if isinstance(happening, SetWeight):
-                offers = tuple(
-                    evolve(each, weight=happening.weight) for each in self.offers.get(child, ())
-                )
-            else:
-                declared = self.declared.get(child, ())
-                given = happening.advertisements
-                offers = declared if given is None else tuple(given)
-            self.offers[child] = offers
-            self.parent.advertise(child, offers, at)
-
-        return change
-
-    # The driver
-
-    def next_moment(self, end: int) -> int:
-        """Tell when the driver does something."""
-        moment = self.ends[0][0] if self.ends else end
-        wakeup = self.parent.next_wakeup()
-        if wakeup is not None:
-            moment = min(moment, self.late(wakeup, _WAKE))
-        return max(moment, self.parent.now)
-
-    def drive(self, time: int) -> None:
-        """Report what has ended, start what is due, and take note of what that changed."""
-        while True:
-            if self.ends and self.ends[0][0] <= time:
-                _, _, probe, outcome = heappop(self.ends)
-                self.parent.report(probe, outcome, time)
-                continue
-            wakeup = self.parent.next_wakeup()
-            if wakeup is None or self.late(wakeup, _WAKE) > time:
-                break
-            for probe in self.parent.due(time):
-                self.ask(probe, time)
-        self.take_note(time)
-
-    def ask(self, probe: Probe, time: int) -> None:
-        self.asked += 1
-        sequence, driver = probe.token.sequence, self.scenario.driver
-        if driver.lost and chance(self.scenario.seed, _LOST, sequence) < driver.lost * (1 << 64):
-            return
-        assert isinstance(probe.target, Endpoint)  # noqa: S101 - a parent's probes have one
-        weather = self.weathers.get(probe.target.url)
-        answer = (time, True) if weather is None else weather.answer(time, probe.deadline)
-        if answer is not None:
-            answered, passes = answer
-            outcome = Outcome.PASS if passes else Outcome.fail("refused")
-            noticed = self.late(answered, _REPORT, sequence)
-            heappush(self.ends, (noticed, sequence, probe, outcome))
-
-    def late(self, time: int, *facts: int) -> int:
-        """Tell when a driver that is late does what is to be done at a time."""
-        driver = self.scenario.driver
-        if not driver.jitter:
-            return time + driver.lateness
-        drawn = chance(self.scenario.seed, time, *facts) % (driver.jitter + 1)
-        return time + driver.lateness + drawn
-
-    def take_note(self, time: int) -> None:
-        """Collect what the parent has to tell, and look whether picks are others from now on."""
-        events = self.parent.events.drain() if len(self.parent.events) else []
+    def collect_events(self, time: int) -> None:
+        """Record the engine's events, and see whether they changed the service's state."""
+        events = self.engine.drain()
         for event in events:
             if isinstance(event, Overloaded):
                 self.overloads.append(event)
                 continue
-            assert isinstance(event.target, Endpoint)  # noqa: S101 - a parent's events have one
-            self.transitions[event.target].append(event)
-            if event.target in self.watching:
-                child, services, *_ = self.watching[event.target]
-                change = (event.at, event.before, event.after, event.cause, event.reason)
-                self.changes.append(Change(child, services, *change))
-        if events or self.state() != self.rows:
-            self.look(time)
+            target: Any = event.target
+            self.transitions[target].append(event)
+            if target in self.watching:
+                child, services, *_ = self.watching[target]
+                details = (event.at, event.before, event.after, event.cause, event.reason)
+                self.child_transitions.append(ChildTransition(child, services, *details))
+        if events or self.engine.fingerprint() != self.fingerprint:
+            self.update_state(time)
 
-    # Windows
+    # --- windows ------------------------------------------------------------
 
-    def state(self) -> Nodes:
-        return tuple([node.rows() for node in self.nodes])
+    def update_state(self, time: int) -> None:
+        """Start a new window if the service's state has changed."""
+        self.fingerprint = self.engine.fingerprint()
+        state = self.service_state(time)
+        if state is not self.state:
+            self.end_window(time)
+            self.state = state
+        receiving = {c for c, share in zip(state.children, state.ideal, strict=True) if share}
+        self.engine.prepare(receiving)
 
-    def look(self, time: int) -> None:
-        """See how things stand; if otherwise than before, a window begins."""
-        self.rows = self.state()
-        leaves = [t for node in self.nodes for t in node.weights if not isinstance(t, Selector)]
-        condition = self.stand(leaves, time)
-        if condition is not self.condition:
-            self.cut(time)
-            self.condition = condition
-        picked = {c for c, share in zip(condition.children, condition.ideal, strict=True) if share}
-        self.listening = [t for t in leaves if _listens(t) and t.child in picked]
+    def service_state(self, time: int) -> ServiceState:
+        children = self.engine.children(time)
+        key = (self.fingerprint, tuple(children.items()))
+        state = self.known.get(key)
+        if state is None:
+            shares = sorted(self.engine.shares(time).items())
+            new = ServiceState(
+                tuple(child for child, _ in shares),
+                tuple(share for _, share in shares),
+                frozenset(child for child, (now, _) in children.items() if not now.serves),
+                frozenset(c for c, (now, _) in children.items() if now.serves and now.latency != 0),
+                frozenset(child for child, (_, up) in children.items() if not up),
+            )
+            state = self.known[key] = self.states.setdefault(new, new)
+        return state
 
-    def stand(self, leaves: Iterable[Any], time: int) -> Condition:
-        """Give the condition: equal ones are one."""
-        truths = {child_of(t): self.truth(t, time) for t in leaves}
-        out = frozenset(child for child, truth in truths.items() if not truth.serves)
-        slow = frozenset(c for c, truth in truths.items() if truth.serves and truth.latency != 0)
-        down = frozenset(truths) - {child_of(t) for t in leaves if self.is_up(t)}
-        key = (tuple(map(tuple, self.rows)), out, slow, down)
-        known = self.known.get(key)
-        if known is None:
-            ideal = by_child(ideal_shares(self.selector, self.parent.failovers))
-            children = tuple(sorted(ideal))
-            shares = tuple(ideal[child] for child in children)
-            condition = Condition(children, shares, out, slow, down)
-            known = self.known[key] = self.conditions.setdefault(condition, condition)
-        return known
+    def end_window(self, time: int) -> None:
+        """End the window, unless it has just started."""
+        counts, unserved, before = self.engine.counts(), self.engine.unserved, self.counts_at_start
+        if time > self.window_start:
+            picks = tuple(counts.get(c, 0) - before.get(c, 0) for c in self.state.children)
+            new = unserved - self.unserved_at_start
+            self.windows.append(Window(self.window_start, time, self.state, picks, new))
+        self.window_start, self.counts_at_start, self.unserved_at_start = time, counts, unserved
 
-    def cut(self, time: int) -> None:
-        """End the window, unless it has only just begun."""
-        made = self.counts()
-        if time > self.begun:
-            children = self.condition.children
-            picks = tuple(made.get(child, 0) - self.made.get(child, 0) for child in children)
-            self.windows.append(Window(self.begun, time, self.condition, picks, self.unserved))
-        self.begun, self.made, self.unserved = time, made, 0
-
-    def counts(self) -> dict[str, int]:
-        made: dict[str, int] = defaultdict(int)
-        for node in self.nodes:
-            for target, count in node.counts.items():
-                if not isinstance(target, Selector):
-                    made[child_of(target)] += count
-        return made
-
-    def truth(self, target: Any, time: int) -> Truth:
-        """Tell how a child is; the parent's own Services are always well."""
-        weather = self.weathers.get(target.url) if isinstance(target, ChildService) else None
-        return _FINE if weather is None else weather.at(time)
-
-    def is_up(self, target: Any) -> bool:
-        return not isinstance(target, ChildService) or self.parent.is_up(target.name)
-
-    def endpoints(self, *, direct: bool = False) -> list[Endpoint]:
-        """List what is watched: of this service, or of all."""
-        services: Iterable[Any] = (
-            self.parent.services.direct
-            if direct
-            else (target for node in self.nodes for target in node.weights)
-        )
-        found = {
-            Endpoint.of(s): None
-            for s in services
-            if isinstance(s, ChildService) and (s.health_check is not None or _listens(s))
-        }
-        return list(found)
-
-    def watch(self, endpoints: Iterable[Endpoint], time: int) -> None:
-        """Take note of which endpoints the service has from now on."""
-        now = dict.fromkeys(endpoints)
-        for endpoint in [each for each in self.watching if each not in now]:
-            child, services, begins, down = self.watching.pop(endpoint)
-            self.watched.append(Watched(endpoint, child, services, begins, time, down))
-        for endpoint in now:
+    def update_watches(self, endpoints: Iterable[Watched], time: int) -> None:
+        """End the watch of endpoints that are gone, and start one for new endpoints."""
+        current = dict.fromkeys(endpoints)
+        for endpoint in [each for each in self.watching if each not in current]:
+            child, services, start, down = self.watching.pop(endpoint)
+            self.watches.append(Watch(endpoint, child, services, start, time, down))
+        for endpoint in current:
             if endpoint not in self.watching:
-                services = self.parent.services_at(endpoint)
-                child = ", ".join(
-                    sorted({s.child for s in self.parent.services.direct if s.name in services})
-                )
-                down = not self.parent.is_up(services[0])
+                child, services, down = self.engine.describe(endpoint)
                 self.watching[endpoint] = (child, services, time, down)
 
-    # Requests
 
-    def send(self, until: int) -> bool:
-        """Send the requests that arrive before a time, or as many until something changes.
-
-        Tells whether something has changed.
-        """
-        wanted = self.arrivals.before(until)
-        while self.sent < wanted:
-            if not self.selector.eligible:
-                self.unserved += wanted - self.sent
-                self.sent = wanted
-            elif not self.listening:
-                self.pick(wanted - self.sent)
-            elif quiet := self.quiet(wanted):
-                self.pick(quiet)
-            elif self.send_one():
-                return True
-        return False
-
-    def quiet(self, wanted: int) -> int:
-        """Count the requests from which no passive check will learn anything."""
-        now = self.arrivals.at(self.sent)
-        for target in self.listening:
-            if Endpoint.of(target) in self.dirty or not self.truth(target, now).serves:
-                return 0
-        wakeup = self.parent.next_wakeup()
-        # To tell of a request is to tell the time: what a late driver has missed happens then.
-        least = wanted if wakeup is None else min(wanted, self.arrivals.before(wakeup))
-        return max(0, least - self.sent)
-
-    def send_one(self) -> bool:
-        now = self.arrivals.at(self.sent)
-        target = self.selector.pick()
-        self.sent += 1
-        if not _listens(target):
-            return False
-        wakeup = self.parent.next_wakeup()
-        ok = self.truth(target, now).serves
-        (self.dirty.discard if ok else self.dirty.add)(Endpoint.of(target))
-        self.parent.observe(target, ok, now)
-        if len(self.parent.events) or (wakeup is not None and wakeup <= now):
-            self.take_note(now + 1)  # it was this request, and those after it will see it
-            return True
-        return False
-
-    def pick(self, requests: int) -> None:
-        """Pick so often at once; the selectors count."""
-        self.sent += requests
-        flat = len(self.nodes) == 1
-        while requests:
-            size = min(requests, _ROOM)
-            if flat:
-                self.selector.pick_into(self.scratch[:size])
-            else:
-                self.selector.pick_many(size)
-            requests -= size
-
-
-def _listens(target: Any) -> bool:
-    return isinstance(target, ChildService) and target.passive_health_check is not None
+def build_engine(scenario: Scenario) -> Engine:
+    """Return the engine of a scenario. Raises: as `simulate`."""
+    if scenario.engine == "uplinks":
+        return UplinksEngine(scenario)
+    return TraefikEngine(scenario, from_file=scenario.engine == "traefik-file")

@@ -1,11 +1,7 @@
-"""What is to be simulated, as data.
+"""The input of a simulation: the same scenario always gives the same result.
 
-Rules of this file:
-
-1. A scenario holds everything that the result depends on: the same scenario
-   gives the same result. Times are nanoseconds from its beginning.
-2. What happens to a child happens to its address: children that share one
-   share its troubles.
+All times are nanoseconds since the start of the scenario. A fault applies to its child's address,
+so children that share an address share its faults.
 """
 
 from __future__ import annotations
@@ -21,153 +17,160 @@ from uplinks.model import Advertisement, Cluster, Fleet
 from uplinks.simulate._arrivals import SECOND
 
 __all__ = [
-    "MOST_REQUESTS",
+    "ENGINES",
+    "MAX_REQUESTS",
     "Advertise",
-    "Driver",
+    "DriverModel",
+    "Fault",
     "Flap",
-    "Happening",
+    "OfferChange",
     "Outage",
     "Scenario",
+    "ScenarioEvent",
     "SetWeight",
     "Slow",
-    "Trouble",
     "Withdraw",
-    "retimed",
+    "with_check_times",
 ]
 
-MOST_REQUESTS: Final = 10**11
-"""How many requests a scenario may have."""
+ENGINES: Final = ("uplinks", "traefik", "traefik-file")
+"""`uplinks.Parent`; open-source Traefik whose TraefikServices are Kubernetes resources; the same
+with the file that `uplinks.to_traefik` writes."""
 
-_MOST_SWITCHES: Final = 1_000_000
-_FASTEST: Final = SECOND  # requests a second: no two arrive at one time
+MAX_REQUESTS: Final = 10**11
+"""The maximum number of requests in a scenario."""
+
+_MAX_FLAPS: Final = 1_000_000
+_MAX_RATE: Final = SECOND  # requests a second: no two arrive at the same time
 
 
-def _whole(value: object, what: str, least: int = 0) -> None:
+def _check_integer(name: str, value: object, minimum: int = 0) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{what} is an int, not {type(value).__name__}")
-    if value < least:
-        raise ValueError(f"{what} is {value}; {least} or more is allowed")
+        raise TypeError(f"{name} must be an integer, got {type(value).__name__}")
+    if value < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {value}")
 
 
-def _span(begins: object, ends: object) -> None:
-    _whole(begins, "the beginning")
-    _whole(ends, "the end")
-    if begins >= ends:  # type: ignore[operator]  # both are ints by now
-        raise ValueError(f"it begins at {begins} ns and so cannot end at {ends} ns")
+def _check_span(start: object, end: object) -> None:
+    _check_integer("start", start)
+    _check_integer("end", end)
+    if start >= end:  # type: ignore[operator]  # both are integers here
+        raise ValueError(f"end must be after start ({start} ns), got {end} ns")
 
 
 @frozen
 class Outage:
-    """A child is out: requests to it fail, and so do its probes.
+    """A child fails requests and probes from ``start`` until ``end`` (ns, exclusive).
 
-    It refuses at once; or it ``hangs``, so that each probe takes its whole
-    time-out. Out from ``begins`` up to, and without, ``ends``.
+    It refuses connections; with ``hangs`` it does not answer, so each probe takes its whole
+    timeout.
 
-    Units: nanoseconds. Raises: ValueError unless 0 <= begins < ends.
+    Raises: ValueError unless 0 <= start < end.
 
     >>> Outage("eu", 30 * SECOND, 90 * SECOND).hangs
     False
     """
 
     child: str
-    begins: int
-    ends: int
+    start: int
+    end: int
     hangs: bool = False
 
     def __attrs_post_init__(self) -> None:
-        _span(self.begins, self.ends)
+        _check_span(self.start, self.end)
 
 
 @frozen
 class Flap:
-    """A child goes out again and again: for ``out`` (ns) at the beginning of each ``period``.
+    """A child is out for the first ``out`` (ns) of each ``period`` (ns).
 
-    Raises: ValueError unless 0 <= begins < ends and 0 < out < period.
+    Raises: ValueError unless 0 <= start < end and 0 < out < period.
     """
 
     child: str
-    begins: int
-    ends: int
+    start: int
+    end: int
     period: int
     out: int
 
     def __attrs_post_init__(self) -> None:
-        _span(self.begins, self.ends)
-        _whole(self.out, "the time out", 1)
-        _whole(self.period, "the period", self.out + 1)
+        _check_span(self.start, self.end)
+        _check_integer("out", self.out, 1)
+        _check_integer("period", self.period, self.out + 1)
 
 
 @frozen
 class Slow:
-    """A child answers its probes only after ``latency`` (ns); ``fails``: and no request.
+    """A child answers probes after ``latency`` (ns); with ``fails`` its requests fail as well.
 
-    Raises: ValueError unless 0 <= begins < ends and 0 <= latency.
+    Raises: ValueError unless 0 <= start < end and 0 <= latency.
     """
 
     child: str
-    begins: int
-    ends: int
+    start: int
+    end: int
     latency: int
     fails: bool = False
 
     def __attrs_post_init__(self) -> None:
-        _span(self.begins, self.ends)
-        _whole(self.latency, "the latency")
+        _check_span(self.start, self.end)
+        _check_integer("latency", self.latency)
 
 
 @frozen
 class SetWeight:
-    """A child offers all its uplinks again, with another weight."""
+    """At a time (ns), a child advertises all its uplinks with another weight."""
 
     child: str
     at: int
     weight: int
 
     def __attrs_post_init__(self) -> None:
-        _whole(self.at, "the time")
-        _whole(self.weight, "the weight")
+        _check_integer("at", self.at)
+        _check_integer("weight", self.weight)
 
 
 @frozen
 class Advertise:
-    """A child offers something else; or, with ``None``, once more what its manifests say."""
+    """At a time (ns), a child advertises these uplinks; ``None``: those of its manifests."""
 
     child: str
     at: int
     advertisements: tuple[Advertisement, ...] | None = None
 
     def __attrs_post_init__(self) -> None:
-        _whole(self.at, "the time")
+        _check_integer("at", self.at)
 
 
 @frozen
 class Withdraw:
-    """A child offers nothing any more."""
+    """At a time (ns), a child withdraws all its uplinks."""
 
     child: str
     at: int
 
     def __attrs_post_init__(self) -> None:
-        _whole(self.at, "the time")
+        _check_integer("at", self.at)
 
 
-Trouble = Outage | Flap | Slow
-"""What a child suffers; the parent is not told."""
+Fault = Outage | Flap | Slow
+"""A fault of a child, which the parent has to detect."""
 
-Happening = Trouble | SetWeight | Advertise | Withdraw
-"""What happens in a scenario."""
+OfferChange = SetWeight | Advertise | Withdraw
+"""A change of what a child advertises."""
+
+ScenarioEvent = Fault | OfferChange
+"""An event of a scenario."""
 
 
 @frozen
-class Driver:
-    """How well the parent's driver does its work.
+class DriverModel:
+    """How well the parent's driver works.
 
-    Whatever it does, the start of a probe or the notice of an end, it does
-    ``lateness`` (ns) too late, and by up to ``jitter`` (ns) more, drawn from
-    the scenario's seed. So large a share as ``lost`` of the probes gets no
-    answer.
+    It starts each probe and reports each result ``lateness`` (ns) too late, plus up to ``jitter``
+    (ns) drawn from the scenario's seed. The share ``lost`` of its probes gets no answer.
 
-    >>> Driver(lost=Fraction(1, 100)).lateness
+    >>> DriverModel(lost=Fraction(1, 100)).lateness
     0
     """
 
@@ -176,35 +179,35 @@ class Driver:
     lost: Fraction = field(default=Fraction(0), converter=Fraction)
 
     def __attrs_post_init__(self) -> None:
-        _whole(self.lateness, "the lateness")
-        _whole(self.jitter, "the jitter")
+        _check_integer("lateness", self.lateness)
+        _check_integer("jitter", self.jitter)
         if not 0 <= self.lost <= 1:
-            raise ValueError(f"the share of lost probes is {self.lost}; 0 to 1 is allowed")
+            raise ValueError(f"lost must be between 0 and 1, got {self.lost}")
 
     @property
-    def latest(self) -> int:
-        """The most (ns) by which it is late."""
+    def max_lateness(self) -> int:
+        """The maximum delay (ns)."""
         return self.lateness + self.jitter
 
 
-def _happenings(value: Iterable[Happening]) -> tuple[Happening, ...]:
+def _events(value: Iterable[ScenarioEvent]) -> tuple[ScenarioEvent, ...]:
     return tuple(value)
 
 
 @frozen
 class Scenario:
-    """A fleet, its requests, and all that happens meanwhile.
+    """A fleet, its requests, and the events meanwhile.
 
-    ``service`` takes ``rate`` requests a second, an int or a `Fraction`, for
-    ``duration`` (ns). ``start`` and ``scheduler`` are the parent's. The result
-    is cut at ``columns`` equal steps of time at least.
+    ``service`` receives ``rate`` requests a second (an integer or a `Fraction`) for ``duration``
+    (ns). ``engine`` is one of `ENGINES`. ``start`` and ``scheduler`` are those of `Parent`; like
+    ``policy`` and the driver's lateness they do not apply to Traefik. The result has at least
+    ``columns`` windows of equal length.
 
-    Raises: TypeError, ValueError: for a rate that is not above 0 or above one
-    a nanosecond, for more than 10**11 requests, and for flapping that switches
-    more than a million times.
+    Raises: TypeError; ValueError for an unknown engine, for a rate that is not above 0 or exceeds
+    one request a nanosecond, for more than 10**11 requests, and for more than a million flaps.
 
     >>> scenario = Scenario(Fleet(Cluster("parent")), "api@multicluster", 100, 60 * SECOND)
-    >>> scenario.requests, scenario.width == SECOND
+    >>> scenario.requests, scenario.column_width == SECOND
     (6000, True)
     """
 
@@ -212,49 +215,57 @@ class Scenario:
     service: str
     rate: Fraction = field(converter=Fraction)
     duration: int
-    happenings: tuple[Happening, ...] = field(default=(), converter=_happenings)
+    events: tuple[ScenarioEvent, ...] = field(default=(), converter=_events)
+    engine: str = field(default="uplinks", kw_only=True)
     policy: HealthPolicy = field(factory=HealthPolicy, kw_only=True)
-    driver: Driver = field(factory=Driver, kw_only=True)
+    driver: DriverModel = field(factory=DriverModel, kw_only=True)
     scheduler: str = field(default="fair", kw_only=True)
     start: int = field(default=0, kw_only=True)
     seed: int = field(default=0, kw_only=True)
     columns: int = field(default=60, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        _whole(self.duration, "the duration", 1)
-        _whole(self.columns, "the number of columns", 1)
-        if not 0 < self.rate <= _FASTEST:
-            raise ValueError(f"the rate is {self.rate}; above 0 and up to {_FASTEST} is allowed")
-        if self.requests > MOST_REQUESTS:
-            raise ValueError(f"these are {self.requests} requests; {MOST_REQUESTS} are allowed")
-        flaps = [each for each in self.happenings if isinstance(each, Flap)]
-        ends = ((min(f.ends, self.duration), f) for f in flaps)
-        switches = sum(2 * (-(-max(0, end - f.begins) // f.period)) for end, f in ends)
-        if switches > _MOST_SWITCHES:
-            raise ValueError(f"flapping switches {switches} times; {_MOST_SWITCHES} is allowed")
+        _check_integer("duration", self.duration, 1)
+        _check_integer("columns", self.columns, 1)
+        if self.engine not in ENGINES:
+            raise ValueError(f"engine must be one of {', '.join(ENGINES)}, got {self.engine!r}")
+        if not 0 < self.rate <= _MAX_RATE:
+            raise ValueError(f"rate must be above 0 and at most {_MAX_RATE}, got {self.rate}")
+        if self.requests > MAX_REQUESTS:
+            raise ValueError(
+                f"a scenario can have at most {MAX_REQUESTS} requests, got {self.requests}"
+            )
+        flaps = [each for each in self.events if isinstance(each, Flap)]
+        ends = ((min(flap.end, self.duration), flap) for flap in flaps)
+        changes = sum(2 * (-(-max(0, end - flap.start) // flap.period)) for end, flap in ends)
+        if changes > _MAX_FLAPS:
+            raise ValueError(
+                f"flapping can change state at most {_MAX_FLAPS} times, got {changes}; "
+                "use a longer period"
+            )
 
     @property
     def requests(self) -> int:
-        """How many requests arrive."""
+        """The number of requests."""
         return -(-self.duration * self.rate.numerator // (self.rate.denominator * SECOND))
 
     @property
-    def width(self) -> int:
-        """The step (ns) at which the result is cut."""
+    def column_width(self) -> int:
+        """The length (ns) of a column."""
         return -(-self.duration // self.columns)
 
 
-def retimed(fleet: Fleet, **times: Any) -> Fleet:
-    """Give all health checks of a fleet other times, to see what that would do.
+def with_check_times(fleet: Fleet, **times: Any) -> Fleet:
+    """Replace the times of all health checks of a fleet.
 
-    ``times`` are ``interval``, ``unhealthy_interval`` and ``timeout`` (ns). An
-    unhealthy interval that follows the interval goes on to do so.
+    ``times`` are ``interval``, ``unhealthy_interval`` and ``timeout`` (ns). An unhealthy interval
+    that equals the interval follows it.
 
     Complexity: O(uplinks). Raises: TypeError for another name.
 
     >>> from uplinks.model import HealthCheck, Uplink
     >>> child = Cluster("eu", uplinks=[Uplink("api", "apps", health_check=HealthCheck())])
-    >>> fleet = retimed(Fleet(Cluster("parent"), {"eu": child}), interval=5 * SECOND)
+    >>> fleet = with_check_times(Fleet(Cluster("parent"), {"eu": child}), interval=5 * SECOND)
     >>> check = fleet.children["eu"].uplinks[0].health_check
     >>> check.interval // SECOND, check.unhealthy_interval // SECOND
     (5, 5)
@@ -262,18 +273,18 @@ def retimed(fleet: Fleet, **times: Any) -> Fleet:
     if not times:
         return fleet
     children = {
-        name: evolve(cluster, uplinks=_retimed(cluster, times))
+        name: evolve(cluster, uplinks=_uplinks_with(cluster, times))
         for name, cluster in fleet.children.items()
     }
     return evolve(fleet, children=children)
 
 
-def _retimed(cluster: Cluster, times: dict[str, Any]) -> Iterable[Any]:
+def _uplinks_with(cluster: Cluster, times: dict[str, Any]) -> Iterable[Any]:
     for uplink in cluster.uplinks:
         check = uplink.health_check
         if check is None:
             yield uplink
             continue
         follows = check.unhealthy_interval == check.interval
-        wanted = {"unhealthy_interval": 0, **times} if follows and "interval" in times else times
-        yield evolve(uplink, health_check=evolve(check, **wanted))
+        new = {"unhealthy_interval": 0, **times} if follows and "interval" in times else times
+        yield evolve(uplink, health_check=evolve(check, **new))

@@ -1,10 +1,4 @@
-"""``uplinks demo``: a failover that happens, on real sockets.
-
-Rules of this package:
-
-1. `show` does it, `children` are the servers; here it is told.
-2. What needs an extra is imported when the command runs.
-"""
+"""``uplinks demo``: a failover on real sockets. What needs an extra is imported on use."""
 
 from __future__ import annotations
 
@@ -13,25 +7,25 @@ import asyncio
 import logging
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from uplinks.cli import COMMANDS
-from uplinks.cli.console import CLEAN, FINDINGS, Console, Ink
+from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Ink
 from uplinks.cli.tables import Column, table
 
 if TYPE_CHECKING:
-    from uplinks.cli.demo.show import Finding
+    from uplinks.cli.demo.failover import Result
 
 __all__ = ["add", "run"]
 
-COLUMNS = (
+COLUMNS: Final = (
     Column("service"),
     Column("stopped"),
-    Column("noticed after", number=True),
+    Column("detected after", number=True),
     Column("bound", number=True),
     Column("requests lost", number=True),
-    Column("sent there later", number=True),
-    Column("back after", number=True),
+    Column("sent later", number=True),
+    Column("recovered after", number=True),
     Column("bound", number=True),
     Column("split after"),
 )
@@ -42,68 +36,68 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "demo",
         help=COMMANDS["demo"],
-        description="Start children on the loopback, over HTTP and over gRPC, send requests, stop "
-        "a child of each kind and start it again; say when that was noticed. Takes about six "
-        "seconds.",
+        description="Start HTTP and gRPC children on the loopback, send requests, stop one child "
+        "of each kind and start it again. Report how long detection takes compared to its bound. "
+        "Takes about six seconds.",
         allow_abbrev=False,
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:  # noqa: ARG001 - there are none
-    """Write what was seen; findings are promises that were not kept."""
-    from uplinks.errors import MissingExtra  # noqa: PLC0415 - see the package's rules
+    """Write the results; a bound that was exceeded is a finding."""
+    from uplinks.errors import MissingExtra  # noqa: PLC0415 - rarely needed
 
-    # A server that stops is no news here; the C part of grpc reads this when it is loaded.
+    # The C part of grpc reads this when it is loaded; a stopped server is no error here.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
-        from uplinks.cli.demo import show  # noqa: PLC0415 - see the package's rules
+        from uplinks.cli.demo import failover  # noqa: PLC0415 - needs extras
     except MissingExtra:
-        console.complain("the demonstration needs two extras: pip install 'uplinks[http,grpc]'")
-        return 2
-    begun = time.monotonic()
+        console.complain("the demo needs two extras: pip install 'uplinks[http,grpc]'")
+        return UNUSABLE
+    started = time.monotonic()
     terminal = console.err.isatty()
 
     def progress(text: str) -> None:
         if terminal:
-            console.err.write(f"\r\x1b[K{time.monotonic() - begun:5.1f} s  {text}")
+            console.err.write(f"\r\x1b[K{time.monotonic() - started:5.1f} s  {text}")
             console.err.flush()
 
-    # What the driver logs is what the table says.
+    # The table has all that the driver would log.
     logging.getLogger("uplinks").addHandler(logging.NullHandler())
     try:
-        found = asyncio.run(show.show(progress))
+        results = asyncio.run(failover.run_all(progress))
     except TimeoutError:
-        found = []
+        results = []
     finally:
         if terminal:
             console.err.write("\r\x1b[K")
-    if not found:
-        console.complain("nothing was noticed for far too long")
+    if not results:
+        console.complain("no failure was detected in time")
         return FINDINGS
-    console.out.write(_text(found, console.ink(console.out)))
-    return CLEAN if all(finding.kept for finding in found) else FINDINGS
+    console.out.write(_format(results, console.ink(console.out)))
+    return CLEAN if all(result.within_bounds for result in results) else FINDINGS
 
 
-def _text(found: list[Finding], ink: Ink) -> str:
+def _format(results: list[Result], ink: Ink) -> str:
     rows = [
         [
-            finding.service,
-            finding.stopped,
-            _seconds(finding.noticed),
-            _seconds(finding.detection),
-            str(finding.lost),
-            str(finding.late),
-            _seconds(finding.back),
-            _seconds(finding.recovery),
-            ", ".join(f"{child} {number}" for child, number in finding.split.items()),
+            result.service,
+            result.stopped,
+            _seconds(result.detection),
+            _seconds(result.detection_bound),
+            str(result.lost),
+            str(result.sent_later),
+            _seconds(result.recovery),
+            _seconds(result.recovery_bound),
+            ", ".join(f"{child} {number}" for child, number in result.split.items()),
         ]
-        for finding in found
+        for result in results
     ]
     verdict = (
-        ink("good", "Every promise was kept.")
-        if all(finding.kept for finding in found)
-        else ink("error", "A promise was not kept.")
+        ink("good", "Every bound was kept.")
+        if all(result.within_bounds for result in results)
+        else ink("error", "A bound was exceeded.")
     )
     return f"{table(COLUMNS, rows, ink)}\n{verdict}\n"
 

@@ -1,10 +1,4 @@
-"""The children of the demonstration: real servers on the loopback.
-
-Rules of this file:
-
-1. A child keeps its port when it is stopped and started again.
-2. It answers requests and health checks alike, at once, with its own name.
-"""
+"""The children of the demonstration: real servers on the loopback that keep their ports."""
 
 from __future__ import annotations
 
@@ -25,7 +19,7 @@ _SERVING: Final = b"\x08\x01"  # grpc.health.v1.HealthCheckResponse, status SERV
 
 
 class HttpChild:
-    """A child that speaks HTTP/1.1, just enough of it."""
+    """A child that answers every HTTP/1.1 request with its name."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -35,16 +29,16 @@ class HttpChild:
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """The child's address."""
         return f"http://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
-        """Listen; at a port that the system chooses, the first time."""
-        self._server = await asyncio.start_server(self._talk, "127.0.0.1", self.port)
+        """Listen; the first time, the kernel chooses the port."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
-        """Hang up, and listen no more."""
+        """Abort all connections and stop listening."""
         server, self._server = self._server, None
         if server is None:
             return
@@ -53,7 +47,7 @@ class HttpChild:
             writer.transport.abort()
         await server.wait_closed()
 
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
         body = self.name.encode()
         try:
@@ -62,14 +56,14 @@ class HttpChild:
                 writer.write(head + body)
                 await writer.drain()
         except (OSError, asyncio.IncompleteReadError):
-            pass  # the client has hung up, or this child has
+            pass  # the client or the child has closed the connection
         finally:
             self._open.discard(writer)
             writer.close()
 
 
 class GrpcChild:
-    """A child that answers any method over gRPC as if it were a health check: SERVING."""
+    """A child that answers every gRPC method with SERVING."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -78,31 +72,29 @@ class GrpcChild:
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """The child's address."""
         return f"http://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
-        """Listen; at a port that the system chooses, the first time."""
+        """Listen; the first time, the kernel chooses the port."""
         if not self.port:
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", 0))
                 self.port = probe.getsockname()[1]
-        self._server = grpc.aio.server(handlers=[_Everything()])
+        self._server = grpc.aio.server(handlers=[_AllMethods()])
         self._server.add_insecure_port(f"127.0.0.1:{self.port}")
         await self._server.start()
 
     async def stop(self) -> None:
-        """Hang up, and listen no more."""
+        """Abort all calls and stop listening."""
         server, self._server = self._server, None
         if server is not None:
             await server.stop(None)
 
 
-class _Everything(grpc.GenericRpcHandler):  # type: ignore[misc,unused-ignore]
-    """Handles every method alike."""
-
-    def service(self, handler_call_details: Any) -> Any:  # noqa: ARG002 - grpc's face
-        async def answer(request: bytes, context: Any) -> bytes:  # noqa: ARG001 - grpc's face
+class _AllMethods(grpc.GenericRpcHandler):  # type: ignore[misc,unused-ignore]
+    def service(self, handler_call_details: Any) -> Any:  # noqa: ARG002 - grpc's signature
+        async def answer(request: bytes, context: Any) -> bytes:  # noqa: ARG001 - grpc's signature
             return _SERVING
 
         return grpc.unary_unary_rpc_method_handler(answer)

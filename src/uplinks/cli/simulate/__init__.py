@@ -1,60 +1,36 @@
-"""``uplinks simulate``: who gets the requests while children fail and return.
-
-Rules of this package:
-
-1. `options` reads what stands on the command line, `telling` has the words
-   that all reports share, `text`, `document` and `page` are the reports, `chart` and
-   `looks` the picture.
-2. The exit status is that of every command; a bound that was not kept is a finding.
-"""
+"""``uplinks simulate``: which child gets the requests while children fail and recover."""
 
 from __future__ import annotations
 
 import argparse
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final
+
+from attrs import evolve
 
 from uplinks import rules
 from uplinks.cli import COMMANDS, findings, inputs
 from uplinks.cli.console import CLEAN, FINDINGS, Console, Unusable, printable
 from uplinks.cli.simulate import options
 from uplinks.cli.simulate.options import Variant
-from uplinks.cli.simulate.telling import Named, clock
+from uplinks.cli.simulate.wording import NamedRun, format_time
 from uplinks.errors import UnknownChild, UnknownService, UplinksError
 from uplinks.health import HealthPolicy
 from uplinks.model import Fleet
 from uplinks.parent import Parent
 from uplinks.simulate import (
-    Driver,
+    ENGINES,
+    DriverModel,
     Scenario,
     Simulation,
-    retimed,
     simulate,
+    with_check_times,
 )
 
 __all__ = ["add", "run"]
 
 COLUMNS: Final = 120
 SECOND: Final = 1_000_000_000
-HAPPENINGS: Final = (
-    ("fail", "CHILD@FROM-TO", options.fail, "a child refuses requests and probes"),
-    ("hang", "CHILD@FROM-TO", options.hang, "a child does not answer: probes run out of time"),
-    (
-        "flap",
-        "CHILD@FROM-TO/PERIOD[/OUT]",
-        options.flap,
-        "a child fails at the beginning of each PERIOD, for half of it or for OUT",
-    ),
-    (
-        "slow",
-        "CHILD@FROM-TO/LATENCY[/fail]",
-        options.slow,
-        "a child answers probes after LATENCY only; with /fail its requests fail",
-    ),
-    ("weight", "CHILD@AT=WEIGHT", options.weight, "a child offers its uplinks with this weight"),
-    ("withdraw", "CHILD@AT", options.withdraw, "a child offers nothing any more"),
-    ("advertise", "CHILD@AT", options.advertise, "a child offers again what its manifests say"),
-)
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -63,10 +39,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "simulate",
         help=COMMANDS["simulate"],
         description="Send requests through a service of the parent, in virtual time, while "
-        "children fail and return: who gets them, which fail, and how soon that is noticed, "
-        "beside what is promised.",
-        epilog="Durations are like 1m30s, 500ms or 90 (seconds); without -TO, it lasts. "
-        "Exit status: 0 every bound was kept, 1 findings, 2 bad usage or unreadable input.",
+        "children fail and recover. Report which child gets them, which fail, and how long "
+        "detection takes compared to its bound.",
+        epilog="Durations are written 1m30s, 500ms or 90 (seconds); without -TO an event lasts to "
+        "the end. Exit status: 0 every bound was kept, 1 findings, 2 bad usage or unreadable "
+        "input.",
         allow_abbrev=False,
     )
     inputs.add_fleet(parser)
@@ -79,96 +56,95 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     load = parser.add_mutually_exclusive_group()
     load.add_argument(
-        "--rate", metavar="N", type=options.rate, help="requests a second (default: 100)"
+        "--rate", metavar="N", type=options.parse_rate, help="requests a second (default: 100)"
     )
     load.add_argument(
-        "--requests", metavar="N", type=options.requests, help="so many in all, evenly"
+        "--requests", metavar="N", type=options.parse_requests, help="total number of requests"
     )
     parser.add_argument(
         "--duration",
         metavar="TIME",
-        type=options.duration,
+        type=options.parse_duration_option,
         default=600 * SECOND,
-        help="how long (default: 10m)",
+        help="length of the simulation (default: 10m)",
     )
-    happens = parser.add_argument_group("what happens (repeatable)")
-    for name, metavar, read, words in HAPPENINGS:
-        happens.add_argument(
-            f"--{name}",
-            metavar=metavar,
-            dest="happenings",
-            action="append",
-            default=[],
-            type=read,
-            help=words,
-        )
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=ENGINES[0],
+        help="uplinks: this library (default); traefik: open-source Traefik that reads the "
+        "parent's TraefikServices as Kubernetes resources; traefik-file: the same with the file "
+        "that materialize writes",
+    )
+    options.add_events(parser)
     _add_policy(parser)
-    written = parser.add_argument_group("how it is written")
-    written.add_argument(
+    _add_driver(parser)
+    output = parser.add_argument_group("output")
+    output.add_argument(
         "--format", choices=("text", "json"), default="text", help="(default: text)"
     )
-    written.add_argument("--html", metavar="FILE", help="write a page for a browser, too")
-    written.add_argument("--svg", metavar="FILE", help="write the picture of the page, too")
+    output.add_argument("--html", metavar="FILE", help="also write an HTML page")
+    output.add_argument("--svg", metavar="FILE", help="also write the picture of the page")
     parser.set_defaults(run=run)
 
 
 def _add_policy(parser: argparse.ArgumentParser) -> None:
-    decided = parser.add_argument_group("what is decided")
-    decided.add_argument(
+    group = parser.add_argument_group("policy")
+    group.add_argument(
         "--policy",
         metavar="NAME=VALUE,...",
-        type=options.variant,
+        type=options.parse_variant,
         default=Variant(),
         help="fields of the health policy, such as unhealthy_threshold=2; interval, "
-        "unhealthy_interval and timeout, instead of what the health checks say; scheduler",
+        "unhealthy_interval and timeout override all health checks; scheduler; engine",
     )
-    decided.add_argument(
+    group.add_argument(
         "--compare",
         metavar="NAME=VALUE,...",
         action="append",
         default=[],
-        type=options.variant,
-        help="simulate this policy beside the other; repeatable",
+        type=options.parse_variant,
+        help="also simulate with these settings, and compare; repeatable",
     )
-    decided.add_argument(
+    group.add_argument(
         "--start",
         metavar="N",
         type=int,
         default=0,
-        help="where in its schedule each service begins (default: 0)",
+        help="position in the schedule at which each service starts (default: 0)",
     )
-    driver = parser.add_argument_group("how well the parent's driver works")
-    driver.add_argument(
-        "--lateness",
-        metavar="TIME",
-        type=options.duration,
-        default=0,
-        help="it does everything so much too late",
-    )
-    driver.add_argument(
-        "--jitter",
-        metavar="TIME",
-        type=options.duration,
-        default=0,
-        help="and by up to this much more, by chance",
-    )
-    driver.add_argument(
+
+
+def _add_driver(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("driver of the parent")
+    for name, description in (
+        ("lateness", "delay of each probe and of each result"),
+        ("jitter", "additional random delay, at most this"),
+    ):
+        group.add_argument(
+            f"--{name}",
+            metavar="TIME",
+            type=options.parse_duration_option,
+            default=0,
+            help=description,
+        )
+    group.add_argument(
         "--lost",
         metavar="SHARE",
-        type=options.lost,
+        type=options.parse_share,
         default=0,
-        help="such a share of the probes gets no answer: 1%% or 0.01",
+        help="share of the probes that get no answer: 1%% or 0.01",
     )
-    driver.add_argument(
-        "--seed", metavar="N", type=int, default=0, help="what chance begins with (default: 0)"
+    group.add_argument(
+        "--seed", metavar="N", type=int, default=0, help="seed of all random draws (default: 0)"
     )
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Write what came of it; or, when the fleet has errors, only those.
+    """Write the report; or, when the fleet has errors, only those.
 
-    What the command line names and is not there is bad usage. Whatever else
-    cannot be built is the manifests' fault, also where no rule speaks of it.
+    An unknown name on the command line is bad usage. Anything else that cannot be built is the
+    manifests' fault, even where no rule finds it.
     """
     _check(arguments)
     fleet = inputs.read_fleet(arguments)
@@ -176,63 +152,70 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     console.err.write(findings.as_text(report, console.ink(console.err)))
     if not report.ok:
         return findings.status(report)
-    variants = [arguments.policy, *(each.over(arguments.policy) for each in arguments.compare)]
+    base = arguments.policy.over(Variant(engine=arguments.engine))
+    variants = [base, *(each.over(base) for each in arguments.compare)]
+    scenarios = [_scenario(arguments, fleet, each) for each in variants]
     try:
-        scenarios = [_scenario(arguments, fleet, each) for each in variants]
         runs = [
-            Named(each.name or "as it is", _simulated(scenario, each.name, console))
+            NamedRun(each.name or "baseline", _simulate(scenario, each.name, console))
             for each, scenario in zip(variants, scenarios, strict=True)
         ]
-    except UplinksError as problem:
-        if _misnamed(problem, arguments.service):
-            raise Unusable(f"{problem}{_there_is(problem, fleet)}") from None
-        console.err.write(f"{arguments.service} cannot be built: {printable(str(problem))}\n")
+        other = _with_traefik(arguments, scenarios, console)
+    except UplinksError as error:
+        if _is_misnamed(error, arguments.service):
+            raise Unusable(f"{error}{_known_services(error, fleet)}") from None
+        console.err.write(f"{arguments.service} cannot be built: {printable(str(error))}\n")
         return FINDINGS
-    _write(arguments, runs, console)
-    return CLEAN if all(each.run.kept for each in runs) else FINDINGS
+    _write(arguments, runs, other, console)
+    return CLEAN if all(each.run.within_bounds for each in runs) else FINDINGS
 
 
 def _check(arguments: argparse.Namespace) -> None:
     if arguments.duration == 0:
-        raise Unusable("--duration is above 0")
+        raise Unusable("--duration must be above 0")
     if "-" in {arguments.html, arguments.svg}:
-        raise Unusable("--html and --svg are written to files; standard output has the report")
+        raise Unusable("--html and --svg need a file; standard output has the report")
     if arguments.svg is not None and arguments.compare:
-        raise Unusable("--svg is one picture: leave out --compare, or use --html")
+        raise Unusable("--svg writes one picture; leave out --compare, or use --html")
+    for variant in (arguments.policy, *arguments.compare):
+        engine = variant.engine or arguments.policy.engine or arguments.engine
+        if engine != ENGINES[0] and variant.only_for_uplinks:
+            raise Unusable(f"{variant.only_for_uplinks} does not apply to the engine {engine}")
 
 
-def _scenario(arguments: argparse.Namespace, fleet: Any, variant: Variant) -> Scenario:
+def _scenario(arguments: argparse.Namespace, fleet: Fleet, variant: Variant) -> Scenario:
     duration = arguments.duration
     rate = arguments.rate or Fraction(100)
+    if arguments.requests is not None:
+        rate = Fraction(arguments.requests * SECOND, duration)
     try:
-        if arguments.requests is not None:
-            rate = Fraction(arguments.requests * SECOND, duration)
         return Scenario(
-            retimed(fleet, **variant.check),
+            with_check_times(fleet, **variant.check),
             arguments.service,
             rate,
             duration,
-            arguments.happenings,
+            arguments.events,
             policy=HealthPolicy(**variant.policy),
-            driver=Driver(arguments.lateness, arguments.jitter, arguments.lost),
+            driver=DriverModel(arguments.lateness, arguments.jitter, arguments.lost),
+            engine=variant.engine or ENGINES[0],
             scheduler=variant.scheduler or "fair",
             start=arguments.start,
             seed=arguments.seed,
             columns=min(COLUMNS, duration),
         )
-    except ValueError as problem:
-        raise Unusable(str(problem)) from None
+    except ValueError as error:
+        raise Unusable(str(error)) from None
 
 
-def _simulated(scenario: Scenario, name: str, console: Console) -> Simulation:
-    """Simulate; on a terminal, say how far it has come."""
+def _simulate(scenario: Scenario, name: str, console: Console) -> Simulation:
+    """Simulate; on a terminal, show the progress."""
     if not console.err.isatty():
         return simulate(scenario)
 
     def progress(now: int) -> None:
-        part = now * 100 // scenario.duration
-        words = f"{part:3} %  {clock(now)} of {clock(scenario.duration)}  {printable(name)}"
-        console.err.write(f"\r\x1b[K{words.rstrip()}")
+        percent, time = now * 100 // scenario.duration, format_time(now)
+        text = f"{percent:3} %  {time} of {format_time(scenario.duration)}  {printable(name)}"
+        console.err.write(f"\r\x1b[K{text.rstrip()}")
         console.err.flush()
 
     try:
@@ -241,49 +224,63 @@ def _simulated(scenario: Scenario, name: str, console: Console) -> Simulation:
         console.err.write("\r\x1b[K")
 
 
-def _misnamed(problem: UplinksError, service: str) -> bool:
-    """Whether something on the command line is not there: a child, or the service."""
-    if isinstance(problem, UnknownService):
-        return problem.name == service
-    return isinstance(problem, UnknownChild)
+def _with_traefik(
+    arguments: argparse.Namespace, scenarios: list[Scenario], console: Console
+) -> Simulation | None:
+    """Simulate Traefik as well where the report has a line for it."""
+    if len(scenarios) > 1 or scenarios[0].engine != ENGINES[0] or arguments.format != "text":
+        return None
+    return _simulate(evolve(scenarios[0], engine="traefik"), "engine=traefik", console)
 
 
-def _there_is(problem: UplinksError, fleet: Fleet) -> str:
-    """Name the services that there are, where none is near what was asked for."""
-    if not isinstance(problem, UnknownService) or problem.suggestion is not None:
+def _is_misnamed(error: UplinksError, service: str) -> bool:
+    """Tell whether a name on the command line is unknown: a child's, or the service's."""
+    if isinstance(error, UnknownService):
+        return error.name == service
+    return isinstance(error, UnknownChild)
+
+
+def _known_services(error: UplinksError, fleet: Fleet) -> str:
+    """Name the services of the fleet, unless the error already suggests one."""
+    if not isinstance(error, UnknownService) or error.suggestion is not None:
         return ""
     parent = Parent.from_fleet(fleet)
     names = [*parent.composed, *(service.name for service in parent.services.weighted)]
-    return f"; there is {inputs.listed(sorted(names)) or 'none at all'}"
+    return f"; the services are {inputs.listed(sorted(names))}" if names else "; there is none"
 
 
-def _write(arguments: argparse.Namespace, runs: list[Named], console: Console) -> None:
-    for file, written in ((arguments.html, _page), (arguments.svg, _picture)):
+def _write(
+    arguments: argparse.Namespace,
+    runs: list[NamedRun],
+    other: Simulation | None,
+    console: Console,
+) -> None:
+    for file, render in ((arguments.html, _render_page), (arguments.svg, _render_svg)):
         if file is not None:
-            from uplinks.cli import output  # noqa: PLC0415 - seldom needed
+            from uplinks.cli import output  # noqa: PLC0415 - rarely needed
 
-            output.write(file, written(runs))
+            output.write(file, render(runs))
     if arguments.format == "json":
-        from uplinks.cli.simulate import document  # noqa: PLC0415 - one form is enough
+        from uplinks.cli.simulate import document  # noqa: PLC0415 - one format is enough
 
-        console.out.write(document.written(runs))
+        console.out.write(document.format_json(runs))
         return
-    from uplinks.cli.simulate import text  # noqa: PLC0415 - one form is enough
+    from uplinks.cli.simulate import text  # noqa: PLC0415 - one format is enough
 
     ink, encoding = console.ink(console.out), console.out.encoding or "utf-8"
     if len(runs) == 1:
-        console.out.write(text.told(runs[0].run, ink, encoding))
+        console.out.write(text.format_run(runs[0].run, ink, encoding, other))
     else:
-        console.out.write(text.compared(runs, ink, encoding))
+        console.out.write(text.format_comparison(runs, ink, encoding))
 
 
-def _page(runs: list[Named]) -> str:
-    from uplinks.cli.simulate import page  # noqa: PLC0415 - seldom needed
+def _render_page(runs: list[NamedRun]) -> str:
+    from uplinks.cli.simulate import page  # noqa: PLC0415 - rarely needed
 
-    return page.written(runs)
+    return page.render_page(runs)
 
 
-def _picture(runs: list[Named]) -> str:
-    from uplinks.cli.simulate import chart  # noqa: PLC0415 - seldom needed
+def _render_svg(runs: list[NamedRun]) -> str:
+    from uplinks.cli.simulate import chart  # noqa: PLC0415 - rarely needed
 
-    return chart.alone(runs[0].run)
+    return chart.render_svg(runs[0].run)

@@ -8,51 +8,43 @@ from typing import Any
 
 import attrs
 
-from uplinks.cli.simulate.telling import Named, times_down
-from uplinks.simulate import Failure, Simulation, Window
+from uplinks.cli.simulate.wording import NamedRun, count_times_down
+from uplinks.simulate import ENGINES, ChildTransition, Failure, Simulation, Window
 
-__all__ = ["written"]
+__all__ = ["format_json"]
 
 
-def written(runs: Sequence[Named]) -> str:
-    """Write one simulation, or with ``runs`` those that are compared."""
-    first = runs[0].run.scenario
+def format_json(runs: Sequence[NamedRun]) -> str:
+    """Format one simulation, or several that are compared under ``runs``."""
+    first = runs[0].run
     head = {
-        "service": first.service,
-        "duration": first.duration,
-        "rate": str(first.rate),
-        "requests": runs[0].run.requests,
+        "service": first.scenario.service,
+        "duration": first.scenario.duration,
+        "rate": str(first.scenario.rate),
+        "requests": first.requests,
     }
     if len(runs) == 1:
-        data = {**head, **_run(runs[0].run)}
+        data = {**head, **_run(first)}
     else:
         data = {**head, "runs": [{"name": each.name, **_run(each.run)} for each in runs]}
     return json.dumps(data, indent=2, default=str) + "\n"
 
 
 def _run(run: Simulation) -> dict[str, Any]:
+    scenario, is_traefik = run.scenario, run.scenario.engine != ENGINES[0]
     return {
-        "policy": attrs.asdict(run.scenario.policy),
-        "scheduler": run.scenario.scheduler,
+        "engine": scenario.engine,
+        "notes": list(run.notes),
+        "policy": None if is_traefik else attrs.asdict(scenario.policy),
+        "scheduler": "edf" if is_traefik else scenario.scheduler,
         "failed": run.failed,
         "unserved": run.unserved,
         "probes": run.probes,
-        "timesDown": times_down(run),
-        "boundsKept": run.kept,
+        "timesDown": count_times_down(run),
+        "withinBounds": run.within_bounds,
         "phases": [_window(phase) for phase in run.phases],
         "failures": [_failure(failure) for failure in run.failures],
-        "transitions": [
-            {
-                "child": change.child,
-                "services": list(change.services),
-                "at": change.at,
-                "before": change.before.value,
-                "after": change.after.value,
-                "cause": change.cause.value,
-                "reason": change.reason,
-            }
-            for change in run.changes
-        ],
+        "transitions": [_transition(transition) for transition in run.transitions],
         "overloads": [
             {"at": each.at, "effectiveInterval": each.effective_interval} for each in run.overloads
         ],
@@ -61,13 +53,12 @@ def _run(run: Simulation) -> dict[str, Any]:
 
 
 def _window(window: Window) -> dict[str, Any]:
-    known = window.condition
     return {
-        "begins": window.begins,
-        "ends": window.ends,
-        "out": sorted(known.out),
-        "slow": sorted(known.slow),
-        "down": sorted(known.down),
+        "start": window.start,
+        "end": window.end,
+        "failing": sorted(window.state.failing),
+        "slow": sorted(window.state.slow),
+        "down": sorted(window.state.down),
         "requests": window.requests,
         "failed": window.failures,
         "unserved": window.unserved,
@@ -88,13 +79,25 @@ def _failure(failure: Failure) -> dict[str, Any]:
     return {
         "child": failure.child,
         "services": list(failure.services),
-        "begins": failure.begins,
-        "ends": failure.ends,
-        "noticed": failure.noticed,
+        "start": failure.start,
+        "end": failure.end,
+        "detectedAt": failure.detected_at,
         "detection": failure.detection,
         "detectionBound": failure.detection_bound,
-        "recovered": failure.recovered,
+        "recoveredAt": failure.recovered_at,
         "recovery": failure.recovery,
         "recoveryBound": failure.recovery_bound,
-        "kept": failure.kept,
+        "withinBounds": failure.within_bounds,
+    }
+
+
+def _transition(transition: ChildTransition) -> dict[str, Any]:
+    return {
+        "child": transition.child,
+        "services": list(transition.services),
+        "at": transition.at,
+        "before": transition.before.value,
+        "after": transition.after.value,
+        "cause": transition.cause.value,
+        "reason": transition.reason,
     }

@@ -1,16 +1,10 @@
-"""What stands on the command line of ``uplinks simulate``, as data.
-
-Rules of this file:
-
-1. A duration is written as everywhere else: ``1m30s``, ``500ms``, or seconds.
-2. A policy may set every field of `HealthPolicy`, whatever it will have, the
-   times of all health checks, and the scheduler.
-"""
+"""The options of ``uplinks simulate``, as values."""
 
 from __future__ import annotations
 
 import argparse
 import re
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, Final, TypeVar
@@ -22,154 +16,198 @@ from uplinks.durations import parse_duration
 from uplinks.health import HealthPolicy
 from uplinks.model import MAX_WEIGHT
 from uplinks.naming import nearest
-from uplinks.simulate import Advertise, Flap, Happening, Outage, SetWeight, Slow, Withdraw
+from uplinks.simulate import (
+    ENGINES,
+    Advertise,
+    Flap,
+    Outage,
+    ScenarioEvent,
+    SetWeight,
+    Slow,
+    Withdraw,
+)
 
 __all__ = [
-    "SCHEDULERS",
+    "EVENTS",
     "Variant",
-    "advertise",
-    "duration",
-    "fail",
-    "flap",
-    "hang",
-    "lost",
-    "rate",
-    "requests",
-    "slow",
-    "variant",
-    "weight",
-    "withdraw",
+    "add_events",
+    "parse_duration_option",
+    "parse_rate",
+    "parse_requests",
+    "parse_share",
+    "parse_variant",
 ]
 
-SCHEDULERS: Final = ("fair", "edf", "smooth")
+CHOICES: Final = {"engine": ENGINES, "scheduler": ("fair", "edf", "smooth")}
 CHECK_TIMES: Final = ("interval", "unhealthy_interval", "timeout")
-FOR_GOOD: Final = 2**63 - 1
-IS_TIME: Final = re.compile(r"(window|lateness|start|interval|timeout|delay)$")
+NO_END: Final = 2**63 - 1
+DURATION_FIELD: Final = re.compile(r"(window|lateness|start|interval|timeout|delay)$")
 NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
-RATE: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9}|/[0-9]{1,12})?", re.ASCII)
+RATE: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9}|/0*[1-9][0-9]{0,11})?", re.ASCII)
 
-Made = TypeVar("Made")
-
-
-def duration(text: str) -> int:
-    """Read a time of 0 or more, in nanoseconds."""
-    try:
-        time = parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    if time < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is below 0")
-    return time
+Value = TypeVar("Value")
 
 
-def rate(text: str) -> Fraction:
-    """Read a number above 0: ``100``, ``0.5`` or ``1000/60``."""
-    if not RATE.fullmatch(text) or text.endswith(("/0", "/00")):
-        raise argparse.ArgumentTypeError(f"{text!r} is no rate, such as 100, 0.5 or 1000/60")
-    found = _made(lambda: Fraction(text))
-    if found <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no rate above 0")
-    return found
+# --- numbers ----------------------------------------------------------------
 
 
-def requests(text: str) -> int:
-    """Read how many requests."""
+def parse_duration_option(text: str) -> int:
+    """Parse a duration of at least 0, in nanoseconds."""
+    duration = _convert(lambda: parse_duration(text))
+    if duration < 0:
+        raise ArgumentTypeError(f"must be at least 0, got {text!r}")
+    return duration
+
+
+def parse_rate(text: str) -> Fraction:
+    """Parse a number above 0: ``100``, ``0.5`` or ``1000/60``."""
+    if not RATE.fullmatch(text) or Fraction(text) == 0:
+        raise ArgumentTypeError(
+            f"expected a rate above 0, such as 100, 0.5 or 1000/60, got {text!r}"
+        )
+    return Fraction(text)
+
+
+def parse_requests(text: str) -> int:
+    """Parse a number of requests."""
     if not NUMBER.fullmatch(text) or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of requests, 1 or more")
+        raise ArgumentTypeError(f"expected a number of at least 1, got {text!r}")
     return int(text)
 
 
-def lost(text: str) -> Fraction:
-    """Read a share: ``1%`` or ``0.01``."""
-    percent = text.endswith("%")
+def parse_share(text: str) -> Fraction:
+    """Parse a share: ``1%`` or ``0.01``."""
     number = text.removesuffix("%")
-    if not RATE.fullmatch(number):
-        raise argparse.ArgumentTypeError(f"{text!r} is no share, such as 1% or 0.01")
-    share = _made(lambda: Fraction(number)) / (100 if percent else 1)
-    if share > 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is more than all")
+    share = Fraction(number) / (1 if number == text else 100) if RATE.fullmatch(number) else None
+    if share is None or share > 1:
+        raise ArgumentTypeError(f"expected a share of at most 1, such as 1% or 0.01, got {text!r}")
     return share
 
 
-def fail(text: str) -> Happening:
-    """Read ``CHILD@FROM-TO``: it refuses."""
-    child, begins, ends, _ = _spanned(text, "CHILD@FROM-TO, such as child-1@2m-5m", 0)
-    return _made(lambda: Outage(child, begins, ends))
+def _convert(convert: Callable[[], Value]) -> Value:
+    try:
+        return convert()
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
 
 
-def hang(text: str) -> Happening:
-    """Read ``CHILD@FROM-TO``: it does not answer."""
-    child, begins, ends, _ = _spanned(text, "CHILD@FROM-TO, such as child-1@2m-5m", 0)
-    return _made(lambda: Outage(child, begins, ends, hangs=True))
+# --- events -----------------------------------------------------------------
+
+SPAN: Final = "CHILD@FROM-TO"
+FLAP: Final = "CHILD@FROM-TO/PERIOD[/OUT]"
+SLOW: Final = "CHILD@FROM-TO/LATENCY[/fail]"
+WEIGHT: Final = "CHILD@AT=WEIGHT"
+MOMENT: Final = "CHILD@AT"
+EXAMPLES: Final = {
+    SPAN: "child-1@2m-5m",
+    FLAP: "child-2@1m-4m/10s",
+    SLOW: "child-1@1m-2m/4s",
+    WEIGHT: "child-1@5m=10",
+    MOMENT: "child-1@5m",
+}
 
 
-def flap(text: str) -> Happening:
-    """Read ``CHILD@FROM-TO/PERIOD``, with ``/OUT`` for how long of it; half, otherwise."""
-    form = "CHILD@FROM-TO/PERIOD[/OUT], such as child-2@1m-4m/10s"
-    child, begins, ends, more = _spanned(text, form, 2)
-    if not more:
-        raise _formless(text, form)
-    period = duration(more[0])
-    out = duration(more[1]) if len(more) > 1 else period // 2
-    return _made(lambda: Flap(child, begins, ends, period, out))
+def _parse_outage(text: str) -> Outage:
+    child, start, end, _ = _parse_span(text, SPAN)
+    return Outage(child, start, end)
 
 
-def slow(text: str) -> Happening:
-    """Read ``CHILD@FROM-TO/LATENCY``, with ``/fail`` when requests fail, too."""
-    form = "CHILD@FROM-TO/LATENCY[/fail], such as child-1@1m-2m/4s"
-    child, begins, ends, more = _spanned(text, form, 2)
-    if not more or (len(more) > 1 and more[1] != "fail"):
-        raise _formless(text, form)
-    return _made(lambda: Slow(child, begins, ends, duration(more[0]), fails=len(more) > 1))
+def _parse_hang(text: str) -> Outage:
+    return evolve(_parse_outage(text), hangs=True)
 
 
-def weight(text: str) -> Happening:
-    """Read ``CHILD@AT=WEIGHT``."""
-    form = "CHILD@AT=WEIGHT, such as child-1@5m=10"
-    before, _, number = text.rpartition("=")
-    child, _, at = before.rpartition("@")
-    if not (child and at and NUMBER.fullmatch(number)):
-        raise _formless(text, form)
-    if int(number) > MAX_WEIGHT:
-        raise argparse.ArgumentTypeError(f"{text!r}: a weight is at most {MAX_WEIGHT}")
-    return SetWeight(child, duration(at), int(number))
+def _parse_flap(text: str) -> Flap:
+    child, start, end, more = _parse_span(text, FLAP, 1, 2)
+    period = parse_duration_option(more[0])
+    out = parse_duration_option(more[1]) if len(more) > 1 else period // 2
+    return Flap(child, start, end, period, out)
 
 
-def withdraw(text: str) -> Happening:
-    """Read ``CHILD@AT``."""
-    return Withdraw(*_moment(text))
+def _parse_slow(text: str) -> Slow:
+    child, start, end, more = _parse_span(text, SLOW, 1, 2)
+    if more[1:] not in ([], ["fail"]):
+        raise _malformed(text, SLOW)
+    return Slow(child, start, end, parse_duration_option(more[0]), fails=len(more) > 1)
 
 
-def advertise(text: str) -> Happening:
-    """Read ``CHILD@AT``."""
-    return Advertise(*_moment(text))
+def _parse_weight(text: str) -> SetWeight:
+    before, _, weight = text.rpartition("=")
+    if not NUMBER.fullmatch(weight):
+        raise _malformed(text, WEIGHT)
+    if int(weight) > MAX_WEIGHT:
+        raise ArgumentTypeError(f"weight must be between 0 and {MAX_WEIGHT}, got {weight}")
+    return SetWeight(*_parse_moment(before, text, WEIGHT), int(weight))
 
 
-def _moment(text: str) -> tuple[str, int]:
-    child, _, at = text.rpartition("@")
+def _parse_moment(moment: str, text: str, form: str = MOMENT) -> tuple[str, int]:
+    child, _, at = moment.rpartition("@")
     if not (child and at):
-        raise _formless(text, "CHILD@AT, such as child-1@5m")
-    return child, duration(at)
+        raise _malformed(text, form)
+    return child, parse_duration_option(at)
 
 
-def _spanned(text: str, form: str, most: int) -> tuple[str, int, int, list[str]]:
+def _parse_span(
+    text: str, form: str, least: int = 0, most: int = 0
+) -> tuple[str, int, int, list[str]]:
+    """Parse ``CHILD@FROM-TO``, followed by some parts that are separated by slashes."""
     child, _, rest = text.rpartition("@")
     span, *more = rest.split("/")
-    begins, dash, ends = span.partition("-")
-    if not (child and begins) or len(more) > most or (dash and not ends):
-        raise _formless(text, form)
-    return child, duration(begins), duration(ends) if dash else FOR_GOOD, more
+    start, dash, end = span.partition("-")
+    if not (child and start) or not least <= len(more) <= most or (dash and not end):
+        raise _malformed(text, form)
+    start_time = parse_duration_option(start)
+    return child, start_time, parse_duration_option(end) if dash else NO_END, more
 
 
-def _formless(text: str, form: str) -> argparse.ArgumentTypeError:
-    return argparse.ArgumentTypeError(f"{text!r} is not {form}")
+def _malformed(text: str, form: str) -> ArgumentTypeError:
+    return ArgumentTypeError(f"expected {form}, such as {EXAMPLES[form]}, got {text!r}")
 
 
-def _made(make: Callable[[], Made]) -> Made:
-    try:
-        return make()
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+EVENTS: Final[Mapping[str, tuple[str, Callable[[str], ScenarioEvent], str]]] = {
+    "fail": (SPAN, _parse_outage, "the child refuses requests and probes"),
+    "hang": (SPAN, _parse_hang, "the child does not answer, so probes time out"),
+    "flap": (
+        FLAP,
+        _parse_flap,
+        "the child fails at the start of each PERIOD, for OUT (default: half of it)",
+    ),
+    "slow": (
+        SLOW,
+        _parse_slow,
+        "the child answers probes after LATENCY; with /fail its requests fail",
+    ),
+    "weight": (WEIGHT, _parse_weight, "the child advertises its uplinks with this weight"),
+    "withdraw": (
+        MOMENT,
+        lambda text: Withdraw(*_parse_moment(text, text)),
+        "the child withdraws its uplinks",
+    ),
+    "advertise": (
+        MOMENT,
+        lambda text: Advertise(*_parse_moment(text, text)),
+        "the child advertises the uplinks of its manifests again",
+    ),
+}
+"""The form of each event's option, its parser, and its help."""
+
+
+def add_events(parser: argparse.ArgumentParser) -> None:
+    """Add an option for each kind of event."""
+    group = parser.add_argument_group("events (repeatable)")
+    for name, (form, parse, description) in EVENTS.items():
+        group.add_argument(
+            f"--{name}",
+            metavar=form,
+            dest="events",
+            action="append",
+            default=[],
+            type=_checked(parse),
+            help=description,
+        )
+
+
+def _checked(parse: Callable[[str], ScenarioEvent]) -> Callable[[str], ScenarioEvent]:
+    return lambda text: _convert(lambda: parse(text))
 
 
 # --- policies ---------------------------------------------------------------
@@ -177,65 +215,70 @@ def _made(make: Callable[[], Made]) -> Made:
 
 @frozen
 class Variant:
-    """A policy as it was written, and what it sets."""
+    """A policy: the text it was parsed from, and the settings in it."""
 
     name: str = ""
     policy: Mapping[str, Any] = field(factory=dict)
     check: Mapping[str, int] = field(factory=dict)
     scheduler: str | None = None
+    engine: str | None = None
 
     def over(self, base: Variant) -> Variant:
-        """Lay this over another one."""
+        """Return this variant with the settings of another one as defaults."""
         return evolve(
             self,
             policy={**base.policy, **self.policy},
             check={**base.check, **self.check},
             scheduler=self.scheduler or base.scheduler,
+            engine=self.engine or base.engine,
         )
 
+    @property
+    def only_for_uplinks(self) -> str | None:
+        """Name a setting that does not apply to Traefik."""
+        return next(iter(self.policy), "scheduler" if self.scheduler else None)
 
-def variant(text: str) -> Variant:
-    """Read ``unhealthy_threshold=2,interval=5s,scheduler=edf``."""
+
+def parse_variant(text: str) -> Variant:
+    """Parse settings such as ``unhealthy_threshold=2,interval=5s,scheduler=edf``."""
     fields = {each.name: each for each in attrs.fields(HealthPolicy)}
-    known = (*fields, *CHECK_TIMES, "scheduler")
-    found = Variant(text)
+    choices: dict[str, str] = {}
     policy: dict[str, Any] = {}
     check: dict[str, int] = {}
     for part in text.split(","):
         name, equals, value = (each.strip() for each in part.partition("="))
-        if name not in known:
-            near = nearest(name, known)
-            hint = f"did you mean {near!r}?" if near else f"known are {', '.join(known)}"
-            raise argparse.ArgumentTypeError(f"{name!r} is no part of a policy; {hint}")
+        _check_setting(name, (*fields, *CHECK_TIMES, *CHOICES))
         if not equals or not value:
-            raise argparse.ArgumentTypeError(f"{part!r} is not NAME=VALUE")
+            raise ArgumentTypeError(f"expected NAME=VALUE, got {part!r}")
         if name in CHECK_TIMES:
-            check[name] = _positive(name, value)
-        elif name == "scheduler":
-            if value not in SCHEDULERS:
-                names = ", ".join(SCHEDULERS)
-                raise argparse.ArgumentTypeError(f"{value!r} is no scheduler; known are {names}")
-            found = evolve(found, scheduler=value)
+            check[name] = parse_duration_option(value)
+            if check[name] == 0:
+                raise ArgumentTypeError(f"{name} must be above 0, got {value!r}")
+        elif name in CHOICES:
+            if value not in CHOICES[name]:
+                known = ", ".join(CHOICES[name])
+                raise ArgumentTypeError(f"{name} must be one of {known}, got {value!r}")
+            choices[name] = value
         else:
-            policy[name] = _value(fields[name], value)
-    _made(lambda: HealthPolicy(**policy))  # which knows what is allowed
-    return evolve(found, policy=policy, check=check)
+            policy[name] = _parse_field(fields[name], value)
+    _convert(lambda: HealthPolicy(**policy))  # checks the limits of each field
+    return Variant(text, policy, check, **choices)
 
 
-def _positive(name: str, value: str) -> int:
-    time = duration(value)
-    if time == 0:
-        raise argparse.ArgumentTypeError(f"{name} is above 0, not {value!r}")
-    return time
+def _check_setting(name: str, known: tuple[str, ...]) -> None:
+    if name not in known:
+        near = nearest(name, known)
+        hint = f"did you mean {near!r}?" if near else f"the settings are {', '.join(known)}"
+        raise ArgumentTypeError(f"unknown setting {name!r}; {hint}")
 
 
-def _value(known: Any, text: str) -> object:
+def _parse_field(known: Any, text: str) -> object:
     if isinstance(known.default, bool):
         if text not in {"true", "false"}:
-            raise argparse.ArgumentTypeError(f"{known.name} is true or false, not {text!r}")
+            raise ArgumentTypeError(f"{known.name} must be true or false, got {text!r}")
         return text == "true"
-    if IS_TIME.search(known.name):
-        return duration(text)
+    if DURATION_FIELD.search(known.name):
+        return parse_duration_option(text)
     if not NUMBER.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{known.name} is a number, not {text!r}")
+        raise ArgumentTypeError(f"{known.name} must be an integer, got {text!r}")
     return int(text)

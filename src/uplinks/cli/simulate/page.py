@@ -1,10 +1,9 @@
-"""Simulations as one page for a browser: no script, nothing from outside, all of it in words, too.
+"""Simulations as one HTML page without scripts, external resources or meaning in pictures alone.
 
 Rules of this file:
 
-1. Everything that came from outside passes `_e`.
-2. Nothing on the page needs a network, a script, or eyes: each picture is
-   followed by the tables that it was drawn from.
+1. Every string from outside passes `_escape`.
+2. Each picture is followed by the tables that it was drawn from.
 """
 
 from __future__ import annotations
@@ -16,14 +15,15 @@ from typing import Final
 
 from uplinks.cli.console import printable
 from uplinks.cli.findings import counted
-from uplinks.cli.simulate import chart, looks, telling
-from uplinks.cli.simulate.telling import Named, clock, percent, seconds
+from uplinks.cli.simulate import chart, style, wording
+from uplinks.cli.simulate.wording import NamedRun, format_percent, format_seconds, format_time
 from uplinks.durations import format_duration
 from uplinks.simulate import Simulation
 
-__all__ = ["written"]
+__all__ = ["render_page"]
 
-MOST_ROWS: Final = 400
+MAX_ROWS: Final = 400
+ONE_SCREEN: Final = 20  # rows
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 STYLE: Final = (
@@ -55,7 +55,7 @@ STYLE: Final = (
     ".key .chart{display:inline-block;width:14px;height:14px;vertical-align:-2px;margin-right:6px}"
     ".scroll{overflow-x:auto}"
     "table{border-collapse:collapse;font-size:.85rem;min-width:100%}"
-    "th,td{padding:5px 12px;text-align:left;border-bottom:1px solid var(--line);"
+    "th,td{padding:5px 8px;text-align:left;border-bottom:1px solid var(--line);"
     "white-space:nowrap}th{color:var(--dim);font-weight:600}"
     ".number{text-align:right;font-variant-numeric:tabular-nums}"
     ".keep{white-space:nowrap}"
@@ -67,151 +67,128 @@ STYLE: Final = (
 Cells = Sequence[str]
 
 
-def written(runs: Sequence[Named]) -> str:
-    """Write the page."""
+def render_page(runs: Sequence[NamedRun]) -> str:
+    """Render the page of one simulation, or of several that are compared."""
     first = runs[0].run
     scenario = first.scenario
-    service = _e(scenario.service)
-    words = (
+    service = _escape(scenario.service)
+    summary = (
         f"{first.requests:,} requests in {format_duration(scenario.duration)}, "
-        f"{telling.rate(scenario.rate)} a second, in virtual time."
+        f"{wording.format_rate(scenario.rate)} a second, in virtual time"
     )
     parts = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-        f"<title>{service}, simulated</title><style>{STYLE}{looks.STYLE}</style></head>",
-        f"<body><main><h1>{service}</h1><p>{words}</p>",
+        f"<title>Simulation of {service}</title><style>{STYLE}{style.STYLE}</style></head>",
+        f"<body><main><h1>{service}</h1>",
+        f"<p>{summary}, engine {scenario.engine}.</p>" if len(runs) == 1 else f"<p>{summary}.</p>",
     ]
     if len(runs) > 1:
-        parts.append(_compared(runs))
+        rows = [wording.row_of_comparison(each) for each in runs]
+        parts.append("<h2>Comparison</h2>")
+        parts.append(_table(wording.COMPARISON, rows, numbers=range(2, 10), long={0}))
     for i, each in enumerate(runs):
-        if len(runs) > 1:
-            parts.append(f'<section aria-labelledby="run{i}"><h2 id="run{i}">{_e(each.name)}</h2>')
-        parts += _run(each.run, i)
-        if len(runs) > 1:
-            parts.append("</section>")
+        if len(runs) == 1:
+            parts += _run(each.run, i)
+            continue
+        name = _escape(each.name)
+        parts.append(f'<section aria-labelledby="run{i}"><h2 id="run{i}">{name}</h2>')
+        parts += [*_run(each.run, i), "</section>"]
     parts.append(
-        "<footer><p>Bounds are those of the health checks, the driver's lateness included. "
-        "A request failed when it was sent to a child that failed, or found none to go to."
+        "<footer><p>Bounds are those of the health checks plus the driver's lateness. "
+        "A request fails when its child fails or when no target is eligible."
         "</p></footer></main></body></html>\n"
     )
     return "".join(parts)
 
 
 def _run(run: Simulation, i: int) -> Iterable[str]:
+    yield from (f"<p>{_escape(note)}</p>" for note in run.notes)
     yield _cards(run)
     yield '<figure><div class="wide">'
-    yield chart.drawn(run, 960, f"wide{i}")
+    yield chart.render_chart(run, 960, f"wide{i}")
     yield '</div><div class="narrow">'
-    yield chart.drawn(run, 400, f"narrow{i}")
-    yield f"</div><figcaption>{_key(run, i)}</figcaption></figure>"
+    yield chart.render_chart(run, 400, f"narrow{i}")
+    yield f"</div><figcaption>{_legend(run, i)}</figcaption></figure>"
     if run.failures:
-        yield "<h3>Failures, and when they were noticed</h3>"
-        yield _table(
-            ("Child", "Fails at", "Noticed after", "Bound", "Well at", "Back after", "Bound"),
-            [telling.failure(each) for each in run.failures[:MOST_ROWS]],
-            numbers={2, 3, 5, 6},
+        yield "<h3>Failures and their detection</h3>"
+        rows = [wording.row_of_failure(each) for each in run.failures[:MAX_ROWS]]
+        yield _table(wording.FAILURES, rows, numbers={2, 3, 5, 6}) + _rest(len(run.failures))
+    phases = [row for phase in run.phases for row in wording.rows_of_phase(phase)]
+    is_open = " open" if len(phases) <= ONE_SCREEN else ""
+    yield f"<details{is_open}><summary>Requests by child</summary>"
+    yield _table(wording.PHASES, phases[:MAX_ROWS], numbers={4, 5, 6, 7})
+    yield f"{_rest(len(phases))}</details>"
+    yield "<details><summary>State changes in the parent</summary>"
+    transitions = [
+        (
+            format_time(t.at),
+            t.child,
+            t.before.value,
+            t.after.value,
+            f"{t.cause.value}: {t.reason}" if t.reason else t.cause.value,
         )
-        yield _more(len(run.failures))
-    phases = list(_phases(run))
-    yield f"<details{' open' if len(phases) <= 20 else ''}><summary>Who got the requests</summary>"  # noqa: PLR2004 - a screenful
-    yield _table(
-        ("From", "To", "Child", "State", "Requests", "Share", "Ideal", "Failed"),
-        phases[:MOST_ROWS],
-        numbers={4, 5, 6, 7},
-    )
-    yield f"{_more(len(phases))}</details>"
-    yield "<details><summary>What the parent came to believe</summary>"
-    yield _table(
-        ("At", "Child", "Before", "After", "Because"),
-        [
-            (clock(c.at), c.child, c.before.value, c.after.value, _because(c.cause.value, c.reason))
-            for c in run.changes[:MOST_ROWS]
-        ],
-    )
-    yield f"{_more(len(run.changes))}</details>"
-
-
-def _because(cause: str, reason: str) -> str:
-    return f"{cause}: {reason}" if reason else cause
-
-
-def _phases(run: Simulation) -> Iterable[Cells]:
-    for phase in run.phases:
-        when = (clock(phase.begins), clock(phase.ends))
-        for share in phase.shares:
-            yield (
-                *when,
-                share.child,
-                telling.standing(phase.condition, share.child),
-                f"{share.requests:,}",
-                percent(share.share),
-                percent(share.ideal),
-                f"{share.failures:,}",
-            )
-        if phase.unserved:
-            lost, part = f"{phase.unserved:,}", Fraction(phase.unserved, phase.requests)
-            yield (*when, "(nobody)", "", lost, percent(part), "", lost)
+        for t in run.transitions[:MAX_ROWS]
+    ]
+    yield _table(("at", "child", "before", "after", "cause"), transitions)
+    yield f"{_rest(len(run.transitions))}</details>"
 
 
 def _cards(run: Simulation) -> str:
-    noticed, bound = telling.worst((f.detection, f.detection_bound) for f in run.failures)
-    back, back_bound = telling.worst((f.recovery, f.recovery_bound) for f in run.failures)
-    verdict = telling.verdict([run])
-    kept = "" if verdict.startswith("No ") else "good" if run.kept else "bad"
-    share = Fraction(run.failed, run.requests or 1)
+    detected, detection_bound = wording.longest(
+        (f.detection, f.detection_bound) for f in run.failures
+    )
+    recovered, recovery_bound = wording.longest(
+        (f.recovery, f.recovery_bound) for f in run.failures
+    )
+    has_bounds = any(f.detection_bound is not None for f in run.failures)
+    kept, text = ("good", "kept") if run.within_bounds else ("bad", "exceeded")
+    share = format_percent(Fraction(run.failed, run.requests or 1))
+    noun = "request" if run.failed == 1 else "requests"
     cards = [
+        ("", f"{run.failed:,}", f"{noun} failed, {share}"),
+        ("", format_seconds(detected), f"to detect a failure; {_limit(detection_bound)}"),
+        ("", format_seconds(recovered), f"to recover; {_limit(recovery_bound)}"),
         (
             "",
-            f"{run.failed:,}",
-            f"{'request' if run.failed == 1 else 'requests'} failed, {percent(share)}",
+            str(wording.count_times_down(run)),
+            f"times down, with {counted(run.probes, 'probe')}",
         ),
-        ("", seconds(noticed), f"until a failure was noticed; {_most(bound)}"),
-        ("", seconds(back), f"until it was back; {_most(back_bound)}"),
-        ("", str(telling.times_down(run)), f"times down, by {counted(run.probes, 'probe')}"),
-        (kept, {"good": "kept", "bad": "not kept", "": "none"}[kept], "bounds"),
+        (kept, text, "bounds") if has_bounds else ("", "none", "bounds"),
     ]
-    items = "".join(f'<li class="{k}"><b>{b}</b>{words}</li>' for k, b, words in cards)
+    items = "".join(f'<li class="{k}"><b>{b}</b>{text}</li>' for k, b, text in cards)
     return f'<ul class="cards">{items}</ul>'
 
 
-def _most(bound: int | None) -> str:
-    # Kept together, so that no line begins with a unit.
-    words = "no bound" if bound is None else f"at most {seconds(bound)}"
-    return f'<span class="keep">{words}</span>'
+def _limit(bound: int | None) -> str:
+    # Kept together, so that no line starts with a unit.
+    text = "no bound" if bound is None else f"at most {format_seconds(bound)}"
+    return f'<span class="keep">{text}</span>'
 
 
-def _key(run: Simulation, i: int) -> str:
+def _legend(run: Simulation, i: int) -> str:
     items = "".join(
         f'<li><svg class="chart" viewBox="0 0 14 14" aria-hidden="true">'
-        f"{looks.swatch(look, f'key{i}')}</svg>{_e(words)}</li>"
-        for look, words in looks.legend(run)
+        f"{style.render_swatch(name, f'key{i}')}</svg>{_escape(meaning)}</li>"
+        for name, meaning in style.legend(run)
     )
     return f'<ul class="key">{items}</ul>'
 
 
-def _compared(runs: Sequence[Named]) -> str:
-    rows = [telling.summary(each) for each in runs]
-    heads = (
-        "Policy", "Failed", "Unserved", "Noticed after", "Bound", "Back after", "Bound",
-        "Times down", "Probes",
-    )  # fmt: skip
-    return f"<h2>Side by side</h2>{_table(heads, rows, numbers=set(range(1, 9)), long={0})}"
-
-
 def _table(
-    heads: Cells, rows: Iterable[Cells], numbers: Iterable[int] = (), long: Collection[int] = ()
+    headings: Cells,
+    rows: Iterable[Cells],
+    numbers: Iterable[int] = (),
+    long: Collection[int] = (),
 ) -> str:
     classes = {**dict.fromkeys(numbers, ' class="number"'), **dict.fromkeys(long, ' class="long"')}
-    head = "".join(f'<th scope="col"{classes.get(i, "")}>{_e(h)}</th>' for i, h in enumerate(heads))
+    head = "".join(
+        f'<th scope="col"{classes.get(i, "")}>{_escape(heading.capitalize())}</th>'
+        for i, heading in enumerate(headings)
+    )
     body = "".join(
-        "<tr>"
-        + "".join(
-            f"<td{classes.get(i, '')}>{_e(c).replace(',', ',<wbr>' if i in long else ',')}</td>"
-            for i, c in enumerate(row)
-        )
-        + "</tr>"
+        f"<tr>{''.join(_cell(cell, classes.get(i, '')) for i, cell in enumerate(row))}</tr>"
         for row in rows
     )
     return (
@@ -220,11 +197,17 @@ def _table(
     )
 
 
-def _more(rows: int) -> str:
-    if rows <= MOST_ROWS:
+def _cell(text: str, attributes: str) -> str:
+    shown = f"{int(text):,}" if "number" in attributes and text.isdecimal() else text
+    breaks = ",<wbr>" if "long" in attributes else ","
+    return f"<td{attributes}>{_escape(shown).replace(',', breaks)}</td>"
+
+
+def _rest(rows: int) -> str:
+    if rows <= MAX_ROWS:
         return ""
-    return f"<p>The first {MOST_ROWS} of {rows:,}; --format json has all.</p>"
+    return f"<p>The first {MAX_ROWS} of {rows:,}; --format json has all.</p>"
 
 
-def _e(text: str) -> str:
+def _escape(text: str) -> str:
     return escape(printable(text), quote=True)

@@ -1,4 +1,4 @@
-"""A simulation as text: tables, and the shares over time as a line of blocks."""
+"""A simulation as text: tables, and the shares over time as lines of blocks."""
 
 from __future__ import annotations
 
@@ -8,113 +8,83 @@ from typing import Final
 
 from uplinks.cli.console import Ink, printable
 from uplinks.cli.findings import counted
-from uplinks.cli.simulate import telling
-from uplinks.cli.simulate.telling import Named, clock, percent
+from uplinks.cli.simulate import wording
+from uplinks.cli.simulate.wording import NamedRun
 from uplinks.cli.tables import Column, table
 from uplinks.durations import format_duration
 from uplinks.simulate import Failure, Simulation, Window
 
-__all__ = ["compared", "told"]
+__all__ = ["format_comparison", "format_run"]
 
-PHASES: Final = (
-    Column("from"),
-    Column("to"),
-    Column("child"),
-    Column("state"),
-    Column("requests", number=True),
-    Column("share", number=True),
-    Column("ideal", number=True),
-    Column("failed", number=True),
+TEXT_COLUMNS: Final = frozenset(
+    {"from", "to", "child", "state", "fails at", "ends at", "policy", "engine"}
 )
-FAILURES: Final = (
-    Column("child"),
-    Column("fails at"),
-    Column("noticed after", number=True),
-    Column("bound", number=True),
-    Column("well at"),
-    Column("back after", number=True),
-    Column("bound", number=True),
-)
-COMPARED: Final = (
-    Column("policy"),
-    Column("failed", number=True),
-    Column("unserved", number=True),
-    Column("noticed after", number=True),
-    Column("bound", number=True),
-    Column("back after", number=True),
-    Column("bound", number=True),
-    Column("times down", number=True),
-    Column("probes", number=True),
-)
-MOST_ROWS: Final = 40
-WIDE: Final = 60
+MAX_ROWS: Final = 40
+CHART_WIDTH: Final = 60
 BLOCKS: Final = " ▁▂▃▄▅▆▇█"
-PLAIN: Final = " .:-=+*#@"
+ASCII_BLOCKS: Final = " .:-=+*#@"
 
 
-def told(run: Simulation, ink: Ink, encoding: str) -> str:
-    """Write everything about one simulation."""
+def format_run(run: Simulation, ink: Ink, encoding: str, other: Simulation | None = None) -> str:
+    """Format the whole report of one simulation; ``other`` has another engine."""
+    difference = None if other is None else wording.format_difference(run, other)
+    last = [_failed_requests(run), _verdict([run], ink), *run.notes, difference]
     parts = [
-        f"{title(run)}\n",
+        f"{_title(run)}, engine {run.scenario.engine}\n",
         _phases(run.phases, ink),
-        _sparks(run, encoding),
+        _chart(run, encoding),
         _failures(run.failures, ink),
-        f"{_lost(run)}\n{_verdict([run], ink)}\n",
+        "".join(f"{line}\n" for line in last if line),
     ]
     return "\n".join(part for part in parts if part)
 
 
-def title(run: Simulation) -> str:
-    """Say what was simulated."""
+def format_comparison(runs: Sequence[NamedRun], ink: Ink, encoding: str) -> str:
+    """Format several simulations side by side."""
+    rows = [wording.row_of_comparison(each) for each in runs]
+    charts = [f"{printable(each.name)}\n{_chart(each.run, encoding)}" for each in runs]
+    first, *others = [each.run for each in runs]
+    differences = (wording.format_difference(first, other) for other in others)
+    last = [_verdict([first, *others], ink), *first.notes, *differences]
+    lines = "".join(f"{line}\n" for line in last if line)
+    heading = f"{_title(first)}\n"
+    return "\n".join([heading, _table(wording.COMPARISON, rows, ink), *charts, lines])
+
+
+def _title(run: Simulation) -> str:
     scenario = run.scenario
     return (
         f"{printable(scenario.service)}: {counted(run.requests, 'request')} in "
-        f"{format_duration(scenario.duration)}, {telling.rate(scenario.rate)} a second"
+        f"{format_duration(scenario.duration)}, {wording.format_rate(scenario.rate)} a second"
     )
 
 
-def compared(runs: Sequence[Named], ink: Ink, encoding: str) -> str:
-    """Write simulations side by side."""
-    rows = [telling.summary(each) for each in runs]
-    sparks = [f"{each.name}\n{_sparks(each.run, encoding)}" for each in runs]
-    ends = _verdict([each.run for each in runs], ink)
-    return "\n".join([f"{title(runs[0].run)}\n", table(COMPARED, rows, ink), *sparks, f"{ends}\n"])
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], ink: Ink) -> str:
+    columns = [Column(heading, number=heading not in TEXT_COLUMNS) for heading in headings]
+    return table(columns, rows, ink)
 
 
 def _phases(phases: Sequence[Window], ink: Ink) -> str:
-    rows: list[list[str]] = []
-    for shown, phase in enumerate(phases):
-        mine = [
-            [
-                share.child,
-                telling.standing(phase.condition, share.child),
-                str(share.requests),
-                percent(share.share),
-                percent(share.ideal),
-                str(share.failures),
-            ]
-            for share in phase.shares
-        ]
-        if phase.unserved:
-            share = percent(Fraction(phase.unserved, phase.requests))
-            mine.append(["(nobody)", "", str(phase.unserved), share, "", str(phase.unserved)])
-        if rows and len(rows) + len(mine) > MOST_ROWS:
-            more = f"... and {counted(len(phases) - shown, 'phase')} more: --format json has all\n"
-            return table(PHASES, rows, ink) + more
-        # What is the same for the whole phase stands once, beside its first row.
-        leads = [[clock(phase.begins), clock(phase.ends)]] + [["", ""]] * (len(mine) - 1)
-        rows += [lead + row for lead, row in zip(leads, mine, strict=False)]
-    return table(PHASES, rows, ink)
+    rows: list[tuple[str, ...]] = []
+    rest = ""
+    for i, phase in enumerate(phases):
+        first, *others = wording.rows_of_phase(phase) or [()]
+        if rows and len(rows) + 1 + len(others) > MAX_ROWS:
+            rest = f"... and {counted(len(phases) - i, 'more phase')}: --format json has all\n"
+            break
+        # The span of a phase stands in its first row only.
+        rows += [first, *(("", "", *row[2:]) for row in others)] if first else []
+    return _table(wording.PHASES, rows, ink) + rest
 
 
-def _sparks(run: Simulation, encoding: str) -> str:
-    """Draw each child's share over time, and that of the requests that failed."""
+def _chart(run: Simulation, encoding: str) -> str:
+    """Draw each child's share over time, and that of the failed requests."""
     try:
         BLOCKS.encode(encoding)
         blocks = BLOCKS
     except UnicodeError:
-        blocks = PLAIN
-    cells = list(telling.cells(run.windows, -(-run.scenario.duration // WIDE)))
+        blocks = ASCII_BLOCKS
+    cells = list(wording.merge_windows(run.windows, -(-run.scenario.duration // CHART_WIDTH)))
     lines = [
         (printable(child), [Fraction(c.picks.get(child, 0), c.requests or 1) for c in cells])
         for child in run.children
@@ -122,11 +92,11 @@ def _sparks(run: Simulation, encoding: str) -> str:
     failed = [Fraction(sum(c.failed.values()) + c.unserved, c.requests or 1) for c in cells]
     if any(failed):
         lines.append(("failed", failed))
-    wide = max((len(name) for name, _ in lines), default=0)
+    width = max((len(name) for name, _ in lines), default=0)
     full = len(blocks) - 1
-    # Rounded up, so that what is there is seen.
+    # Rounded up, so that every share above 0 is visible.
     drawn = [
-        f"{name.ljust(wide)}  {''.join(blocks[-(-share * full // 1)] for share in shares)}"
+        f"{name.ljust(width)}  {''.join(blocks[-(-share * full // 1)] for share in shares)}"
         for name, shares in lines
     ]
     return "".join(f"{line.rstrip()}\n" for line in drawn)
@@ -135,21 +105,17 @@ def _sparks(run: Simulation, encoding: str) -> str:
 def _failures(failures: Sequence[Failure], ink: Ink) -> str:
     if not failures:
         return ""
-    rows = [telling.failure(each) for each in failures[:MOST_ROWS]]
+    rows = [wording.row_of_failure(each) for each in failures[:MAX_ROWS]]
     more = len(failures) - len(rows)
-    rest = f"... and {counted(more, 'failure')} more: --format json has all\n" if more else ""
-    return table(FAILURES, rows, ink) + rest
+    rest = f"... and {counted(more, 'more failure')}: --format json has all\n" if more else ""
+    return _table(wording.FAILURES, rows, ink) + rest
 
 
-def _lost(run: Simulation) -> str:
-    if not run.unserved:
-        return f"{run.failed} of {counted(run.requests, 'request')} failed."
-    return (
-        f"{run.failed} of {counted(run.requests, 'request')} failed; "
-        f"{run.unserved} of those found nobody."
-    )
+def _failed_requests(run: Simulation) -> str:
+    text = f"{run.failed} of {counted(run.requests, 'request')} failed"
+    return f"{text}; {run.unserved} of them had no target." if run.unserved else f"{text}."
 
 
 def _verdict(runs: Sequence[Simulation], ink: Ink) -> str:
-    words = telling.verdict(runs)
-    return ink("good" if all(run.kept for run in runs) else "error", words)
+    style = "good" if all(run.within_bounds for run in runs) else "error"
+    return ink(style, wording.verdict(runs))

@@ -1,10 +1,6 @@
-"""What the demonstration does, and what it must find.
+"""The demonstration: real servers, sockets, probes, requests and time.
 
-Rules of this file:
-
-1. Everything is real: servers, sockets, probes, requests, the clock.
-2. A promise is judged by the times of the parent's own events and of the
-   requests; what is judged is what is shown.
+Times are those of the parent's events and of the requests.
 """
 
 from __future__ import annotations
@@ -40,87 +36,87 @@ try:
 except ImportError as error:
     raise MissingExtra("http,grpc") from error
 
-__all__ = ["INTERVAL", "TIMEOUT", "Finding", "show"]
+__all__ = ["Result", "run_all"]
 
 MILLISECOND: Final = 1_000_000
 INTERVAL: Final = 800 * MILLISECOND
 TIMEOUT: Final = 400 * MILLISECOND
-PATIENCE: Final = 15  # s for everything; then something is broken
-PERIODS: Final = 20  # of the schedule, before the failure, during it and after it
-PAUSE: Final = 0.01  # s between the requests of one client
+TIME_LIMIT: Final = 15  # s, for everything
+PERIODS: Final = 20  # of the schedule: before, during and after the failure
+PAUSE: Final = 0.01  # s, between two requests of a client
 
-Ask = Callable[[ChildService], Awaitable[object]]
+Call = Callable[[ChildService], Awaitable[object]]
 
 
 @frozen
-class Finding:
-    """What was seen of one service. Times in nanoseconds."""
+class Result:
+    """The measurements of one service. Times are nanoseconds."""
 
     service: str
     stopped: str
-    noticed: int
     detection: int
+    detection_bound: int
     lost: int
-    late: int
-    back: int
+    sent_later: int
     recovery: int
-    wanted: dict[str, int]
+    recovery_bound: int
+    expected_split: dict[str, int]
     split: dict[str, int]
 
     @property
-    def kept(self) -> bool:
-        """Whether every promise was kept, but for what the driver itself was late."""
+    def within_bounds(self) -> bool:
+        """Whether every bound was kept, apart from the driver's own lateness."""
         slack = HealthPolicy().max_lateness
         return (
-            self.noticed <= self.detection + slack
-            and self.back <= self.recovery + slack
-            and self.late == 0
-            and self.split == self.wanted
+            self.detection <= self.detection_bound + slack
+            and self.recovery <= self.recovery_bound + slack
+            and self.sent_later == 0
+            and self.split == self.expected_split
         )
 
 
 @define
-class _Ear:
-    """Hears of transitions, and wakes who waits for one."""
+class _Transitions:
+    """Listens for transitions and wakes tasks that wait for one."""
 
-    moments: dict[tuple[str, State], int] = field(factory=dict)
-    news: asyncio.Event = field(factory=asyncio.Event)
+    times: dict[tuple[str, State], int] = field(factory=dict)
+    changed: asyncio.Event = field(factory=asyncio.Event)
 
     def on_event(self, event: Event) -> None:
         if isinstance(event, Transition) and isinstance(event.target, Endpoint):
-            self.moments[event.target.url, event.after] = event.at
-            self.news.set()
+            self.times[event.target.url, event.after] = event.at
+            self.changed.set()
 
     def on_probe(self, probe: Probe, outcome: Outcome, duration: int) -> None:
-        """Nothing is made of single probes."""
+        """Ignore single probes."""
 
     async def wait(self, url: str, state: State) -> int:
-        while (url, state) not in self.moments:
-            self.news.clear()
-            await self.news.wait()
-        return self.moments.pop((url, state))
+        while (url, state) not in self.times:
+            self.changed.clear()
+            await self.changed.wait()
+        return self.times.pop((url, state))
 
 
 @define
 class _Client:
-    """Sends one request after the other, and keeps the record."""
+    """Sends one request after another and records them."""
 
     driver: Driver
     service: str
-    ask: Ask
+    call: Call
     sent: list[tuple[int, str, bool]] = field(factory=list)
 
     async def request(self) -> None:
-        begun = time.monotonic_ns()
+        started = time.monotonic_ns()
         ok = False
         with self.driver.lease(self.service) as target:
             assert isinstance(target, ChildService)  # noqa: S101 - nothing else is advertised
             try:
-                await self.ask(target)
+                await self.call(target)
                 ok = True
             except (OSError, aiohttp.ClientError, grpc.RpcError):
-                pass  # what a user would have seen
-        self.sent.append((begun, target.child, ok))
+                pass  # counted as lost
+        self.sent.append((started, target.child, ok))
         await asyncio.sleep(PAUSE)
 
     async def requests(self, number: int) -> Counter[str]:
@@ -128,18 +124,18 @@ class _Client:
             await self.request()
         return Counter(child for _, child, _ in self.sent[-number:])
 
-    async def until(self, moment: asyncio.Task[int]) -> int:
-        while not moment.done():
+    async def until(self, transition: asyncio.Task[int]) -> int:
+        while not transition.done():
             await self.request()
-        return moment.result()
+        return transition.result()
 
 
-async def show(progress: Callable[[str], None]) -> list[Finding]:
-    """Let a child of each kind fail and come back under load, and say what was seen.
+async def run_all(progress: Callable[[str], None]) -> list[Result]:
+    """Stop and restart a child of each kind under load, and measure.
 
-    Raises: TimeoutError when nothing is noticed for far too long; MissingExtra.
+    Raises: TimeoutError when it takes far too long; MissingExtra.
     """
-    async with asyncio.timeout(PATIENCE), AsyncExitStack() as stack:
+    async with asyncio.timeout(TIME_LIMIT), AsyncExitStack() as stack:
         kinds: dict[str, list[Any]] = {
             "web": [HttpChild("web-1"), HttpChild("web-2")],
             "quotes": [GrpcChild("quotes-1"), GrpcChild("quotes-2")],
@@ -147,18 +143,18 @@ async def show(progress: Callable[[str], None]) -> list[Finding]:
         for child in (child for children in kinds.values() for child in children):
             await child.start()
             stack.push_async_callback(child.stop)
-            progress(f"{child.name} serves at {child.url}")
+            progress(f"{child.name} listens at {child.url}")
         parent, checks = _parent(kinds)
-        ear = _Ear()
-        driver = await stack.enter_async_context(Driver(parent, listeners=[ear]))
+        transitions = _Transitions()
+        driver = await stack.enter_async_context(Driver(parent, listeners=[transitions]))
         session = await stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
-        asks = {"web": _over_http(session), "quotes": _over_grpc}
+        calls = {"web": _http_call(session), "quotes": _grpc_call}
         return await asyncio.gather(
             *(
                 _fail_over(
-                    _Client(driver, f"shop-{kind}@multicluster", asks[kind]),
+                    _Client(driver, f"shop-{kind}@multicluster", calls[kind]),
                     children[0],
-                    ear,
+                    transitions,
                     checks[kind],
                     progress,
                 )
@@ -177,69 +173,70 @@ def _parent(kinds: dict[str, list[Any]]) -> tuple[Parent, dict[str, HealthCheck]
     now = time.monotonic_ns()
     for kind, children in kinds.items():
         for child, weight in zip(children, (3, 1), strict=True):
-            offer = Advertisement(
+            advertisement = Advertisement(
                 f"shop-{kind}",
                 f"shop/{kind}",
                 ["multicluster"],
                 weight=weight,
                 health_check=checks[kind],
             )
-            parent.advertise(child.name, [offer], now)
+            parent.advertise(child.name, [advertisement], now)
     return parent, checks
 
 
 async def _fail_over(
     client: _Client,
     child: HttpChild | GrpcChild,
-    ear: _Ear,
+    transitions: _Transitions,
     check: HealthCheck,
     progress: Callable[[str], None],
-) -> Finding:
+) -> Result:
     policy = client.driver.parent.policy
-    up = asyncio.create_task(ear.wait(child.url, State.UP))
+    up = asyncio.create_task(transitions.wait(child.url, State.UP))
     await client.until(up)
     await client.requests(4 * PERIODS)
 
-    down = asyncio.create_task(ear.wait(child.url, State.DOWN))
+    down = asyncio.create_task(transitions.wait(child.url, State.DOWN))
     await child.stop()
     stopped = time.monotonic_ns()
     progress(f"{child.name} is stopped; requests go on")
-    noticed = await client.until(down)
-    progress(f"{child.name} is taken out after {(noticed - stopped) / 1e9:.2f} s")
+    detected = await client.until(down)
+    progress(f"{child.name} is marked down after {(detected - stopped) / 1e9:.2f} s")
     await client.requests(4 * PERIODS)
 
-    ear.moments.pop((child.url, State.UP), None)
-    up = asyncio.create_task(ear.wait(child.url, State.UP))
+    transitions.times.pop((child.url, State.UP), None)
+    up = asyncio.create_task(transitions.wait(child.url, State.UP))
     started = time.monotonic_ns()
     await child.start()
     progress(f"{child.name} is started again")
-    back = await client.until(up)
-    progress(f"{child.name} is back after {(back - started) / 1e9:.2f} s")
+    recovered = await client.until(up)
+    progress(f"{child.name} is marked up after {(recovered - started) / 1e9:.2f} s")
     split = await client.requests(4 * PERIODS)
     weights = {t.child: w for t, w in client.driver.selector(client.service).weights.items()}
-    return Finding(
+    later = [at for at, name, _ in client.sent if name == child.name and detected < at < started]
+    return Result(
         service=client.service,
         stopped=child.name,
-        noticed=max(0, noticed - stopped),
-        detection=detection_bound(check, policy),
+        detection=max(0, detected - stopped),
+        detection_bound=detection_bound(check, policy),
         lost=sum(not ok for _, _, ok in client.sent),
-        late=sum(1 for at, name, _ in client.sent if name == child.name and noticed < at < started),
-        back=max(0, back - started),
-        recovery=recovery_bound(check, policy),
-        wanted={name: PERIODS * weight for name, weight in sorted(weights.items())},
+        sent_later=len(later),
+        recovery=max(0, recovered - started),
+        recovery_bound=recovery_bound(check, policy),
+        expected_split={name: PERIODS * weight for name, weight in sorted(weights.items())},
         split=dict(sorted(split.items())),
     )
 
 
-def _over_http(session: aiohttp.ClientSession) -> Ask:
-    async def ask(target: ChildService) -> object:
+def _http_call(session: aiohttp.ClientSession) -> Call:
+    async def call(target: ChildService) -> object:
         async with session.get(target.url) as response:
             return await response.read()
 
-    return ask
+    return call
 
 
-async def _over_grpc(target: ChildService) -> object:
+async def _grpc_call(target: ChildService) -> object:
     address = target.url.removeprefix("http://")
     options = (("grpc.enable_http_proxy", 0),)
     async with grpc.aio.insecure_channel(address, options=options) as channel:
