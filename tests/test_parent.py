@@ -538,11 +538,11 @@ def test_time_is_an_int_and_nothing_changes_without_one(now: Any) -> None:
     parent = two()
     before = dict(parent.services)
 
-    with pytest.raises(TypeError, match="now is an int of nanoseconds, not "):
+    with pytest.raises(TypeError, match="now must be an integer of nanoseconds, got "):
         parent.advertise("ap", [offer()], now)
-    with pytest.raises(TypeError, match="now is an int of nanoseconds, not "):
+    with pytest.raises(TypeError, match="now must be an integer of nanoseconds, got "):
         parent.withdraw("eu", now)
-    with pytest.raises(TypeError, match="now is an int of nanoseconds, not "):
+    with pytest.raises(TypeError, match="now must be an integer of nanoseconds, got "):
         parent.set_up("eu", False, now)
 
     assert dict(parent.services) == before
@@ -586,3 +586,57 @@ def test_a_fallback_is_not_weighed() -> None:
     parent.advertise("eu", [offer()], 0)
 
     assert parent.selector("apps-f@kubernetescrd").pick().child == "eu"
+
+
+# Several children at once
+
+
+def test_several_children_advertise_in_one_step() -> None:
+    parent = two()
+    selector = parent.selector(API)
+
+    parent.advertise_all({"eu": [], "ap": [offer(2)]}, 1)
+
+    assert picks(selector, 30) == {"us": 10, "ap": 20}
+
+
+def test_a_name_may_change_its_owner_in_one_step() -> None:
+    first, second = (Advertisement("x-y-z", owner, ["up"]) for owner in ("x-y/z", "x/y-z"))
+    parent = Parent(CONFIG)
+    parent.advertise_all({"eu": [first], "us": [first]}, 0)
+    selector = parent.selector("x-y-z@multicluster")
+
+    with pytest.raises(NameCollision):
+        parent.advertise("eu", [second], 1)
+    parent.advertise_all({"eu": [second], "us": [second]}, 2)
+
+    assert picks(selector, 4) == {"eu": 2, "us": 2}
+
+
+def test_a_step_with_one_bad_child_changes_none() -> None:
+    parent = two()
+    services = parent.services
+
+    with pytest.raises(UnknownChild):
+        parent.advertise_all({"ap": [offer()], "apx": [offer()]}, 1)
+    with pytest.raises(InvalidWeight):
+        parent.advertise_all({"ap": [offer()], "us": [offer(-1)]}, 1)
+
+    assert parent.services is services
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_many_children_of_one_uplink_cost_one_step_each(together: bool) -> None:  # noqa: FBT001 - a case
+    names = [f"child-{i}" for i in range(2_000)]
+    parent = Parent(ParentConfig({name: Child(f"https://{name}:9443") for name in names}))
+    parent.advertise(names[0], [offer()], 0)
+    selector = parent.selector(API)
+
+    if together:
+        parent.advertise_all({name: [offer()] for name in names}, 1)
+    else:
+        for name in names:
+            parent.advertise(name, [offer()], 1)
+
+    assert len(selector) == 2_000
+    assert len(parent.services[API].children) == 2_000  # type: ignore[union-attr]

@@ -112,8 +112,10 @@ def events(small: Small, twin: Any) -> Iterator[tuple[Event, int]]:
     now, wakeup = health.now, health.next_wakeup()
     soon = now if wakeup is None else max(now, wakeup)
     moments = [now + clock for clock in small.clocks] + [soon, soon + 2] * (soon > now)
-    flying = {p.token.sequence: p for p in twin.given if p.token.sequence in health._flights}
-    ended = [probe for probe in twin.given if probe.token.sequence not in health._flights]
+    flying = {
+        p.token.sequence: p for p in twin.given if p.token.sequence in health._schedule.flights
+    }
+    ended = [probe for probe in twin.given if probe.token.sequence not in health._schedule.flights]
     for moment in dict.fromkeys(moments):
         yield ("due",), moment
         yield ("expire",), moment
@@ -147,11 +149,11 @@ def possible(event: Event, health: Health) -> bool:
 def outlook(twin: Any) -> Any:
     """All that the future depends on, whatever time it is and how often was asked."""
     health = twin.health
-    now, latest = health.now, health._sequence
-    given = [p for p in twin.given if p.token.sequence in health._flights] + [
-        p for p in twin.given if p.token.sequence not in health._flights
+    now, latest = health.now, health._schedule._sequence
+    given = [p for p in twin.given if p.token.sequence in health._schedule.flights] + [
+        p for p in twin.given if p.token.sequence not in health._schedule.flights
     ][-1:]
-    waiting = sorted((key, r.target) for key, r in health._due.records.items())
+    waiting = sorted((key, r.target) for key, r in health._schedule.due.records.items())
     return (
         tuple(
             (

@@ -298,8 +298,8 @@ class Twin:
 
     def compare(self) -> None:
         health, model = self.health, self.model
-        unheard = health._unheard is not None
-        assert health.next_wakeup() == (model.now if unheard else model.next_wakeup())
+        pending = health._schedule.overload is not None
+        assert health.next_wakeup() == (model.now if pending else model.next_wakeup())
         assert health.in_flight == len(model.flights)
         assert health.now == model.now
         ignored = (health._stale, health._duplicate, health._late, health._overslept)

@@ -69,11 +69,11 @@ def test_requests_of_any_method_and_body_are_told_apart() -> None:
 def test_it_is_somehow_only_while_it_is_there() -> None:
     async def main() -> None:
         child = FakeChild()
-        with pytest.raises(RuntimeError, match="inside of its block"):
+        with pytest.raises(RuntimeError, match="only inside its block"):
             await child.become(Condition.REFUSE)
         async with child:
             pass
-        with pytest.raises(RuntimeError, match="inside of its block"):
+        with pytest.raises(RuntimeError, match="only inside its block"):
             await child.become(Condition.REFUSE)
 
     run(main())

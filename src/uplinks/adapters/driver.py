@@ -1,16 +1,16 @@
-"""Drive a parent in asyncio: the only loop, and the only clock, of this library.
+"""Drive a parent in asyncio: the only event loop and the only clock of this library.
 
 Rules of this file:
 
-1. Every call of the parent is made under one lock and with the time of the
-   clock. Picks need no lock: a selector is whole between any two calls.
-2. A prober may raise, hang or lie: that is a failed probe, and the loop goes on.
-   A probe is cancelled at its deadline; the machine judges what that means, and
-   finds a driver that was late itself not to be the target's failure.
-3. Listeners and logging are called in the loop and under no lock, in the order
-   in which things happened. A listener that raises is logged.
-4. What is started is stopped: no task and no thread outlives `Driver`, but a
-   probe that will not be cancelled; it is abandoned after `GRACE` seconds.
+1. Every call to the parent is made under one lock and with the clock's time.
+   Picks need no lock: a selector is consistent between any two calls.
+2. A prober may raise, hang or return nonsense: that is a failed probe, and the
+   loop goes on. A probe is cancelled at its deadline; the machine decides what
+   that means, and does not count it as a failure if the driver itself was late.
+3. Listeners and logging are called in the loop, without the lock, in the order
+   of events. A listener that raises is logged.
+4. No task and no thread outlives the driver, except a probe that cannot be
+   cancelled; it is abandoned after `GRACE` seconds.
 """
 
 from __future__ import annotations
@@ -34,55 +34,57 @@ from uplinks.protocols import Prober
 __all__ = ["GRACE", "Driver", "Listener"]
 
 GRACE: Final = 1.0
-"""How long (s) `Driver` waits at its end for probes that it has cancelled."""
+"""How long (s) a driver waits at its end for cancelled probes."""
 
 _NANOSECONDS: Final = 1_000_000_000
-_PUNCTUAL: Final = 5_000_000  # ns by which a loop that is not blocked may be late
-_TURNS: Final = 20  # of the loop: from a socket through a protocol, a stream and a few tasks
+_PUNCTUAL: Final = 5_000_000  # ns by which an unblocked loop may be late
+_TURNS: Final = (
+    20  # of the loop: enough to get from a socket through a protocol, a stream and a few tasks
+)
 _LOG: Final = logging.getLogger("uplinks")
 
 
 class Listener(Protocol):
-    """Someone who wants to know. Called in the driver's loop: be quick."""
+    """A receiver of events. Its methods run in the driver's loop and must be quick."""
 
     def on_event(self, event: Event) -> None:
-        """Hear of a transition or an overload."""
+        """Receive a transition or an overload."""
 
     def on_probe(self, probe: Probe, outcome: Outcome, duration: int) -> None:
-        """Hear how a probe ended, ``duration`` nanoseconds after its start."""
+        """Receive how a probe ended, ``duration`` nanoseconds after its start."""
 
 
 class Driver:
-    """Probe a parent's children while a block runs, and tell it the time.
+    """Probe a parent's children while a block runs.
 
-    ``probers`` are the ones to use, by mode. Without them they are those of the
-    entry points ``uplinks.probers``, made when first needed and closed at the
-    end. ``clock`` gives nanoseconds that never go backwards.
+    ``probers`` maps modes to probers. By default they are those of the entry
+    points ``uplinks.probers``, made on first use and closed at the end.
+    ``clock`` returns nanoseconds that never go backwards.
 
-    ``async with driver:`` runs it in the loop that is running, ``with
+    ``async with driver:`` runs it in the running event loop, ``with
     driver.in_thread():`` in a thread of its own. Every method may be called from
-    any thread. One driver drives a parent at a time; it may be started again.
+    any thread. A parent has one driver at a time; a driver may be started again.
 
     >>> from uplinks import Advertisement, HealthCheck, Parent, ParentConfig
     >>> from uplinks.model import Child
-    >>> class Pessimist:
+    >>> class FailingProber:
     ...     async def probe(self, url, check):
     ...         return Outcome.fail("as expected")
     ...     async def close(self):
     ...         pass
     >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com")}))
-    >>> heard = threading.Event()
-    >>> class Ear:
+    >>> is_down = threading.Event()
+    >>> class DownListener:
     ...     def on_event(self, event):
     ...         if getattr(event, "after", None) is State.DOWN:
-    ...             heard.set()
+    ...             is_down.set()
     ...     def on_probe(self, probe, outcome, duration):
     ...         pass
-    >>> driver = Driver(parent, {"http": Pessimist()}, listeners=[Ear()])
+    >>> driver = Driver(parent, {"http": FailingProber()}, listeners=[DownListener()])
     >>> with driver.in_thread():
     ...     driver.advertise("eu", [Advertisement("api", "apps/api", ["multicluster"],
     ...                                           health_check=HealthCheck(path="/"))])
-    ...     heard.wait(10)
+    ...     is_down.wait(10)
     True
     >>> parent.is_up("api-eu@multicluster")
     False
@@ -114,14 +116,18 @@ class Driver:
 
     @property
     def parent(self) -> Parent:
-        """Whom it drives. Ask it what you like; change it through the driver."""
+        """The parent. Read from it freely; change it through the driver."""
         return self._parent
 
-    # The parent's face, from any thread
+    # The parent's methods, from any thread
 
     def advertise(self, child: str, advertisements: Iterable[Advertisement]) -> None:
-        """Take everything that a child offers, now. As `Parent.advertise`."""
+        """Replace everything that a child offers. As `Parent.advertise`."""
         self._call(lambda now: self._parent.advertise(child, advertisements, now))
+
+    def advertise_all(self, offers: Mapping[str, Iterable[Advertisement]]) -> None:
+        """Replace what several children offer, in one step. As `Parent.advertise_all`."""
+        self._call(lambda now: self._parent.advertise_all(offers, now))
 
     def amend(
         self,
@@ -130,45 +136,44 @@ class Driver:
         *,
         gone: Iterable[str] = (),
     ) -> None:
-        """Take what has changed of a child's offer, now. As `Parent.amend`."""
+        """Change a part of a child's offer. As `Parent.amend`."""
         self._call(lambda now: self._parent.amend(child, advertisements, gone=gone, now=now))
 
     def reload(self, config: ParentConfig) -> None:
-        """Go by another list of children, now. As `Parent.reload`."""
+        """List other children. As `Parent.reload`."""
         self._call(lambda now: self._parent.reload(config, now))
 
     def withdraw(self, child: str) -> None:
-        """Forget everything that a child offered, now. As `Parent.withdraw`."""
+        """Remove everything that a child offered. As `Parent.withdraw`."""
         self._call(lambda now: self._parent.withdraw(child, now))
 
-    def set_up(self, name: str, up: bool) -> None:  # noqa: FBT001 - the parent's face
-        """Hold a child out, or let it in again, now. As `Parent.set_up`."""
+    def set_up(self, name: str, up: bool) -> None:  # noqa: FBT001 - as Parent.set_up
+        """Hold a child out, or release it. As `Parent.set_up`."""
         self._call(lambda now: self._parent.set_up(name, up, now))
 
-    def observe(self, target: Target | str, ok: bool) -> None:  # noqa: FBT001 - the parent's face
-        """Say how a request to a child service ended, now. As `Parent.observe`."""
+    def observe(self, target: Target | str, ok: bool) -> None:  # noqa: FBT001 - as Parent.set_up
+        """Report how a request to a child service ended. As `Parent.observe`."""
         self._call(lambda now: self._parent.observe(target, ok, now))
 
     def selector(self, name: str) -> Selector:
-        """Give the selector of a service. As `Parent.selector`."""
+        """Return the selector of a service. As `Parent.selector`."""
         with self._lock:
             return self._parent.selector(name)
 
     def lease(self, name: str) -> Lease:
-        """Pick from a service for one request; its end is told to `observe`."""
+        """Pick from a service for one request, and `observe` how it ended."""
         return Lease(self.selector(name), self.observe)
 
     def _call(self, change: Callable[[int], None]) -> None:
         with self._lock:
             change(self._clock())
-            news = bool(self._parent.events)
-            if news or self._parent.next_wakeup() != self._asleep_until:
-                self._poke()
+            if self._parent.events or self._parent.next_wakeup() != self._asleep_until:
+                self._wake_loop()
 
-    def _poke(self) -> None:
+    def _wake_loop(self) -> None:
         loop, wake = self._loop, self._wake
         if loop is not None and wake is not None:
-            with suppress(RuntimeError):  # it has been closed since
+            with suppress(RuntimeError):  # the loop has been closed since
                 loop.call_soon_threadsafe(wake.set)
 
     # Starting and stopping
@@ -176,7 +181,7 @@ class Driver:
     async def __aenter__(self) -> Self:
         with self._lock:
             if self._loop is not None:
-                raise RuntimeError("this driver runs already")
+                raise RuntimeError("this driver is already running")
             self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
         self._running = self._loop.create_task(self._run(self._wake), name="uplinks driver")
         return self
@@ -202,28 +207,28 @@ class Driver:
         if tasks:
             _, unending = await asyncio.wait(tasks, timeout=GRACE)
             if unending:
-                _LOG.error("%d probes will not be cancelled: they are abandoned", len(unending))
+                _LOG.error("%d probes do not end when cancelled: they are abandoned", len(unending))
         self._tasks.clear()
 
     @contextmanager
     def in_thread(self) -> Iterator[Self]:
         """Run in a thread of its own while the block runs.
 
-        Raises: RuntimeError when it runs already.
+        Raises: RuntimeError when the driver is already running.
         """
         started = threading.Event()
         loop = asyncio.new_event_loop()
         ended = asyncio.Event()
         problems: list[BaseException] = []
 
-        async def live() -> None:
+        async def main() -> None:
             async with self:
                 started.set()
                 await ended.wait()
 
         def run() -> None:
             try:
-                loop.run_until_complete(live())
+                loop.run_until_complete(main())
             except BaseException as problem:  # noqa: BLE001 - raised where it can be seen
                 problems.append(problem)
             finally:
@@ -237,7 +242,7 @@ class Driver:
             if not problems:
                 yield self
         finally:
-            with suppress(RuntimeError):  # it has ended by itself
+            with suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(ended.set)
             thread.join()
         if problems:
@@ -250,7 +255,7 @@ class Driver:
         while True:
             wake.clear()
             if self._asleep_until is not None and self._clock() - self._asleep_until > _PUNCTUAL:
-                # What came while the loop was blocked is heard before deadlines are looked at.
+                # Answers that arrived while the loop was blocked count before deadlines do.
                 for _ in range(2 * _TURNS):
                     await asyncio.sleep(0)
             with self._lock:
@@ -272,30 +277,30 @@ class Driver:
         started = self._clock()
         try:
             async with asyncio.timeout(None) as limit:
-                with _ended_at(limit, (probe.deadline - started) / _NANOSECONDS):
+                with _expire_at(limit, (probe.deadline - started) / _NANOSECONDS):
                     outcome = await self._ask(endpoint.url, probe)
         except TimeoutError:
             outcome = Outcome.TIMEOUT
-        # At its deadline the machine has given the probe up, or is about to: see `Parent.due`.
+        # An expired probe is ended by the machine itself: see `Parent.due`.
         if not limit.expired():
             with self._lock:
                 now = self._clock()
-                # After its deadline a probe only gets here if the loop was late to hear of it.
+                # A probe gets here after its deadline only if the loop was late.
                 if now - probe.deadline <= self._parent.policy.max_lateness:
                     now = min(now, probe.deadline)
                 self._parent.report(probe, outcome, now)
-            self._poke()
+            self._wake_loop()
         duration = self._clock() - started
         for listener in self._listeners:
-            with _kept_apart(listener):
+            with _log_errors(listener):
                 listener.on_probe(probe, outcome, duration)
 
     async def _ask(self, url: str, probe: Probe) -> Outcome:
         if len(self._tasks) > 2 * self._parent.policy.concurrency:
-            return Outcome.fail("probes hang: too many have not ended")
+            return Outcome.fail("too many probes have not ended")
         return await self._probers.ask(url, probe)
 
-    # Telling
+    # Events
 
     def _dispatch(self) -> None:
         with self._lock:
@@ -304,7 +309,7 @@ class Driver:
         for event, names in zip(events, services, strict=True):
             _log(event, names)
             for listener in self._listeners:
-                with _kept_apart(listener):
+                with _log_errors(listener):
                     listener.on_event(event)
 
     def _services(self, event: Event) -> tuple[str, ...]:
@@ -313,11 +318,11 @@ class Driver:
 
 
 @contextmanager
-def _ended_at(limit: asyncio.Timeout, seconds: float) -> Iterator[None]:
-    """Let a time-out come so many seconds from now, but not before what has arrived by then.
+def _expire_at(limit: asyncio.Timeout, seconds: float) -> Iterator[None]:
+    """Expire a time-out in ``seconds``, but after the answers that have arrived by then.
 
-    A loop that was blocked finds timers and sockets due at once. An answer takes a few turns of
-    the loop from its socket to who waits for it, a timer none: it would always win.
+    A blocked loop finds timers and sockets due at once. An answer takes a few turns of the loop
+    from its socket to the waiting task, a timer none: the timer would always win.
     """
     loop = asyncio.get_running_loop()
     when = loop.time() + seconds
@@ -338,34 +343,34 @@ def _ended_at(limit: asyncio.Timeout, seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def _kept_apart(listener: Listener) -> Iterator[None]:
-    """Keep the loop from what a listener raises."""
+def _log_errors(listener: Listener) -> Iterator[None]:
+    """Log what a listener raises."""
     try:
         yield
-    except Exception:  # noqa: BLE001 - whatever it is, it is logged
+    except Exception:  # noqa: BLE001 - a listener is foreign code
         _LOG.exception("a listener failed: %s", type(listener).__name__)
 
 
 def _log(event: Event, services: tuple[str, ...]) -> None:
     if isinstance(event, Overloaded):
         _LOG.warning(
-            "probes cannot keep up: asked again after %.3fs only",
+            "probes cannot keep up: the effective interval is %.3fs",
             event.effective_interval / _NANOSECONDS,
             extra={"effective_interval": event.effective_interval, "at": event.at},
         )
         return
     endpoint = event.target
     url = without_userinfo(endpoint.url) if isinstance(endpoint, Endpoint) else ""
-    known = {State.DOWN: logging.WARNING, State.UP: logging.INFO}
+    levels = {State.DOWN: logging.WARNING, State.UP: logging.INFO}
     reason = f": {event.reason}" if event.reason else ""
     _LOG.log(
-        known.get(event.after, logging.DEBUG),
-        "%s is %s (%s%s), of concern to %d services",
+        levels.get(event.after, logging.DEBUG),
+        "%s is %s (%s%s); affects %s",
         url,
         event.after.value,
         event.cause.value,
         reason,
-        len(services),
+        "1 service" if len(services) == 1 else f"{len(services)} services",
         extra={
             "url": url,
             "services": services,

@@ -1,9 +1,7 @@
-"""How long it takes until a failure or a recovery is noticed, at most.
+"""Upper bounds for the time until a failure or a recovery is noticed.
 
-Rules of this file:
-
-1. Bounds are exact: each is attained, and none is exceeded but by the driver's
-   own lateness (``docs/health.md`` has the proof).
+The bounds are exact: each is attained, and exceeded only by the driver's own
+lateness (``docs/health.md`` has the proof).
 """
 
 from __future__ import annotations
@@ -41,7 +39,7 @@ def _bound(interval: int, timeout: int, threshold: int) -> int:
 
 
 def effective_interval(check: HealthCheck, policy: HealthPolicy, targets: int) -> int:
-    """Say how often (ns) each of so many equal targets is asked if none answers in time.
+    """Return the interval (ns) at which each of ``targets`` is probed if none answers in time.
 
     Above the check's interval, the machine is overloaded in the worst case.
 

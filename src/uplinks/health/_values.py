@@ -1,10 +1,7 @@
-"""What goes into the health machine and what comes out of it, as frozen values.
+"""The values that go into the health machine and come out of it.
 
-Rules of this file:
-
-1. A value has no behaviour. Times are integer nanoseconds.
-2. No value shows a header: a probe's check masks them itself, and reasons are
-   written without.
+Times are integer nanoseconds. No value shows a header: a probe's check masks
+them, and reasons do not contain them.
 """
 
 from __future__ import annotations
@@ -40,18 +37,18 @@ def _at_least(least: int, default: int) -> int:
 
 @frozen
 class HealthPolicy:
-    """What a parent decides for all its targets; their checks decide the rest.
+    """A parent's decisions for all its targets; their checks decide the rest.
 
     - ``healthy_threshold``: passes in a row that bring a target back up.
     - ``unhealthy_threshold``: failures in a row that take it down.
-    - ``start_window`` (ns): first probes are spread over so much time, or over
-      the interval where that is shorter. 0 starts all at once.
+    - ``start_window`` (ns): first probes are spread over this time, or over the
+      interval if that is shorter. 0 starts all at once.
     - ``concurrency``: how many probes may be in flight together.
-    - ``max_lateness`` (ns): a probe that is found past its deadline by more is
-      not held against its target: the driver overslept.
+    - ``max_lateness`` (ns): a probe found past its deadline by more than this
+      does not count as a failure: the driver overslept.
     - ``serve_unknown``: whether a target counts as up before its first pass.
-    - ``panic_threshold`` (percent): a weighted service of which fewer targets are
-      up sends requests to those that are down, too. 0: never.
+    - ``panic_threshold`` (percent): a weighted service with fewer targets up
+      sends requests to its down targets, too. 0: never.
 
     Raises: TypeError, ValueError for thresholds or a concurrency below 1, for
     negative times and for a panic threshold that is not from 0 to 100.
@@ -74,7 +71,7 @@ class HealthPolicy:
 
 
 class Token(NamedTuple):
-    """What a probe is known by. ``sequence`` is never used twice in a machine."""
+    """The identity of a probe. ``sequence`` is unique in a machine."""
 
     target: Hashable
     generation: int
@@ -82,9 +79,9 @@ class Token(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """An order to ask a target once, until ``deadline`` (ns) at the latest.
+    """An order to probe a target once, until ``deadline`` (ns) at the latest.
 
-    ``due`` is when it should have started: later starts are the driver's
+    ``due`` is when it should have started: a later start is the driver's
     lateness, or a wait for concurrency.
     """
 
@@ -101,12 +98,12 @@ class Verdict(StrEnum):
     PASS = "pass"  # noqa: S105 - a verdict is no password
     FAIL = "fail"
     TIMEOUT = "timeout"  # counts as a failure
-    LATE = "late"  # says nothing about the target: who asked was not there to hear
+    LATE = "late"  # no statement about the target: the driver was not there to receive it
 
 
 @frozen
 class Outcome:
-    """How a probe ended, and why in a few words that hold no secrets.
+    """How a probe ended, and a short reason without secrets.
 
     >>> Outcome.PASS.verdict.value, Outcome.fail("status 503").reason
     ('pass', 'status 503')
@@ -121,7 +118,7 @@ class Outcome:
 
     @classmethod
     def fail(cls, reason: str) -> Outcome:
-        """Say that a target answered wrongly, or not at all."""
+        """Return the outcome of a target that answered wrongly, or not at all."""
         return cls(Verdict.FAIL, reason)
 
 
@@ -134,8 +131,8 @@ Outcome.LATE = Outcome(Verdict.LATE, "the driver was late")
 class Transition:
     """A change of state. ``at`` in ns.
 
-    ``streak`` is how many outcomes or requests in a row made it, 0 when none
-    did. ``reason`` is the last one's.
+    ``streak`` is the number of outcomes or requests in a row that made it, 0 if
+    none did. ``reason`` is that of the last one.
     """
 
     target: Hashable
@@ -150,21 +147,21 @@ class Transition:
 
 @frozen
 class Overloaded:
-    """Probes cannot keep up: a target was asked again only after ``effective_interval`` (ns)."""
+    """Probes cannot keep up: a target was probed again only after ``effective_interval`` (ns)."""
 
     effective_interval: int
     at: int
 
 
 Event = Transition | Overloaded
-"""What the machine has to tell."""
+"""An event of the machine."""
 
 
 @frozen
 class Ignored:
     """How many outcomes did not count.
 
-    ``stale``: of a target that is gone, moved or asked otherwise since;
+    ``stale``: the target has been removed, moved or given another question since;
     ``duplicate``: reported before; ``late``: past the deadline; ``overslept``:
     the driver was late, not the target.
     """

@@ -1,9 +1,9 @@
-"""A parent at work: advertisements in, selectors out. Still no I/O, no clock.
+"""A parent at work: advertisements in, selectors out. Still no I/O and no clock.
 
 Rules of this package:
 
-1. What is refused changes nothing.
-2. A selector keeps its identity for as long as the parent lives.
+1. A refused call changes nothing.
+2. A selector keeps its identity as long as the parent lives.
 3. A target's state survives a new advertisement. Only a changed address makes
    a child service unknown again, which means up.
 4. A child service is picked only while its checks and `Parent.set_up` both say
@@ -23,4 +23,4 @@ from uplinks.parent._watch import Endpoint
 __all__ = ["Endpoint", "EventStream", "Lease", "Parent", "Target"]
 
 Target = ChildService | ServiceReference
-"""What a pick gives: a child, or a Kubernetes Service of the parent itself."""
+"""What a pick returns: a child service, or a Kubernetes Service of the parent itself."""

@@ -1,10 +1,4 @@
-"""What a parent has to tell, kept until somebody asks.
-
-Rules of this file:
-
-1. Nobody is called back: who wants to know asks.
-2. The stream is bounded. What finds no room pushes out the oldest, and is counted.
-"""
+"""A bounded stream of events. There are no callbacks: a reader drains it."""
 
 from __future__ import annotations
 
@@ -17,7 +11,7 @@ __all__ = ["EventStream"]
 
 
 class EventStream:
-    """Events in the order in which they happened, the latest ``room`` of them.
+    """The latest ``room`` events, oldest first. A new event drops the oldest when it is full.
 
     >>> from uplinks.health import Overloaded
     >>> stream = EventStream(room=2)
@@ -36,7 +30,7 @@ class EventStream:
         return len(self._events)
 
     def __iter__(self) -> Iterator[Event]:
-        """Go through the events, oldest first, and leave them where they are."""
+        """Iterate over the events, oldest first, without removing them."""
         return iter(tuple(self._events))
 
     def __repr__(self) -> str:
@@ -44,7 +38,7 @@ class EventStream:
 
     @property
     def dropped(self) -> int:
-        """How many events found no room so far."""
+        """How many events were dropped so far."""
         return self._dropped
 
     def extend(self, events: Iterable[Event]) -> None:

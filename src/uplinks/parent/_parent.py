@@ -1,11 +1,11 @@
-"""The aggregate: what is asked of a parent, what changes it, and in which order that happens.
+"""The aggregate: what children advertise, the selectors made of it, and their health.
 
 Rules of this file:
 
-1. What is refused changes nothing: a change is planned first, and only what is
-   valid beside all the rest is applied.
+1. A refused call changes nothing: a change is planned first, and only a valid
+   plan is applied.
 2. Time is an argument, in nanoseconds of a monotonic clock, and never runs
-   backwards inside. What is over by then happens first.
+   backwards inside. Whatever is over at ``now`` happens first.
 """
 
 from __future__ import annotations
@@ -32,25 +32,27 @@ from uplinks.parent._lease import Lease
 from uplinks.parent._offers import Change, Offers
 from uplinks.parent._selectors import Selectors
 from uplinks.parent._watch import Endpoint, Watch
-from uplinks.services import advertise as offer
+from uplinks.services import advertise
 
 __all__ = ["Parent"]
 
 
 class Parent:
-    """Turn what children advertise into services that can be picked from.
+    """Turn what children advertise into services to pick from.
 
     ``config`` lists the children, ``services`` are the parent's own composed
     services, ``policy`` decides what the children's checks leave open.
-    ``start`` is where in its schedule each selector begins, and from where
-    probes are spread: any integer, 0 being reproducible. ``scheduler`` names the
-    order of each selector but a failover's, as for `Selector`.
+    ``start`` is the point of its schedule where each selector begins, and the
+    salt that spreads probes: any integer, 0 is reproducible. ``scheduler`` is
+    the order of each selector except a failover's, as for `Selector`.
 
     Asking: `services`, `selector`, `route`, `is_up`, `events`.
-    Changing: `advertise`, `amend`, `withdraw`, `reload`, `set_up`.
+    Changing: `advertise`, `advertise_all`, `amend`, `withdraw`, `reload`, `set_up`.
     Using: `lease`, `observe`.
     Driving: whenever `next_wakeup` says, and after each change, start what
-    `due` gives; say by `report` how each probe ended.
+    `due` gives; `report` how each probe ended.
+
+    A parent has no locks: `uplinks.adapters.driver.Driver` adds one, and a clock.
 
     Raises: NameCollision when two of ``services`` have one name.
 
@@ -58,8 +60,7 @@ class Parent:
     >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com:9443"),
     ...                               "us": Child("https://us.example.com:9443")}))
     >>> offer = Advertisement("api", "apps/api", ["multicluster"])
-    >>> parent.advertise("eu", [offer], now=0)
-    >>> parent.advertise("us", [offer], now=0)
+    >>> parent.advertise_all({"eu": [offer], "us": [offer]}, now=0)
     >>> selector = parent.selector("api@multicluster")
     >>> sorted(selector.pick().child for _ in range(4))
     ['eu', 'eu', 'us', 'us']
@@ -82,12 +83,10 @@ class Parent:
         self._policy = HealthPolicy() if policy is None else policy
         self._watch = Watch(self._policy, start)
         self._events = EventStream()
-        self._now = 0
         self._offers = Offers(config)
-        self._services = self._offers.current
         self._eligibility = Eligibility(self._watch, self._policy.panic_threshold)
         self._selectors = Selectors(
-            self._services, services, self._eligibility, start=start, scheduler=scheduler
+            self._offers, services, self._eligibility, start=start, scheduler=scheduler
         )
 
     @classmethod
@@ -101,10 +100,10 @@ class Parent:
     ) -> Parent:
         """Make the parent of a fleet, with everything its children offer.
 
-        Children that the parent does not list are left out. Whether the fleet
-        is valid is for `check` to say.
+        Children that the parent does not list are left out. `check` says
+        whether the fleet is valid.
 
-        Complexity: as `advertise`, once for all children.
+        Complexity: as `advertise_all`.
         Raises: as the constructor and `advertise`; CannotAdvertise.
 
         >>> from uplinks.model import Cluster
@@ -116,118 +115,75 @@ class Parent:
         config = fleet.parent.parent_config or ParentConfig()
         own = fleet.parent.traefik_services
         parent = cls(config, own, policy=policy, start=start, scheduler=scheduler)
-        offers = {
-            name: offer(cluster)
-            for name, cluster in sorted(fleet.children.items())
-            if name in config.children
+        children = {
+            name: fleet.children[name] for name in config.children if name in fleet.children
         }
-        parent._change(parent._offers.replaced(offers), 0)
+        parent.advertise_all({name: advertise(c) for name, c in sorted(children.items())}, now=0)
         return parent
 
     def __repr__(self) -> str:
         return (
             f"<Parent of {len(self.config.children)} children, "
-            f"{len(self._services)} services, {len(self._selectors.composed.services)} composed>"
+            f"{len(self._offers)} services, {len(self._selectors.composed.services)} composed>"
         )
 
     @property
     def now(self) -> int:
-        """The latest time that anybody told, in nanoseconds.
-
-        >>> Parent(ParentConfig()).now
-        0
-        """
-        return self._now
+        """The latest time passed in, in nanoseconds."""
+        return self._watch.health.now
 
     @property
     def policy(self) -> HealthPolicy:
-        """What was decided for all children.
-
-        >>> Parent(ParentConfig()).policy.unhealthy_threshold
-        1
-        """
+        """The policy for all children."""
         return self._policy
 
     @property
     def events(self) -> EventStream:
-        """What happened to `Endpoint` targets, and overloads, until it is drained.
-
-        >>> Parent(ParentConfig()).events
-        <EventStream of 0, 0 dropped>
-        """
+        """The transitions of `Endpoint` targets, and overloads, until they are drained."""
         return self._events
 
     @property
     def ignored(self) -> Ignored:
-        """How many outcomes of probes did not count so far.
-
-        >>> Parent(ParentConfig()).ignored.late
-        0
-        """
+        """How many outcomes of probes did not count so far."""
         return self._watch.health.ignored
 
     @property
     def config(self) -> ParentConfig:
-        """The children, as the parent lists them.
-
-        >>> Parent(ParentConfig()).config.children
-        mappingproxy({})
-        """
+        """The children that the parent lists."""
         return self._offers.config
 
     @property
     def services(self) -> Services:
-        """What is materialized at present, by service name.
-
-        Complexity: O(n log n) once after a change, O(1) until the next.
-
-        >>> len(Parent(ParentConfig()).services)
-        0
-        """
+        """The materialized services by name. O(n log n) once after a change, then O(1)."""
         return self._offers.services
 
     @property
     def composed(self) -> Mapping[str, TraefikService]:
-        """The parent's own services that compose others, by service name.
-
-        >>> from uplinks.model import Weighted
-        >>> own = TraefikService("api", "apps", weighted=Weighted())
-        >>> list(Parent(ParentConfig(), [own]).composed)
-        ['apps-api@kubernetescrd']
-        """
+        """The parent's own composed services, by service name."""
         return dict(self._selectors.composed.services)
 
     @property
     def selectors(self) -> Mapping[str, Selector]:
-        """The selectors given out so far, by service name. Asking makes none.
-
-        >>> dict(Parent(ParentConfig()).selectors)
-        {}
-        """
+        """The selectors given out so far, by service name."""
         return dict(self._selectors.by_service)
 
     @property
     def failovers(self) -> frozenset[Selector]:
-        """Those of the selectors given out that use a fallback, and no weights.
-
-        >>> Parent(ParentConfig()).failovers
-        frozenset()
-        """
+        """Those of the selectors given out that belong to a failover and ignore weights."""
         return frozenset(self._selectors.failovers)
 
     # Changing
 
     def advertise(self, child: str, advertisements: Iterable[Advertisement], now: int) -> None:
-        """Take everything that a child offers; it replaces what it offered before.
+        """Replace everything that a child offers.
 
         Law: when it raises, nothing has changed; when the offer is the same,
         nothing changes either.
-        Complexity: O(what the child offers) to see what has changed, then O(what
-        changed and who else offers that); `amend` is told.
+        Complexity: O(what the child offers).
         Raises: UnknownChild for a child that the configuration does not list;
         NameCollision, InvalidName, InvalidAddress and InvalidWeight as
-        `materialize` does; ValueError for a check whose times are not above 0;
-        TypeError when ``now`` is no ``int``.
+        `materialize`; ValueError for a check whose times are not above 0;
+        TypeError for a ``now`` that is not an integer.
 
         >>> from uplinks.model import Child
         >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com:9443")}))
@@ -237,9 +193,25 @@ class Parent:
 
         Source: reference page, "Uplink Naming" and "Weight Configuration".
         """
-        _check_time(now)
-        self._check_child(child)
-        self._change(self._offers.replaced({child: advertisements}), now)
+        self.advertise_all({child: advertisements}, now)
+
+    def advertise_all(self, offers: Mapping[str, Iterable[Advertisement]], now: int) -> None:
+        """Replace what several children offer, in one step; other children keep theirs.
+
+        Names may change hands between the children named: only the result
+        counts. Law, complexity and errors: as `advertise`, for all together.
+
+        >>> from uplinks.model import Child
+        >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com:9443"),
+        ...                               "us": Child("https://us.example.com:9443")}))
+        >>> offer = Advertisement("api", "apps/api", ["multicluster"])
+        >>> parent.advertise_all({"eu": [offer], "us": [offer]}, now=0)
+        >>> len(parent.services)
+        3
+        """
+        for child in offers:
+            self._check_child(child)
+        self._change(self._offers.replace(offers), now)
 
     def amend(
         self,
@@ -249,15 +221,15 @@ class Parent:
         gone: Iterable[str] = (),
         now: int,
     ) -> None:
-        """Take what has changed of a child's offer; the rest of it stays.
+        """Change a part of a child's offer.
 
         ``advertisements`` are new or replace those of the same uplink name;
         ``gone`` are uplink names that are no longer offered, if they were. A
         name in both is offered.
 
-        Law: afterwards all is as if `advertise` had been given the whole.
-        Complexity: O(what changed and who else offers that), whatever else
-        there is (benchmarks/test_parent.py). Errors: as `advertise`.
+        Law: the result is as if `advertise` had been called with the whole.
+        Complexity: O(what changed), whatever else there is
+        (benchmarks/test_parent.py). Errors: as `advertise`.
 
         >>> from uplinks.model import Child
         >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com:9443")}))
@@ -269,16 +241,14 @@ class Parent:
 
         Source: reference page, "Uplink Naming".
         """
-        _check_time(now)
         self._check_child(child)
-        self._change(self._offers.amended(child, advertisements, gone), now)
+        self._change(self._offers.amend(child, advertisements, gone), now)
 
     def withdraw(self, child: str, now: int) -> None:
-        """Forget everything that a child offered, and the state of its services.
+        """Remove everything that a child offered, and the state of its services.
 
         Selectors that were given out stay and lose the child as a target.
-        Complexity: O(what the child offered and who else offers that).
-        Errors: as `advertise`.
+        Complexity: O(what the child offered). Errors: as `advertise`.
 
         >>> from uplinks.model import Child
         >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com:9443")}))
@@ -289,19 +259,17 @@ class Parent:
 
         Source: reference page, "Uplink Naming".
         """
-        _check_time(now)
-        self._check_child(child)
-        self._change(self._offers.replaced({child: ()}), now)
+        self.advertise_all({child: ()}, now)
 
     def reload(self, config: ParentConfig, now: int) -> None:
-        """Go by another list of children. What is offered by those that stay, stays.
+        """List other children. The offers of those that stay are kept.
 
-        A child that is not listed any more is withdrawn; one whose address has
-        changed is unknown again, which means up, and its probes under way no
-        longer count. Whatever else is known is kept.
+        A child that is no longer listed is withdrawn. One whose address has
+        changed is unknown again, which means up, and its probes in flight no
+        longer count. All other state is kept.
 
         Law: when it raises, nothing has changed.
-        Complexity: O(children), and O(what is offered by those that moved or went).
+        Complexity: O(children), and O(offers of those that moved or went).
         Raises: as the constructor and `advertise`.
 
         >>> from uplinks.model import Child
@@ -313,19 +281,18 @@ class Parent:
 
         Source: reference page, "Complete Example".
         """
-        _check_time(now)
-        self._change(self._offers.reloaded(config), now)
+        self._change(self._offers.reload(config), now)
 
-    def set_up(self, name: str, up: bool, now: int) -> None:  # noqa: FBT001 - the selector's face
-        """Hold a child out, or let it in again: all its services, or one by its name.
+    def set_up(self, name: str, up: bool, now: int) -> None:  # noqa: FBT001 - as Selector.set_up
+        """Hold a child out, or release it: all its services, or one of them.
 
         ``name`` is a child's (``child-1``) or a child service's
-        (``apps-api-child-1@multicluster``). A service that is advertised
-        later is let in. One that is let in is picked while its checks say up.
+        (``apps-api-child-1@multicluster``). A service that is advertised later
+        is not held out. A released one is picked while its checks say up.
 
-        Complexity: O(services of the child), each in every selector holding it.
-        Raises: UnknownChild; UnknownService for a service that is not there,
-        or is not one child's; TypeError when ``now`` is no ``int``.
+        Complexity: O(services of the child).
+        Raises: UnknownChild; UnknownService for a name that is not that of a
+        child service; TypeError for a ``now`` that is not an integer.
 
         >>> from uplinks.model import Child
         >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com:9443")}))
@@ -336,25 +303,25 @@ class Parent:
 
         Source: reference page, "Health Check Behavior".
         """
-        _check_time(now)
         if split_service_reference(name)[1] is None:
             self._check_child(name)
-            concerned = self._offers.of(name)
+            services = self._offers.of_child(name)
         else:
-            concerned = [self._direct(name)]
-        self._let_pass(now)
-        for service in concerned:
-            self._eligibility.set_up(service.name, up)
-        self._selectors.refresh(concerned)
+            services = [self._direct(name)]
+        self._expire(now)
+        change = self._eligibility.release if up else self._eligibility.hold
+        for service in services:
+            change(service.name)
+        self._selectors.refresh(services)
 
     # Driving
 
     def due(self, now: int) -> list[Probe]:
         """Start the probes that are due: ``probe.target`` is an `Endpoint`.
 
-        Each is in flight until `report` says how it ended; until its
-        ``deadline`` (ns) at the latest, when it has failed.
-        Complexity: O(log n) a probe. Raises: TypeError when ``now`` is no ``int``.
+        Each is in flight until `report` says how it ended, at most until its
+        ``deadline`` (ns); then it has failed.
+        Complexity: O(log n) a probe. Raises: TypeError for a ``now`` that is not an integer.
 
         >>> from uplinks.model import Child, HealthCheck
         >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com:9443")}))
@@ -370,56 +337,49 @@ class Parent:
 
         Source: reference page, "Health Check Behavior".
         """
-        _check_time(now)
-        self._let_pass(now)
+        self._expire(now)
         return self._watch.health.due(now)
 
     def report(self, probe: Probe, outcome: Outcome, now: int) -> None:
-        """Say how a probe ended.
+        """Report how a probe ended.
 
         Law: an outcome counts once, and only while its probe is in flight and
-        asks what is still asked; `ignored` counts the others.
+        its check still asks the same; `ignored` counts the others.
         Complexity: O(log n), and O(services at the endpoint) for a transition.
-        Raises: TypeError; ValueError for a probe that this parent never gave.
+        Raises: TypeError; ValueError for a probe that this parent did not start.
         """
-        _check_time(now)
-        # First, so that an answer at its deadline counts; the machine itself judges later ones.
-        self._tell(self._watch.health.report(probe, outcome, now))
-        self._let_pass(now)
+        # First, so that an answer at its deadline counts; the machine judges later ones.
+        self._publish(self._watch.health.report(probe, outcome, now))
+        self._expire(now)
 
     def next_wakeup(self) -> int | None:
-        """Tell when (ns) to call `due` again; ``None``: not before something changes.
-
-        >>> Parent(ParentConfig()).next_wakeup() is None
-        True
-        """
+        """Return when (ns) to call `due` again; ``None``: not before something changes."""
         return self._watch.health.next_wakeup()
 
     # Using
 
-    def observe(self, target: ChildService | ServiceReference | str, ok: bool, now: int) -> None:  # noqa: FBT001 - the selector's face
-        """Say how a request to a child service, or to one by its name, ended.
+    def observe(self, target: ChildService | ServiceReference | str, ok: bool, now: int) -> None:  # noqa: FBT001 - as Health.observe
+        """Report how a request to a child service, or to one by its name, ended.
 
-        Only a passive check cares. A service that is gone or has moved since it
-        was picked, or one of the parent's own, has none.
+        Only a passive check uses it. A target that is gone or has moved since
+        it was picked, or one of the parent's own, is ignored.
         Complexity: O(1), and O(services at the endpoint) for a transition.
         Raises: UnknownService for a name that is not there; TypeError.
         """
-        _check_time(now)
         name = target if isinstance(target, str) else target.name
-        service = self._direct(name) if isinstance(target, str) else self._services.get(name)
-        self._let_pass(now)
+        service = self._direct(name) if isinstance(target, str) else self._offers.direct.get(name)
+        self._expire(now)
         endpoint = self._watch.endpoint(name)
-        if not isinstance(service, ChildService) or endpoint is None:
+        if service is None or endpoint is None:
             return
         if isinstance(target, str) or getattr(target, "url", None) == service.url:
-            self._tell(self._watch.health.observe(endpoint, ok, now))
+            self._publish(self._watch.health.observe(endpoint, ok, now))
 
     def lease(self, name: str, *, clock: Callable[[], int] | None = None) -> Lease:
-        """Pick from a service for one request; its end is told to `observe`.
+        """Pick from a service for one request, and `observe` how it ended.
 
-        ``clock`` gives the time (ns) of that; without one it is the latest time
-        that anybody told.
+        ``clock`` gives the time (ns) of that; the default is the latest time
+        passed in.
         Complexity and errors: as `selector`; NoEligibleTarget on entering.
 
         >>> from uplinks.model import Child
@@ -430,52 +390,43 @@ class Parent:
         'https://eu.example.com:9443'
         """
 
-        def observe(target: ChildService, ok: bool) -> None:  # noqa: FBT001 - as observe's
-            self.observe(target, ok, self._now if clock is None else clock())
+        def observe(target: ChildService, ok: bool) -> None:  # noqa: FBT001 - as observe
+            self.observe(target, ok, self.now if clock is None else clock())
 
         return Lease(self.selector(name), observe)
 
     # Asking
 
     def is_up(self, name: str) -> bool:
-        """Tell whether a child service, by its name, is up and not held out.
+        """Return whether a child service, by its name, is up and not held out.
 
         Complexity: O(1). Raises: UnknownService.
-
-        >>> from uplinks.model import Child
-        >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com:9443")}))
-        >>> parent.advertise("eu", [Advertisement("api", "apps/api", ["multicluster"])], now=0)
-        >>> parent.is_up("api-eu@multicluster")
-        True
 
         Source: reference page, "Health Check Behavior".
         """
         return self._eligibility.is_up(self._direct(name).name)
 
     def services_at(self, endpoint: Endpoint) -> tuple[str, ...]:
-        """Name the child services that an endpoint decides about; none if it is gone.
+        """Return the names of the child services at an endpoint; none if it is gone.
 
         Complexity: O(services there).
-
-        >>> Parent(ParentConfig()).services_at(Endpoint("https://eu.example.com:9443"))
-        ()
         """
         return self._watch.services(endpoint)
 
     def selector(self, name: str) -> Selector:
-        """Give the selector of a service: the same object for the same name.
+        """Return a service's selector: the same object for the same name.
 
         ``<uplink>@multicluster`` picks among the children that advertise the
         uplink, ``<uplink>-<child>@multicluster`` only that child, and
         ``<namespace>-<name>@kubernetescrd`` is a composed service of the
-        parent's own: weighted, or failover.
+        parent's own: weighted or failover.
 
-        Complexity: O(1) for a service that is materialized, O(references) for
-        a composed one.
+        Complexity: O(1) for a materialized service, O(references) for a
+        composed one.
         Raises: UnknownService with a near name when this name, or one that a
         composed service refers to, is not there; SelectorCycle; InvalidWeight
-        when a composed service's weights are none, or those of one target sum
-        up to more than 2**31 - 1 even after the gcd of all is divided out.
+        when a composed service's weights are invalid, or those of one target
+        sum up to more than 2**31 - 1 even after division by the gcd of all.
 
         >>> from uplinks.model import Child
         >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com:9443")}))
@@ -488,10 +439,10 @@ class Parent:
         return self._selectors.of(name)
 
     def route(self, router: IngressRoute, index: int = 0) -> Selector:
-        """Give the selector of a router's route; the same object for the same route.
+        """Return the selector of a router's route; the same object for the same route.
 
         One service is taken as it is, whatever its weight; several are
-        weighted; none gives a selector that has no targets.
+        weighted; none gives a selector without targets.
 
         Complexity: O(references). Raises: IndexError when there is no such
         route; as `selector`.
@@ -506,46 +457,39 @@ class Parent:
         """
         return self._selectors.of_route(router, index)
 
-    # What a change, and time, bring about
+    # The effects of a change, and of time
 
     def _change(self, change: Change, now: int) -> None:
-        plan = self._watch.plan(change.before, change.after)  # the last that may raise
-        self._let_pass(now)
+        plan = self._watch.plan(change)
+        self._expire(now)  # the last step that may raise
         self._offers.apply(change)
-        self._eligibility.let_in(change.moved)
-        events = self._watch.follow(plan, self._now)
-        self._selectors.follow(change)
-        services = (change.after.get(name) for name in plan)
-        self._selectors.refresh(s for s in services if isinstance(s, ChildService))
-        self._tell(events)
+        for old, new in change.pairs():
+            if old is not None and (new is None or new.service.url != old.service.url):
+                self._eligibility.release(old.service.name)
+        events = self._watch.apply(plan, self.now)
+        self._selectors.apply(change)
+        self._selectors.refresh(offer.service for offer in change.after.values())
+        self._publish(events)
 
-    def _let_pass(self, now: int) -> None:
-        self._now = max(self._now, now)
-        self._tell(self._watch.health.expire(self._now))
+    def _expire(self, now: int) -> None:
+        self._publish(self._watch.health.expire(now))
 
-    def _tell(self, events: Iterable[Event]) -> None:
-        """Keep what happened, and let the selectors know."""
-        events = list(events)
+    def _publish(self, events: list[Event]) -> None:
+        """Keep events, and update the selectors they concern."""
         self._events.extend(events)
-        endpoints = (event.target for event in events if isinstance(event, Transition))
-        for endpoint in endpoints:
-            assert isinstance(endpoint, Endpoint)  # noqa: S101 - the watch adds nothing else
-            services = (self._services[name] for name in self._watch.services(endpoint))
-            self._selectors.refresh(s for s in services if isinstance(s, ChildService))
+        for event in events:
+            if isinstance(event, Transition):
+                endpoint = event.target
+                assert isinstance(endpoint, Endpoint)  # noqa: S101 - the watch adds only endpoints
+                direct = self._offers.direct
+                self._selectors.refresh(direct[name] for name in self._watch.services(endpoint))
 
     def _direct(self, name: str) -> ChildService:
-        service = self._services.get(name)
-        if not isinstance(service, ChildService):
-            direct = (s.name for s in self._services.values() if isinstance(s, ChildService))
-            raise UnknownService(name, nearest(name, direct))
+        service = self._offers.direct.get(name)
+        if service is None:
+            raise UnknownService(name, nearest(name, self._offers.direct))
         return service
 
     def _check_child(self, child: str) -> None:
         if child not in self.config.children:
             raise UnknownChild(child, nearest(child, self.config.children))
-
-
-def _check_time(now: object) -> None:
-    # Before anything changes. A bool is an int to Python and a mistake to everybody else.
-    if isinstance(now, bool) or not isinstance(now, int):
-        raise TypeError(f"now is an int of nanoseconds, not {type(now).__name__}")

@@ -1,11 +1,8 @@
-"""For the tests of whoever uses uplinks: ``pip install 'uplinks[testing]'``.
+"""Tools for testing a service that uses uplinks: ``pip install 'uplinks[testing]'``.
 
-Rules of this package:
-
-1. Nobody waits: time is virtual, or an event is awaited.
-2. What stands here is what this library's own tests use.
-3. Only `uplinks.testing.strategies` needs Hypothesis, only `uplinks.testing.grpc_child`
-   grpcio, and only fixtures pytest.
+No tool sleeps: time is virtual, or an event is awaited. This library's own tests
+use the same tools. Only `uplinks.testing.strategies` needs Hypothesis, only
+`uplinks.testing.grpc_child` grpcio, and only the fixtures pytest.
 """
 
 from uplinks.testing._child import Condition, FakeChild
