@@ -50,7 +50,7 @@ def one(each: HealthCheck | None = None, passive: Any = None, **policy: Any) -> 
 def time_until(
     state: State, change: int, each: HealthCheck, policy: HealthPolicy, *, slow: bool
 ) -> int:
-    """Drive one target with a prompt driver; tell how long after a change it is in the state.
+    """Drive one target with a prompt driver; return how long after a change it is in the state.
 
     Up to ``change`` its probes keep it where it is, after it they do not, nor does
     one that is under way then. Those after it take all the time they may; those
@@ -144,7 +144,7 @@ def test_missed_slots_become_one_and_the_rate_stays() -> None:
     assert health.next_wakeup() == slot + 40
 
 
-def test_a_driver_that_slept_is_late_and_nobody_fails() -> None:
+def test_a_driver_that_slept_is_late_and_no_target_fails() -> None:
     health = one(max_lateness=2)
     [probe] = health.due(0)
 
@@ -306,7 +306,7 @@ def test_with_an_active_check_that_one_decides_recovery() -> None:
     assert up.cause is Cause.RECOVERED
 
 
-def test_what_nobody_watches_any_more_is_not_down_for_ever() -> None:
+def test_a_target_without_checks_is_not_down_for_ever() -> None:
     health = one()
     [probe] = health.due(0)
     health.report(probe, FAIL, 0)

@@ -206,7 +206,7 @@ def test_a_refused_offer_changes_nothing() -> None:
 
 def test_an_unknown_child_cannot_withdraw() -> None:
     with pytest.raises(UnknownChild):
-        two().withdraw("nobody", 0)
+        two().withdraw("mars", 0)
 
 
 def test_a_weight_of_zero_is_there_and_never_picked() -> None:
@@ -254,7 +254,7 @@ def test_only_a_child_or_its_service_can_be_down() -> None:
     parent = two()
 
     with pytest.raises(UnknownChild):
-        parent.set_up("nobody", False, 0)
+        parent.set_up("mars", False, 0)
     with pytest.raises(UnknownService) as caught:
         parent.set_up("apps-api-uss@multicluster", False, 0)
     with pytest.raises(UnknownService):
@@ -393,7 +393,7 @@ def test_a_reference_that_gets_lost_is_refused_and_can_come_back() -> None:
     parent.withdraw("us", 1)
     with pytest.raises(UnknownService):
         parent.selector("apps-api@kubernetescrd")
-    assert picks(selector, 4) == {"eu": 4}  # whoever holds it goes on
+    assert picks(selector, 4) == {"eu": 4}  # the selector given out still works
 
     parent.advertise("us", [named("b")], 2)
     assert parent.selector("apps-api@kubernetescrd") is selector

@@ -416,7 +416,7 @@ def test_while_too_few_are_up_all_are_picked(
     assert shares(parent, picks=60) == {"a": 30, "b": 20, "c": 10}
 
 
-def test_in_panic_nobody_is_picked_who_is_held_out() -> None:
+def test_a_panic_never_picks_a_held_out_target() -> None:
     parent = panicking(50)
     ask_all(parent, "a", "b", "c")
 

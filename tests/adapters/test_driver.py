@@ -104,7 +104,7 @@ def test_failure_and_recovery_are_noticed_within_their_bounds() -> None:
         return Outcome.fail("status 503") if down else Outcome.PASS
 
     parent = parent_of(api())
-    notes = run_until(parent, ScriptedProber(otherwise=answer), 120 * SECOND, loop)
+    notes = run_until(parent, ScriptedProber(default=answer), 120 * SECOND, loop)
     [down], [_, up] = notes.moments(State.DOWN), notes.moments(State.UP)
     assert 0 <= down - fell <= detection_bound(CHECK, parent.policy)
     assert 0 <= up - rose <= recovery_bound(CHECK, parent.policy)
@@ -115,7 +115,7 @@ def test_a_target_that_hangs_is_down_exactly_at_its_deadline() -> None:
         await asyncio.Event().wait()
         return Outcome.PASS
 
-    notes = run_until(parent_of(api()), ScriptedProber(otherwise=answer), 4 * SECOND)
+    notes = run_until(parent_of(api()), ScriptedProber(default=answer), 4 * SECOND)
     assert notes.moments(State.DOWN) == [3 * SECOND]
     assert notes.outcomes[0] == Outcome.TIMEOUT
 
@@ -126,7 +126,7 @@ def test_a_prober_that_raises_is_a_failed_probe(
     async def answer(_: str) -> Outcome:
         raise ValueError("secret")
 
-    prober = ScriptedProber(otherwise=answer)
+    prober = ScriptedProber(default=answer)
     notes = run_until(parent_of(api()), prober, 25 * SECOND)
     assert len(prober.asked) > 2
     assert notes.outcomes[0] == Outcome.fail("the prober failed: ValueError")
@@ -137,7 +137,7 @@ def test_a_prober_that_returns_no_outcome_is_a_failed_probe() -> None:
     async def answer(_: str) -> Outcome:
         return "fine"  # type: ignore[return-value]
 
-    notes = run_until(parent_of(api()), ScriptedProber(otherwise=answer), SECOND)
+    notes = run_until(parent_of(api()), ScriptedProber(default=answer), SECOND)
     assert notes.outcomes == [Outcome.fail("the prober gave no outcome")]
 
 
@@ -156,7 +156,7 @@ def test_a_prober_that_ignores_cancellation_does_not_block_the_loop(
         return Outcome.PASS
 
     parent = parent_of(api())
-    prober = ScriptedProber(otherwise=answer)
+    prober = ScriptedProber(default=answer)
 
     async def main() -> None:
         async with Driver(parent, {"http": prober}, clock=loop.clock):
@@ -179,14 +179,14 @@ def test_a_blocked_loop_does_not_count_against_the_target() -> None:
         return Outcome.PASS
 
     parent = parent_of(api())
-    notes = run_until(parent, ScriptedProber(otherwise=answer), 100 * SECOND, loop)
+    notes = run_until(parent, ScriptedProber(default=answer), 100 * SECOND, loop)
     assert notes.moments(State.DOWN) == []
     assert parent.ignored.overslept == 1
 
 
 def test_an_unknown_mode_cannot_pass_and_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     check = HealthCheck(mode="smtp", interval=10 * SECOND)
-    notes = run_until(parent_of(api(check)), ScriptedProber(otherwise=passing), 35 * SECOND)
+    notes = run_until(parent_of(api(check)), ScriptedProber(default=passing), 35 * SECOND)
     assert notes.outcomes[0] == Outcome.fail("no prober for mode 'smtp'")
     assert caplog.text.count("no prober for mode 'smtp'") == 2  # once, and once in the transition
 
@@ -202,7 +202,7 @@ def test_a_listener_that_raises_is_logged(caplog: pytest.LogCaptureFixture) -> N
     async def main() -> None:
         driver = Driver(
             parent_of(api()),
-            {"http": ScriptedProber(otherwise=passing)},
+            {"http": ScriptedProber(default=passing)},
             clock=loop.clock,
             listeners=listeners,
         )
@@ -217,14 +217,14 @@ def test_a_listener_that_raises_is_logged(caplog: pytest.LogCaptureFixture) -> N
 def test_hundreds_of_targets_are_all_probed_in_each_interval() -> None:
     urls = tuple(f"https://c{i}.example.com" for i in range(200))
     policy = HealthPolicy(start_window=SECOND, concurrency=400)
-    prober = ScriptedProber(otherwise=passing)
+    prober = ScriptedProber(default=passing)
     run_until(parent_of(api(), urls=urls, policy=policy), prober, 25 * SECOND)
     assert {prober.asked.count(url) for url in urls} <= {2, 3, 4}
 
 
 def test_a_change_wakes_the_loop() -> None:
     parent = parent_of(urls=(EU,))
-    prober = ScriptedProber(otherwise=passing)
+    prober = ScriptedProber(default=passing)
 
     async def during(driver: Driver) -> None:
         await asyncio.sleep(5)
@@ -247,7 +247,7 @@ def test_a_lease_reports_to_the_passive_check_and_the_window_is_kept() -> None:
             lease.fail()
         assert not parent.is_up("api-child-0@multicluster")
 
-    notes = run_until(parent, ScriptedProber(otherwise=passing), 20 * SECOND, during=during)
+    notes = run_until(parent, ScriptedProber(default=passing), 20 * SECOND, during=during)
     assert notes.moments(State.DOWN) == [2 * SECOND]
     assert notes.moments(State.UP) == [12 * SECOND]
 
@@ -260,7 +260,7 @@ def test_a_transition_is_logged_with_its_facts_and_without_secrets(
 
     check = HealthCheck(path="/", headers=(Header("Authorization", "Bearer s3cret"),))
     with caplog.at_level(logging.DEBUG, "uplinks"):
-        run_until(parent_of(api(check)), ScriptedProber(otherwise=answer), SECOND)
+        run_until(parent_of(api(check)), ScriptedProber(default=answer), SECOND)
     [record] = [r for r in caplog.records if r.levelno == logging.WARNING]
     assert record.getMessage() == f"{EU} is down (fell: status 503); affects 1 service"
     facts = record.__dict__
@@ -270,7 +270,7 @@ def test_a_transition_is_logged_with_its_facts_and_without_secrets(
 
 
 def test_a_driver_runs_once_at_a_time_and_can_be_started_again() -> None:
-    loop, prober = VirtualLoop(), ScriptedProber(otherwise=passing)
+    loop, prober = VirtualLoop(), ScriptedProber(default=passing)
 
     async def main() -> None:
         driver = Driver(parent_of(api()), {"http": prober}, clock=loop.clock)
@@ -291,7 +291,7 @@ def test_cancelling_the_task_that_runs_a_driver_stops_it() -> None:
 
     async def main() -> None:
         driver = Driver(
-            parent_of(api()), {"http": ScriptedProber(otherwise=passing)}, clock=loop.clock
+            parent_of(api()), {"http": ScriptedProber(default=passing)}, clock=loop.clock
         )
 
         async def serve() -> None:
@@ -333,7 +333,7 @@ def test_in_a_thread_for_a_plain_program() -> None:
 
     states = StateListener()
     before = threading.active_count()
-    driver = Driver(parent_of(), {"http": ScriptedProber(otherwise=answer)}, listeners=[states])
+    driver = Driver(parent_of(), {"http": ScriptedProber(default=answer)}, listeners=[states])
     with driver.in_thread():
         driver.advertise("child-0", [api()])
         assert states.down.wait(30)
@@ -425,7 +425,7 @@ def test_an_answer_that_came_while_the_loop_was_blocked_counts(blocked: int, hop
         return await handed_on(hops, arrived)
 
     parent = parent_of(api())
-    notes = run_until(parent, ScriptedProber(otherwise=answer), blocked + 4 * SECOND, loop)
+    notes = run_until(parent, ScriptedProber(default=answer), blocked + 4 * SECOND, loop)
 
     assert set(notes.outcomes) == {Outcome.PASS}
     assert notes.moments(State.DOWN) == []
@@ -441,6 +441,6 @@ def test_without_an_answer_a_loop_that_was_blocked_for_a_moment_has_seen_a_failu
         return Outcome.PASS
 
     parent = parent_of(api())
-    notes = run_until(parent, ScriptedProber(otherwise=answer), 4 * SECOND, loop)
+    notes = run_until(parent, ScriptedProber(default=answer), 4 * SECOND, loop)
 
     assert notes.moments(State.DOWN) == [3 * SECOND + SECOND // 5 - 1]

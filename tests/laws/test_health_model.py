@@ -65,7 +65,7 @@ class Model:
         self.flights: dict[int, tuple[Any, int, int]] = {}  # target, generation, deadline
         self.stale = self.duplicate = self.late = self.overslept = 0
 
-    def tell(self, now: int) -> None:
+    def advance(self, now: int) -> None:
         self.now = max(self.now, now)
 
     def schedule(self, row: Row, time: int) -> None:
@@ -267,7 +267,7 @@ class Twin:
     def do(self, name: str, *arguments: Any, now: int) -> None:
         """Do the same to both. ``now`` may lie in the past."""
         health, model = self.health, self.model
-        model.tell(now)
+        model.advance(now)
         if name == "due":
             probes = health.due(now)
             self.given = (self.given + probes)[-8:]

@@ -37,7 +37,7 @@ Step: TypeAlias = Outcome | BaseException | After | _Hang | Callable[[str], Awai
 class ScriptedProber:
     """A prober with a script for each address: one step a probe, the last one repeated.
 
-    ``otherwise`` is the step for addresses without a script. Latencies pass in
+    ``default`` is the step for addresses without a script. Latencies pass in
     the running loop, so a `VirtualLoop` skips them. ``asked`` lists the
     addresses probed, in order; ``cancelled`` counts cancelled probes,
     ``closed`` the calls of `close`.
@@ -55,12 +55,12 @@ class ScriptedProber:
         self,
         scripts: Mapping[str, Iterable[Step]] | None = None,
         *,
-        otherwise: Step = Outcome.PASS,
+        default: Step = Outcome.PASS,
     ) -> None:
         self.asked: list[str] = []
         self.cancelled = 0
         self.closed = 0
-        self._otherwise = otherwise
+        self._default = default
         self._scripts: dict[str, list[Step]] = {}
         for url, steps in (scripts or {}).items():
             self.script(url, *steps)
@@ -74,7 +74,7 @@ class ScriptedProber:
     async def probe(self, url: str, check: HealthCheck) -> Outcome:  # noqa: ARG002 - as Prober.probe
         """Run the next step of this address."""
         self.asked.append(url)
-        steps = self._scripts.get(url, [self._otherwise])
+        steps = self._scripts.get(url, [self._default])
         step = steps.pop(0) if len(steps) > 1 else steps[0]
         try:
             if isinstance(step, _Hang):
