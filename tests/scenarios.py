@@ -10,6 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from uplinks.durations import Nanoseconds
 from uplinks.health import HealthPolicy
 from uplinks.model import (
     Advertisement,
@@ -46,7 +47,7 @@ ENTRY = ["multicluster"]
 # Multiples of a microsecond meet each other and the requests; others do not.
 moments = st.integers(0, 300).map(US.__mul__) | st.integers(0, 300 * US)
 spans = st.tuples(moments, moments).filter(lambda span: span[0] != span[1]).map(sorted)
-times = st.integers(1, 40).map(US.__mul__) | st.integers(1, 40 * US)
+times = (st.integers(1, 40).map(US.__mul__) | st.integers(1, 40 * US)).map(Nanoseconds)
 children = st.sampled_from(NAMES)
 weights = st.integers(0, 5)
 
@@ -175,7 +176,7 @@ def scenarios(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
     )
 
 
-ROUND = st.sampled_from([2, 5, 10, 20]).map(US.__mul__)
+ROUND = st.sampled_from([2, 5, 10, 20]).map(US.__mul__).map(Nanoseconds)
 """Few values, so that latencies are time-outs, and periods windows."""
 
 

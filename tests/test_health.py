@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from uplinks.durations import Nanoseconds
 from uplinks.errors import DuplicateTarget, UnknownTarget
 from uplinks.health import (
     TRANSITIONS,
@@ -35,7 +36,8 @@ TIMES = [(10, 6, 3), (10, 10, 10), (4, 7, 9), (1, 2, 5), (7, 3, 1)]  # interval,
 
 
 def check(interval: int = 10, unhealthy: int = 10, timeout: int = 3, **more: Any) -> HealthCheck:
-    return HealthCheck(interval=interval, unhealthy_interval=unhealthy, timeout=timeout, **more)
+    times = [Nanoseconds(time) for time in (interval, unhealthy, timeout)]
+    return HealthCheck(interval=times[0], unhealthy_interval=times[1], timeout=times[2], **more)
 
 
 def one(each: HealthCheck | None = None, passive: Any = None, **policy: Any) -> Health:
@@ -270,7 +272,7 @@ def test_an_unknown_target_is_served_as_the_policy_says() -> None:
 
 def test_requests_take_a_target_down_and_the_window_brings_it_back() -> None:
     health = Health()
-    health.add("a", None, PassiveHealthCheck(failure_window=10, max_failed_attempts=2), 0)
+    health.add("a", None, PassiveHealthCheck(Nanoseconds(10), max_failed_attempts=2), 0)
     assert health.observe("a", False, 1) == []
     assert health.observe("a", False, 11) == []  # the first is out of the window
     [down] = health.observe("a", False, 12)
@@ -285,13 +287,13 @@ def test_requests_take_a_target_down_and_the_window_brings_it_back() -> None:
 
 def test_a_success_between_failures_forgets_them() -> None:
     health = Health()
-    health.add("a", None, PassiveHealthCheck(10, 2), 0)
+    health.add("a", None, PassiveHealthCheck(Nanoseconds(10), 2), 0)
     for ok in (False, True, False):
         assert health.observe("a", ok, 1) == []
 
 
 def test_with_an_active_check_that_one_decides_recovery() -> None:
-    health = one(check(10, 4, 3), PassiveHealthCheck(1, 1))
+    health = one(check(10, 4, 3), PassiveHealthCheck(Nanoseconds(1), 1))
     [probe] = health.due(0)
     health.report(probe, PASS, 0)
     [_] = health.observe("a", False, 1)

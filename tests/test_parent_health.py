@@ -196,7 +196,7 @@ def test_a_service_that_leaves_its_fellows_takes_their_state_along() -> None:
     for probe in asked:
         parent.report(probe, Outcome.PASS, 3)
     assert [parent.is_up(f"{name}-eu@multicluster") for name in "abc"] == [False, True, True]
-    parent._watch.health._check()
+    parent._engine.watch.health._check()
 
 
 def test_all_fellows_leaving_for_two_checks_take_their_state_along() -> None:
@@ -209,7 +209,7 @@ def test_all_fellows_leaving_for_two_checks_take_their_state_along() -> None:
         now=2,
     )
     assert not any(parent.is_up(f"{name}-eu@multicluster") for name in "ab")
-    parent._watch.health._check()
+    parent._engine.watch.health._check()
 
 
 def test_a_withdrawn_service_leaves_nothing_behind() -> None:
@@ -329,7 +329,8 @@ def test_a_request_to_a_service_that_is_gone_since_is_no_news() -> None:
 def test_the_stream_counts_what_it_drops() -> None:
     stream = EventStream(room=3)
     transition = Transition("a", State.UP, State.DOWN, Cause.FELL, 1, 0, 5)
-    stream.extend([transition] * 5)
+    for _ in range(5):
+        stream.append(transition)
     assert (len(stream), stream.dropped) == (3, 2)
     assert stream.drain() == [transition] * 3
     assert (len(stream), stream.dropped) == (0, 2)

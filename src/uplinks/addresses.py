@@ -13,7 +13,7 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
-__all__ = ["endpoint", "is_plain", "problem_with_address", "without_userinfo"]
+__all__ = ["endpoint", "is_plain", "problem_with_address", "server", "without_userinfo"]
 
 _HOST: Final = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9._]*[A-Za-z0-9.])?|\[[0-9A-Fa-f:.]+\]")
 
@@ -67,6 +67,21 @@ def is_plain(address: str) -> bool:
     Source: RFC 9110 section 4.2.
     """
     return address.lower().startswith("http://")
+
+
+def server(url: str) -> str:
+    """Return the part of a URL that names the server: without the path, if there is one.
+
+    A final ``/`` alone stays, as addresses are kept as they are written.
+    Complexity: O(length).
+
+    >>> server("https://eu.example.com:9443/v1"), server("https://eu.example.com/")
+    ('https://eu.example.com:9443', 'https://eu.example.com/')
+
+    Source: RFC 3986 section 3.
+    """
+    start = url.find("/", url.find("://") + 3)
+    return url if start < 0 or start == len(url) - 1 else url[:start]
 
 
 def endpoint(address: str) -> tuple[str, str, int] | None:

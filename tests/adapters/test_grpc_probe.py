@@ -17,6 +17,7 @@ from tests.adapters.servers import reset as reset_by_server
 import uplinks
 from uplinks.adapters import grpc_probe
 from uplinks.adapters.grpc_probe import GrpcProber
+from uplinks.durations import Nanoseconds
 from uplinks.errors import MissingExtra
 from uplinks.health import Outcome
 from uplinks.model import HealthCheck
@@ -248,7 +249,7 @@ def test_a_connection_without_a_word_ends_with_its_deadline() -> None:
     async def main() -> bool:
         async with Server(silent) as server:
             prober = GrpcProber()
-            check = HealthCheck(mode="grpc", timeout=1)
+            check = HealthCheck(mode="grpc", timeout=Nanoseconds(1))
             cut_off = await cut_off_at(server.asked, prober.probe(server.url, check))
             await server.left.wait()  # gRPC has given up as well
             await prober.close()

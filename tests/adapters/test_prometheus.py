@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from uplinks.adapters import prometheus
 from uplinks.adapters.driver import Driver, Listener
 from uplinks.adapters.prometheus import BUCKETS, Metrics
+from uplinks.durations import Nanoseconds
 from uplinks.errors import MissingExtra
 from uplinks.health import HealthPolicy, Outcome, Overloaded, Probe
 from uplinks.model import (
@@ -29,7 +30,7 @@ from uplinks.parent import Parent
 
 SECRET = "kx9-secret-7q"  # noqa: S105 - a mark to look for
 MILLISECOND = 1_000_000
-CHECK = HealthCheck(headers={"X-Key": SECRET}, interval=1000, timeout=100)
+CHECK = HealthCheck(headers={"X-Key": SECRET}, interval=Nanoseconds(1000), timeout=Nanoseconds(100))
 EU, US = "https://eu.example.com:9443", "https://us.example.com:9443"
 CONFIG = ParentConfig({"eu": Child(EU), "us": Child(US)})
 OFFER = Advertisement("api", "apps/api", ["multicluster"], health_check=CHECK)
@@ -201,7 +202,8 @@ def test_ignored_outcomes_and_dropped_events_are_counted() -> None:
     first, _ = parent.due(0)
     parent.report(first, Outcome.PASS, 1)
     parent.report(first, Outcome.PASS, 2)
-    parent.events.extend(Overloaded(1, at) for at in range(10_000))
+    for at in range(10_000):
+        parent.events.append(Overloaded(1, at))
     kept = 3  # two were added, one passed
 
     assert samples(registry, "uplinks_outcomes_ignored_total")[1].endswith('"duplicate"} 1.0')

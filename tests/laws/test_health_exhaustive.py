@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from attrs import frozen
 
+from uplinks.durations import Nanoseconds
 from uplinks.health import Health, HealthPolicy, Outcome
 from uplinks.model import HealthCheck, PassiveHealthCheck
 
@@ -61,11 +62,12 @@ def policy(up: int, down: int, concurrency: int = 9, window: int = 0) -> HealthP
 
 
 def check(interval: int, unhealthy: int, timeout: int, path: str = "/a") -> HealthCheck:
-    return HealthCheck(path=path, interval=interval, unhealthy_interval=unhealthy, timeout=timeout)
+    times = map(Nanoseconds, (interval, unhealthy, timeout))
+    return HealthCheck(path, None, "http", "GET", 200, None, *times)
 
 
 QUICK, SLOW = check(3, 2, 1), check(2, 3, 5)
-TRIES = PassiveHealthCheck(3, 2)
+TRIES = PassiveHealthCheck(Nanoseconds(3), 2)
 CONFIGURATIONS = (
     *(
         Small(f"thresholds {r}/{f}, {name}", policy(r, f), each)

@@ -18,6 +18,7 @@ from attrs import evolve
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from uplinks.durations import Nanoseconds
 from uplinks.errors import UplinksError
 from uplinks.health import Health, HealthPolicy, Outcome, Overloaded, Verdict
 from uplinks.model import HealthCheck, PassiveHealthCheck
@@ -246,7 +247,7 @@ class Model:
 
 
 def timeless(check: HealthCheck | None) -> HealthCheck | None:
-    return check and evolve(check, interval=1, unhealthy_interval=1, timeout=1)
+    return check and evolve(check, interval=0, unhealthy_interval=0, timeout=0)
 
 
 def shown(events: list[Any]) -> list[Any]:
@@ -315,7 +316,7 @@ class Twin:
 # --- a seeded simulation with faults ----------------------------------------
 
 ASKED = (None, *(HealthCheck(path=path) for path in ("/a", "/b")))
-PASSIVES = (None, PassiveHealthCheck(30, 2), PassiveHealthCheck(7, 1))
+PASSIVES = (None, PassiveHealthCheck(Nanoseconds(30), 2), PassiveHealthCheck(Nanoseconds(7), 1))
 TARGETS = ("a", "b", "c", "d", "e")
 OUTCOMES = (PASS, PASS, PASS, FAIL, FAIL, Outcome.TIMEOUT, Outcome.LATE)
 EVENTS = 1_000_000 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else 50_000
@@ -324,7 +325,7 @@ PER_SEED = 1_000
 
 def a_check(rng: random.Random) -> HealthCheck | None:
     check = rng.choice((*ASKED, *ASKED[1:]))
-    times = [rng.choice((3, 5, 10, 20)) for _ in range(3)]
+    times = [Nanoseconds(rng.choice((3, 5, 10, 20))) for _ in range(3)]
     return check and evolve(check, interval=times[0], unhealthy_interval=times[1], timeout=times[2])
 
 

@@ -9,12 +9,13 @@ import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from uplinks.durations import Nanoseconds
 from uplinks.model import Header, HealthCheck, PassiveHealthCheck, Uplink
 from uplinks.schema import structure, unstructure
 from uplinks.testing import strategies
 from uplinks.tree import Document, field_path
 
-INT64 = st.integers(-(2**63), 2**63 - 1)
+INT64 = st.integers(-(2**63), 2**63 - 1).map(Nanoseconds)
 TEXTS = st.text(max_size=4)
 STRANGE_UPLINKS = st.builds(
     Uplink,

@@ -16,6 +16,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from tests import scenarios
 
+from uplinks.durations import Nanoseconds
 from uplinks.errors import NoEligibleTarget
 from uplinks.health import HealthPolicy, Outcome, Transition
 from uplinks.model import (
@@ -54,6 +55,7 @@ class Oracle:
         self.scenario = scenario
         self.parent = Parent.from_fleet(
             scenario.fleet,
+            strict=False,
             policy=scenario.policy,
             start=scenario.start,
             scheduler=scenario.scheduler,
@@ -290,7 +292,7 @@ US = scenarios.US
 
 def slowest(names: Sequence[str], timeout: int, lateness: int) -> tuple[int, int]:
     """Let children hang from each of many moments on; give the worst detection and its bound."""
-    check = HealthCheck(path="/health", interval=40 * US, timeout=timeout)
+    check = HealthCheck(path="/health", interval=Nanoseconds(40 * US), timeout=Nanoseconds(timeout))
     uplink = Uplink("api", "apps", health_check=check)
     config = ParentConfig({name: Child(f"https://{name}.example.com") for name in names})
     clusters = {name: Cluster(name, [uplink], child_config=scenarios.POINTS) for name in names}

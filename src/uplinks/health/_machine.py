@@ -285,8 +285,17 @@ class Health:
             self._judge(record, outcome, events)
         return events
 
-    def observe(self, target: Hashable, ok: bool, now: int) -> list[Event]:  # noqa: FBT001 - as Parent.observe
+    def observe(
+        self,
+        target: Hashable,
+        ok: bool,  # noqa: FBT001 - as Parent.observe
+        now: int,
+        *,
+        reason: str = "",
+    ) -> list[Event]:
         """Report how a request to a target ended. Only a passive check uses it.
+
+        ``reason`` is that of a failure, in a few words without secrets.
 
         A success clears earlier failures. As many failures in a row as the
         check allows, within less than its window, take the target down; then
@@ -307,7 +316,7 @@ class Health:
         while now - failures[0] >= passive.failure_window:
             failures.popleft()
         if len(failures) >= passive.max_failed_attempts:
-            self._apply(record, Cause.REQUESTS_FAILED, len(failures), "", events)
+            self._apply(record, Cause.REQUESTS_FAILED, len(failures), reason, events)
             if record.check is None:
                 self._releases.put(record, now + passive.failure_window)
             elif record.flight is None:
@@ -394,4 +403,4 @@ def check_times(check: HealthCheck | None, passive: PassiveHealthCheck | None) -
 
 def _question(check: HealthCheck | None) -> HealthCheck | None:
     """Return a check without its times: what is asked, not when."""
-    return check and evolve(check, interval=1, unhealthy_interval=1, timeout=1)
+    return check and evolve(check, interval=0, unhealthy_interval=0, timeout=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from uplinks.health import Event
 
@@ -15,7 +15,8 @@ class EventStream:
 
     >>> from uplinks.health import Overloaded
     >>> stream = EventStream(room=2)
-    >>> stream.extend(Overloaded(effective_interval=10, at=at) for at in range(3))
+    >>> for at in range(3):
+    ...     stream.append(Overloaded(effective_interval=10, at=at))
     >>> [event.at for event in stream], stream.dropped
     ([1, 2], 1)
     >>> len(stream.drain()), len(stream)
@@ -41,11 +42,10 @@ class EventStream:
         """How many events were dropped so far."""
         return self._dropped
 
-    def extend(self, events: Iterable[Event]) -> None:
-        """Add events. Complexity: O(events)."""
-        for event in events:
-            self._dropped += len(self._events) == self._events.maxlen
-            self._events.append(event)
+    def append(self, event: Event) -> None:
+        """Add an event. Complexity: O(1)."""
+        self._dropped += len(self._events) == self._events.maxlen
+        self._events.append(event)
 
     def drain(self) -> list[Event]:
         """Take all events, oldest first. Complexity: O(events)."""

@@ -91,6 +91,10 @@ class Offers:
         """Return the names of all services, in no order."""
         return (*self.direct, *self._weighted)
 
+    def weighted_names(self) -> tuple[str, ...]:
+        """Return the names of the weighted services, in no order."""
+        return tuple(self._weighted)
+
     def of_child(self, child: str) -> list[ChildService]:
         """Return the services of a child. Complexity: O(those)."""
         return [offer.service for offer in self._by_child.get(child, {}).values()]
@@ -106,16 +110,28 @@ class Offers:
 
     # Planning
 
-    def replace(self, offers: Mapping[str, Iterable[Advertisement]]) -> Change:
-        """Plan that these children offer this and nothing else. Raises: as `materialize`."""
+    def replace(
+        self,
+        offers: Mapping[str, Iterable[Advertisement]],
+        config: ParentConfig | None = None,
+    ) -> Change:
+        """Plan that these children offer this and nothing else. Raises: as `materialize`.
+
+        With a new configuration, the other children no longer offer anything.
+        """
+        if config is None:
+            config = self.config
+        else:
+            materialize(config, {})  # refuses bad addresses
+            offers = {**dict.fromkeys(self._by_child, ()), **offers}
         listed = {child: list(advertisements) for child, advertisements in offers.items()}
         edits: dict[str, dict[str, Advertisement | None]] = {}
         for child, advertisements in listed.items():
             edits[child] = dict.fromkeys(self._by_child.get(child, ()))
             edits[child].update((ad.uplink_name, ad) for ad in advertisements)
         if any(_repeats(advertisements) for advertisements in listed.values()):
-            self._refuse(listed, self.config)
-        return self._plan(edits, self.config)
+            self._refuse(listed, config)
+        return self._plan(edits, config)
 
     def amend(self, child: str, changed: Iterable[Advertisement], gone: Iterable[str]) -> Change:
         """Plan that a child offers ``changed`` and no longer ``gone``. Raises: as `materialize`."""
@@ -139,7 +155,7 @@ class Offers:
             old, new = self.config.children[child], config.children.get(child)
             if new is None:
                 edits[child] = dict.fromkeys(offers)
-            elif new.address != old.address:
+            elif new.url != old.url:
                 edits[child] = {name: offer.advertisement for name, offer in offers.items()}
         return self._plan(edits, config)
 
@@ -196,7 +212,7 @@ class Offers:
 
     def _moved(self, child: str, config: ParentConfig) -> bool:
         old, new = self.config.children.get(child), config.children.get(child)
-        return old is not new and (old is None or new is None or old.address != new.address)
+        return old is not new and (old is None or new is None or old.url != new.url)
 
     def _may_collide(self, key: Key, offer: Offer) -> bool:
         """Return whether a name might have another owner: among all before and all after."""

@@ -1,38 +1,32 @@
-"""The aggregate: what children advertise, the selectors made of it, and their health.
-
-Rules of this file:
-
-1. A refused call changes nothing: a change is planned first, and only a valid
-   plan is applied.
-2. Time is an argument, in nanoseconds of a monotonic clock, and never runs
-   backwards inside. Whatever is over at ``now`` happens first.
-"""
+"""A parent: what its children advertise, the selectors made of it, and their health."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Self
 
 from uplinks.balance import Selector
-from uplinks.errors import UnknownChild, UnknownService
-from uplinks.health import Event, HealthPolicy, Ignored, Outcome, Probe, Transition
+from uplinks.errors import ServiceRequired
+from uplinks.health import HealthPolicy, Ignored, Outcome, Probe
 from uplinks.model import (
     Advertisement,
+    Child,
     ChildService,
     Fleet,
+    HealthCheck,
     IngressRoute,
     ParentConfig,
+    PassiveHealthCheck,
     ServiceReference,
     Services,
     TraefikService,
 )
-from uplinks.naming import nearest, split_service_reference
-from uplinks.parent._eligibility import Eligibility
+from uplinks.naming import weighted_service_name
+from uplinks.parent._engine import Engine
 from uplinks.parent._events import EventStream
 from uplinks.parent._lease import Lease
-from uplinks.parent._offers import Change, Offers
-from uplinks.parent._selectors import Selectors
-from uplinks.parent._watch import Endpoint, Watch
-from uplinks.services import advertise
+from uplinks.parent._sources import ChildAddress, Plain, source_of
+from uplinks.parent._watch import Endpoint
 
 __all__ = ["Parent"]
 
@@ -80,97 +74,133 @@ class Parent:
         start: int = 0,
         scheduler: str = "fair",
     ) -> None:
-        self._policy = HealthPolicy() if policy is None else policy
-        self._watch = Watch(self._policy, start)
-        self._events = EventStream()
-        self._offers = Offers(config)
-        self._eligibility = Eligibility(self._watch, self._policy.panic_threshold)
-        self._selectors = Selectors(
-            self._offers, services, self._eligibility, start=start, scheduler=scheduler
-        )
+        if not isinstance(config, ParentConfig):
+            raise TypeError(
+                f"config must be a ParentConfig, got {type(config).__name__}; "
+                "for plain addresses use Parent.of({'eu': 'https://eu.example.com'})"
+            )
+        for name, child in config.children.items():
+            if not isinstance(child, Child):
+                raise TypeError(f"child {name!r} must be a Child, got {type(child).__name__}")
+        policy = HealthPolicy() if policy is None else policy
+        self._engine = Engine(config, services, policy, start=start, scheduler=scheduler)
+        self._plain: Plain | None = None
+
+    @classmethod
+    def of(
+        cls,
+        children: Mapping[str, ChildAddress],
+        *,
+        health_check: HealthCheck | None = None,
+        passive_health_check: PassiveHealthCheck | None = None,
+        service: str = "default",
+        policy: HealthPolicy | None = None,
+        start: int = 0,
+        scheduler: str = "fair",
+    ) -> Self:
+        """Make a parent without manifests: one service over children at these addresses.
+
+        A child is an address, or an address and a weight (1 by default). An
+        address may have a base path; the path of ``health_check`` is below it.
+        ``service`` names the uplink. `update` replaces the children.
+
+        Complexity: as `advertise_all`.
+        Raises: TypeError for another shape; InvalidAddress, InvalidWeight,
+        InvalidName for values; ValueError as `advertise`.
+
+        >>> parent = Parent.of({"eu": ("https://eu.example.com", 3), "us": "https://us.example.com/v1"})
+        >>> sorted(child.url for child in parent.selector().pick_many(4))[2:]
+        ['https://eu.example.com', 'https://us.example.com/v1']
+        """
+        plain = Plain(service, health_check, passive_health_check)
+        parent = cls(ParentConfig(), policy=policy, start=start, scheduler=scheduler)
+        parent._plain = plain
+        parent._engine.replace(plain.source(children), 0)
+        parent._engine.selectors.keep(weighted_service_name(service))
+        return parent
 
     @classmethod
     def from_fleet(
         cls,
         fleet: Fleet,
         *,
+        strict: bool = True,
         policy: HealthPolicy | None = None,
         start: int = 0,
         scheduler: str = "fair",
-    ) -> Parent:
+    ) -> Self:
         """Make the parent of a fleet, with everything its children offer.
 
-        Children that the parent does not list are left out. `check` says
-        whether the fleet is valid.
+        Children that the parent does not list are left out. With
+        ``strict=False``, a fleet with errors is accepted as far as it can be.
 
-        Complexity: as `advertise_all`.
-        Raises: as the constructor and `advertise`; CannotAdvertise.
+        Complexity: as `advertise_all`, and `check` if strict.
+        Raises: ValidationError with the report of a fleet with errors, if
+        strict; as the constructor and `advertise`; CannotAdvertise.
 
         >>> from uplinks.model import Cluster
-        >>> Parent.from_fleet(Fleet(Cluster("parent")))
+        >>> Parent.from_fleet(Fleet(Cluster("parent")), strict=False)
         <Parent of 0 children, 0 services, 0 composed>
 
         Source: reference page, "Complete Example".
         """
-        config = fleet.parent.parent_config or ParentConfig()
-        own = fleet.parent.traefik_services
-        parent = cls(config, own, policy=policy, start=start, scheduler=scheduler)
-        children = {
-            name: fleet.children[name] for name in config.children if name in fleet.children
-        }
-        parent.advertise_all({name: advertise(c) for name, c in sorted(children.items())}, now=0)
+        source = source_of(fleet, strict=strict)
+        parent = cls(
+            source.config, source.services, policy=policy, start=start, scheduler=scheduler
+        )
+        parent.advertise_all(source.offers, 0)
         return parent
 
     def __repr__(self) -> str:
         return (
             f"<Parent of {len(self.config.children)} children, "
-            f"{len(self._offers)} services, {len(self._selectors.composed.services)} composed>"
+            f"{len(self._engine.offers)} services, {len(self.composed)} composed>"
         )
 
     @property
     def now(self) -> int:
         """The latest time passed in, in nanoseconds."""
-        return self._watch.health.now
+        return self._engine.watch.health.now
 
     @property
     def policy(self) -> HealthPolicy:
         """The policy for all children."""
-        return self._policy
+        return self._engine.policy
 
     @property
     def events(self) -> EventStream:
         """The transitions of `Endpoint` targets, and overloads, until they are drained."""
-        return self._events
+        return self._engine.events
 
     @property
     def ignored(self) -> Ignored:
         """How many outcomes of probes did not count so far."""
-        return self._watch.health.ignored
+        return self._engine.watch.health.ignored
 
     @property
     def config(self) -> ParentConfig:
         """The children that the parent lists."""
-        return self._offers.config
+        return self._engine.offers.config
 
     @property
     def services(self) -> Services:
         """The materialized services by name. O(n log n) once after a change, then O(1)."""
-        return self._offers.services
+        return self._engine.offers.services
 
     @property
     def composed(self) -> Mapping[str, TraefikService]:
         """The parent's own composed services, by service name."""
-        return dict(self._selectors.composed.services)
+        return self._engine.composed()
 
     @property
     def selectors(self) -> Mapping[str, Selector]:
         """The selectors given out so far, by service name."""
-        return dict(self._selectors.by_service)
+        return dict(self._engine.selectors.by_service)
 
     @property
     def failovers(self) -> frozenset[Selector]:
         """Those of the selectors given out that belong to a failover and ignore weights."""
-        return frozenset(self._selectors.failovers)
+        return frozenset(self._engine.selectors.failovers)
 
     # Changing
 
@@ -210,8 +240,8 @@ class Parent:
         3
         """
         for child in offers:
-            self._check_child(child)
-        self._change(self._offers.replace(offers), now)
+            self._engine.check_child(child)
+        self._engine.change(self._engine.offers.replace(offers), now)
 
     def amend(
         self,
@@ -241,8 +271,8 @@ class Parent:
 
         Source: reference page, "Uplink Naming".
         """
-        self._check_child(child)
-        self._change(self._offers.amend(child, advertisements, gone), now)
+        self._engine.check_child(child)
+        self._engine.change(self._engine.offers.amend(child, advertisements, gone), now)
 
     def withdraw(self, child: str, now: int) -> None:
         """Remove everything that a child offered, and the state of its services.
@@ -281,7 +311,40 @@ class Parent:
 
         Source: reference page, "Complete Example".
         """
-        self._change(self._offers.reload(config), now)
+        self._engine.change(self._engine.offers.reload(config), now)
+
+    def reload_fleet(self, fleet: Fleet, now: int, *, strict: bool = True) -> None:
+        """Serve another fleet, in one step: children, offers and composed services.
+
+        State is kept as by `advertise` and `reload`. Selectors that were given
+        out follow their services; that of a service that is gone, or that lost a
+        reference, has no targets.
+
+        Law: when it raises, nothing has changed; afterwards the services are
+        those of ``Parent.from_fleet(fleet)``.
+        Complexity: O(fleet). Raises: as `from_fleet`.
+        """
+        self._engine.replace(source_of(fleet, strict=strict), now)
+
+    def update(self, children: Mapping[str, ChildAddress], now: int) -> None:
+        """Replace the children of a parent made by `of`, in one step.
+
+        A child whose name and address stay keeps its state.
+
+        Law: when it raises, nothing has changed.
+        Complexity: O(children). Raises: as `of`; TypeError for a parent that was
+        not made by `of`.
+
+        >>> parent = Parent.of({"eu": "https://eu.example.com"})
+        >>> parent.update({"us": "https://us.example.com"}, now=0)
+        >>> parent.selector().pick().child
+        'us'
+        """
+        if self._plain is None:
+            raise TypeError(
+                "update needs a parent made by Parent.of; use advertise or reload_fleet"
+            )
+        self._engine.replace(self._plain.source(children), now)
 
     def set_up(self, name: str, up: bool, now: int) -> None:  # noqa: FBT001 - as Selector.set_up
         """Hold a child out, or release it: all its services, or one of them.
@@ -303,16 +366,7 @@ class Parent:
 
         Source: reference page, "Health Check Behavior".
         """
-        if split_service_reference(name)[1] is None:
-            self._check_child(name)
-            services = self._offers.of_child(name)
-        else:
-            services = [self._direct(name)]
-        self._expire(now)
-        change = self._eligibility.release if up else self._eligibility.hold
-        for service in services:
-            change(service.name)
-        self._selectors.refresh(services)
+        self._engine.set_up(name, now, up=up)
 
     # Driving
 
@@ -337,8 +391,8 @@ class Parent:
 
         Source: reference page, "Health Check Behavior".
         """
-        self._expire(now)
-        return self._watch.health.due(now)
+        self._engine.expire(now)
+        return self._engine.watch.health.due(now)
 
     def report(self, probe: Probe, outcome: Outcome, now: int) -> None:
         """Report how a probe ended.
@@ -348,34 +402,34 @@ class Parent:
         Complexity: O(log n), and O(services at the endpoint) for a transition.
         Raises: TypeError; ValueError for a probe that this parent did not start.
         """
-        # First, so that an answer at its deadline counts; the machine judges later ones.
-        self._publish(self._watch.health.report(probe, outcome, now))
-        self._expire(now)
+        self._engine.report(probe, outcome, now)
 
     def next_wakeup(self) -> int | None:
         """Return when (ns) to call `due` again; ``None``: not before something changes."""
-        return self._watch.health.next_wakeup()
+        return self._engine.watch.health.next_wakeup()
 
     # Using
 
-    def observe(self, target: ChildService | ServiceReference | str, ok: bool, now: int) -> None:  # noqa: FBT001 - as Health.observe
+    def observe(
+        self,
+        target: ChildService | ServiceReference | str,
+        ok: bool,  # noqa: FBT001 - as Selector.set_up
+        now: int,
+        *,
+        reason: str = "",
+    ) -> None:
         """Report how a request to a child service, or to one by its name, ended.
 
-        Only a passive check uses it. A target that is gone or has moved since
-        it was picked, or one of the parent's own, is ignored.
+        Only a passive check uses it. ``reason`` is that of a failure, in a few
+        words without secrets; it is shown with the transition. A target that is
+        gone or has moved since it was picked, or one of the parent's own, is
+        ignored.
         Complexity: O(1), and O(services at the endpoint) for a transition.
         Raises: UnknownService for a name that is not there; TypeError.
         """
-        name = target if isinstance(target, str) else target.name
-        service = self._direct(name) if isinstance(target, str) else self._offers.direct.get(name)
-        self._expire(now)
-        endpoint = self._watch.endpoint(name)
-        if service is None or endpoint is None:
-            return
-        if isinstance(target, str) or getattr(target, "url", None) == service.url:
-            self._publish(self._watch.health.observe(endpoint, ok, now))
+        self._engine.observe(target, now, ok=ok, reason=reason)
 
-    def lease(self, name: str, *, clock: Callable[[], int] | None = None) -> Lease:
+    def lease(self, name: str | None = None, *, clock: Callable[[], int] | None = None) -> Lease:
         """Pick from a service for one request, and `observe` how it ended.
 
         ``clock`` gives the time (ns) of that; the default is the latest time
@@ -404,17 +458,19 @@ class Parent:
 
         Source: reference page, "Health Check Behavior".
         """
-        return self._eligibility.is_up(self._direct(name).name)
+        return self._engine.eligibility.is_up(self._engine.direct(name).name)
 
     def services_at(self, endpoint: Endpoint) -> tuple[str, ...]:
         """Return the names of the child services at an endpoint; none if it is gone.
 
         Complexity: O(services there).
         """
-        return self._watch.services(endpoint)
+        return self._engine.watch.services(endpoint)
 
-    def selector(self, name: str) -> Selector:
+    def selector(self, name: str | None = None) -> Selector:
         """Return a service's selector: the same object for the same name.
+
+        Without a name it is that of the only service over several children.
 
         ``<uplink>@multicluster`` picks among the children that advertise the
         uplink, ``<uplink>-<child>@multicluster`` only that child, and
@@ -436,7 +492,8 @@ class Parent:
 
         Source: reference page, "Uplink Naming" and "Weight Configuration".
         """
-        return self._selectors.of(name)
+        name = self._only_service() if name is None else name
+        return self._engine.selectors.of(name)
 
     def route(self, router: IngressRoute, index: int = 0) -> Selector:
         """Return the selector of a router's route; the same object for the same route.
@@ -455,41 +512,12 @@ class Parent:
 
         Source: Traefik's Kubernetes CRD provider.
         """
-        return self._selectors.of_route(router, index)
+        return self._engine.selectors.of_route(router, index)
 
-    # The effects of a change, and of time
-
-    def _change(self, change: Change, now: int) -> None:
-        plan = self._watch.plan(change)
-        self._expire(now)  # the last step that may raise
-        self._offers.apply(change)
-        for old, new in change.pairs():
-            if old is not None and (new is None or new.service.url != old.service.url):
-                self._eligibility.release(old.service.name)
-        events = self._watch.apply(plan, self.now)
-        self._selectors.apply(change)
-        self._selectors.refresh(offer.service for offer in change.after.values())
-        self._publish(events)
-
-    def _expire(self, now: int) -> None:
-        self._publish(self._watch.health.expire(now))
-
-    def _publish(self, events: list[Event]) -> None:
-        """Keep events, and update the selectors they concern."""
-        self._events.extend(events)
-        for event in events:
-            if isinstance(event, Transition):
-                endpoint = event.target
-                assert isinstance(endpoint, Endpoint)  # noqa: S101 - the watch adds only endpoints
-                direct = self._offers.direct
-                self._selectors.refresh(direct[name] for name in self._watch.services(endpoint))
-
-    def _direct(self, name: str) -> ChildService:
-        service = self._offers.direct.get(name)
-        if service is None:
-            raise UnknownService(name, nearest(name, self._offers.direct))
-        return service
-
-    def _check_child(self, child: str) -> None:
-        if child not in self.config.children:
-            raise UnknownChild(child, nearest(child, self.config.children))
+    def _only_service(self) -> str:
+        if self._plain is not None:
+            return weighted_service_name(self._plain.service)
+        names = sorted((*self.composed, *self._engine.offers.weighted_names()))
+        if len(names) != 1:
+            raise ServiceRequired(tuple(names))
+        return names[0]

@@ -17,7 +17,7 @@ from typing import Any, Final
 from attrs import evolve
 
 from uplinks.balance import Selector
-from uplinks.errors import InvalidWeight
+from uplinks.errors import InvalidWeight, SelectorCycle, UnknownService
 from uplinks.model import (
     MAX_WEIGHT,
     ChildService,
@@ -45,7 +45,7 @@ class Selectors:
         start: int,
         scheduler: str,
     ) -> None:
-        self.composed: Final = Composed(composed)
+        self.composed = Composed(composed)
         self.by_service: Final[dict[str, Selector]] = {}
         self.failovers: Final[set[Selector]] = set()
         self._offers = offers
@@ -53,13 +53,24 @@ class Selectors:
         self._start = start
         self._scheduler = scheduler
         self._by_route: dict[tuple[object, ...], Selector] = {}
+        self._kept: set[str] = set()
+        self._unresolved: set[str] = set()  # composed, given out, without a usable definition
 
     def of(self, name: str) -> Selector:
         """Return a service's selector. O(1), or O(references). Raises: as `Parent.selector`."""
+        if name in self._kept:
+            return self.by_service[name]
         for each in self.composed.in_order(name, self._offers):
             if each not in self.by_service:
                 self.by_service[each] = self._make(each)
+            elif each in self._unresolved:
+                self._rebuild([each])
         return self.by_service[name]
+
+    def keep(self, name: str) -> None:
+        """Make a selector that stays known while its service has no children."""
+        self._kept.add(name)
+        self.by_service[name] = self._make(name)
 
     def of_route(self, router: IngressRoute, index: int) -> Selector:
         """Return a route's selector. O(references). Raises: as `Parent.route`."""
@@ -95,6 +106,55 @@ class Selectors:
             selector.remove(service)
             self._eligibility.update(selector, (), weighted=weighted)  # a panic may begin or end
 
+    def recompose(self, composed: Composed) -> None:
+        """Serve other composed services. O(references of those that changed).
+
+        A selector given out follows its service. While the service is gone, or
+        a reference of it is, it has no targets.
+        """
+        old, self.composed = self.composed.services, composed
+        changed = {n for n in {*old, *composed.services} if old.get(n) != composed.services.get(n)}
+        self._rebuild([n for n in self.by_service if n in changed or n in self._unresolved])
+
+    def _rebuild(self, names: Iterable[str]) -> None:
+        """Give the selectors of composed services the targets of their present definition."""
+        wanted = {self.by_service[name]: self._wanted(name) for name in names}
+        postponed: list[tuple[Selector, Any, int]] = []
+        for selector, targets in wanted.items():
+            for target, weight in targets.items():
+                try:
+                    if target in selector:
+                        selector.set_weight(target, weight)
+                    else:
+                        selector.add(target, weight)
+                except SelectorCycle:  # until another selector has lost this one
+                    postponed.append((selector, target, weight))
+        for selector, targets in wanted.items():
+            for target in tuple(selector.weights):
+                if target not in targets:
+                    selector.remove(target)
+        for selector, target, weight in postponed:
+            selector.add(target, weight)
+
+    def _wanted(self, name: str) -> dict[Any, int]:
+        """Return the targets of a composed service that has a selector already."""
+        self._unresolved.discard(name)
+        own = self.composed.services.get(name)
+        if own is None:
+            self._unresolved.add(name)
+            return {}
+        try:
+            for each in self.composed.in_order(name, self._offers):
+                if each not in self.by_service:
+                    self.by_service[each] = self._make(each)
+            if own.weighted is not None and self.by_service[name] not in self.failovers:
+                return dict(_merge(self._references(own)))
+            # Another scheduler is needed: its selector becomes the only target of the old one.
+            return {self._make(name): 1}
+        except (UnknownService, SelectorCycle, InvalidWeight):
+            self._unresolved.add(name)
+            return {}
+
     def refresh(self, services: Iterable[ChildService]) -> None:
         """Set whether these services may be picked, in every selector that holds them."""
         for service in services:
@@ -115,14 +175,18 @@ class Selectors:
             selector = self._select(targets.items())
             self._eligibility.update(selector, targets, weighted=name not in self._offers.direct)
             return selector
-        made = self.by_service.__getitem__
-        held = [(_target(r, own.namespace, made), r.weight) for r in references(own)]
+        held = self._references(own)
         if own.weighted is not None:
             return self._select(_merge(held))
         # A failover ignores weights.
         selector = Selector([(t, 1) for t in dict(held)], scheduler="failover")
         self.failovers.add(selector)
         return selector
+
+    def _references(self, own: TraefikService) -> list[tuple[Selector | ServiceReference, int]]:
+        """Return what a composed service refers to, with weights; its selectors are made."""
+        made = self.by_service.__getitem__
+        return [(_target(r, own.namespace, made), r.weight) for r in references(own)]
 
     def _select(self, targets: Iterable[tuple[Any, int]]) -> Selector:
         return Selector(targets, scheduler=self._scheduler, start=self._start)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from attrs import frozen
 
+from uplinks.addresses import server
 from uplinks.health import Event, Health, HealthPolicy, check_times
 from uplinks.model import ChildService, HealthCheck, PassiveHealthCheck
 from uplinks.parent._offers import Change
@@ -44,7 +45,7 @@ class Endpoint:
         >>> Endpoint.of(ChildService("api-eu@multicluster", "api", "eu", "https://eu")).url
         'https://eu'
         """
-        return cls(service.url, service.health_check, service.passive_health_check)
+        return cls(server(service.url), service.health_check, service.passive_health_check)
 
 
 class Watch:

@@ -61,6 +61,7 @@ class Run:
         self.scenario = scenario
         self.parent = Parent.from_fleet(
             scenario.fleet,
+            strict=False,
             policy=scenario.policy,
             start=scenario.start,
             scheduler=scenario.scheduler,

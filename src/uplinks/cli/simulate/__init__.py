@@ -253,7 +253,7 @@ def _there_is(problem: UplinksError, fleet: Fleet) -> str:
     """Name the services that there are, where none is near what was asked for."""
     if not isinstance(problem, UnknownService) or problem.suggestion is not None:
         return ""
-    parent = Parent.from_fleet(fleet)
+    parent = Parent.from_fleet(fleet, strict=False)
     names = [*parent.composed, *(service.name for service in parent.services.weighted)]
     return f"; there is {inputs.listed(sorted(names)) or 'none at all'}"
 
