@@ -21,6 +21,8 @@ Source: reference page, "Health Check Fields" and "Health Check Behavior".
 from __future__ import annotations
 
 from uplinks.health._bounds import detection_bound, effective_interval, recovery_bound
+from uplinks.health._budget import Budget, RetryBudget
+from uplinks.health._failures import FailureClassifier
 from uplinks.health._machine import Health, check_times
 from uplinks.health._states import TRANSITIONS, Cause, State
 from uplinks.health._values import (
@@ -37,14 +39,17 @@ from uplinks.health._values import (
 
 __all__ = [
     "TRANSITIONS",
+    "Budget",
     "Cause",
     "Event",
+    "FailureClassifier",
     "Health",
     "HealthPolicy",
     "Ignored",
     "Outcome",
     "Overloaded",
     "Probe",
+    "RetryBudget",
     "State",
     "Token",
     "Transition",

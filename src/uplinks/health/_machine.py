@@ -110,6 +110,11 @@ class Health:
         state = self._record(target).state
         return state is State.UP or (state is State.UNKNOWN and self._policy.serve_unknown)
 
+    def remembers_failures(self, target: Hashable) -> bool:
+        """Return whether a target has failed requests that a success would clear."""
+        record = self._records.get(target)
+        return record is not None and bool(record.failures)
+
     def next_wakeup(self) -> int | None:
         """Return when (ns) to call `expire` and `due` again; it may be in the past.
 

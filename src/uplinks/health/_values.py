@@ -7,12 +7,16 @@ them, and reasons do not contain them.
 from __future__ import annotations
 
 from collections.abc import Hashable
+from datetime import timedelta
 from enum import StrEnum
-from typing import ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 from attrs import field, frozen
 from attrs.validators import ge, instance_of, le
 
+from uplinks.durations import to_nanoseconds
+from uplinks.health._budget import RetryBudget
+from uplinks.health._failures import FailureClassifier
 from uplinks.health._states import Cause, State
 from uplinks.model import HealthCheck
 
@@ -35,6 +39,16 @@ def _at_least(least: int, default: int) -> int:
     return field(default=default, validator=[instance_of(int), ge(least)])
 
 
+def _duration(name: str, default: int) -> Any:
+    def convert(value: str | timedelta | int) -> int:
+        duration = to_nanoseconds(value, name, least=0)
+        if duration < 0:
+            raise ValueError(f"{name} must be at least 0, got {value!r}")
+        return duration
+
+    return field(default=default, converter=convert)
+
+
 @frozen
 class HealthPolicy:
     """A parent's decisions for all its targets; their checks decide the rest.
@@ -49,6 +63,11 @@ class HealthPolicy:
     - ``serve_unknown``: whether a target counts as up before its first pass.
     - ``panic_threshold`` (percent): a weighted service with fewer targets up
       sends requests to its down targets, too. 0: never.
+    - ``failures``: which requests count as failures of a child.
+    - ``retry_budget``: how many retries a service may add to its requests.
+
+    ``start_window`` and ``max_lateness`` are durations: ``"1s"``, a `timedelta`
+    or integer nanoseconds.
 
     Raises: TypeError, ValueError for thresholds or a concurrency below 1, for
     negative times and for a panic threshold that is not from 0 to 100.
@@ -61,12 +80,18 @@ class HealthPolicy:
 
     healthy_threshold: int = _at_least(1, 1)
     unhealthy_threshold: int = _at_least(1, 1)
-    start_window: int = _at_least(0, SECOND)
+    start_window: int = _duration("start_window", SECOND)
     concurrency: int = _at_least(1, 256)
-    max_lateness: int = _at_least(0, SECOND // 4)
+    max_lateness: int = _duration("max_lateness", SECOND // 4)
     serve_unknown: bool = field(default=True, kw_only=True, validator=instance_of(bool))
     panic_threshold: int = field(
         default=0, kw_only=True, validator=[instance_of(int), ge(0), le(100)]
+    )
+    failures: FailureClassifier = field(
+        factory=FailureClassifier, kw_only=True, validator=instance_of(FailureClassifier)
+    )
+    retry_budget: RetryBudget = field(
+        factory=RetryBudget, kw_only=True, validator=instance_of(RetryBudget)
     )
 
 

@@ -14,13 +14,21 @@ Rules of this package:
 
 from __future__ import annotations
 
-from uplinks.model import ChildService, ServiceReference
+from uplinks._leases import Lease
+from uplinks.parent._attempts import Attempt, Attempts
+from uplinks.parent._engine import Target
 from uplinks.parent._events import EventStream
-from uplinks.parent._lease import Lease
 from uplinks.parent._parent import Parent
+from uplinks.parent._sources import ChildAddress
 from uplinks.parent._watch import Endpoint
 
-__all__ = ["Endpoint", "EventStream", "Lease", "Parent", "Target"]
-
-Target = ChildService | ServiceReference
-"""What a pick returns: a child service, or a Kubernetes Service of the parent itself."""
+__all__ = [
+    "Attempt",
+    "Attempts",
+    "ChildAddress",
+    "Endpoint",
+    "EventStream",
+    "Lease",
+    "Parent",
+    "Target",
+]

@@ -9,11 +9,15 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Final
 
+from uplinks._leases import Leases, Observed
+from uplinks.balance import Selector
 from uplinks.errors import UnknownChild, UnknownService
-from uplinks.health import Event, HealthPolicy, Outcome, Probe, Transition
+from uplinks.health import Budget, Event, HealthPolicy, Outcome, Probe, State, Transition
 from uplinks.model import ChildService, ParentConfig, ServiceReference, TraefikService
 from uplinks.naming import nearest, split_service_reference
 from uplinks.parent._composed import Composed
@@ -24,7 +28,10 @@ from uplinks.parent._selectors import Selectors
 from uplinks.parent._sources import Source
 from uplinks.parent._watch import Endpoint, Watch
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "Target"]
+
+Target = ChildService | ServiceReference
+"""What a pick returns: a child service, or a Kubernetes Service of the parent itself."""
 
 
 class Engine:
@@ -41,6 +48,15 @@ class Engine:
     ) -> None:
         self.policy: Final = policy
         self.events: Final = EventStream()
+        self.observed: Final = Observed()
+        # Of names that resolve at present; a change clears both.
+        self.known: Final[dict[str | None, Selector]] = {}
+        self.ready: Final[dict[str | None, Leases]] = {}
+        self.lock: AbstractContextManager[object] = nullcontext()
+        self.clock: Callable[[], int] | None = None
+        self.reporter: Callable[[Target, bool, str], object] = self._report_now
+        self._leases: dict[str, Leases] = {}
+        self._budgets: dict[str, Budget] = {}
         self.watch: Final = Watch(policy, start)
         self.offers: Final = Offers(config)
         self.eligibility: Final = Eligibility(self.watch, policy.panic_threshold)
@@ -68,6 +84,8 @@ class Engine:
         self.selectors.refresh(offer.service for offer in change.after.values())
         if composed is not None:
             self.selectors.recompose(composed)
+        self.known.clear()
+        self.ready.clear()
         self.publish(events)
 
     def set_up(self, name: str, now: int, *, up: bool) -> None:
@@ -95,9 +113,7 @@ class Engine:
         self.publish(self.watch.health.report(probe, outcome, now))
         self.expire(now)
 
-    def observe(
-        self, target: ChildService | ServiceReference | str, now: int, *, ok: bool, reason: str
-    ) -> None:
+    def observe(self, target: Target | str, now: int, *, ok: bool, reason: str) -> None:
         """Take the end of a request."""
         name = target if isinstance(target, str) else target.name
         service = self.direct(name) if isinstance(target, str) else self.offers.direct.get(name)
@@ -107,6 +123,73 @@ class Engine:
             return
         if isinstance(target, str) or getattr(target, "url", None) == service.url:
             self.publish(self.watch.health.observe(endpoint, ok, now, reason=reason))
+            self._remember(service.url, endpoint)
+
+    def is_ready(self, name: str) -> bool:
+        """Return whether a child service is up and, if it has an active check, has passed it."""
+        endpoint = self.watch.endpoint(name)
+        if endpoint is None or endpoint.check is None:
+            return self.eligibility.is_up(name)
+        return self.watch.health.state(endpoint) is State.UP and self.eligibility.is_up(name)
+
+    def _remember(self, url: str, endpoint: Endpoint) -> None:
+        """Note whether a success at an endpoint would change anything."""
+        failing = self.observed.failing
+        if self.watch.health.remembers_failures(endpoint):
+            failing.setdefault(url, set()).add(endpoint)
+        elif url in failing:
+            failing[url].discard(endpoint)
+            if not failing[url]:
+                del failing[url]
+
+    # Requests
+
+    def leases(self, name: str) -> Leases:
+        """Return the leases of a service. Raises: as `Parent.selector`."""
+        pick = self.selectors.of(name).pick
+        if name not in self._leases:
+            failures = self.policy.failures
+            self._leases[name] = Leases(pick, self._finish, failures, self.observed)
+        return self._leases[name]
+
+    def budget(self, name: str) -> Budget:
+        """Return the retry budget of a service."""
+        if name not in self._budgets:
+            self._budgets[name] = Budget(self.policy.retry_budget)
+        return self._budgets[name]
+
+    def in_flight(self) -> Counter[str]:
+        """Count the active leases by child service. O(active leases)."""
+        leases = self._leases.values()
+        return Counter(target.name for each in leases for target in each.targets())
+
+    def now(self) -> int:
+        """Return the time of a driver's clock, or else the latest time passed in."""
+        return self.watch.health.now if self.clock is None else self.clock()
+
+    def _finish(self, target: Target, ok: bool, reason: str) -> None:  # noqa: FBT001 - as Leases calls it
+        self.reporter(target, ok, reason)
+
+    def _report_now(self, target: Target, ok: bool, reason: str) -> None:  # noqa: FBT001 - as above
+        self.observe(target, self.watch.health.now, ok=ok, reason=reason)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what belongs to this process: leases, and a driver's reporter."""
+        return {
+            **self.__dict__,
+            "known": {},
+            "ready": {},
+            "_leases": {},
+            "observed": None,
+            "reporter": None,
+            "clock": None,
+            "lock": nullcontext(),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__dict__.update(observed=Observed(), reporter=self._report_now)
+        self.observed.always = True  # the failures remembered are found anew, one by one
 
     def publish(self, events: Iterable[Event]) -> None:
         """Keep events, and update the selectors that they concern."""
@@ -115,6 +198,8 @@ class Engine:
             if isinstance(event, Transition):
                 endpoint = event.target
                 assert isinstance(endpoint, Endpoint)  # noqa: S101 - the watch adds only endpoints
+                for url in [u for u, known in self.observed.failing.items() if endpoint in known]:
+                    self._remember(url, endpoint)
                 direct = self.offers.direct
                 self.selectors.refresh(direct[name] for name in self.watch.services(endpoint))
 

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Self
 
+from uplinks._leases import Lease, Leases
 from uplinks.balance import Selector
 from uplinks.errors import ServiceRequired
 from uplinks.health import HealthPolicy, Ignored, Outcome, Probe
 from uplinks.model import (
     Advertisement,
     Child,
-    ChildService,
     Fleet,
     HealthCheck,
     IngressRoute,
     ParentConfig,
     PassiveHealthCheck,
-    ServiceReference,
     Services,
     TraefikService,
 )
 from uplinks.naming import weighted_service_name
-from uplinks.parent._engine import Engine
+from uplinks.parent._attempts import Attempts
+from uplinks.parent._engine import Engine, Target
 from uplinks.parent._events import EventStream
-from uplinks.parent._lease import Lease
 from uplinks.parent._sources import ChildAddress, Plain, source_of
 from uplinks.parent._watch import Endpoint
 
@@ -42,7 +42,7 @@ class Parent:
 
     Asking: `services`, `selector`, `route`, `is_up`, `events`.
     Changing: `advertise`, `advertise_all`, `amend`, `withdraw`, `reload`, `set_up`.
-    Using: `lease`, `observe`.
+    Using: `lease`, `attempts`, `observe`.
     Driving: whenever `next_wakeup` says, and after each change, start what
     `due` gives; `report` how each probe ended.
 
@@ -412,7 +412,7 @@ class Parent:
 
     def observe(
         self,
-        target: ChildService | ServiceReference | str,
+        target: Target | str,
         ok: bool,  # noqa: FBT001 - as Selector.set_up
         now: int,
         *,
@@ -420,34 +420,86 @@ class Parent:
     ) -> None:
         """Report how a request to a child service, or to one by its name, ended.
 
-        Only a passive check uses it. ``reason`` is that of a failure, in a few
+        Only a passive check uses it: a success of a target without remembered
+        failures does nothing at all. ``reason`` is that of a failure, in a few
         words without secrets; it is shown with the transition. A target that is
         gone or has moved since it was picked, or one of the parent's own, is
         ignored.
         Complexity: O(1), and O(services at the endpoint) for a transition.
         Raises: UnknownService for a name that is not there; TypeError.
         """
-        self._engine.observe(target, now, ok=ok, reason=reason)
+        if not (ok and self._is_settled(target)):
+            self._engine.observe(target, now, ok=ok, reason=reason)
 
-    def lease(self, name: str | None = None, *, clock: Callable[[], int] | None = None) -> Lease:
+    def _is_settled(self, target: Target | str) -> bool:
+        """Return whether a success of a target would change nothing."""
+        return not isinstance(target, str) and self._engine.observed.settled(target)
+
+    def lease(self, name: str | None = None, *, exclude: Iterable[Target] | None = None) -> Lease:
         """Pick from a service for one request, and `observe` how it ended.
 
-        ``clock`` gives the time (ns) of that; the default is the latest time
-        passed in.
-        Complexity and errors: as `selector`; NoEligibleTarget on entering.
+        Entering picks a target, leaving reports the outcome: `HealthPolicy.failures`
+        judges an exception, or the status passed to `Lease.status`. Without
+        either the request succeeded. ``fail``, ``succeed`` and ``ignore``
+        override that. ``exclude`` are targets that are not picked.
 
-        >>> from uplinks.model import Child
-        >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com:9443")}))
-        >>> parent.advertise("eu", [Advertisement("api", "apps/api", ["multicluster"])], now=0)
-        >>> with parent.lease("api@multicluster") as target:
-        ...     target.url
-        'https://eu.example.com:9443'
+        The time of the outcome is the latest time passed in, or that of the
+        parent's driver.
+
+        Complexity: O(1) beside the pick.
+        Raises: as `selector`; NoEligibleTarget on entering.
+
+        >>> parent = Parent.of({"eu": "https://eu.example.com"})
+        >>> with parent.lease() as lease:
+        ...     lease.url  # send the request there
+        ...     lease.status(200)
+        'https://eu.example.com'
         """
+        try:
+            leases = self._engine.ready[name]
+        except KeyError:
+            leases = self._leases(name)
+        return leases.lease() if exclude is None else leases.excluding(list(exclude))
 
-        def observe(target: ChildService, ok: bool) -> None:  # noqa: FBT001 - as observe
-            self.observe(target, ok, self.now if clock is None else clock())
+    def attempts(self, name: str | None = None, *, retries: int = 2) -> Attempts:
+        """Attempt one request on up to ``retries`` further children while it fails.
 
-        return Lease(self.selector(name), observe)
+        Each attempt is a lease on a child that was not tried yet. There is no
+        further one after a success, when no other child is eligible, or when
+        `HealthPolicy.retry_budget` is used up; then the last exception is
+        raised. Repeat only what is safe to repeat.
+
+        Raises: as `lease`; ValueError for ``retries`` below 0.
+
+        >>> parent = Parent.of({"eu": "https://eu.example.com", "us": "https://us.example.com"})
+        >>> for attempt in parent.attempts():
+        ...     with attempt:
+        ...         if attempt.child == "eu":
+        ...             raise ConnectionError("eu is away")
+        ...         print(attempt.number, attempt.url)
+        2 https://us.example.com
+        """
+        engine = self._engine
+        with engine.lock:
+            service = self._only_service() if name is None else name
+            leases, selector = self._leases(service), engine.selectors.of(service)
+            return Attempts(leases, selector, engine.budget(service), engine.now, retries)
+
+    def _attach(
+        self,
+        lock: AbstractContextManager[object],
+        clock: Callable[[], int],
+        reporter: Callable[[Target, bool, str], object],
+    ) -> None:
+        """Let leases use a driver's lock and clock, and report their outcomes through it."""
+        engine = self._engine
+        engine.lock, engine.clock, engine.reporter = lock, clock, reporter
+
+    def _leases(self, name: str | None) -> Leases:
+        with self._engine.lock:
+            leases = self._engine.leases(self._only_service() if name is None else name)
+            self._engine.ready[name] = leases
+            return leases
 
     # Asking
 
@@ -459,6 +511,20 @@ class Parent:
         Source: reference page, "Health Check Behavior".
         """
         return self._engine.eligibility.is_up(self._engine.direct(name).name)
+
+    def readiness(self, name: str | None = None) -> tuple[int, int]:
+        """Return how many targets of a service are up by a check of theirs, and how many there are.
+
+        A target without an active check counts as up.
+        Complexity: O(targets). Raises: as `selector`.
+        """
+        names = self._engine.selectors.children(self.selector(name))
+        return sum(map(self._engine.is_ready, names)), len(names)
+
+    def in_flight(self, child: str) -> int:
+        """Return how many leases on a child are active. Complexity: O(active leases)."""
+        flights = self._engine.in_flight()
+        return sum(flights[service.name] for service in self._engine.offers.of_child(child))
 
     def services_at(self, endpoint: Endpoint) -> tuple[str, ...]:
         """Return the names of the child services at an endpoint; none if it is gone.
@@ -492,8 +558,10 @@ class Parent:
 
         Source: reference page, "Uplink Naming" and "Weight Configuration".
         """
-        name = self._only_service() if name is None else name
-        return self._engine.selectors.of(name)
+        known = self._engine.known
+        if name not in known:
+            known[name] = self._engine.selectors.of(self._only_service() if name is None else name)
+        return known[name]
 
     def route(self, router: IngressRoute, index: int = 0) -> Selector:
         """Return the selector of a router's route; the same object for the same route.

@@ -85,6 +85,18 @@ class Selectors:
             self._by_route[key] = self._select(_merge(targets))
         return self._by_route[key]
 
+    def children(self, selector: Selector) -> list[str]:
+        """Return the names of the child services below a selector, each once."""
+        names: dict[str, None] = {}
+        below = [selector]
+        for each in below:
+            for target in each.weights:
+                if isinstance(target, ChildService):
+                    names[target.name] = None
+                elif isinstance(target, Selector):
+                    below.append(target)
+        return list(names)
+
     def apply(self, change: Change) -> None:
         """Give the selectors of the offers touched their new targets. O(offers touched)."""
         gone: list[tuple[Selector, ChildService, bool]] = []
