@@ -22,6 +22,7 @@ cimport cython
 
 cdef enum Verdict:
     UNSET
+    ANSWERED  # by a status that is no failure: a lost connection may still follow
     PASSED
     FAILED
     IGNORED
@@ -168,7 +169,7 @@ cdef class Lease:
         """Whether the request failed: ``True``, ``False``, or ``None`` if that is not known."""
         if self._verdict == FAILED:
             return True
-        return False if self._verdict == PASSED else None
+        return False if self._verdict == PASSED or self._verdict == ANSWERED else None
 
     def __enter__(self):
         if self._link.previous is not NULL:
@@ -198,7 +199,7 @@ cdef class Lease:
         if self._link.previous is NULL:
             raise RuntimeError("this lease is not in use")
         self._unlink()
-        if self._verdict == UNSET:
+        if self._verdict == UNSET or self._verdict == ANSWERED:
             if kind is None:
                 self._verdict = PASSED
             else:
@@ -211,11 +212,16 @@ cdef class Lease:
             self._leases.finish(self._target, False, self._reason)
 
     def status(self, int code):
-        """Let an HTTP status decide whether the request failed."""
+        """Let an HTTP status decide whether the request failed.
+
+        An exception that leaves the block afterwards is judged as well.
+        """
         if code < self._leases.lowest:
-            self._verdict = PASSED
+            self._verdict = ANSWERED
         else:
             self._judge(code)
+            if self._verdict == PASSED:
+                self._verdict = ANSWERED
 
     def succeed(self):
         """Count the request as a success, whatever is raised."""
@@ -233,7 +239,7 @@ cdef class Lease:
     cdef _judge(self, ending):
         failed = self._leases.classifier.is_failure(ending)
         if failed is None:
-            self._verdict = IGNORED
+            self._verdict = PASSED if self._verdict == ANSWERED else IGNORED
         elif failed:
             self._verdict = FAILED
             self._reason = self._leases.classifier.reason(ending)

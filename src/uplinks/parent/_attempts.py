@@ -54,7 +54,8 @@ class Attempt:
     @property
     def url(self) -> str:
         """Where the request goes."""
-        return self._lease.url if self._lease.target is not None else self._target.url
+        url: str = self._target.url
+        return url
 
     @property
     def child(self) -> str:
@@ -66,6 +67,12 @@ class Attempt:
     def failed(self) -> bool | None:
         """Whether the attempt failed: ``True``, ``False``, or ``None`` if that is not known."""
         return self._lease.failed
+
+    @property
+    def name(self) -> str:
+        """The name of the child service that was picked."""
+        name: str = self._target.name
+        return name
 
     @property
     def last(self) -> bool:
@@ -131,6 +138,15 @@ class Attempts:
             return next(self)
         except StopIteration:
             raise StopAsyncIteration from None
+
+    @property
+    def planned(self) -> bool:
+        """Whether the last attempt has failed and another one follows."""
+        return self._next is not None
+
+    def stop(self) -> None:
+        """Allow no further attempt: what failed cannot be repeated."""
+        self.retries_left = 0
 
     def plan_next(self) -> bool:
         """Pick the child of the next attempt; ``False`` if there is none."""
