@@ -442,3 +442,33 @@ def test_a_panic_follows_what_is_offered() -> None:
 def test_a_panic_threshold_is_a_percentage(threshold: int) -> None:
     with pytest.raises(ValueError, match="panic_threshold"):
         HealthPolicy(panic_threshold=threshold)
+
+
+# Very many services, very many targets
+
+
+def test_selectors_of_very_many_services_follow_in_steps() -> None:
+    parent = parent_of(start_window=0)
+    offers = [api(name=f"uplink-{i}") for i in range(2_500)]
+    parent.advertise("eu", offers, now=0)
+    selectors = [parent.selector(f"uplink-{i}@multicluster") for i in range(2_500)]
+    parent.report(parent.due(0)[0], Outcome.fail("no"), 0)
+    assert not parent.is_up("uplink-2499-eu@multicluster")
+
+    steps = 0
+    while parent.next_wakeup() == 0:
+        steps += 1
+        assert parent.due(0) == []
+    assert 2 <= steps <= 5
+    assert not any(selector.eligible for selector in selectors)
+
+
+def test_a_driver_may_start_fewer_probes_at_once() -> None:
+    config = ParentConfig({f"c{i}": Child(f"https://c{i}.example.com") for i in range(10)})
+    parent = Parent(config, policy=HealthPolicy(start_window=0))
+    parent.advertise_all({child: [api()] for child in config.children}, now=0)
+
+    started = [parent.due(0, most=4) for _ in range(4)]
+
+    assert [len(probes) for probes in started] == [4, 4, 2, 0]
+    assert len({probe.target for probes in started for probe in probes}) == 10

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from uplinks.adapters import prometheus
 from uplinks.adapters.driver import Driver, Listener
-from uplinks.adapters.prometheus import BUCKETS, Metrics
+from uplinks.adapters.prometheus import BUCKETS, REMEMBERED, Metrics
 from uplinks.durations import Nanoseconds
 from uplinks.errors import MissingExtra
 from uplinks.health import HealthPolicy, Outcome, Overloaded, Probe
@@ -303,3 +303,18 @@ def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -
 
     with pytest.raises(MissingExtra, match=r"pip install 'uplinks\[prometheus\]'"):
         importlib.import_module(prometheus.__name__)
+
+
+def test_addresses_that_are_gone_keep_their_series_only_for_a_while() -> None:
+    parent, metrics, registry = made()
+    sizes = []
+    for k in range(1, 4 * REMEMBERED):
+        url = f"https://10.0.0.{k}:8443"
+        parent.reload(ParentConfig({"eu": Child(url), "us": Child(US)}), now=k * 10**9)
+        drive(parent, metrics, k * 10**9)
+        sizes.append(len(scraped(registry)))
+
+    assert max(sizes) == max(sizes[: 2 * REMEMBERED])
+    urls = {line.split('url="')[1].split('"')[0] for line in scraped(registry) if 'url="' in line}
+    assert len(urls) == REMEMBERED + 2
+    assert {US, url} <= urls

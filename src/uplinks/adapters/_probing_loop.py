@@ -35,6 +35,7 @@ GRACE: Final = 1.0
 NANOSECONDS: Final = 1_000_000_000
 _PUNCTUAL: Final = 5_000_000  # ns by which an unblocked loop may be late
 _TURNS: Final = 20  # of the loop: enough to get from a socket through a protocol and a few tasks
+_BURST: Final = 64  # probes started in one turn: thousands at once would block the loop
 _LOG: Final = logging.getLogger("uplinks")
 
 
@@ -128,7 +129,7 @@ class ProbingLoop:
             for _ in range(2 * _TURNS):
                 await asyncio.sleep(0)
         with self._lock:
-            probes = self._parent.due(self._clock())
+            probes = self._parent.due(self._clock(), most=_BURST)
             self._asleep_until = wakeup = self._parent.next_wakeup()
         for probe in probes:
             task = self._loop.create_task(self._probe(probe))

@@ -21,9 +21,9 @@ from typing import Final
 
 from attrs import asdict
 
-from uplinks.addresses import without_userinfo
+from uplinks.addresses import server, without_userinfo
 from uplinks.errors import MissingExtra
-from uplinks.health import Event, Outcome, Probe, Transition
+from uplinks.health import Event, Outcome, Probe, State, Transition
 from uplinks.model import ChildService
 from uplinks.parent import Endpoint, Parent
 
@@ -34,10 +34,13 @@ try:
 except ImportError as error:
     raise MissingExtra("prometheus") from error
 
-__all__ = ["BUCKETS", "Metrics"]
+__all__ = ["BUCKETS", "REMEMBERED", "Metrics"]
 
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds (s) of the histogram of probes; the default timeout is one of them."""
+
+REMEMBERED: Final = 20
+"""How many addresses keep their series after they are gone."""
 
 _NANOSECONDS: Final = 1_000_000_000
 
@@ -82,6 +85,8 @@ class Metrics(Collector):
             registry=None,
             buckets=BUCKETS,
         )
+        self._series: dict[str, set[tuple[Counter | Histogram, tuple[str, ...]]]] = {}
+        self._gone: dict[str, None] = {}  # addresses, the one gone longest first
         registry.register(self)
 
     # Events
@@ -90,13 +95,35 @@ class Metrics(Collector):
         """Count a transition; other events are ignored. Complexity: O(1)."""
         if isinstance(event, Transition) and isinstance(event.target, Endpoint):
             url = without_userinfo(event.target.url)
-            self._transitions.labels(url, event.after.value, event.cause.value).inc()
+            labels = (url, event.after.value, event.cause.value)
+            self._transitions.labels(*labels).inc()
+            self._series.setdefault(url, set()).add((self._transitions, labels))
+            if event.after is State.GONE:
+                self._forget_oldest(url)
+            else:
+                self._gone.pop(url, None)
 
     def on_probe(self, probe: Probe, outcome: Outcome, duration: int) -> None:
         """Count a probe that took ``duration`` nanoseconds. Complexity: O(1)."""
         if isinstance(probe.target, Endpoint):
             url = without_userinfo(probe.target.url)
-            self._probes.labels(url, outcome.verdict.value).observe(duration / _NANOSECONDS)
+            labels = (url, outcome.verdict.value)
+            self._probes.labels(*labels).observe(duration / _NANOSECONDS)
+            self._series.setdefault(url, set()).add((self._probes, labels))
+
+    def _forget_oldest(self, url: str) -> None:
+        """Remove the series of the address that has been gone longest, if there are many.
+
+        An address is gone with its last endpoint.
+        """
+        if any(server(service.url) == url for service in self._parent.services.direct):
+            return
+        self._gone[url] = None
+        if len(self._gone) > REMEMBERED:
+            oldest = next(iter(self._gone))
+            del self._gone[oldest]
+            for metric, labels in self._series.pop(oldest, ()):
+                metric.remove(*labels)
 
     # Scraping
 

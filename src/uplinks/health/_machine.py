@@ -234,14 +234,16 @@ class Health:
 
     # Probing
 
-    def due(self, now: int) -> list[Probe]:
+    def due(self, now: int, *, most: int | None = None) -> list[Probe]:
         """Start the due probes, most overdue first, up to the policy's concurrency.
+
+        ``most`` limits how many start now; the others stay due.
 
         Each probe is in flight until it is reported or its deadline is over; by
         then the driver must have ended it.
         Complexity: O(log n) a probe.
         """
-        return self._schedule.start_due(self._schedule.advance(now))
+        return self._schedule.start_due(self._schedule.advance(now), most)
 
     def expire(self, now: int) -> list[Event]:
         """End the probes past their deadline, and the passive windows that are over.

@@ -141,9 +141,11 @@ class ProbeSchedule:
 
     # Flights
 
-    def start_due(self, now: int) -> list[Probe]:
-        """Start the due probes, most overdue first, up to the policy's concurrency."""
+    def start_due(self, now: int, most: int | None) -> list[Probe]:
+        """Start the due probes, most overdue first, up to ``most`` and the policy's concurrency."""
         free = self._policy.concurrency - len(self.flights)
+        if most is not None and most < free:
+            return [self.start(record, now) for record in self.due.pop(now, most)]
         probes = [self.start(record, now) for record in self.due.pop(now, free)]
         waiting = self.due.first() if len(probes) == free else None
         if waiting is not None and waiting <= now:

@@ -9,7 +9,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
@@ -29,6 +29,9 @@ from uplinks.parent._sources import Source
 from uplinks.parent._watch import Endpoint, Watch
 
 __all__ = ["Engine", "Target"]
+
+_REFRESHED_AT_ONCE: Final = 1_000
+"""Services whose selectors are updated in one step, in a few milliseconds."""
 
 Target = ChildService | ServiceReference
 """What a pick returns: a child service, or a Kubernetes Service of the parent itself."""
@@ -57,6 +60,7 @@ class Engine:
         self.reporter: Callable[[Target, bool, str], object] = self._report_now
         self._leases: dict[str, Leases] = {}
         self._budgets: dict[str, Budget] = {}
+        self._pending: deque[str] = deque()  # services whose selectors are behind their endpoint
         self.watch: Final = Watch(policy, start)
         self.offers: Final = Offers(config)
         self.eligibility: Final = Eligibility(self.watch, policy.panic_threshold)
@@ -106,6 +110,14 @@ class Engine:
     def expire(self, now: int) -> None:
         """Let happen what is over at ``now``. Raises: TypeError."""
         self.publish(self.watch.health.expire(now))
+        if self._pending:
+            self._refresh_some()
+
+    def next_wakeup(self) -> int | None:
+        """Return when (ns) to call `expire` again; now while selectors are behind."""
+        if self._pending:
+            return self.watch.health.now
+        return self.watch.health.next_wakeup()
 
     def report(self, probe: Probe, outcome: Outcome, now: int) -> None:
         """Take the outcome of a probe."""
@@ -200,8 +212,19 @@ class Engine:
                 assert isinstance(endpoint, Endpoint)  # noqa: S101 - the watch adds only endpoints
                 for url in [u for u, known in self.observed.failing.items() if endpoint in known]:
                     self._remember(url, endpoint)
-                direct = self.offers.direct
-                self.selectors.refresh(direct[name] for name in self.watch.services(endpoint))
+                self._pending.extend(self.watch.services(endpoint))
+        if 0 < len(self._pending) <= _REFRESHED_AT_ONCE:
+            self._refresh_some()
+
+    def _refresh_some(self) -> None:
+        """Update the selectors of some services.
+
+        An address may have very many services: their selectors follow in steps, so that a
+        driver's loop is not blocked.
+        """
+        pending, direct = self._pending, self.offers.direct
+        names = [pending.popleft() for _ in range(min(len(pending), _REFRESHED_AT_ONCE))]
+        self.selectors.refresh(direct[name] for name in names if name in direct)
 
     # Names
 

@@ -370,8 +370,10 @@ class Parent:
 
     # Driving
 
-    def due(self, now: int) -> list[Probe]:
+    def due(self, now: int, *, most: int | None = None) -> list[Probe]:
         """Start the probes that are due: ``probe.target`` is an `Endpoint`.
+
+        ``most`` limits how many start now; the others stay due.
 
         Each is in flight until `report` says how it ended, at most until its
         ``deadline`` (ns); then it has failed.
@@ -392,7 +394,7 @@ class Parent:
         Source: reference page, "Health Check Behavior".
         """
         self._engine.expire(now)
-        return self._engine.watch.health.due(now)
+        return self._engine.watch.health.due(now, most=most)
 
     def report(self, probe: Probe, outcome: Outcome, now: int) -> None:
         """Report how a probe ended.
@@ -406,7 +408,7 @@ class Parent:
 
     def next_wakeup(self) -> int | None:
         """Return when (ns) to call `due` again; ``None``: not before something changes."""
-        return self._engine.watch.health.next_wakeup()
+        return self._engine.next_wakeup()
 
     # Using
 
