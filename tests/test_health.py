@@ -482,3 +482,108 @@ def test_the_page_shows_the_picture() -> None:
     page = (Path(__file__).parent.parent / "docs" / "health.md").read_text(encoding="utf-8")
 
     assert "](_static/states.svg)" in page
+
+
+# Staying out long enough
+
+
+def test_a_passing_probe_does_not_end_a_passive_ejection_before_its_window() -> None:
+    health = one(check(10, 4, 3), PassiveHealthCheck(Nanoseconds(30), 1))
+    [probe] = health.due(0)
+    health.report(probe, Outcome.PASS, 0)
+    [event] = health.observe("a", ok=False, now=5)
+    assert isinstance(event, Transition)
+    assert event.cause is Cause.REQUESTS_FAILED
+    for now in range(5, 200):
+        for probe in health.due(now):
+            for event in health.report(probe, Outcome.PASS, now):
+                assert event.cause is Cause.RECOVERED  # type: ignore[union-attr]
+                assert 35 <= now < 35 + 4
+                return
+    raise AssertionError("it never came back")
+
+
+def downs_of(policy: HealthPolicy, until: int) -> list[tuple[int, int]]:
+    """When a target that passes for 5 after each recovery, and then fails once, is down."""
+    health = Health(policy)
+    health.add("a", check(1, 1, 1), None, 0)
+    spans, up_since, down_since = [], 0, None
+    for now in range(until):
+        health.expire(now)
+        for probe in health.due(now):
+            fails = down_since is None and now - up_since >= 5
+            for event in health.report(probe, Outcome.fail("x") if fails else Outcome.PASS, now):
+                if isinstance(event, Transition) and event.after is State.DOWN:
+                    down_since = now
+                elif isinstance(event, Transition) and down_since is not None:
+                    spans.append((down_since, now))
+                    up_since, down_since = now, None
+    return spans
+
+
+def test_a_hold_down_doubles_with_each_fall_up_to_its_most() -> None:
+    policy = HealthPolicy(start_window=0, hold_down=Nanoseconds(10), max_hold_down=Nanoseconds(50))
+
+    assert [end - begin for begin, end in downs_of(policy, 400)][:5] == [10, 20, 40, 50, 50]
+
+
+def test_a_hold_down_is_forgiven_by_time_up() -> None:
+    policy = HealthPolicy(start_window=0, hold_down=Nanoseconds(2), max_hold_down=Nanoseconds(4))
+    # It is up for 5 each time: one level is forgiven, one is added.
+
+    assert {end - begin for begin, end in downs_of(policy, 100)} == {2}
+
+
+def test_without_a_hold_down_the_first_pass_brings_a_target_back() -> None:
+    assert {end - begin for begin, end in downs_of(HealthPolicy(start_window=0), 100)} == {1}
+
+
+def test_a_failure_rate_takes_a_target_down_once_there_are_enough_requests() -> None:
+    policy = HealthPolicy(
+        start_window=0, failure_rate=50, rate_minimum=10, rate_window=Nanoseconds(100)
+    )
+    health = Health(policy)
+    health.add("a", check(1000, 1000, 1), None, 0)
+    fallen = [n for n in range(12) if health.observe("a", ok=n % 2 == 0, now=n)]
+
+    assert fallen == [9]  # the tenth request: five of ten have failed
+
+
+def test_a_failure_rate_forgets_what_has_left_its_window() -> None:
+    policy = HealthPolicy(
+        start_window=0, failure_rate=50, rate_minimum=4, rate_window=Nanoseconds(100)
+    )
+    health = Health(policy)
+    health.add("a", check(1000, 1000, 1), None, 0)
+    for now in (0, 1, 2):
+        assert not health.observe("a", ok=False, now=now)
+    assert not health.observe("a", ok=False, now=100)
+    for now in (150, 151):
+        assert not health.observe("a", ok=False, now=now)
+    assert health.observe("a", ok=False, now=152)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"hold_down": -1},
+        {"hold_down": 1.5},
+        {"failure_rate": 101},
+        {"rate_minimum": 0},
+        {"max_ejected": -1},
+        {"start_window": "soon"},
+        {"rate_window": True},
+    ],
+)
+def test_a_wrong_policy_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        HealthPolicy(**fields)
+
+
+def test_bounds_include_what_holds_a_target_down() -> None:
+    policy = HealthPolicy(hold_down="10s", max_hold_down="1m")
+    passive = PassiveHealthCheck(failure_window="2m")
+    plain = recovery_bound(HealthCheck(), HealthPolicy())
+
+    assert recovery_bound(HealthCheck(), policy) == plain + 60 * 10**9
+    assert recovery_bound(HealthCheck(), policy, passive) == plain + 120 * 10**9

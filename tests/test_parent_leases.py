@@ -225,3 +225,38 @@ def test_a_policy_decides_what_an_attempt_repeats() -> None:
             attempt.status(seen[-1])
 
     assert seen == [429, 503]
+
+
+# Limits of ejections
+
+
+def test_at_most_a_share_of_the_targets_is_ejected_by_requests() -> None:
+    parent = parent_of(PassiveHealthCheck(max_failed_attempts=1), max_ejected=34)
+
+    fail(parent, "eu", 1)
+    fail(parent, "us", 1)
+
+    assert [is_up(parent, child) for child in CHILDREN] == [False, False, True]
+    assert {t.child for t in parent.selector().pick_many(6)} == {"us", "za"}
+
+
+def test_one_target_may_always_be_ejected() -> None:
+    parent = parent_of(PassiveHealthCheck(max_failed_attempts=1), max_ejected=0)
+
+    fail(parent, "eu", 1)
+
+    assert {t.child for t in parent.selector().pick_many(6)} == {"us", "za"}
+
+
+def test_a_failure_rate_counts_successes_of_leases() -> None:
+    parent = parent_of(PassiveHealthCheck(max_failed_attempts=99), failure_rate=50, rate_minimum=4)
+    others = [t for t in parent.selector().weights if t.child != "eu"]
+    for status in (200, 200, 503):
+        with parent.lease(exclude=others) as lease:
+            lease.status(status)
+    assert is_up(parent, "eu")
+
+    with parent.lease(exclude=others) as lease:
+        lease.status(503)
+
+    assert not is_up(parent, "eu")

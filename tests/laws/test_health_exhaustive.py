@@ -78,6 +78,13 @@ CONFIGURATIONS = (
     Small("passive alone", policy(1, 1), None, TRIES),
     Small("passive and active", policy(2, 2), QUICK, TRIES, depth=9),
     Small(
+        "held down, and passive and active",
+        HealthPolicy(1, 1, 0, 9, 1, hold_down=Nanoseconds(2), max_hold_down=Nanoseconds(4)),
+        QUICK,
+        TRIES,
+        depth=7,
+    ),
+    Small(
         "reconfigured, moved, removed and added again",
         policy(2, 2),
         QUICK,
@@ -172,6 +179,9 @@ def outlook(twin: Any) -> Any:
                 # How long a window has been over makes no difference, only that it is.
                 r.key in health._releases.records and max(-1, (r.key >> 64) - now),
                 r.check is None and r.state == "down" and min(4, now - r.since),
+                r.state == "down" and max(0, r.held_until - now),
+                r.held_level,
+                r.held_level and r.state != "down" and min(9, now - r.since),
             )
             for target, r in health._records.items()
         ),

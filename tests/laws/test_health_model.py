@@ -40,6 +40,7 @@ class Row:
         self.base = 0  # the slot at or before the last start
         self.due: tuple[int, int] | None = None  # and the order in which due times were given
         self.release: tuple[int, int] | None = None
+        self.level, self.held = 0, 0  # falls of late; the earliest time to leave "down"
 
     @property
     def interval(self) -> int:
@@ -87,6 +88,16 @@ class Model:
         row.history, row.failed, row.release = [], [], None
         return [(target, before, after, cause, streak, row.generation, self.now)]
 
+    def hold(self, row: Row, least: int) -> None:
+        """Each fall doubles the least time down, each longest time up takes one fall back."""
+        if self.policy.hold_down:
+            longest = max(self.policy.hold_down, self.policy.max_hold_down)
+            row.level = max(0, row.level - (self.now - row.since) // longest) + 1
+            while row.level > 1 and self.policy.hold_down * 2 ** (row.level - 2) > longest:
+                row.level -= 1
+            least = max(least, min(longest, self.policy.hold_down * 2 ** (row.level - 1)))
+        row.held = self.now + least
+
     def begin(self, row: Row) -> None:
         if row.check is not None:
             window = min(self.policy.start_window, row.check.interval)
@@ -100,10 +111,13 @@ class Model:
         if like is not None and (check is not None or passive is not None):
             row.state = self.rows[like].state
             cause = "added" if row.state == "unknown" else f"known to be {row.state}"
+            row.level, row.held = self.rows[like].level, self.rows[like].held
+        elif like is not None:
+            row.level, row.held = self.rows[like].level, self.rows[like].held
         self.rows[target] = row
         self.begin(row)
         if row.state == "down" and check is None:
-            row.release = self.turned(self.now + passive.failure_window)
+            row.release = self.turned(max(self.now + passive.failure_window, row.held))
         return [(target, "gone", row.state, cause, 0, 0, self.now)]
 
     def rename(self, target: Any, name: Any) -> list[Any]:
@@ -144,8 +158,11 @@ class Model:
             self.hasten(row, row.base + row.interval)
         if moved or passive is None:
             row.failed = []
+        if moved:
+            row.level = 0
         alone = row.state == "down" and check is None
-        row.release = self.turned(row.since + passive.failure_window) if alone else None
+        until = max(row.since + passive.failure_window, row.held) if alone else 0
+        row.release = self.turned(until) if alone else None
         return events
 
     def due(self) -> list[Any]:
@@ -197,8 +214,12 @@ class Model:
         if row.state == "unknown" and passes:
             events = self.turn(target, "up", "passed", 1)
         elif row.state == "down" and passes == self.policy.healthy_threshold:
-            events = self.turn(target, "up", "recovered", passes)
+            if self.now < row.held:
+                row.history.pop()  # it may not leave yet: the next pass after that counts
+            else:
+                events = self.turn(target, "up", "recovered", passes)
         elif row.state != "down" and failures == self.policy.unhealthy_threshold:
+            self.hold(row, 0)
             events = self.turn(target, "down", "fell", failures)
         self.schedule(row, row.base + row.interval)
         return events
@@ -231,9 +252,10 @@ class Model:
         counted = sum(self.now - time < window for time in row.failed)
         if ok or counted < row.passive.max_failed_attempts:
             return []
+        self.hold(row, window)
         events = self.turn(target, "down", "requests failed", counted)
         if row.check is None:
-            row.release = self.turned(self.now + window)
+            row.release = self.turned(row.held)
         else:
             self.hasten(row, row.base + row.interval)
         return events
@@ -377,6 +399,8 @@ def simulate(seed: int, events: int = PER_SEED, kind: type[Health] = Health) -> 
         start_window=rng.choice((0, 4, 10)),
         concurrency=rng.choice((1, 2, 5)),
         max_lateness=rng.choice((0, 2)),
+        hold_down=Nanoseconds(rng.choice((0, 0, 7))),
+        max_hold_down=Nanoseconds(40),
     )
     twin = Twin(policy, kind)
     for i in range(events):
@@ -406,7 +430,7 @@ def test_the_simulation_meets_every_fault() -> None:
 # --- the public face, stateful ----------------------------------------------
 
 targets = st.sampled_from(TARGETS[:3])
-times = st.sampled_from((3, 5, 10))
+times = st.sampled_from((3, 5, 10)).map(Nanoseconds)
 checks = st.none() | st.builds(
     HealthCheck,
     path=st.sampled_from(("/a", "/b")),

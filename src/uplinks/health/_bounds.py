@@ -7,7 +7,7 @@ lateness (``docs/health.md`` has the proof).
 from __future__ import annotations
 
 from uplinks.health._values import HealthPolicy
-from uplinks.model import HealthCheck
+from uplinks.model import HealthCheck, PassiveHealthCheck
 
 __all__ = ["detection_bound", "effective_interval", "recovery_bound"]
 
@@ -25,13 +25,20 @@ def detection_bound(check: HealthCheck, policy: HealthPolicy) -> int:
     return _bound(check.interval, check.timeout, policy.unhealthy_threshold)
 
 
-def recovery_bound(check: HealthCheck, policy: HealthPolicy) -> int:
+def recovery_bound(
+    check: HealthCheck, policy: HealthPolicy, passive: PassiveHealthCheck | None = None
+) -> int:
     """Bound the time (ns) from when all probes pass again to the transition to up.
+
+    A hold-down, and the window of a passive check beside the active one, come on top.
 
     >>> recovery_bound(HealthCheck(unhealthy_interval=5 * 10**9), HealthPolicy()) // 10**9
     10
     """
-    return _bound(check.unhealthy_interval, check.timeout, policy.healthy_threshold)
+    held = max(policy.hold_down, policy.max_hold_down) if policy.hold_down else 0
+    window = 0 if passive is None else passive.failure_window
+    bound = _bound(check.unhealthy_interval, check.timeout, policy.healthy_threshold)
+    return max(held, window) + bound
 
 
 def _bound(interval: int, timeout: int, threshold: int) -> int:

@@ -17,6 +17,7 @@ from attrs import evolve
 from uplinks.errors import DuplicateTarget, UnknownTarget
 from uplinks.health._invariants import check_invariants
 from uplinks.health._queue import Queue, Record
+from uplinks.health._rate import RequestRate
 from uplinks.health._schedule import ProbeSchedule
 from uplinks.health._states import KNOWN, TRANSITIONS, Cause, State
 from uplinks.health._values import (
@@ -110,6 +111,11 @@ class Health:
         state = self._record(target).state
         return state is State.UP or (state is State.UNKNOWN and self._policy.serve_unknown)
 
+    def ejected_at(self, target: Hashable) -> int | None:
+        """Return when (ns) requests took a target down; ``None`` if they did not."""
+        record = self._records.get(target)
+        return record.since if record is not None and record.ejected else None
+
     def remembers_failures(self, target: Hashable) -> bool:
         """Return whether a target has failed requests that a success would clear."""
         record = self._records.get(target)
@@ -148,7 +154,8 @@ class Health:
         """
         if target in self._records:
             raise DuplicateTarget(target)
-        known = State.UNKNOWN if like is None else self._record(like).state
+        other = None if like is None else self._record(like)
+        known = State.UNKNOWN if other is None else other.state
         watched = check is not None or passive is not None
         check_times(check, passive)
         now = self._schedule.advance(now)
@@ -158,8 +165,10 @@ class Health:
         cause = KNOWN.get(known, Cause.ADDED) if watched else Cause.ADDED
         self._apply(record, cause, 0, "", events)
         self._schedule.begin(record)
+        if other is not None:
+            record.held_level, record.held_until = other.held_level, other.held_until
         if record.state is State.DOWN and check is None and passive is not None:
-            self._releases.put(record, now + passive.failure_window)
+            self._releases.put(record, max(now + passive.failure_window, record.held_until))
         return events
 
     def rename(self, target: Hashable, name: Hashable) -> None:
@@ -228,8 +237,12 @@ class Health:
             self._schedule.hasten(record, record.base + slot)
         if address_changed or passive is None:
             record.failures.clear()
+        if address_changed:
+            record.held_level, record.rate = 0, None
         if record.state is State.DOWN and check is None and passive is not None:
-            self._releases.put(record, record.since + passive.failure_window)
+            self._releases.put(
+                record, max(record.since + passive.failure_window, record.held_until)
+            )
         return events
 
     # Probing
@@ -305,30 +318,59 @@ class Health:
         ``reason`` is that of a failure, in a few words without secrets.
 
         A success clears earlier failures. As many failures in a row as the
-        check allows, within less than its window, take the target down; then
-        the active check brings it back, or without one the end of the window.
+        check allows, within less than its window, take the target down for that
+        window at least; then the next pass of an active check brings it back, or
+        without one the end of the window. A failure rate, if the policy has one,
+        takes a target with any check down likewise.
         Complexity: O(1) amortized.
         Raises: UnknownTarget.
         """
         record = self._record(target)
         now = self._schedule.advance(now)
         events: list[Event] = []
-        passive, failures = record.passive, record.failures
-        if passive is None or record.state is State.DOWN:
+        if record.state is State.DOWN:
             return events
-        if ok:
-            failures.clear()
-            return events
-        failures.append(now)
-        while now - failures[0] >= passive.failure_window:
-            failures.popleft()
-        if len(failures) >= passive.max_failed_attempts:
-            self._apply(record, Cause.REQUESTS_FAILED, len(failures), reason, events)
+        streak = self._count_request(record, now, ok=ok)
+        if streak:
+            window = 0 if record.passive is None else record.passive.failure_window
+            self._hold(record, window)
+            self._apply(record, Cause.REQUESTS_FAILED, streak, reason, events)
+            record.rate = None
             if record.check is None:
-                self._releases.put(record, now + passive.failure_window)
+                self._releases.put(record, record.held_until)
             elif record.flight is None:
                 self._schedule.hasten(record, record.base + record.check.unhealthy_interval)
         return events
+
+    def _count_request(self, record: Record, now: int, *, ok: bool) -> int:
+        """Count a request; return how many failures take its target down, or 0."""
+        passive, failures, policy = record.passive, record.failures, self._policy
+        taken_down = 0
+        if policy.failure_rate and (record.check is not None or passive is not None):
+            record.rate = record.rate or RequestRate(policy.rate_window)
+            requests, failed = record.rate.count(now, failed=not ok)
+            if requests >= policy.rate_minimum and 100 * failed >= policy.failure_rate * requests:
+                taken_down = failed
+        if passive is None:
+            return taken_down
+        if ok:
+            failures.clear()
+            return taken_down
+        failures.append(now)
+        while now - failures[0] >= passive.failure_window:
+            failures.popleft()
+        return len(failures) if len(failures) >= passive.max_failed_attempts else taken_down
+
+    def _hold(self, record: Record, least: int) -> None:
+        """Decide how long a target that falls stays down at least. Before its state changes."""
+        policy, now = self._policy, self._schedule.now
+        if policy.hold_down:
+            most = max(policy.hold_down, policy.max_hold_down)
+            forgiven = (now - record.since) // most
+            highest = (most // policy.hold_down).bit_length() + 1
+            record.held_level = min(max(0, record.held_level - forgiven) + 1, highest)
+            least = max(least, min(most, policy.hold_down << record.held_level - 1))
+        record.held_until = now + least
 
     # The engine
 
@@ -345,6 +387,7 @@ class Health:
         record.since = now
         record.streak = 0
         record.failures.clear()
+        record.ejected = cause is Cause.REQUESTS_FAILED
         events.append(
             Transition(record.target, before, after, cause, streak, record.generation, now, reason)
         )
@@ -368,8 +411,16 @@ class Health:
             threshold = policy.healthy_threshold if passed else policy.unhealthy_threshold
             if streak < threshold:
                 cause = Cause.PASSED if passed else Cause.FAILED
+            elif not passed:
+                cause = Cause.FELL
+                self._hold(record, 0)
+            elif self._schedule.now < record.held_until:
+                cause, record.streak = (
+                    Cause.PASSED,
+                    threshold - 1,
+                )  # the next pass after that counts
             else:
-                cause = Cause.RECOVERED if passed else Cause.FELL
+                cause = Cause.RECOVERED
         if TRANSITIONS[state][cause] is not state:
             self._apply(record, cause, streak, outcome.reason, events)
         self._schedule.set_next_due(record)

@@ -11,6 +11,7 @@ from collections.abc import Hashable
 from heapq import heapify, heappop, heappush
 from typing import Final
 
+from uplinks.health._rate import RequestRate
 from uplinks.health._states import State
 from uplinks.health._values import Probe
 from uplinks.model import HealthCheck, PassiveHealthCheck
@@ -77,12 +78,16 @@ class Record:
         "base",  # the latest slot at or before the last start
         "check",
         "due",  # when the next probe is due; meaningless while one is in flight
+        "ejected",  # whether requests took it down
         "failures",  # times of failed requests, for the passive check
         "flight",  # the probe in flight, if its outcome counts
         "generation",
+        "held_level",  # how often it fell of late; its least time down doubles with it
+        "held_until",  # the earliest time it may leave DOWN
         "key",  # its key in a queue, now or before
         "passive",
         "phase",  # its offset within its interval, in 2**-64
+        "rate",  # its requests of late, if the policy counts them
         "ready",  # since when it has been waiting for its due time
         "reported",  # whether its last probe ended by a report
         "sequence",  # of its last probe
@@ -100,9 +105,11 @@ class Record:
         self.passive: PassiveHealthCheck | None = None
         self.state = State.GONE
         self.generation = self.streak = 0
+        self.held_level = self.held_until = 0
+        self.rate: RequestRate | None = None
         self.base = self.due = self.key = self.ready = self.since = 0
         self.started: int | None = None
         self.sequence = -1
-        self.reported = False
+        self.reported = self.ejected = False
         self.flight: Probe | None = None
         self.failures: deque[int] = deque()

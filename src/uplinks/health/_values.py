@@ -39,14 +39,41 @@ def _at_least(least: int, default: int) -> int:
     return field(default=default, validator=[instance_of(int), ge(least)])
 
 
-def _duration(name: str, default: int) -> Any:
-    def convert(value: str | timedelta | int) -> int:
-        duration = to_nanoseconds(value, name, least=0)
-        if duration < 0:
-            raise ValueError(f"{name} must be at least 0, got {value!r}")
-        return duration
+def _percent(default: int) -> Any:
+    return field(default=default, kw_only=True, validator=[instance_of(int), ge(0), le(100)])
 
-    return field(default=default, converter=convert)
+
+Duration = str | timedelta | int
+
+
+def _time(name: str, value: Duration) -> int:
+    duration = to_nanoseconds(value, name, least=0)
+    if duration < 0:
+        raise ValueError(f"{name} must be at least 0, got {value!r}")
+    return duration
+
+
+def _start_window(value: Duration) -> int:
+    return _time("start_window", value)
+
+
+def _max_lateness(value: Duration) -> int:
+    return _time("max_lateness", value)
+
+
+def _hold_down(value: Duration) -> int:
+    return _time("hold_down", value)
+
+
+def _max_hold_down(value: Duration) -> int:
+    return _time("max_hold_down", value)
+
+
+def _rate_window(value: Duration) -> int:
+    window = _time("rate_window", value)
+    if not window:
+        raise ValueError("rate_window must be above 0")
+    return window
 
 
 @frozen
@@ -63,16 +90,22 @@ class HealthPolicy:
     - ``serve_unknown``: whether a target counts as up before its first pass.
     - ``panic_threshold`` (percent): a weighted service with fewer targets up
       sends requests to its down targets, too. 0: never.
+    - ``hold_down``, ``max_hold_down``: the least time that a target stays down,
+      and what it may grow to. It doubles with each fall, and halves with each
+      ``max_hold_down`` that the target was up. 0: no least time.
+    - ``failure_rate`` (percent): a target with a check falls when so many of at
+      least ``rate_minimum`` requests within ``rate_window`` have failed. 0: never.
+    - ``max_ejected`` (percent): of a weighted service's targets, at most so many
+      are taken out by requests; later ones are still picked. At least one may be.
     - ``failures``: which requests count as failures of a child.
     - ``retry_budget``: how many retries a service may add to its requests.
 
-    ``start_window`` and ``max_lateness`` are durations: ``"1s"``, a `timedelta`
-    or integer nanoseconds.
+    Times are durations: ``"1s"``, a `timedelta` or integer nanoseconds.
 
     Raises: TypeError, ValueError for thresholds or a concurrency below 1, for
-    negative times and for a panic threshold that is not from 0 to 100.
+    negative times and for a percentage that is not from 0 to 100.
 
-    >>> HealthPolicy(unhealthy_threshold=3).healthy_threshold
+    >>> HealthPolicy(unhealthy_threshold=3, hold_down="30s").healthy_threshold
     1
 
     Source: thresholds of 1 are the reference page's.
@@ -80,13 +113,17 @@ class HealthPolicy:
 
     healthy_threshold: int = _at_least(1, 1)
     unhealthy_threshold: int = _at_least(1, 1)
-    start_window: int = _duration("start_window", SECOND)
+    start_window: int = field(default=SECOND, converter=_start_window)
     concurrency: int = _at_least(1, 256)
-    max_lateness: int = _duration("max_lateness", SECOND // 4)
+    max_lateness: int = field(default=SECOND // 4, converter=_max_lateness)
     serve_unknown: bool = field(default=True, kw_only=True, validator=instance_of(bool))
-    panic_threshold: int = field(
-        default=0, kw_only=True, validator=[instance_of(int), ge(0), le(100)]
-    )
+    panic_threshold: int = _percent(0)
+    hold_down: int = field(default=0, converter=_hold_down, kw_only=True)
+    max_hold_down: int = field(default=300 * SECOND, converter=_max_hold_down, kw_only=True)
+    failure_rate: int = _percent(0)
+    rate_window: int = field(default=10 * SECOND, converter=_rate_window, kw_only=True)
+    rate_minimum: int = field(default=20, kw_only=True, validator=[instance_of(int), ge(1)])
+    max_ejected: int = _percent(100)
     failures: FailureClassifier = field(
         factory=FailureClassifier, kw_only=True, validator=instance_of(FailureClassifier)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from uplinks.balance import Selector
+from uplinks.health import HealthPolicy
 from uplinks.model import ChildService
 from uplinks.parent._watch import Watch
 
@@ -18,9 +19,10 @@ class Eligibility:
     up; in a weighted service in panic, while `Parent.set_up` does.
     """
 
-    def __init__(self, watch: Watch, panic_threshold: int) -> None:
+    def __init__(self, watch: Watch, policy: HealthPolicy) -> None:
         self._watch = watch
-        self._panic_threshold = panic_threshold
+        self._panic_threshold = policy.panic_threshold
+        self._max_ejected = policy.max_ejected
         self._held: set[str] = set()
 
     def hold(self, name: str) -> None:
@@ -40,17 +42,26 @@ class Eligibility:
     ) -> None:
         """Set which of these targets a selector may pick.
 
-        With a panic threshold, all targets of a weighted service are set. Those
-        that are held out or have weight 0 do not count.
+        With a panic threshold or a limit of ejections, all targets of a weighted
+        service are set. Those that are held out or have weight 0 do not count.
         """
-        panic = False
-        if self._panic_threshold and weighted:
+        spared: set[str] = set()
+        if weighted and (self._panic_threshold or self._max_ejected < 100):  # noqa: PLR2004 - percent
             weights = selector.weights
             targets = list(weights)
-            counted = [t for t, w in weights.items() if w and t.name not in self._held]
-            up = sum(self._watch.is_up(t.name) for t in counted)
-            panic = 100 * up < self._panic_threshold * len(counted)
+            counted = [t.name for t, w in weights.items() if w and t.name not in self._held]
+            spared = self._spared(counted)
         for target in targets:
-            up_by_checks = panic or self._watch.is_up(target.name)
+            up_by_checks = target.name in spared or self._watch.is_up(target.name)
             # One call for each target, so that none is taken out and let in again.
             selector.set_up(target, up_by_checks and target.name not in self._held)
+
+    def _spared(self, names: list[str]) -> set[str]:
+        """Return the services that are picked although they are down."""
+        up = sum(map(self._watch.is_up, names))
+        if 100 * up < self._panic_threshold * len(names):
+            return set(names)
+        moments = {name: self._watch.ejected_at(name) for name in names}
+        ejected = sorted((at, name) for name, at in moments.items() if at is not None)
+        allowed = max(1, self._max_ejected * len(names) // 100)
+        return {name for _, name in ejected[allowed:]}

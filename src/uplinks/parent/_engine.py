@@ -52,6 +52,7 @@ class Engine:
         self.policy: Final = policy
         self.events: Final = EventStream()
         self.observed: Final = Observed()
+        self.observed.always = bool(policy.failure_rate)
         # Of names that resolve at present; a change clears both.
         self.known: Final[dict[str | None, Selector]] = {}
         self.ready: Final[dict[str | None, Leases]] = {}
@@ -63,7 +64,7 @@ class Engine:
         self._pending: deque[str] = deque()  # services whose selectors are behind their endpoint
         self.watch: Final = Watch(policy, start)
         self.offers: Final = Offers(config)
-        self.eligibility: Final = Eligibility(self.watch, policy.panic_threshold)
+        self.eligibility: Final = Eligibility(self.watch, policy)
         self.selectors: Final = Selectors(
             self.offers, services, self.eligibility, start=start, scheduler=scheduler
         )

@@ -72,6 +72,11 @@ class Watch:
         endpoint = self._endpoints.get(name)
         return endpoint is None or self.health.is_up(endpoint)
 
+    def ejected_at(self, name: str) -> int | None:
+        """Return when (ns) requests took a service down; ``None`` if they did not."""
+        endpoint = self._endpoints.get(name)
+        return None if endpoint is None else self.health.ejected_at(endpoint)
+
     def plan(self, change: Change) -> dict[str, Endpoint | None]:
         """Return the services that get another endpoint, with it. Raises: ValueError."""
         plan: dict[str, Endpoint | None] = {}

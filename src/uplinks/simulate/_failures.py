@@ -143,7 +143,7 @@ def _bounds(
     detection = detection_bound(check, policy) + _more(
         check.interval, check.timeout, policy.unhealthy_threshold, 2 * driver.latest + waits
     )
-    recovery = recovery_bound(check, policy) + _more(
+    recovery = recovery_bound(check, policy, endpoint.passive) + _more(
         check.unhealthy_interval, check.timeout, policy.healthy_threshold, 2 * driver.latest + waits
     )
     # A pass that is noticed after its deadline is none.
