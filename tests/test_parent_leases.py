@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import gc
+import json
 from collections import Counter
 
 import pytest
 
-from uplinks import HealthPolicy, NoEligibleTarget, Parent, PassiveHealthCheck
+from uplinks import (
+    HealthCheck,
+    HealthPolicy,
+    NoEligibleTarget,
+    Outcome,
+    Parent,
+    PassiveHealthCheck,
+)
 from uplinks.health import FailureClassifier, RetryBudget, Transition
 from uplinks.parent import Lease
 
@@ -260,3 +268,48 @@ def test_a_failure_rate_counts_successes_of_leases() -> None:
         lease.status(503)
 
     assert not is_up(parent, "eu")
+
+
+# The state as data
+
+
+def test_the_state_says_what_is_out_why_and_since_when() -> None:
+    check = HealthCheck(path="/health", interval="10s", timeout="3s")
+    parent = Parent.of(
+        {"eu": "https://eu", "us": "https://us"},
+        health_check=check,
+        passive_health_check=PASSIVE,
+        policy=HealthPolicy(start_window=0),
+    )
+    for probe in parent.due(0):
+        parent.report(probe, Outcome.PASS, 5)
+    parent.due(7)
+    fail(parent, "eu", 2)
+    parent.set_up("us", False, 8)
+
+    state = json.loads(json.dumps(parent.state()))
+
+    assert state["now"] == 8
+    assert state["services"] == {
+        "default@multicluster": {"default-eu@multicluster": 1, "default-us@multicluster": 1}
+    }
+    eu, us = state["targets"]
+    assert (eu["child"], eu["up"], eu["held_out"], eu["leases"]) == ("eu", False, False, 0)
+    assert eu["check"] == {
+        "state": "down",
+        "cause": "requests failed",
+        "reason": "status 503",
+        "since": 7,
+        "next_probe": eu["check"]["next_probe"],
+        "down_until": 10_000_000_007,
+    }
+    assert eu["check"]["next_probe"] > 7
+    assert (us["up"], us["held_out"], us["check"]["state"]) == (False, True, "up")
+
+
+def test_the_state_counts_leases() -> None:
+    parent = parent_of(None)
+    with parent.lease() as lease:
+        [leased] = [t for t in parent.state()["targets"] if t["leases"]]
+
+    assert (leased["child"], leased["leases"], leased["check"]) == (lease.child, 1, None)

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Final, Literal, Self, overload
+from typing import Any, Final, Literal, Self, overload
 
 from uplinks._leases import Lease
 from uplinks.adapters._probers import Probers
@@ -212,6 +212,11 @@ class Driver:
         ``for attempt in driver.attempts():`` and ``async for`` do the same.
         """
         return self._parent.attempts(name, retries=retries)
+
+    def state(self) -> dict[str, Any]:
+        """Describe the present state as plain data. As `Parent.state`."""
+        with self._lock:
+            return self._parent.state()
 
     def observe(
         self,

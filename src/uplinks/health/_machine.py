@@ -11,13 +11,14 @@ Rules of this file:
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import Any
 
 from attrs import evolve
 
 from uplinks.errors import DuplicateTarget, UnknownTarget
+from uplinks.health._ejections import count_request, hold
 from uplinks.health._invariants import check_invariants
 from uplinks.health._queue import Queue, Record
-from uplinks.health._rate import RequestRate
 from uplinks.health._schedule import ProbeSchedule
 from uplinks.health._states import KNOWN, TRANSITIONS, Cause, State
 from uplinks.health._values import (
@@ -110,6 +111,25 @@ class Health:
         """Return whether a target may be picked. Raises: UnknownTarget."""
         state = self._record(target).state
         return state is State.UP or (state is State.UNKNOWN and self._policy.serve_unknown)
+
+    def describe(self, target: Hashable) -> dict[str, Any]:
+        """Describe a target as plain data. Times are in nanoseconds. Raises: UnknownTarget.
+
+        ``cause`` and ``reason`` are those of its last transition, ``since`` its
+        time. ``next_probe`` is ``None`` while a probe is in flight, and without a
+        check. ``down_until`` is the earliest time that a target may come back.
+        """
+        record = self._record(target)
+        waits = record.check is not None and record.flight is None
+        down = record.state is State.DOWN
+        return {
+            "state": record.state.value,
+            "cause": record.cause.value,
+            "reason": record.reason,
+            "since": record.since,
+            "next_probe": record.due if waits else None,
+            "down_until": record.held_until if down and record.held_until > record.since else None,
+        }
 
     def ejected_at(self, target: Hashable) -> int | None:
         """Return when (ns) requests took a target down; ``None`` if they did not."""
@@ -330,10 +350,10 @@ class Health:
         events: list[Event] = []
         if record.state is State.DOWN:
             return events
-        streak = self._count_request(record, now, ok=ok)
+        streak = count_request(record, self._policy, now, ok=ok)
         if streak:
             window = 0 if record.passive is None else record.passive.failure_window
-            self._hold(record, window)
+            hold(record, self._policy, now, window)
             self._apply(record, Cause.REQUESTS_FAILED, streak, reason, events)
             record.rate = None
             if record.check is None:
@@ -341,36 +361,6 @@ class Health:
             elif record.flight is None:
                 self._schedule.hasten(record, record.base + record.check.unhealthy_interval)
         return events
-
-    def _count_request(self, record: Record, now: int, *, ok: bool) -> int:
-        """Count a request; return how many failures take its target down, or 0."""
-        passive, failures, policy = record.passive, record.failures, self._policy
-        taken_down = 0
-        if policy.failure_rate and (record.check is not None or passive is not None):
-            record.rate = record.rate or RequestRate(policy.rate_window)
-            requests, failed = record.rate.count(now, failed=not ok)
-            if requests >= policy.rate_minimum and 100 * failed >= policy.failure_rate * requests:
-                taken_down = failed
-        if passive is None:
-            return taken_down
-        if ok:
-            failures.clear()
-            return taken_down
-        failures.append(now)
-        while now - failures[0] >= passive.failure_window:
-            failures.popleft()
-        return len(failures) if len(failures) >= passive.max_failed_attempts else taken_down
-
-    def _hold(self, record: Record, least: int) -> None:
-        """Decide how long a target that falls stays down at least. Before its state changes."""
-        policy, now = self._policy, self._schedule.now
-        if policy.hold_down:
-            most = max(policy.hold_down, policy.max_hold_down)
-            forgiven = (now - record.since) // most
-            highest = (most // policy.hold_down).bit_length() + 1
-            record.held_level = min(max(0, record.held_level - forgiven) + 1, highest)
-            least = max(least, min(most, policy.hold_down << record.held_level - 1))
-        record.held_until = now + least
 
     # The engine
 
@@ -388,6 +378,7 @@ class Health:
         record.streak = 0
         record.failures.clear()
         record.ejected = cause is Cause.REQUESTS_FAILED
+        record.cause, record.reason = cause, reason
         events.append(
             Transition(record.target, before, after, cause, streak, record.generation, now, reason)
         )
@@ -413,7 +404,7 @@ class Health:
                 cause = Cause.PASSED if passed else Cause.FAILED
             elif not passed:
                 cause = Cause.FELL
-                self._hold(record, 0)
+                hold(record, policy, self._schedule.now, 0)
             elif self._schedule.now < record.held_until:
                 cause, record.streak = (
                     Cause.PASSED,

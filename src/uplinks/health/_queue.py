@@ -12,7 +12,7 @@ from heapq import heapify, heappop, heappush
 from typing import Final
 
 from uplinks.health._rate import RequestRate
-from uplinks.health._states import State
+from uplinks.health._states import Cause, State
 from uplinks.health._values import Probe
 from uplinks.model import HealthCheck, PassiveHealthCheck
 
@@ -76,6 +76,7 @@ class Record:
 
     __slots__ = (
         "base",  # the latest slot at or before the last start
+        "cause",  # of its last transition
         "check",
         "due",  # when the next probe is due; meaningless while one is in flight
         "ejected",  # whether requests took it down
@@ -89,6 +90,7 @@ class Record:
         "phase",  # its offset within its interval, in 2**-64
         "rate",  # its requests of late, if the policy counts them
         "ready",  # since when it has been waiting for its due time
+        "reason",  # of its last transition
         "reported",  # whether its last probe ended by a report
         "sequence",  # of its last probe
         "since",  # when it entered its state
@@ -104,6 +106,8 @@ class Record:
         self.check: HealthCheck | None = None
         self.passive: PassiveHealthCheck | None = None
         self.state = State.GONE
+        self.cause = Cause.ADDED
+        self.reason = ""
         self.generation = self.streak = 0
         self.held_level = self.held_until = 0
         self.rate: RequestRate | None = None

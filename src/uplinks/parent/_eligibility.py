@@ -33,6 +33,10 @@ class Eligibility:
         """Stop holding a child service out."""
         self._held.discard(name)
 
+    def is_held(self, name: str) -> bool:
+        """Return whether a child service is held out."""
+        return name in self._held
+
     def is_up(self, name: str) -> bool:
         """Return whether a child service is up and not held out; a panic does not matter."""
         return name not in self._held and self._watch.is_up(name)

@@ -1,10 +1,14 @@
-"""A parent: what its children advertise, the selectors made of it, and their health."""
+"""A parent: what its children advertise, the selectors made of it, and their health.
+
+This is the public face alone: a line of code for each method, and its documentation. `Engine` does
+the work.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from typing import Self
+from typing import Any, Self
 
 from uplinks._leases import Lease, Leases
 from uplinks.balance import Selector
@@ -26,6 +30,7 @@ from uplinks.parent._attempts import Attempts
 from uplinks.parent._engine import Engine, Target
 from uplinks.parent._events import EventStream
 from uplinks.parent._sources import ChildAddress, Plain, source_of
+from uplinks.parent._state import state_of
 from uplinks.parent._watch import Endpoint
 
 __all__ = ["Parent"]
@@ -514,6 +519,24 @@ class Parent:
         """
         return self._engine.eligibility.is_up(self._engine.direct(name).name)
 
+    def state(self) -> dict[str, Any]:
+        """Describe the present state as plain data, ready for `json.dumps`.
+
+        ``targets`` lists the child services: whether each is up or held out, its
+        active leases, and of its checks the state, the cause and reason of the
+        last transition, since when, the next probe, and until when it is held
+        down. ``services`` has the weights of each weighted service. Times are in
+        nanoseconds of the clock passed in; addresses are without user
+        information.
+
+        Complexity: O(services + active leases).
+
+        >>> [target] = Parent.of({"eu": "https://eu.example.com"}).state()["targets"]
+        >>> target["child"], target["up"], target["check"]
+        ('eu', True, None)
+        """
+        return state_of(self._engine)
+
     def readiness(self, name: str | None = None) -> tuple[int, int]:
         """Return how many targets of a service are up by a check of theirs, and how many there are.
 
@@ -574,7 +597,7 @@ class Parent:
         Complexity: O(references). Raises: IndexError when there is no such
         route; as `selector`.
 
-        >>> from uplinks.model import Route
+        >>> from uplinks.model import Route, ServiceReference
         >>> own = ServiceReference("api", port=80)
         >>> router = IngressRoute("r", "apps", [Route("Path(`/`)", services=[own])])
         >>> Parent(ParentConfig()).route(router).pick().name

@@ -9,6 +9,7 @@ address takes over its state.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from attrs import frozen
 
@@ -76,6 +77,11 @@ class Watch:
         """Return when (ns) requests took a service down; ``None`` if they did not."""
         endpoint = self._endpoints.get(name)
         return None if endpoint is None else self.health.ejected_at(endpoint)
+
+    def describe(self, name: str) -> dict[str, Any] | None:
+        """Describe the state of a service's checks; ``None`` for one that is not watched."""
+        endpoint = self._endpoints.get(name)
+        return None if endpoint is None else self.health.describe(endpoint)
 
     def plan(self, change: Change) -> dict[str, Endpoint | None]:
         """Return the services that get another endpoint, with it. Raises: ValueError."""
