@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import pickle
 from collections import Counter
 
 import pytest
@@ -313,3 +314,18 @@ def test_the_state_counts_leases() -> None:
         [leased] = [t for t in parent.state()["targets"] if t["leases"]]
 
     assert (leased["child"], leased["leases"], leased["check"]) == (lease.child, 1, None)
+
+
+def test_a_parent_is_pickled_with_its_state() -> None:
+    parent = parent_of()
+    fail(parent, "eu", 2)
+    fail(parent, "us", 1)
+    parent.set_up("za", False, 1)
+    with parent.lease():
+        twin = pickle.loads(pickle.dumps(parent))  # noqa: S301 - our own bytes
+
+    assert [is_up(twin, child) for child in CHILDREN] == [False, True, False]
+    assert twin.in_flight("us") == 0
+    fail(twin, "us", 1)
+    assert not is_up(twin, "us")
+    assert is_up(parent, "us")

@@ -193,7 +193,7 @@ def test_dump_can_be_read_back() -> None:
 def test_dump_uses_no_aliases() -> None:
     shared = {"a": [1]}
 
-    assert dump({"x": shared, "y": shared}) == "x:\n  a:\n  - 1\ny:\n  a:\n  - 1\n"
+    assert dump({"u": shared, "v": shared}) == "u:\n  a:\n  - 1\nv:\n  a:\n  - 1\n"
 
 
 def test_results_share_nothing() -> None:

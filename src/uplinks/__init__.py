@@ -7,10 +7,8 @@ that can be picked from. These are the public names; files are read with
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-# Only what is asked for is imported: a command line that checks needs no selector.
+# `typing` itself is not imported: it takes as long as the rest of `uplinks --help`.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from uplinks.adapters.driver import Driver
     from uplinks.balance import Selector
@@ -41,7 +39,7 @@ if TYPE_CHECKING:
         weighted_service_name,
     )
     from uplinks.parent import Endpoint, Parent
-    from uplinks.reading import check_manifests, parse_manifests
+    from uplinks.parsing import check_manifests, parse_manifests
     from uplinks.rules import check
     from uplinks.services import advertise, materialize
     from uplinks.traefik import to_traefik
@@ -92,6 +90,8 @@ __all__ = [
     "weighted_service_name",
 ]
 
+# Each name is imported from its module at first use, so that a check of manifests
+# does not load the selector.
 _HOMES = {
     "Advertisement": "model",
     "Child": "model",
@@ -124,12 +124,12 @@ _HOMES = {
     "WeightedService": "model",
     "advertise": "services",
     "check": "rules",
-    "check_manifests": "reading",
+    "check_manifests": "parsing",
     "child_service_name": "naming",
     "format_duration": "durations",
     "materialize": "services",
     "parse_duration": "durations",
-    "parse_manifests": "reading",
+    "parse_manifests": "parsing",
     "parse_uplinks_annotation": "naming",
     "to_traefik": "traefik",
     "uplink_name": "naming",
@@ -137,15 +137,20 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name from its home when it is first asked for."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+# A type checker would take any name for one that this function knows.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Import a public name at first use."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module  # noqa: PLC0415 - no part of the public names
+
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
-    """List the public names, also those that nobody has asked for yet."""
-    return sorted({*globals(), *_HOMES})
+    """List the public names, imported or not."""
+    return sorted([*__all__, "__version__"])

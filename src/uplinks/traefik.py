@@ -17,6 +17,7 @@ Fields"; Traefik's reference of ``http.services``.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import yaml
@@ -103,6 +104,15 @@ class _Dumper(yaml.SafeDumper):
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the face of PyYAML
         return True
+
+
+# Kubernetes reads more booleans and numbers than PyYAML; what may be one is quoted.
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"[yYnN]\Z"), list("yYnN"))
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+.]?[.0-9][-+._0-9a-fA-FxXoO]*\Z"),
+    list("-+.0123456789"),
+)
 
 
 def _local(name: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
+from tests.profiles import scaled
 
 from uplinks import (
     Advertisement,
@@ -108,7 +109,7 @@ def specified(services: Services) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=300)
+@settings(max_examples=scaled(300))
 @given(st.lists(steps, max_size=12))
 def test_the_services_are_those_of_the_whole(history: list[Any]) -> None:
     parent, offers = Parent(CONFIG), dict[str, list[Advertisement]]()
@@ -131,7 +132,7 @@ def test_the_services_are_those_of_the_whole(history: list[Any]) -> None:
         assert seen(parent) == specified(services)
 
 
-@settings(max_examples=200)
+@settings(max_examples=scaled(200))
 @given(
     st.lists(steps.filter(lambda step: step[0] == "advertise"), max_size=6),
     st.sets(st.sampled_from(CHILDREN)),

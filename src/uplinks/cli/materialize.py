@@ -9,8 +9,7 @@ from typing import Any
 from attrs import asdict
 
 from uplinks import rules
-from uplinks.cli import findings, inputs
-from uplinks.cli.check import status
+from uplinks.cli import COMMANDS, findings, inputs
 from uplinks.cli.console import CLEAN, Console, Ink
 from uplinks.cli.tables import Column, table
 from uplinks.durations import format_duration
@@ -33,7 +32,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command and its arguments."""
     parser = commands.add_parser(
         "materialize",
-        help="show the services that a parent generates",
+        help=COMMANDS["materialize"],
         description="Show the services that a parent generates from what its children advertise.",
         allow_abbrev=False,
     )
@@ -54,7 +53,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     report = rules.check(fleet)
     console.err.write(findings.as_text(report, console.ink(console.err)))
     if not report.ok:
-        return status(report)
+        return findings.status(report)
     services = Parent.from_fleet(fleet, strict=False).services
     if arguments.format == "traefik":
         console.out.write(dump(to_traefik(services)))

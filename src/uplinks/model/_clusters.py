@@ -1,4 +1,4 @@
-"""What a cluster is, how it is configured, and the fleet of a parent and its children."""
+"""Clusters, their static configuration, and the fleet of a parent and its children."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ from typing import Any
 from attrs import field, frozen
 
 from uplinks.diagnostics import Diagnostic
-from uplinks.model._fields import address_shown, mapping_field, origin_field, rest_field, to_tuple
+from uplinks.located import Origin
+from uplinks.model._fields import (
+    Copyable,
+    address_shown,
+    mapping_field,
+    origin_field,
+    rest_field,
+    to_tuple,
+)
 from uplinks.model._objects import IngressRoute, TraefikService, Uplink
-from uplinks.tree import Origin
 
 __all__ = [
     "Child",
@@ -24,7 +31,7 @@ __all__ = [
 
 
 @frozen
-class UplinkEntryPoint:
+class UplinkEntryPoint(Copyable):
     """An entry point of a child for traffic from its parents."""
 
     address: str = ""
@@ -33,7 +40,7 @@ class UplinkEntryPoint:
 
 
 @frozen
-class ChildConfig:
+class ChildConfig(Copyable):
     """A child's static configuration: ``hub.uplinkEntryPoints`` and the provider.
 
     ``multicluster`` is True when ``hub.providers.multicluster`` is present,
@@ -54,7 +61,7 @@ class ChildConfig:
 
 
 @frozen
-class Child:
+class Child(Copyable):
     """One child as its parent lists it: ``address`` is the URL of its entry point.
 
     ``base_path`` comes before the path of every request. Manifests have none.
@@ -76,7 +83,7 @@ class Child:
 
 
 @frozen
-class ParentConfig:
+class ParentConfig(Copyable):
     """A parent's static configuration: ``hub.providers.multicluster``.
 
     >>> ParentConfig({"eu": Child("https://eu.example.com:9443")}).children["eu"].address
@@ -92,8 +99,8 @@ class ParentConfig:
 class StaticConfig:
     """One document with a top-level ``hub``.
 
-    A cluster in the middle of a hierarchy is both a child and a parent, so
-    both may be there.
+    A cluster in the middle of a hierarchy is both a child and a parent, so both
+    may be set.
     """
 
     child: ChildConfig | None = None
@@ -103,11 +110,11 @@ class StaticConfig:
 
 @frozen
 class Cluster:
-    """All that was read of one cluster.
+    """The objects and the configuration of one cluster.
 
-    ``diagnostics`` are the findings made while reading, ``skipped`` counts the
-    documents of kinds that mean nothing here. Objects declared twice stay
-    twice: a rule reports them.
+    ``diagnostics`` were found while parsing, ``skipped`` counts the documents of
+    kinds without meaning here. An object that is declared twice is listed twice,
+    so that a rule can report it.
     """
 
     name: str
@@ -121,7 +128,7 @@ class Cluster:
 
 
 @frozen
-class Fleet:
+class Fleet(Copyable):
     """A parent and the children whose manifests were read, by child name."""
 
     parent: Cluster

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from attrs import evolve, frozen
 
 from uplinks.addresses import without_userinfo
-from uplinks.errors import InvalidAddress, ValidationError, shown
+from uplinks.errors import InvalidAddress, ValidationError, quote
 from uplinks.model import (
     Advertisement,
     Child,
@@ -81,7 +81,7 @@ class Plain:
                     pass
                 case _:
                     raise TypeError(
-                        f"child {shown(name)} must be an address or a pair of address and weight, "
+                        f"child {quote(name)} must be an address or a pair of address and weight, "
                         f"got {_masked(given)}"
                     )
             listed[name] = child = _child(name, address)
@@ -120,4 +120,4 @@ def _below(base_path: str, check: HealthCheck | None) -> HealthCheck | None:
 
 def _masked(given: object) -> str:
     """Format what was given; an address may hold a password."""
-    return shown(given) if isinstance(given, int | float | None) else f"a {type(given).__name__}"
+    return quote(given) if isinstance(given, int | float | None) else f"a {type(given).__name__}"

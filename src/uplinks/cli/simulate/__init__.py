@@ -15,8 +15,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from uplinks import rules
-from uplinks.cli import findings, inputs
-from uplinks.cli.check import status
+from uplinks.cli import COMMANDS, findings, inputs
 from uplinks.cli.console import CLEAN, FINDINGS, Console, Unusable, printable
 from uplinks.cli.simulate import options
 from uplinks.cli.simulate.options import Variant
@@ -62,7 +61,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command and its arguments."""
     parser = commands.add_parser(
         "simulate",
-        help="see what a fleet does while children fail and return",
+        help=COMMANDS["simulate"],
         description="Send requests through a service of the parent, in virtual time, while "
         "children fail and return: who gets them, which fail, and how soon that is noticed, "
         "beside what is promised.",
@@ -176,7 +175,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     report = rules.check(fleet)
     console.err.write(findings.as_text(report, console.ink(console.err)))
     if not report.ok:
-        return status(report)
+        return findings.status(report)
     variants = [arguments.policy, *(each.over(arguments.policy) for each in arguments.compare)]
     try:
         scenarios = [_scenario(arguments, fleet, each) for each in variants]
