@@ -117,7 +117,7 @@ lint: $(READY)
 	@$(BIN)/codespell
 	@$(BIN)/python -m tests.wording
 	@$(BIN)/mypy $(CHECKED)
-	@$(BIN)/stubtest --mypy-config-file pyproject.toml uplinks._wrr
+	@$(BIN)/stubtest --mypy-config-file pyproject.toml uplinks._wrr uplinks._leases
 	@$(BIN)/lint-imports --no-logo
 
 # Only the ratios that have a limit; `make bench` measures every figure of docs/performance.md.

@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, final
 
 class _Classifier(Protocol):
     @property
@@ -8,11 +8,14 @@ class _Classifier(Protocol):
     def is_failure(self, ending: int | BaseException) -> bool | None: ...
     def reason(self, ending: int | BaseException) -> str: ...
 
+@final
 class Observed:
+    def __init__(self, *args: object, **kwargs: object) -> None: ...
     failing: dict[str, Any]
     always: bool
     def settled(self, target: object) -> bool: ...
 
+@final
 class Leases:
     def __init__(
         self,
@@ -27,7 +30,9 @@ class Leases:
     def excluding(self, exclude: Any) -> Lease: ...
     def targets(self) -> list[Any]: ...
 
+@final
 class Lease:
+    def __init__(self, *args: object, **kwargs: object) -> None: ...
     @property
     def target(self) -> Any: ...
     @property

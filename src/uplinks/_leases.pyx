@@ -15,7 +15,8 @@ success matter, since it clears them. `Observed.always` sends every success to
 
 The ring holds raw pointers, so an abandoned lease does not stay active: it
 unlinks itself when it is deallocated. Every change of a ring is one critical
-section of its `Leases`.
+section of its `Leases`. A lease is not tracked by the collector: what it holds does not refer back
+to it.
 """
 
 cimport cython
@@ -28,6 +29,7 @@ cdef enum Verdict:
     IGNORED
 
 
+@cython.final
 cdef class Observed:
     """What the outcome of a request matters to: shared by all services of a parent.
 
@@ -115,7 +117,7 @@ cdef class Leases:
 
 @cython.final
 @cython.freelist(64)
-@cython.no_gc_clear
+@cython.no_gc
 cdef class Lease:
     """A target for the length of one request; see `uplinks.parent.Lease`."""
 

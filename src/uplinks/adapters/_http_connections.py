@@ -30,7 +30,7 @@ class InterimAnswers(aiohttp.ClientError):
 
 
 class _Protocol(ResponseHandler):
-    """A connection that bounds interim answers and refuses answers that nobody waits for."""
+    """A connection that bounds interim answers and refuses unsolicited answers."""
 
     _waiting = False  # for the head of the final answer
     _refused = False

@@ -84,6 +84,7 @@ class Driver:
         self._lock = threading.RLock()
         self._loop: ProbingLoop | None = None
         self._changes = Changes()
+        self._ready = parent._ready  # noqa: SLF001 - looked up once a request
         parent._attach(self._lock, clock, self._report)  # noqa: SLF001 - a driver is the parent's clock
 
     @classmethod
@@ -182,17 +183,14 @@ class Driver:
             return self._parent.selector(name)
 
     @overload
-    def lease(
-        self, name: str | None = None, *, exclude: Iterable[Target] | None = None
-    ) -> Lease: ...
+    def lease(self, name: str | None = None, exclude: Iterable[Target] | None = None) -> Lease: ...
     @overload
     def lease(
-        self, name: str | None = None, *, exclude: Iterable[Target] | None = None, wait: Duration
+        self, name: str | None = None, exclude: Iterable[Target] | None = None, *, wait: Duration
     ) -> WaitingLease: ...
     def lease(
         self,
         name: str | None = None,
-        *,
         exclude: Iterable[Target] | None = None,
         wait: Duration | None = None,
     ) -> Lease | WaitingLease:
@@ -201,6 +199,10 @@ class Driver:
         With ``wait`` (a duration), entering waits for an eligible target: ``with``
         blocks its thread, ``async with`` only its task.
         """
+        if exclude is None and wait is None:
+            leases = self._ready.get(name)
+            if leases is not None:  # a change may clear it at any moment
+                return leases.lease()
         lease = self._parent.lease(name, exclude=exclude)
         if wait is None:
             return lease

@@ -89,6 +89,7 @@ class Parent:
                 raise TypeError(f"child {name!r} must be a Child, got {type(child).__name__}")
         policy = HealthPolicy() if policy is None else policy
         self._engine = Engine(config, services, policy, start=start, scheduler=scheduler)
+        self._ready = self._engine.ready  # looked up once a request
         self._plain: Plain | None = None
 
     @classmethod
@@ -442,7 +443,7 @@ class Parent:
         """Return whether a success of a target would change nothing."""
         return not isinstance(target, str) and self._engine.observed.settled(target)
 
-    def lease(self, name: str | None = None, *, exclude: Iterable[Target] | None = None) -> Lease:
+    def lease(self, name: str | None = None, exclude: Iterable[Target] | None = None) -> Lease:
         """Pick from a service for one request, and `observe` how it ended.
 
         Entering picks a target, leaving reports the outcome: `HealthPolicy.failures`
@@ -462,8 +463,9 @@ class Parent:
         ...     lease.status(200)
         'https://eu.example.com'
         """
+        # No argument is keyword-only: Python calls such functions more slowly.
         try:
-            leases = self._engine.ready[name]
+            leases = self._ready[name]
         except KeyError:
             leases = self._leases(name)
         return leases.lease() if exclude is None else leases.excluding(list(exclude))
@@ -505,7 +507,7 @@ class Parent:
     def _leases(self, name: str | None) -> Leases:
         with self._engine.lock:
             leases = self._engine.leases(self._only_service() if name is None else name)
-            self._engine.ready[name] = leases
+            self._ready[name] = leases
             return leases
 
     # Asking
