@@ -318,3 +318,10 @@ def test_addresses_that_are_gone_keep_their_series_only_for_a_while() -> None:
     urls = {line.split('url="')[1].split('"')[0] for line in scraped(registry) if 'url="' in line}
     assert len(urls) == REMEMBERED + 2
     assert {US, url} <= urls
+
+
+def test_the_multiprocess_mode_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "/nowhere")
+
+    with pytest.raises(RuntimeError, match="unset PROMETHEUS_MULTIPROC_DIR and let each worker"):
+        Metrics(Parent(CONFIG), registry=CollectorRegistry())

@@ -14,6 +14,7 @@ Source: Prometheus, "Metric and label naming".
 
 from __future__ import annotations
 
+import os
 from collections import Counter as Tally
 from collections.abc import Iterator
 from contextlib import suppress
@@ -42,6 +43,7 @@ BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 REMEMBERED: Final = 20
 """How many addresses keep their series after they are gone."""
 
+_MULTIPROCESS: Final = ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
 _NANOSECONDS: Final = 1_000_000_000
 
 
@@ -53,7 +55,8 @@ class Metrics(Collector):
     and `on_probe`. All else is read from the parent at each scrape.
 
     Complexity: a scrape is O(child services + targets of selectors given out).
-    Raises: ValueError when the registry has these names already.
+    Raises: ValueError when the registry has these names already; RuntimeError
+    in the multiprocess mode of prometheus-client, which reads no collectors.
 
     >>> from prometheus_client import generate_latest
     >>> from uplinks import Advertisement, ParentConfig
@@ -71,6 +74,12 @@ class Metrics(Collector):
     """
 
     def __init__(self, parent: Parent, *, registry: CollectorRegistry) -> None:
+        if any(name in os.environ for name in _MULTIPROCESS):
+            raise RuntimeError(
+                "a parent's metrics are read at each scrape, which the multiprocess mode of "
+                "prometheus-client does not do; unset PROMETHEUS_MULTIPROC_DIR and let each "
+                "worker serve its metrics on a port of its own"
+            )
         self._parent = parent
         self._transitions = Counter(
             "uplinks_transitions",

@@ -18,6 +18,8 @@ class Condition(Enum):
 
     HEALTHY = "healthy"
     UNHEALTHY = "unhealthy"
+    FAILING = "failing"
+    BREAKING = "breaking"
     SLOW = "slow"
     REFUSE = "refuse"
 
@@ -26,8 +28,10 @@ class FakeChild:
     r"""An HTTP server on a free loopback port, in a condition that the test sets.
 
     ``HEALTHY`` answers 200 and ``UNHEALTHY`` 503, both with the child's name as
-    body. ``SLOW`` holds each answer back until the condition changes or the
-    client disconnects. ``REFUSE`` accepts no connections, on the same port.
+    body. ``FAILING`` passes its checks and answers 503 to all other requests;
+    ``BREAKING`` passes them too and closes each other connection in the middle of
+    the body. A check asks for ``health``, a path. ``SLOW`` holds each answer back
+    until the condition changes or the client disconnects. ``REFUSE`` accepts no connections, on the same port.
     ``paths`` lists the paths of all requests received completely; ``asked`` is
     set with the first.
 
@@ -45,8 +49,9 @@ class FakeChild:
     (b'HTTP/1.1 200 X\r\n', 1)
     """
 
-    def __init__(self, name: str = "child") -> None:
+    def __init__(self, name: str = "child", *, health: str = "/health") -> None:
         self.name = name
+        self._health = health
         self.paths: list[str] = []
         self.asked = asyncio.Event()
         self.port = 0
@@ -104,7 +109,19 @@ class FakeChild:
         """Return whether the child is healthy, once it is not slow."""
         while self._condition is Condition.SLOW:
             await self._changed.wait()
-        return self._condition is Condition.HEALTHY
+        return self._condition is not Condition.UNHEALTHY
+
+    def _checked(self, path: str) -> bool:
+        return path.partition("?")[0] == self._health
+
+    def _breaks(self, path: str) -> bool:
+        return self._condition is Condition.BREAKING and not self._checked(path)
+
+    async def _status(self, path: str) -> int:
+        """Return the status of an answer, once the child is not slow."""
+        healthy = await self._healthy()
+        requests_fail = self._condition is Condition.FAILING and not self._checked(path)
+        return 200 if healthy and not requests_fail else 503
 
     def _remember(self, path: str) -> None:
         self.paths.append(path)
@@ -133,8 +150,12 @@ class FakeChild:
             await _skip_body(head, reader)
             method, path, version = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
             self._remember(path)
-            status = 200 if await self._healthy() else 503
+            status = await self._status(path)
             reply = answer(status, body=self.name.encode())
+            if self._breaks(path):
+                writer.write(reply[: -max(1, len(self.name) // 2)])
+                await writer.drain()
+                return
             if method == "HEAD":  # the same head, without the body
                 reply = reply.removesuffix(self.name.encode())
             writer.write(reply)
