@@ -17,7 +17,7 @@ import pytest
 
 from uplinks import HealthCheck, HealthPolicy, NoEligibleTarget, Outcome, PassiveHealthCheck
 from uplinks.adapters.driver import Driver
-from uplinks.health import Event, Probe
+from uplinks.health import Event, Probe, Transition
 from uplinks.testing import After, ScriptedProber, VirtualLoop, in_virtual_time
 
 SECOND = 1_000_000_000
@@ -178,6 +178,17 @@ def test_attempts_take_the_time_of_the_driver_and_report_to_it() -> None:
 
     with pytest.raises(ConnectionError):
         run(main, ScriptedProber(), health_check=None, passive_health_check=PassiveHealthCheck())
+
+
+def test_events_can_be_read_beside_a_running_driver() -> None:
+    async def main(driver: Driver) -> None:
+        assert await driver.ready()
+        states = [e.after.value for e in driver.events if isinstance(e, Transition)]
+        assert sorted(states) == ["unknown", "unknown", "up", "up"]
+        assert len(driver.events.drain()) == 4
+        assert {t["check"]["state"] for t in driver.state()["targets"]} == {"up"}
+
+    run(main, ScriptedProber())
 
 
 # Standing firm

@@ -25,9 +25,9 @@ from uplinks.adapters._threads import LoopThread
 from uplinks.adapters._waiting import Changes, WaitingLease
 from uplinks.balance import Selector
 from uplinks.durations import to_nanoseconds
-from uplinks.health import HealthPolicy
+from uplinks.health import Event, HealthPolicy, Outcome, Probe
 from uplinks.model import Advertisement, Fleet, HealthCheck, ParentConfig, PassiveHealthCheck
-from uplinks.parent import Attempts, ChildAddress, Parent, Target
+from uplinks.parent import Attempts, ChildAddress, EventStream, Parent, Target
 from uplinks.protocols import Prober
 
 __all__ = ["GRACE", "Driver", "Listener"]
@@ -84,6 +84,7 @@ class Driver:
         self._lock = threading.RLock()
         self._loop: ProbingLoop | None = None
         self._changes = Changes()
+        self._events = EventStream()
         self._ready = parent._ready  # noqa: SLF001 - looked up once a request
         parent._attach(self._lock, clock, self._report)  # noqa: SLF001 - a driver is the parent's clock
 
@@ -127,6 +128,11 @@ class Driver:
     def parent(self) -> Parent:
         """The parent. Read from it freely; change it through the driver."""
         return self._parent
+
+    @property
+    def events(self) -> EventStream:
+        """The latest transitions and overloads. A running driver drains `Parent.events` into it."""
+        return self._events
 
     # Changing the parent
 
@@ -301,7 +307,7 @@ class Driver:
                 self._probers,
                 self._lock,
                 clock=self._clock,
-                listeners=self._listeners,
+                listeners=(_Recorder(self._events), *self._listeners),
                 notify=self._changes.notify,
             )
         return self
@@ -336,6 +342,19 @@ class Driver:
         self._loop = None
         self._probers.in_use.clear()
         self._changes = Changes()
+
+
+class _Recorder:
+    """The listener that keeps a driver's events."""
+
+    def __init__(self, stream: EventStream) -> None:
+        self._stream = stream
+
+    def on_event(self, event: Event) -> None:
+        self._stream.append(event)
+
+    def on_probe(self, probe: Probe, outcome: Outcome, duration: int) -> None:
+        pass
 
 
 def _seconds(wait: Duration | None) -> float | None:

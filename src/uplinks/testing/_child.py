@@ -31,7 +31,8 @@ class FakeChild:
     body. ``FAILING`` passes its checks and answers 503 to all other requests;
     ``BREAKING`` passes them too and closes each other connection in the middle of
     the body. A check asks for ``health``, a path. ``SLOW`` holds each answer back
-    until the condition changes or the client disconnects. ``REFUSE`` accepts no connections, on the same port.
+    until the condition changes or the client disconnects. ``REFUSE`` accepts no
+    connections, on the same port.
     ``paths`` lists the paths of all requests received completely; ``asked`` is
     set with the first.
 
