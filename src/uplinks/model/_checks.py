@@ -8,6 +8,7 @@ from typing import Final
 
 from attrs import field, frozen
 
+from uplinks.diagnostics import MASK
 from uplinks.durations import to_nanoseconds
 
 __all__ = ["DEFAULT_INTERVAL", "DEFAULT_TIMEOUT", "Header", "HealthCheck", "PassiveHealthCheck"]
@@ -27,7 +28,7 @@ class Header:
     """
 
     name: str
-    value: str = field(repr=lambda _: "***")
+    value: str = field(repr=lambda _: MASK)
 
 
 def _headers(
