@@ -67,13 +67,13 @@ class Child(Copyable):
     ``base_path`` comes before the path of every request. Manifests have none.
 
     >>> Child("https://me:secret@eu.example.com")
-    Child(address='https://***@eu.example.com', base_path='')
+    Child(address='https://***@eu.example.com')
     >>> Child("https://eu.example.com", base_path="/v1").url
     'https://eu.example.com/v1'
     """
 
     address: str = field(repr=address_shown)
-    base_path: str = field(default="", kw_only=True)
+    base_path: str = field(default="", repr=False, kw_only=True)
     rest: Mapping[str, Any] = rest_field()
 
     @property

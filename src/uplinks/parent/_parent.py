@@ -163,6 +163,14 @@ class Parent:
             f"{len(self._engine.offers)} services, {len(self.composed)} composed>"
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle the state; leases under way stay where they are."""
+        return {"_engine": self._engine, "_plain": self._plain}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._ready = self._engine.ready
+
     @property
     def now(self) -> int:
         """The latest time passed in, in nanoseconds."""
