@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 COMPILED := $(foreach folder,src/uplinks src/uplinks/_compiled,$(foreach kind,pyx pxd pxi,$(wildcard $(folder)/*.$(kind))))
 UNBUILT := $(if $(wildcard src/uplinks/_wrr.*.so),,unbuilt)
-CHECKED := src tests $(sort $(patsubst %/,%,$(dir $(wildcard benchmarks/*.py))))
+CHECKED := src tests examples/fastapi examples/plain examples/service examples/tested/service.py $(sort $(patsubst %/,%,$(dir $(wildcard benchmarks/*.py))))
 comma := ,
 # Build switches do not change the reference scheduler. Each run has its own cache and temporary
 # folder, because pytest clears those of earlier runs and two runs may be parallel.

@@ -23,20 +23,8 @@ class _Body(Body, httpx.SyncByteStream, httpx.AsyncByteStream):
 class UplinksTransport(Transport, httpx.BaseTransport, httpx.AsyncBaseTransport):
     """Send each request to a child that is up, for ``Client`` and ``AsyncClient`` alike.
 
-    The scheme, host and port of a request's URL are replaced by those of the
-    child; a base path of the child comes before its path. Bodies are streamed
-    both ways.
-
-    - ``service``: as for `Driver.lease`.
-    - ``transport``: what sends the requests, with its own TLS settings, limits and
-      proxies; by default ``httpx.HTTPTransport()`` or its asynchronous counterpart.
-    - ``retries``: how many further children a failed request is sent to. It is
-      repeated if its method is idempotent and its body is no stream, or if it
-      could not be sent. A failing status is repeated likewise.
-    - ``host``: whether the header ``Host`` is the child's, or that of the request.
-    - ``uplink_header``: a header to hold the uplink's name, such as ``X-Uplink``.
-
-    Raises: NoEligibleTarget for a request when no child is up; as the transport.
+    Arguments, rules and errors are those of
+    `uplinks.adapters.httpx2.UplinksTransport`.
 
     >>> from uplinks import Driver
     >>> driver = Driver.of({"eu": "https://eu.example.com", "us": "https://us.example.com"})
