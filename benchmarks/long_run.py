@@ -1,12 +1,12 @@
-"""A thousand million compiled picks with churn, and what the laws say about them.
+"""Make 10**9 compiled picks with churn, and check the laws.
 
-``python benchmarks/long_run.py [picks] [seed]``. Between changes the picks are
-taken by `pick_into`, and each buffer is counted anew, in integers:
+``python benchmarks/long_run.py [picks] [seed]``. Between changes the picks are taken by
+`pick_into`, and each buffer is counted, in integers:
 
 law 1, every period gives each target its share, from the change itself on;
-law 3, nobody leads or lags by more than 2 since the last change;
-law 4, who is eligible is picked within 2 W / w + 2 picks of it;
-law 5, only the eligible are picked;
+law 3, no target leads or lags by more than 2 since the last change;
+law 4, an eligible target is picked within 2 W / w + 2 picks of the last change;
+law 5, only eligible targets are picked;
 and the selector's own counts are those of the buffers, to the end.
 """
 
@@ -23,11 +23,11 @@ from typing import Any, Final
 from uplinks import Selector
 
 LONGEST: Final = 400_000
-"""Picks counted at once. No period here is longer."""
+"""Picks in a buffer. No period here is longer."""
 
 
 def change(selector: Any, roll: random.Random, size: int) -> int:
-    """Change one target, anyhow; say which."""
+    """Change one target at random; return which."""
     i = roll.randrange(size)
     what = roll.random()
     if i not in selector:
@@ -42,31 +42,31 @@ def change(selector: Any, roll: random.Random, size: int) -> int:
 
 
 def shares(selector: Any) -> dict[int, int]:
-    """Give the weights of what may be picked, by index."""
+    """Return the eligible weights by index."""
     index = {target: i for i, target in enumerate(selector.targets)}
     return {index[target]: weight for target, weight, up in selector.rows() if up and weight}
 
 
-def see(holds: bool, law: int, selector: Any) -> None:  # noqa: FBT001 - reads as a sentence
-    """Stop at a law that does not hold, with what led to it."""
+def expect(holds: bool, law: int, selector: Any) -> None:  # noqa: FBT001 - as in assert
+    """Exit at a law that does not hold, and print the targets."""
     if not holds:
         sys.exit(f"law {law} does not hold: {selector.rows()}")
 
 
-def see_the_beginning(picks: array[int], weights: dict[int, int], selector: Any) -> None:
-    """See laws 3 and 4 in the first picks after a change."""
+def check_the_beginning(picks: array[int], weights: dict[int, int], selector: Any) -> None:
+    """Check laws 3 and 4 in the first picks after a change."""
     total = sum(weights.values())
     counted = dict.fromkeys(weights, 0)
     for t, i in enumerate(picks[:2000]):
         w, c = weights[i], counted[i]
         counted[i] = c + 1
-        see(t * w - c * total <= 2 * total, 3, selector)
-        see((c + 1) * total - (t + 1) * w <= 2 * total, 3, selector)
-        see(c > 0 or t * w <= 2 * total + 2 * w, 4, selector)
+        expect(t * w - c * total <= 2 * total, 3, selector)
+        expect((c + 1) * total - (t + 1) * w <= 2 * total, 3, selector)
+        expect(c > 0 or t * w <= 2 * total + 2 * w, 4, selector)
 
 
 def stretch(selector: Any, buffer: array[int], made: Counter[Any], most: int) -> int:
-    """Pick so many whole periods, or as many as fit; see the laws; say how many picks."""
+    """Pick whole periods, as many as fit and are asked for; check the laws; return the picks."""
     weights = shares(selector)
     period: int = selector.period()
     unit = gcd(*weights.values())
@@ -74,11 +74,11 @@ def stretch(selector: Any, buffer: array[int], made: Counter[Any], most: int) ->
     with memoryview(buffer)[: periods * period] as view:
         selector.pick_into(view)
         counted = Counter(view)
-    see(counted.keys() <= weights.keys(), 5, selector)
-    see(counted == {i: periods * w // unit for i, w in weights.items()}, 1, selector)
+    expect(counted.keys() <= weights.keys(), 5, selector)
+    expect(counted == {i: periods * w // unit for i, w in weights.items()}, 1, selector)
     first = Counter(buffer[:period])
-    see(first == {i: w // unit for i, w in weights.items()}, 1, selector)
-    see_the_beginning(buffer[:period], weights, selector)
+    expect(first == {i: w // unit for i, w in weights.items()}, 1, selector)
+    check_the_beginning(buffer[:period], weights, selector)
     targets = selector.targets
     for i, k in counted.items():
         made[targets[i]] += k
@@ -86,7 +86,7 @@ def stretch(selector: Any, buffer: array[int], made: Counter[Any], most: int) ->
 
 
 def run(most: int, seed: int) -> None:
-    """Pick so often, and print the figures."""
+    """Make the picks, and print the figures."""
     roll = random.Random(seed)  # noqa: S311 - reproducible
     buffer = array("I", bytes(4 * LONGEST))
     made: Counter[Any] = Counter()
@@ -106,7 +106,7 @@ def run(most: int, seed: int) -> None:
                 longest = max(longest, selector.period())
                 # Most changes come soon after one another.
                 done += stretch(selector, buffer, made, roll.choice([1, 1, 2, 3, LONGEST]))
-        see(selector.counts == {t: made[t] for t in selector.weights}, 1, selector)
+        expect(selector.counts == {t: made[t] for t in selector.weights}, 1, selector)
     seconds = perf_counter() - began
     print(f"{done:,} picks, {changes:,} changes, periods of up to {longest:,}: {seconds:.0f} s")
 

@@ -1,4 +1,4 @@
-"""Bytes a target, and what a recorded period takes."""
+"""Bytes per target, and per pick of a recorded period."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PER_TARGET = 64
 
 
 class _Usage(ctypes.Structure):
-    """What glibc says of its heap: `struct mallinfo2`."""
+    """The state of glibc's heap: `struct mallinfo2`."""
 
     _fields_ = tuple(
         (name, ctypes.c_size_t)
@@ -33,9 +33,9 @@ class _Usage(ctypes.Structure):
 
 
 def allocated_in_c(make_it: Callable[[], object], n: int) -> float:
-    """Bytes that libc has given out for something of n; what is made must need no other memory.
+    """Measure the bytes that libc allocates for an object of size n, which needs no other memory.
 
-    Many are made at once: what malloc gives anew of what it has kept would not be seen.
+    Many are made at once, because memory that malloc has kept from before is not counted.
     """
     many = max(1, 10_000 // n)
     try:
@@ -57,7 +57,7 @@ def allocated_in_c(make_it: Callable[[], object], n: int) -> float:
 
 
 def allocated_in_python(make_it: Callable[[], object]) -> int:
-    """Bytes that Python has given out for something."""
+    """Measure the bytes that Python allocates for an object."""
     gc.collect()
     tracemalloc.start()
     try:
@@ -72,7 +72,7 @@ def allocated_in_python(make_it: Callable[[], object]) -> int:
 
 @pytest.mark.parametrize("n", SIZES)
 def test_a_scheduler(n: int, bench: Any, outside: Any) -> None:
-    """The scheduler alone: it is all that a pick reads, and it knows no target."""
+    """The scheduler alone, which is all that a pick reads."""
     shares = weights(n)
     size = allocated_in_c(lambda: outside(shares), n)
     bench.keep(SECTION, "scheduler, before a pick", f"n={n:,}", size / n, limit=PER_TARGET)
@@ -80,7 +80,7 @@ def test_a_scheduler(n: int, bench: Any, outside: Any) -> None:
 
 @pytest.mark.parametrize("n", SIZES)
 def test_a_selector(n: int, bench: Any) -> None:
-    """What the selector adds: its list and dictionary of targets, the names not counted."""
+    """What the selector adds: the list, the dictionary and an entry for each target."""
     names = pairs(n)
     size = allocated_in_python(lambda: Selector(names))
     bench.keep(SECTION, "selector, without its scheduler", f"n={n:,}", size / n)
@@ -88,10 +88,9 @@ def test_a_selector(n: int, bench: Any) -> None:
 
 @pytest.mark.parametrize("n", SIZES)
 def test_the_table(n: int, bench: Any, outside: Any) -> None:
-    """A recorded period takes one, two or four bytes a pick, one for a rank, and four a target."""
+    """A recorded period takes four bytes a pick."""
     shares = weights(n)
     period = make(shares).period()
-    width = 1 if n <= 256 else 2 if n <= 65_536 else 4
 
     def recorded() -> Any:
         driver = outside(shares)
@@ -100,8 +99,8 @@ def test_the_table(n: int, bench: Any, outside: Any) -> None:
 
     table = allocated_in_c(recorded, n) - allocated_in_c(lambda: outside(shares), n)
     section = "bytes per pick of a recorded period"
-    # A page for what stands beside the table, whatever its length.
-    limit = round(width + 1 + (4 * n + 4_096) / period, 3)
+    # malloc rounds up to a page.
+    limit = round(4 + 4_096 / period, 3)
     bench.keep(section, "table", f"n={n:,}", table / period, limit=limit)
 
 
@@ -110,7 +109,7 @@ def test_a_selector_knows_its_size(n: int, outside: Any) -> None:
     shares = weights(n)
     scheduler = allocated_in_c(lambda: outside(shares), n)
 
-    # malloc keeps a few bytes of its own with each block.
+    # malloc adds a few bytes to each block.
     assert sys.getsizeof(make(shares)) >= 0.95 * scheduler
     assert sys.getsizeof(steady(shares)) > sys.getsizeof(make(shares))
 

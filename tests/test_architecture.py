@@ -1,4 +1,4 @@
-"""The floors of the house, as far as import-linter cannot see them."""
+"""The floors of the package, as far as import-linter cannot check them."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ import uplinks
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "uplinks"
-COMPILED = sorted([*SOURCE.glob("*.pyx"), *SOURCE.glob("*.pxd")])
+COMPILED = sorted(path for path in SOURCE.rglob("*.p*") if path.suffix in {".pyx", ".pxd", ".pxi"})
 EDGES = {"adapters", "cli", "testing", "__main__"}
 IMPORT = re.compile(r"^\s*(?:from\s+(\S+)\s+c?import|c?import\s+(.+)|include\s+(.+))", re.MULTILINE)
 
-# One interpreter, one module after the other, each as if nothing of the house were loaded before:
-# what is loaded and did not load it would do the same from there, so only a module that is loaded
-# itself makes a fresh start. To import a module is to import its package first, so what that has
-# loaded was loaded alone. The package of all is replaced by a bare one: otherwise its __init__
-# would load them all, in the one order that happens to work. Cython refuses to load an extension
-# twice, so that one stays.
+# Import each module as if no other one of the package were loaded, all in one interpreter. A module
+# that was loaded by another one may rely on what that had loaded before, so only a module that is
+# imported itself makes a fresh start. Importing a module imports its package first, so what the
+# package has loaded was loaded alone. The root package is replaced by a bare one, because its
+# __init__ loads all modules in the one order that happens to work. Cython refuses to load an
+# extension twice, so that one stays.
 ALONE = """
 import importlib, sys, types
 folder, *names = sys.argv[1:]
@@ -106,27 +106,27 @@ def test_each_module_can_be_imported_alone() -> None:
     assert (alone.returncode, alone.stdout, alone.stderr) == (0, "", "")
 
 
-def test_below_the_edges_nobody_opens_a_url() -> None:
+def test_below_the_edges_no_module_opens_a_url() -> None:
     offenders = [n for n, p in floor_below_the_edges().items() if "urllib.request" in imported(p)]
 
     assert offenders == []
 
 
-def test_only_balance_knows_the_compiled_scheduler() -> None:
-    knowing = {n for n, path in modules().items() if "uplinks._wrr" in imported(path)}
+def test_only_balance_imports_the_compiled_scheduler() -> None:
+    importing = {n for n, path in modules().items() if "uplinks._wrr" in imported(path)}
 
-    assert {name for name in knowing if not name.startswith("uplinks.balance")} == set()
-    assert knowing != set()
+    assert {name for name in importing if not name.startswith("uplinks.balance")} == set()
+    assert importing != set()
 
 
 @pytest.mark.parametrize("path", COMPILED, ids=lambda path: path.name)
-def test_the_compiled_part_knows_nothing_of_the_house(path: Path) -> None:
+def test_the_compiled_part_imports_only_its_own_files(path: Path) -> None:
     matches = IMPORT.findall(path.read_text(encoding="utf-8"))
     names = {name.strip(" '\"") for match in matches for name in match if name}
     own = {name for name in names if name.startswith((".", "uplinks"))}
 
-    # It may be cut into files of its own, each declared in a .pxd.
-    parts = {f"{prefix}{part.stem}" for part in COMPILED for prefix in (".", "uplinks.")}
+    files = (part.relative_to(SOURCE).with_suffix("") for part in COMPILED)
+    parts = {"uplinks." + ".".join(file.parts) for file in files}
     assert own - parts == set()
 
 
@@ -139,14 +139,14 @@ def test_the_compiled_scheduler_leaves_the_checks_to_the_build() -> None:
     assert switched & set(re.findall(r"\w+", header)) == set()
 
 
-def test_the_scheduler_is_really_compiled() -> None:
+def test_the_scheduler_is_compiled() -> None:
     from uplinks import _wrr
 
     suffixes = tuple(importlib.machinery.EXTENSION_SUFFIXES)
     assert (_wrr.__file__ or "").endswith(suffixes)
 
 
-def test_a_missing_extension_is_loud_and_says_how_to_mend_it() -> None:
+def test_a_missing_extension_is_an_import_error_that_says_how_to_fix_it() -> None:
     hidden = run("-c", HIDDEN)
     last = hidden.stderr.rstrip().splitlines()[-1]
 
@@ -156,7 +156,7 @@ def test_a_missing_extension_is_loud_and_says_how_to_mend_it() -> None:
     assert "pip install" in last
 
 
-def test_no_module_is_named_after_nothing() -> None:
+def test_no_module_has_a_vague_name() -> None:
     parts = {part.strip("_") for name in modules() for part in name.split(".")}
 
     assert parts & {"utils", "util", "helpers", "common", "manager", "misc"} == set()

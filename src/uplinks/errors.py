@@ -88,14 +88,6 @@ def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST_REPR else f"{text[:_LONGEST_REPR]}…"
 
 
-def _all(number: int, singular: str, plural: str) -> str:
-    return f"the only target {singular}" if number == 1 else f"all {number} targets {plural}"
-
-
-def _has(number: int) -> str:
-    return "has" if number == 1 else "have"
-
-
 def _summary(report: Report) -> str:
     errors = report.errors
     count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
@@ -252,29 +244,37 @@ class ServiceRequired(UplinksError, ValueError):
 class NoEligibleTarget(UplinksError, LookupError):
     """A selector has no eligible target.
 
-    Attributes: ``targets`` (their number), ``without_weight`` (the number of those
-    with weight 0), ``down`` (the number of the others that are down).
+    Attributes: ``targets`` (how many there are), ``without_weight`` (of those, how many have
+    weight 0), ``down`` (of the rest, how many are not up), ``excluded`` (of the rest, how many the
+    pick excluded).
+
+    >>> NoEligibleTarget(3, 1, 2)
+    NoEligibleTarget('no eligible target: of 3 targets, 1 has weight 0 and 2 are down')
     """
 
-    def __init__(self, targets: int, without_weight: int, down: int) -> None:
+    def __init__(self, targets: int, without_weight: int, down: int, excluded: int = 0) -> None:
+        parts = [
+            (without_weight, "has weight 0", "have weight 0"),
+            (down, "is down", "are down"),
+            (excluded, "is excluded", "are excluded"),
+        ]
+        parts = [part for part in parts if part[0]]
         if targets == 0:
             why = "there are no targets"
-        elif without_weight == targets:
-            why = _all(targets, "has weight 0", "have weight 0")
-        elif without_weight == 0:
-            why = _all(targets, "is down", "are down")
+        elif len(parts) == 1:
+            whole = "the only target" if targets == 1 else f"all {targets} targets"
+            why = f"{whole} {parts[0][2 if targets > 1 else 1]}"
         else:
-            why = (
-                f"of {targets} targets, {without_weight} {_has(without_weight)} weight 0 and "
-                f"{down} {'is' if down == 1 else 'are'} down"
-            )
+            reasons = " and ".join(f"{k} {one if k == 1 else many}" for k, one, many in parts)
+            why = f"of {targets} targets, {reasons}"
         super().__init__(f"no eligible target: {why}")
         self.targets = targets
         self.without_weight = without_weight
         self.down = down
+        self.excluded = excluded
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.targets, self.without_weight, self.down)
+        return type(self), (self.targets, self.without_weight, self.down, self.excluded)
 
 
 class UnknownTarget(UplinksError, LookupError):

@@ -1,7 +1,7 @@
-"""An extension that is no part of this package cimports the scheduler, and drives it.
+"""An extension that is no part of this package cimports the schedulers and picks with them.
 
-It is built as its author would build it: by cythonize and the C compiler, with
-nothing to go by but what the installed package brings.
+It is built as its author would build it: by cythonize and a C compiler, with the installed
+package alone.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import pytest
 from tests import profiles
 
 import uplinks
+from uplinks import _wrr
 from uplinks.balance import Selector
 
 COMPILER = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")[0]
@@ -38,7 +39,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Any:
         pytest.skip(f"no C compiler: {COMPILER}")
     folder = tmp_path_factory.mktemp("embedding")
     shutil.copy(Path(__file__).with_name("driver.pyx"), folder)
-    # Its own interpreter, in its own folder: what it finds of ours is what is installed.
+    # Another interpreter, in another folder, finds only the installed package.
     assert uplinks.__file__ is not None
     path = str(Path(uplinks.__file__).parent.parent)
     built = subprocess.run(
@@ -65,10 +66,15 @@ def filled(driver: Any, k: int) -> list[int]:
     return list(buffer)
 
 
-@pytest.mark.parametrize("order", ["fair", "edf"])
-def test_it_is_the_same_schedule(driver: Any, order: str) -> None:
-    outside = driver(order, WEIGHTS)
-    selector = Selector(list(enumerate(WEIGHTS)), scheduler=order)
+@pytest.mark.parametrize("order", ["fair", "failover", "random"])
+def test_the_schedule_is_that_of_the_selector(driver: Any, order: str) -> None:
+    schedulers = {
+        "fair": None,
+        "failover": _wrr.FailoverScheduler(),
+        "random": _wrr.RandomScheduler(7),
+    }
+    outside = driver(WEIGHTS, schedulers[order])
+    selector = Selector(list(enumerate(WEIGHTS)), scheduler=order, rng=7)
 
     for i, weight, up in ((0, 5, True), (3, 9, False), (2, 40, True), (3, 9, True), (1, 0, True)):
         outside.change(i, weight, up)
@@ -77,16 +83,37 @@ def test_it_is_the_same_schedule(driver: Any, order: str) -> None:
         assert filled(outside, 200) == selector.pick_many(200)
 
 
-def test_nothing_eligible_is_an_index_below_zero(driver: Any) -> None:
-    assert driver("fair", [0, 0]).fill(array("I", bytes(4))) == -1
-    assert driver("fair", []).fill(array("I", bytes(4))) == -1
+def test_no_eligible_index_is_a_number_below_zero(driver: Any) -> None:
+    assert driver([0, 0]).fill(array("I", bytes(4))) == -1
+    assert driver([]).fill(array("I", bytes(4))) == -1
 
 
-def test_each_thread_drives_its_own_scheduler_at_the_same_time(driver: Any) -> None:
+class Scripted:
+    """A Python scheduler whose answers are given."""
+
+    answers: list[Any]
+
+    def set_weight(self, index: int, weight: int) -> None: ...
+
+    def next_index(self) -> Any:
+        return self.answers.pop(0)
+
+
+def test_a_failure_of_a_python_scheduler_is_minus_two(driver: Any) -> None:
+    order = Scripted()
+    foreign = _wrr.ForeignScheduler(order, lambda _order, answer: ValueError(answer))
+    order.answers = [1, 0, "none"]
+    buffer = array("I", bytes(4 * 3))
+
+    assert driver([3, 1], foreign).fill(buffer) == -2
+    assert list(buffer) == [1, 0, 0]
+
+
+def test_threads_drive_schedulers_of_their_own_at_the_same_time(driver: Any) -> None:
     found: list[Counter[int]] = []
 
     def work() -> None:
-        outside = driver("fair", WEIGHTS)
+        outside = driver(WEIGHTS)
         found.append(Counter(filled(outside, 20 * 10_000)))
 
     threads = [threading.Thread(target=work) for _ in range(4)]

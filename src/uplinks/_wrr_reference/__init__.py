@@ -1,35 +1,28 @@
 """The schedulers and the selector in plain Python: specification and oracle.
 
-Rules of this file:
+Rules of this package:
 
 1. It is written to be read. Every pick looks at every target: O(n), and slow.
-2. It makes the same decisions as the compiled `_wrr`, pick for pick, and the
-   tests hold the two against each other. Where they differ, one is wrong.
-3. It imports nothing of this package, and knows only integers and opaque
-   objects. What a failure is called is the face's business (`balance`).
+2. It makes the same decisions as the compiled `_wrr`, pick for pick, and tests compare the two.
+3. It imports nothing of `uplinks` and knows only integers and opaque objects. The face
+   (`balance`) names the failures.
 """
 
 from __future__ import annotations
 
 from uplinks._wrr_reference.fair import RECORD_LIMIT, FairScheduler
-from uplinks._wrr_reference.orders import (
-    EdfScheduler,
-    FailoverScheduler,
-    ForeignScheduler,
-    RandomScheduler,
-    SmoothScheduler,
-)
+from uplinks._wrr_reference.hashing import stable_hash
+from uplinks._wrr_reference.orders import FailoverScheduler, ForeignScheduler, RandomScheduler
 from uplinks._wrr_reference.scheduler import Scheduler
 from uplinks._wrr_reference.selector import Selector
 
 __all__ = [
     "RECORD_LIMIT",
-    "EdfScheduler",
     "FailoverScheduler",
     "FairScheduler",
     "ForeignScheduler",
     "RandomScheduler",
     "Scheduler",
     "Selector",
-    "SmoothScheduler",
+    "stable_hash",
 ]

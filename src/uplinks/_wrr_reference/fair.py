@@ -1,19 +1,29 @@
-"""The fair scheduler.
+"""The fair scheduler, as a specification.
 
-Time is virtual and counted in integer units; ``scale`` units are one unit of
-virtual time. A pick moves the clock by ``scale / W``, W being the sum of the
-eligible weights. A target of weight w owns a chain of *jobs*, one a pick, each
-``scale / w`` long, the next beginning where the last ended. A job may be
-picked within a window that is narrower than the job by a share of
-``1 / (2n - 2)`` at either end (Tijdeman 1980). A pick takes, of the jobs whose
-window has opened, the one whose window closes first; if none has opened, the
-one that opens first. No target gets more than its share of a period before
-the period is over, which makes every period exact whatever came before.
+Each eligible target of weight w owns a chain of *jobs*, one a pick, each 1/w long; ``start`` is
+where its current job starts. The *clock* is the weighted average of all starts, so leads and
+lags, ``w * (start - clock)``, always sum to zero. With W the sum of the eligible weights, n
+their number and d = 1 / (2n - 2):
 
-The clock never goes back. When somebody leaves who was behind, the others are
-ahead on the whole by what he left to them, and the clock goes forward by that
-(`_level`); when somebody leaves who was ahead, they are behind, and windows
-open later by that until it is made up for.
+- pick: advance the clock by 1/W. A job may be picked in its *window*, from ``start + d/w`` to
+  ``start + (1 - d)/w``. Of the targets that have not had their share of this period, take the
+  one whose open window closes first; if no window is open, the one whose window opens first.
+  Its next job starts where this one ends.
+- leave: remember ``start``; the clock becomes the average of the remaining starts.
+- join: a new target starts at the clock. A target that comes back starts where its next job
+  would have started, but not before the clock and not later than one job after it. The clock
+  becomes the average again.
+- weight change: keep the lead or lag in picks, at most two.
+
+Every change begins a new period. The first period is recorded and then replayed.
+
+Time is counted in integer units, ``scale`` of them a unit of virtual time. Fractions are kept
+as remainders, so nothing is rounded but the start of a target that joins or changes weight
+(up, to a whole unit) and the comparison of windows (`_GRAIN`).
+
+Source: R. Tijdeman, "The chairman assignment problem", Discrete Mathematics 32 (1980) 323-330,
+for the windows; I. Stoica and H. Abdel-Wahab, "Earliest Eligible Virtual Deadline First"
+(1995), for lags that sum to zero.
 """
 
 from __future__ import annotations
@@ -29,12 +39,10 @@ __all__ = ["RECORD_LIMIT", "FairScheduler"]
 RECORD_LIMIT: Final = 1 << 20
 """The longest period, in picks, that is recorded and replayed."""
 
-_SCALE: Final = 1 << 60
-_FINE: Final = 24
-_SLACK: Final = 1 << 33
-"""More than all roundings of a change together."""
-_MOST_OWED: Final = 1 << 61
-"""In 2**-36 picks: a sum that takes millions of targets to leave, and that fits 64 bits."""
+_SCALE: Final = 1 << 59
+_GRAIN: Final = 1 << 21  # units within which two times count as equal when compared
+_KEPT: Final = 2  # picks of lead or lag that a weight change keeps
+_FARTHEST: Final = 4 * _SCALE  # from the clock to any start
 
 
 class FairScheduler(Scheduler):
@@ -48,36 +56,17 @@ class FairScheduler(Scheduler):
         self.total = 0
         self.divisor = 0
         self.shifts = 0  # 2n - 2
-        self.start: list[int] = []  # where the current job begins: start + rest / weight
+        self.start: list[int] = []  # the current job starts at start + rest / unit
         self.rest: list[int] = []
-        self.unit: list[int] = []  # the weight that `start` was last reckoned with
+        self.unit: list[int] = []  # the weight that `start` was last computed with
         self.opens: list[int] = []
-        self.closes: list[int] = []  # while a window is open
+        self.closes: list[int] = []  # while the window is open
         self.opened: list[bool] = []
         self.picked: list[int] = []  # in this period
         self.at = 0  # picks made in this period
         self.recording: list[int] = []
         self.recorded = False
-        self.pristine = True  # did this period begin with nobody ahead or behind?
-        self.owed = 0  # by how much all together are behind the clock, in 2**-36 picks
-        self.delay = 0  # how far behind the clock windows are opened, on that account
-
-    def _appear(self, i: int) -> None:
-        for column in (self.start, self.rest, self.unit, self.opens, self.closes, self.picked):
-            if i == len(column):
-                column.append(0)
-        if i == len(self.opened):
-            self.opened.append(False)
-        self.start[i] = self.rest[i] = self.unit[i] = 0
-
-    def _jump(self, picks: int, counts: list[int]) -> int:
-        self.owed = self.delay = 0
-        self.clock = picks * (self.scale // self.total)
-        for i in self.members():
-            self.start[i], self.rest[i] = divmod(counts[i] * self.scale, self.weight[i])
-            self._cut(i)
-        self.pristine = False
-        return picks
+        self.pristine = True  # all targets were exactly on schedule when this period started
 
     def check(self) -> None:
         super().check()
@@ -87,10 +76,7 @@ class FairScheduler(Scheduler):
         expect(self.divisor == gcd(*(self.weight[i] for i in members)), "divisor")
         expect(self.shifts == max(0, 2 * len(members) - 2), "shifts")
         expect(_SCALE // 2 <= self.scale <= _SCALE, "scale")
-        expect(self.clock >= 0, "clock")
         expect(0 <= self.clock_rest < max(1, self.total), "clock_rest")
-        expect(0 <= self.owed <= _MOST_OWED, "owed")
-        expect(0 <= self.delay <= 2 * _SCALE, "delay")
         expect(0 <= self.at < max(1, self.period()), "at")
         expect(set(self.recording) <= set(members), "recording")
         if self.recorded:
@@ -105,50 +91,45 @@ class FairScheduler(Scheduler):
             expect(0 <= k <= quota.get(i, 0), "picked")
         for i in members:
             self._check_job(i)
+        average = sum(self.weight[i] * self.start[i] + self.rest[i] for i in members)
+        expect(not members or average == self.total * self.clock + self.clock_rest, "clock")
 
     def _check_job(self, i: int) -> None:
-        """See that nobody is ahead by more than a few picks, or behind by much more than a job.
-
-        Who stays while others leave that are ahead falls behind by as much time as the
-        longest job takes, and a few picks.
-        """
         length = self.scale // self.weight[i]
         expect(self.unit[i] == self.weight[i], "unit")
         expect(0 <= self.rest[i] < self.unit[i], "rest")
-        few = 4 * length + _SLACK
-        expect(-few - 2 * _SCALE <= self.start[i] - self.clock <= few, "start")
+        expect(abs(self.start[i] - self.clock) <= _FARTHEST, "start")
+        expect(0 <= self.opens[i] - self.start[i] <= length + 2, "opens")
         if self.opened[i]:
-            # Who is left of a replay may be due there within its job or not.
-            expect(-few <= self.closes[i] - self.start[i] <= few + 2 * _SCALE, "window")
-        else:
-            expect(0 <= self.opens[i] - self.start[i] <= length + 2, "window")
+            expect(0 <= self.closes[i] - self.start[i] <= length + 2, "closes")
 
     # -- a pick -------------------------------------------------------------
 
     def _decide(self) -> int:
         if not self.total:
             return -1
+        period = self.total // self.divisor
         if self.recorded:
             i = self.recording[self.at]
         else:
             self._tick()
             i = self._choose()
             self._advance(i)
+            self.picked[i] += 1
             if self.at < RECORD_LIMIT:
                 self.recording.append(i)
         self.at += 1
-        if self.at == self.total // self.divisor:
+        if self.at == period:
             self.at = 0
             self.picked = [0] * len(self.picked)
-            self.recorded = len(self.recording) == self.total // self.divisor
+            self.recorded = len(self.recording) == period
             if not self.recorded:
                 self.recording = []
         return i
 
-    def _tick(self) -> None:
-        whole, rest = divmod(self.scale + self.clock_rest, self.total)
+    def _tick(self, picks: int = 1) -> None:
+        whole, self.clock_rest = divmod(picks * self.scale + self.clock_rest, self.total)
         self.clock += whole
-        self.clock_rest = rest
 
     def _choose(self) -> int:
         candidates = [
@@ -156,154 +137,122 @@ class FairScheduler(Scheduler):
             for i in range(len(self.weight))
             if self.eligible(i) and self.picked[i] < self.weight[i] // self.divisor
         ]
-        grain = self._grain()
-        now = self.clock - self.delay
-        waiting = [(ceil_div(self.opens[i], grain), i) for i in candidates if not self.opened[i]]
+        waiting = [(ceil_div(self.opens[i], _GRAIN), i) for i in candidates if not self.opened[i]]
         for time, i in waiting:
-            if time <= now // grain:
-                self._open(i)
-        opened = [(self.closes[i] // grain, i) for i in candidates if self.opened[i]]
+            if time <= self.clock // _GRAIN:
+                self.closes[i] = self._closing(i)
+                self.opened[i] = True
+        opened = [(self.closes[i] // _GRAIN, i) for i in candidates if self.opened[i]]
         return min(opened or waiting)[1]
 
-    def _grain(self) -> int:
-        """So many units are as good as one when windows are compared."""
-        return 2 << max(2, (len(self.weight) - 1).bit_length())
+    def _advance(self, i: int, picks: int = 1) -> None:
+        """Move a target on to the start of a later job."""
+        whole, self.rest[i] = divmod(picks * self.scale + self.rest[i], self.unit[i])
+        self._place(i, self.start[i] + whole)
 
-    def _advance(self, i: int) -> None:
-        self.start[i], self.rest[i] = self._end(i)
-        self.picked[i] += 1
-        self._cut(i)
-
-    def _cut(self, i: int) -> None:
-        """See when the window opens of the job that target i is at."""
-        self.opens[i] = self._opening(i)
+    def _place(self, i: int, start: int) -> None:
+        """Start a job; its window is not open yet."""
+        shifts, rest = self.shifts, self.rest[i]
+        inset = ceil_div(rest * shifts + self.scale, shifts * self.unit[i]) if shifts else rest > 0
+        self.start[i] = start
+        self.opens[i] = start + inset
         self.opened[i] = False
 
-    def _open(self, i: int) -> None:
-        """Open the window of target i; and see when it closes."""
-        self.closes[i] = self._closing(i)
-        self.opened[i] = True
-
-    def _end(self, i: int) -> tuple[int, int]:
-        whole, rest = divmod(self.scale + self.rest[i], self.weight[i])
-        return self.start[i] + whole, rest
-
-    def _opening(self, i: int) -> int:
-        start, rest, shifts = self.start[i], self.rest[i], self.shifts
-        if not shifts:
-            return start + (rest > 0)
-        return start + ceil_div(rest * shifts + self.scale, shifts * self.weight[i])
-
     def _closing(self, i: int) -> int:
-        end, rest = self._end(i)
-        shifts = self.shifts
-        if not shifts:
-            return end
-        return end - ceil_div(self.scale - rest * shifts, shifts * self.weight[i])
+        whole, rest = divmod(self.scale + self.rest[i], self.unit[i])
+        inset = self.scale - rest * self.shifts
+        return (
+            self.start[i]
+            + whole
+            - (ceil_div(inset, self.shifts * self.unit[i]) if self.shifts else 0)
+        )
 
     # -- a change -----------------------------------------------------------
 
-    def _moved(self, i: int, *, was: bool, will: bool) -> None:
-        weight = self.weight[i]
-        if was:
-            self.owed -= self._behind(i)
-        ahead = self.start[i] + (self.rest[i] > 0) - self.clock
-        if not was:
-            ahead = max(0, ahead)  # what it missed while away is gone
-        if will:
-            # It stays ahead or behind by as many picks as it was.
-            old = self.unit[i] or weight
-            ahead = max(-2 * self.scale // old, min(2 * self.scale // old, ahead))
-            ahead = ceil_div(ahead * old, weight)
-            self.unit[i] = weight
-        self.start[i], self.rest[i] = self.clock + ahead, 0
-        if will:
-            self.owed += self._behind(i)
-        self._begin(i if will else None)
-        self._level()
-
-    def _behind(self, i: int) -> int:
-        """How far a target is behind the clock, in 2**-36 picks; below 0 it is ahead."""
-        return (self.unit[i] * (self.clock - self.start[i]) - self.rest[i]) >> _FINE
-
-    def _level(self) -> None:
-        """Bring the clock to where the targets are on the whole.
-
-        If they are ahead of it, somebody has left a share to them, and it goes forward:
-        else nobody's window would be open. If they are behind it, somebody has left with
-        more than his share. It does not go back, so that who comes has no advantage of
-        that; but windows open later, as if it had.
-        """
-        self.delay = 0
-        if self.pristine or not self.total:
-            self.owed = 0
-        elif self.owed < 0:
-            self.clock += self._time(-self.owed) + 1
-            self.owed = 0
-        else:
-            self.owed = min(self.owed, _MOST_OWED)
-            self.delay = self._time(self.owed)
-
-    def _time(self, amount: int) -> int:
-        """How long it takes all to be given so much; two units of virtual time at most."""
-        whole, rest = divmod(amount, self.total)
-        total = self.total
-        if whole >= 2 * _SCALE >> _FINE:
-            return 2 * _SCALE
-        if total >= 1 << 39:
-            rest, total = rest >> 12, total >> 12
-        return (whole << _FINE) + (rest << _FINE) // total
+    def _appear(self, i: int) -> None:
+        for column in (self.start, self.rest, self.unit, self.opens, self.closes, self.picked):
+            if i == len(column):
+                column.append(0)
+        if i == len(self.opened):
+            self.opened.append(False)
+        self.unit[i] = 0
 
     def _moving(self) -> None:
-        """Leave the replay, and bring the clock to a whole unit."""
-        if self.recorded:
-            self._leave_replay()
         self.pristine = self.pristine and self.at == 0
-        if self.clock_rest:
-            self.owed += (self.total - self.clock_rest) >> _FINE
-            self.clock += 1
-            self.clock_rest = 0
+        if self.recorded and not self.pristine:
+            self._tick(self.at)
+            for i, picks in Counter(self.recording[: self.at]).items():
+                self._advance(i, picks)
+            for i in self.members():
+                self._advance(i, 0)
 
-    def _leave_replay(self) -> None:
-        """Bring everybody to where the replay has come.
+    def restart(self) -> None:
+        self._moving()
+        self._begin_period()
+        for i in self.members():
+            self._advance(i, 0)
 
-        Everybody is due when it would have been picked next, and may come before
-        that where nobody else is due: its window is open, and closes then.
-        """
-        for i in self.recording[: self.at]:
-            self._tick()
-            self._advance(i)
-        now = self.clock, self.clock_rest
-        moments: dict[int, int] = {}
-        for i in self.recording[self.at :] + self.recording[: self.at]:
-            self._tick()
-            moments.setdefault(i, self.clock)
-        self.clock, self.clock_rest = now
-        for i, moment in moments.items():
-            self.closes[i] = moment
-            self.opened[i] = True
-
-    def _begin(self, changed: int | None) -> None:
-        """Begin a period with the targets that are eligible now."""
-        members = [i for i in range(len(self.weight)) if self.eligible(i)]
-        weights = [self.weight[i] for i in members]
-        self.total = sum(weights)
-        self.divisor = gcd(*weights) if weights else 0
-        self.shifts = max(0, 2 * len(members) - 2)
+    def _begin_period(self) -> None:
         self.at = 0
         self.picked = [0] * len(self.picked)
         self.recording = []
         self.recorded = False
-        if self.pristine and members:
-            # Nobody is ahead or behind: a pick that is a power of two of units
-            # makes every comparison exact.
+
+    def _moved(self, i: int, *, was: bool, will: bool) -> None:
+        weights = [self.weight[j] for j in self.members()]
+        before, self.total = self.total, sum(weights)
+        self.divisor = gcd(*weights)
+        self.shifts = max(0, 2 * len(weights) - 2)
+        self._begin_period()
+        if self.pristine:
+            self._lay_out()
+        else:
+            self._move(i, was=was, will=will, before=before)
+
+    def _lay_out(self) -> None:
+        """Let every target start now. A pick is a power of two of units: comparisons are exact."""
+        self.clock = self.clock_rest = 0
+        self.start = [0] * len(self.start)
+        self.rest = [0] * len(self.rest)
+        if self.total:
             self.scale = self.total << (_SCALE // self.total).bit_length() - 1
-            self.clock = 0
-            for i in range(len(self.weight)):
-                self.start[i] = self.clock
-                self.rest[i] = 0
-            for i in members:
-                self.unit[i] = self.weight[i]
-                self._cut(i)
-        elif changed is not None:
-            self._cut(changed)
+        self.unit = [0] * len(self.unit)
+        for i in self.members():
+            self.unit[i] = self.weight[i]
+            self._place(i, 0)
+
+    def _move(self, i: int, *, was: bool, will: bool, before: int) -> None:
+        """Take a target out of the schedule, put it into the schedule, or both."""
+        now = self.clock + (self.clock_rest > 0)
+        weight, old = self.weight[i], self.unit[i]
+        ahead = self.start[i] + (self.rest[i] > 0) - now if old else 0
+        if was:
+            self._average(before - old, -old, self.start[i], -self.rest[i])
+            kept = _KEPT * self.scale // old
+            ahead = max(-kept, min(kept, ahead)) * old
+        if will:
+            if was:
+                ahead = ceil_div(ahead, weight)
+            else:
+                ahead = max(0, min(ahead, self.scale // weight))
+            self.unit[i], self.rest[i] = weight, 0
+            self._average(self.total, weight, now + ahead, 0)
+            self._place(i, now + ahead)
+
+    def _average(self, total: int, weight: int, start: int, rest: int) -> None:
+        """Make the clock the average again: a target joins, or leaves (its weight is negative)."""
+        if total:
+            moved, self.clock_rest = divmod(
+                self.clock_rest + weight * (start - self.clock) + rest, total
+            )
+            self.clock += moved
+        else:
+            self.clock_rest = 0
+
+    def _jump(self, picks: int, counts: list[int]) -> None:
+        self.clock, self.clock_rest = 0, 0
+        self._tick(picks)
+        for i in self.members():
+            self._advance(i, counts[i])
+        self.at = 0
+        self.pristine = False

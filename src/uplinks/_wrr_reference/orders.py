@@ -1,4 +1,4 @@
-"""The other orders: failover, smooth, deadlines, chance, and somebody else's."""
+"""The other orders: failover, random, and orders written in Python."""
 
 from __future__ import annotations
 
@@ -6,221 +6,105 @@ from collections.abc import Callable
 from operator import index
 from typing import Any
 
-from uplinks._wrr_reference.scheduler import Scheduler, ceil_div, expect
+from uplinks._wrr_reference.hashing import BITS, mix
+from uplinks._wrr_reference.scheduler import Scheduler, expect
 
-__all__ = [
-    "EdfScheduler",
-    "FailoverScheduler",
-    "ForeignScheduler",
-    "RandomScheduler",
-    "SmoothScheduler",
-]
+__all__ = ["FailoverScheduler", "ForeignScheduler", "RandomScheduler"]
 
 
 class FailoverScheduler(Scheduler):
-    """Always the first eligible index, in the order of the indices."""
+    """Always the eligible index that was added first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.order: list[int] = []
 
     def period(self) -> int:
         return int(self.any_eligible())
 
-    def _decide(self) -> int:
-        return min(self.members(), default=-1)
-
-
-class SmoothScheduler(Scheduler):
-    """Credit each its weight, take the one with most, which pays the total."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.credit: list[int] = []
-        self.at = 0
-        self.pristine = True
-
-    def _appear(self, i: int) -> None:
-        if i == len(self.credit):
-            self.credit.append(0)
-        self.credit[i] = 0
-
     def check(self) -> None:
         super().check()
-        expect(all(abs(credit) < 1 << 62 for credit in self.credit), "credit")
-        expect(0 <= self.at < max(1, self.period()), "at")
-
-    def _moving(self) -> None:
-        self.pristine = self.pristine and self.at == 0
-        self.at = 0
-
-    def _moved(self, i: int, *, was: bool, will: bool) -> None:
-        if self.pristine:
-            self.credit = [0] * len(self.credit)
-
-    def _jump(self, picks: int, counts: list[int]) -> int:
-        total = sum(self.weight[i] for i in self.members())
-        for i in self.members():
-            self.credit[i] = picks * self.weight[i] - counts[i] * total
-        self.pristine = False
-        return picks
-
-    def _decide(self) -> int:
-        members = self.members()
-        if not members:
-            return -1
-        for i in members:
-            self.credit[i] += self.weight[i]
-        best = min(members, key=lambda i: (-self.credit[i], i))
-        self.credit[best] -= sum(self.weight[i] for i in members)
-        self.at = (self.at + 1) % self.period()
-        return best
-
-
-class EdfScheduler(Scheduler):
-    """Take the earliest deadline, the lower index of equals; move it on by 1 / weight.
-
-    Deadlines are kept as floor and rest in units of 2**-62.
-    """
-
-    UNIT = 1 << 62
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.clock = 0
-        self.deadline: list[int] = []
-        self.rest: list[int] = []
-        self.unit: list[int] = []
-        self.at = 0
-        self.pristine = True
+        expect(len(set(self.order)) == len(self.order), "order")
 
     def _appear(self, i: int) -> None:
-        for column in (self.deadline, self.rest, self.unit):
-            if i == len(column):
-                column.append(0)
-
-    def check(self) -> None:
-        super().check()
-        expect(self.clock >= 0, "clock")
-        expect(0 <= self.at < max(1, self.period()), "at")
-        for i in self.members():
-            unit = self.unit[i]
-            expect(unit == self.weight[i], "unit")
-            expect(0 <= self.rest[i] < unit, "rest")
-            # A changed weight may have rounded it up, by less than the old one.
-            latest = self.clock + self.UNIT // unit + (1 << 32)
-            expect(self.clock <= self.deadline[i] <= latest, "deadline")
-
-    def _moving(self) -> None:
-        self.pristine = self.pristine and self.at == 0
-        self.at = 0
-
-    def _moved(self, i: int, *, was: bool, will: bool) -> None:
-        if self.pristine:
-            self.clock = 0
-            for j in self.members():
-                self._join(j)
-        elif was and will:
-            left = (self.deadline[i] - self.clock) * self.unit[i]
-            self.unit[i], self.rest[i] = self.weight[i], 0
-            self.deadline[i] = self.clock + ceil_div(left, self.unit[i])
-        elif will:
-            self._join(i)
-
-    def _jump(self, picks: int, counts: list[int]) -> int:
-        members = self.members()
-        total = sum(self.weight[i] for i in members)
-        sooner = picks - min(picks, len(members))
-        taken = {i: sooner * self.weight[i] // total for i in members}
-        clock = max(t * self.UNIT // self.weight[i] for i, t in taken.items())
-        for i, t in taken.items():
-            whole, self.rest[i] = divmod((t + 1) * self.UNIT, self.weight[i])
-            self.deadline[i] = whole - clock
-        self.clock = 0
-        self.pristine = False
-        return sum(taken.values())
-
-    def _join(self, i: int) -> None:
-        self.unit[i], self.rest[i] = self.weight[i], 0
-        self.deadline[i] = self.clock
-        self._extend(i)
-
-    def _extend(self, i: int) -> None:
-        whole, self.rest[i] = divmod(self.UNIT + self.rest[i], self.unit[i])
-        self.deadline[i] += whole
+        if i == len(self.order):
+            self.order.append(0)
+        self.order[i] = max(self.order) + 1
 
     def _decide(self) -> int:
-        members = self.members()
-        if not members:
-            return -1
-        i = min(members, key=lambda i: (self.deadline[i], i))
-        self.clock = self.deadline[i]
-        self._extend(i)
-        self.at = (self.at + 1) % self.period()
-        if self.pristine and self.at == 0:
-            # As at the beginning: said in whole units again.
-            self.clock = 0
-            for j in members:
-                self._join(j)
-        return i
+        return min(self.members(), key=self.order.__getitem__, default=-1)
 
 
 class RandomScheduler(Scheduler):
-    """Draw each pick anew: an alias table in integers, two draws a pick."""
+    """Draw each pick anew: an alias table in integers, two draws a pick, from SplitMix64."""
 
-    def __init__(self, generator: Any) -> None:
+    def __init__(self, seed: int = 0) -> None:
         super().__init__()
-        self.randrange = generator.randrange
+        self.seed = seed & BITS
 
     def period(self) -> int:
         return 0
 
+    def check(self) -> None:
+        super().check()
+        expect(0 <= self.seed <= BITS, "seed")
+
+    def _draw(self, bound: int) -> int:
+        """Return a number below a bound, each with the same chance (Lemire, 2019)."""
+        while True:
+            self.seed = (self.seed + 0x9E3779B97F4A7C15) & BITS
+            product = mix(self.seed) * bound
+            if product & BITS >= (1 << 64) % bound:
+                return product >> 64
+
     def _decide(self) -> int:
-        members = self.members()
-        if not members:
+        size = len(self.weight)
+        shares = [self.weight[i] if self.eligible(i) else 0 for i in range(size)]
+        total = sum(shares)
+        if not total:
             return -1
-        total = sum(self.weight[i] for i in members)
-        try:
-            column: int = self.randrange(len(members))
-            height: int = self.randrange(total)
-            # The generator is no good, or has changed this very scheduler.
-            members = self.members()
-            total = sum(self.weight[i] for i in members)
-            if not 0 <= column < len(members) or not 0 <= height < total:
-                raise RuntimeError("the generator gave a number that is out of range")
-        except BaseException as error:  # noqa: BLE001 - whoever picks gets it
-            self.failure = error
-            return -2
-        own, alias = list(members), list(members)
-        cut = [self.weight[i] * len(members) for i in members]
-        small = [k for k, c in enumerate(cut) if c < total]
-        large = [k for k, c in enumerate(cut) if c >= total]
+        cut = [share * size for share in shares]
+        alias = list(range(size))
+        small = [i for i in range(size) if cut[i] < total]
+        large = [i for i in range(size) if cut[i] >= total]
         while small:
             less, more = small.pop(), large[-1]
-            alias[less] = own[more]
+            alias[less] = more
             cut[more] -= total - cut[less]
             if cut[more] < total:
                 small.append(large.pop())
-        return own[column] if height < cut[column] else alias[column]
+        i = self._draw(size)
+        return i if self._draw(total) < cut[i] else alias[i]
 
 
 class ForeignScheduler(Scheduler):
-    """Whatever another object says, as long as it is an eligible index."""
+    """Whatever a Python scheduler says, as long as it is an eligible index."""
 
     def __init__(self, inner: Any, refusal: Callable[[Any, Any], Exception]) -> None:
         super().__init__()
         self.inner = inner
         self.refusal = refusal
+        self.queue: list[int] = []
 
     def period(self) -> int:
         return 0
 
+    def flush(self) -> None:
+        """Give the changed weights to the Python scheduler, in order of index."""
+        while self.queue:
+            i = min(self.queue)
+            self.queue.remove(i)
+            self.inner.set_weight(i, self.weight[i] if self.eligible(i) else 0)
+
     def _moved(self, i: int, *, was: bool, will: bool) -> None:
-        try:
-            self.inner.set_weight(i, self.weight[i] if will else 0)
-        except BaseException as error:  # noqa: BLE001 - whoever changes gets it
-            self.failure = error
+        if i not in self.queue:
+            self.queue.append(i)
 
     def _decide(self) -> int:
         if not self.any_eligible():
             return -1
         try:
+            self.flush()
             answer = self.inner.next_index()
             try:
                 i = index(answer)
@@ -228,7 +112,7 @@ class ForeignScheduler(Scheduler):
                 i = -1
             if not 0 <= i < len(self.weight) or not self.eligible(i):
                 raise self.refusal(self.inner, answer)
-        except BaseException as error:  # noqa: BLE001 - whoever picks gets it
+        except BaseException as error:  # noqa: BLE001 - the caller of the pick raises it
             self.failure = error
             return -2
         return i

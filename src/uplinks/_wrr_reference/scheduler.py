@@ -9,16 +9,16 @@ from typing import Final
 
 __all__ = ["Scheduler", "ceil_div", "expect"]
 
-# What a column holds, where it is not plain integers.
+# The types in a column, where they are not plain integers.
 _KINDS: Final[Mapping[str, tuple[type, ...]]] = MappingProxyType(
     {"up": (bool,), "alive": (bool,), "opened": (bool,)}
 )
 
 
 def expect(holds: object, what: str) -> None:
-    """See that a part of the state is as it can be."""
+    """Raise `ValueError` unless a part of the state is possible."""
     if not holds:
-        raise ValueError(f"{what} cannot be")
+        raise ValueError(f"impossible {what}")
 
 
 def ceil_div(a: int, b: int) -> int:
@@ -27,11 +27,7 @@ def ceil_div(a: int, b: int) -> int:
 
 
 class Scheduler:
-    """Which index comes next. An index is a place in the order of insertion.
-
-    A removed index is handed out again by the next `add`, the one removed
-    last first.
-    """
+    """Which index comes next. A removed index is handed out again, the last one first."""
 
     def __init__(self) -> None:
         self.weight: list[int] = []
@@ -69,6 +65,7 @@ class Scheduler:
     def remove(self, i: int) -> None:
         self._change(i, self.weight[i], up=False)
         self.alive[i] = False
+        self.weight[i] = 0
         self.free.append(i)
 
     def set_weight(self, i: int, weight: int) -> None:
@@ -78,12 +75,12 @@ class Scheduler:
         self._change(i, self.weight[i], up=up)
 
     def period(self) -> int:
-        """The number of picks after which the schedule repeats; 0 if none is possible."""
+        """Return the number of picks after which the schedule repeats; 0 if none is possible."""
         weights = [self.weight[i] for i in self.members()]
         return sum(weights) // gcd(*weights) if weights else 0
 
     def next_index(self) -> int:
-        """The next index, or -1 when nothing is eligible."""
+        """Return the next index, or -1 when nothing is eligible."""
         i = self._decide()
         if i >= 0:
             self.made[i] += 1
@@ -96,25 +93,31 @@ class Scheduler:
             if isinstance(column, list):
                 kinds = _KINDS.get(name, (int,))
                 expect(all(type(item) in kinds for item in column), name)
-                expect(len(column) == n or name in {"free", "recording"}, name)
+                expect(len(column) == n or name in {"free", "recording", "queue"}, name)
         expect(all(0 <= w < 1 << 31 for w in self.weight), "weight")
         expect(all(0 <= m < 1 << 64 for m in self.made), "made")
         expect(all(a or not u for u, a in zip(self.up, self.alive, strict=True)), "up")
         expect(sorted(self.free) == [i for i in range(n) if not self.alive[i]], "free")
-        expect(self.failure is None, "a failure that nobody was told")
+        expect(self.failure is None, "failure: it was never raised")
 
     def skip(self, picks: int, counts: list[int] | None) -> None:
-        """Move on by so many picks, of which `counts` says who had them."""
-        for _ in range(picks - self._jump(picks, counts) if counts else picks):
-            self.next_index()
+        """Move on by so many picks, counting none; `counts` is how many of them each index gets."""
+        if counts:
+            self._jump(picks, counts)
+        else:
+            for _ in range(picks):
+                self.next_index()
         self.made = [0] * len(self.made)
 
-    def _jump(self, picks: int, counts: list[int]) -> int:
-        """Take the picks of `counts` at once, and say how many these are."""
-        return 0
+    def restart(self) -> None:
+        """Begin a period, so that nothing of the present one need be kept in a snapshot."""
+
+    def _jump(self, picks: int, counts: list[int]) -> None:
+        """Make the picks of `counts` at once."""
+        raise NotImplementedError
 
     def _appear(self, i: int) -> None:
-        """Prepare what a scheduler keeps for a new index."""
+        """Prepare a new index."""
 
     def _change(self, i: int, weight: int, *, up: bool) -> None:
         was, will = self.eligible(i), up and weight > 0
@@ -127,10 +130,10 @@ class Scheduler:
         self._moved(i, was=was, will=will)
 
     def _moving(self) -> None:
-        """A change is about to come."""
+        """A share is about to change."""
 
     def _moved(self, i: int, *, was: bool, will: bool) -> None:
-        """An index has changed; whether it was and is eligible."""
+        """A share has changed; `was` and `will` tell whether the index was and is eligible."""
 
     def _decide(self) -> int:
         raise NotImplementedError

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from itertools import compress, count
+from math import log
 from typing import Any
 from weakref import ref
 
+from uplinks._wrr_reference.hashing import mix, stable_hash
+from uplinks._wrr_reference.orders import ForeignScheduler
 from uplinks._wrr_reference.scheduler import Scheduler, expect
 
 __all__ = ["Selector"]
 
 
 def _columns(scheduler: Scheduler) -> dict[str, Any]:
-    return {name: column for name, column in vars(scheduler).items() if name != "failure"}
+    unknown = ("failure", "inner", "refusal", "queue")
+    return {name: column for name, column in vars(scheduler).items() if name not in unknown}
 
 
 class Selector:
@@ -33,32 +37,55 @@ class Selector:
 
     # -- picks --------------------------------------------------------------
 
-    def pick(self, *, exclude: Iterable[Hashable] | None = None) -> Any:
+    def pick(self, *, exclude: Iterable[Hashable] | None = None, key: object = None) -> Any:
         found = [] if exclude is None else self._found(exclude)
+        if key is not None:
+            key = stable_hash(key)
+            for node in self._below():
+                for i in compress(count(), node._scheduler.alive):
+                    node._token(i)
         for node, i in found:
-            if node._scheduler.alive[i]:
-                node._scheduler.set_eligible(i, up=False)
-                node._settle()
-        try:
-            node = self
-            while True:
-                i = node._scheduler.next_index()
-                if i < 0:
-                    node._check_failure()
-                    raise node._nothing_eligible()
-                target = node._targets[i]
-                if not isinstance(target, Selector):
-                    return target
-                node = target
-        finally:
-            for node, i in found:
-                if node._scheduler.alive[i]:
-                    node._refresh(i)
-                    node._settle()
+            node._scheduler.set_eligible(i, up=False)
+            node._notify_parents()
+        node, i = self._descend(key)
+        for other, j in found:
+            if other._scheduler.alive[j]:
+                other._refresh(j)
+                other._notify_parents()
+        self._flush()
+        if i < 0:
+            raise node._failure_of_pick()
+        return node._targets[i]
+
+    def _descend(self, key: Any) -> tuple[Selector, int]:
+        """Pick through selectors of any depth; return the last one and the index there."""
+        node = self
+        while True:
+            i = node._scheduler.next_index() if key is None else node._closest(key)
+            if i < 0 or not isinstance(node._targets[i], Selector):
+                return node, i
+            node = node._targets[i]
+
+    def _token(self, i: int) -> int:
+        target = self._targets[i]
+        return stable_hash(i if isinstance(target, Selector) else target)
+
+    def _closest(self, key: int) -> int:
+        """Return the eligible index with the least -ln(u) / weight, u being drawn from both."""
+        scores: dict[int, float] = {}
+        for i in self._scheduler.members():
+            u = ((mix(self._token(i) ^ key) >> 11) + 0.5) / (1 << 53)
+            scores[i] = -log(u) / self._scheduler.weight[i]
+        best = min(scores, key=scores.__getitem__, default=-1)
+        if best >= 0:
+            self._scheduler.made[best] += 1
+        return best
 
     def _found(self, exclude: Iterable[Hashable]) -> list[tuple[Selector, int]]:
         if isinstance(exclude, str | bytes):
-            raise TypeError(f"exclude is a collection of targets, not {type(exclude).__name__}")
+            raise TypeError(
+                f"exclude must be a collection of targets, got {type(exclude).__name__}"
+            )
         exclude = list(exclude)
         return [
             (node, node._index[target])
@@ -69,22 +96,21 @@ class Selector:
 
     def pick_many(self, k: int) -> list[Any]:
         if k < 0:
-            raise ValueError(f"cannot pick {k} targets: 0 or more is allowed")
+            raise ValueError(f"k must be 0 or more, got {k}")
         return [self.pick() for _ in range(k)]
 
     def pick_into(self, buffer: Any) -> None:
         view = memoryview(buffer)
         if view.format != "I" or view.ndim != 1 or view.readonly or not view.contiguous:
-            raise ValueError("a writable, contiguous buffer of unsigned 32-bit items is allowed")
+            raise ValueError("the buffer must be writable, contiguous and of unsigned 32-bit items")
         if any(isinstance(t, Selector) for t in self._index):
             raise ValueError(
-                "pick_into gives indices, which do not name what nested selectors pick"
+                "pick_into returns indices, which do not name the targets of nested selectors"
             )
         for k in range(len(view)):
             i = self._scheduler.next_index()
             if i < 0:
-                self._check_failure()
-                raise self._nothing_eligible()
+                raise self._failure_of_pick()
             view[k] = i
 
     def __iter__(self) -> Iterator[Any]:
@@ -95,7 +121,7 @@ class Selector:
 
     # -- changes ------------------------------------------------------------
 
-    def add(self, target: Hashable, weight: int = 1) -> None:
+    def _add(self, target: Hashable, weight: int) -> None:
         self._check_weight(weight)
         if target in self._index:
             raise self._failure("duplicate-target", target)
@@ -113,10 +139,10 @@ class Selector:
         if isinstance(target, Selector):
             self._scheduler.set_eligible(i, up=target.eligible)
         self._scheduler.set_weight(i, weight)
-        self._settle()
-        self._check_failure()
+        self._notify_parents()
+        self._flush()
 
-    def remove(self, target: Hashable) -> None:
+    def _remove(self, target: Hashable) -> None:
         i = self._find(target)
         held = self._targets[i]
         del self._index[target]
@@ -124,16 +150,10 @@ class Selector:
         self._scheduler.remove(i)
         if isinstance(held, Selector):
             held._parents = [p for p in held._parents if p() is not self]
-        self._settle()
-        self._check_failure()
+        self._notify_parents()
+        self._flush()
 
-    def set_weight(self, target: Hashable, weight: int) -> None:
-        self._check_weight(weight)
-        self._scheduler.set_weight(self._find(target), weight)
-        self._settle()
-        self._check_failure()
-
-    def update(self, weights: Mapping[Hashable, int]) -> None:
+    def _update(self, weights: Mapping[Hashable, int]) -> None:
         found: list[tuple[int, int]] = []
         for target, weight in dict(weights).items():
             i = self._find(target)
@@ -141,25 +161,24 @@ class Selector:
             found.append((i, weight))
         for i, weight in found:
             self._scheduler.set_weight(i, weight)
-        self._settle()
-        self._check_failure()
+        self._notify_parents()
+        self._flush()
 
-    def replace(self, target: Hashable, new: Hashable) -> None:
+    def _replace(self, target: Hashable, new: Hashable) -> None:
         i = self._find(target)
         if isinstance(new, Selector) or isinstance(self._targets[i], Selector):
             raise TypeError("a selector cannot be replaced, nor replace a target")
         if new in self._index:
             raise self._failure("duplicate-target", new)
-        del self._index[target]
-        self._index[new] = i
+        self._index = {new if t is target or t == target else t: j for t, j in self._index.items()}
         self._targets[i] = new
 
-    def set_up(self, target: Hashable, up: bool) -> None:  # noqa: FBT001 - reads as a word
+    def _set_up(self, target: Hashable, up: bool) -> None:  # noqa: FBT001 - reads as a word
         i = self._find(target)
         self._up[i] = bool(up)
         self._refresh(i)
-        self._settle()
-        self._check_failure()
+        self._notify_parents()
+        self._flush()
 
     # -- questions ----------------------------------------------------------
 
@@ -167,7 +186,7 @@ class Selector:
     def eligible(self) -> bool:
         return self._scheduler.any_eligible()
 
-    def period(self) -> int:
+    def _period(self) -> int:
         return self._scheduler.period()
 
     def __len__(self) -> int:
@@ -176,56 +195,51 @@ class Selector:
     def __contains__(self, target: Hashable) -> bool:
         return target in self._index
 
-    def rows(self) -> list[tuple[Any, int, bool]]:
-        """Target, weight and status of each target, in order of insertion."""
-        weight = self._scheduler.weight
-        return [(target, weight[i], self._up[i]) for target, i in self._index.items()]
+    def _rows(self, counted: bool = False) -> list[tuple[Any, int, bool, Any]]:  # noqa: FBT001, FBT002
+        """Target, weight, status and, if asked for, picks of each target, in order of insertion."""
+        weight, made = self._scheduler.weight, self._scheduler.made
+        return [
+            (target, weight[i], self._up[i], made[i] if counted else None)
+            for target, i in self._index.items()
+        ]
 
     @property
     def targets(self) -> tuple[Any, ...]:
         return tuple(self._targets)
 
-    def _made(self) -> list[tuple[Any, int]]:
-        return [(target, self._scheduler.made[i]) for target, i in self._index.items()]
-
-    def _reserve(self, targets: int) -> None:
-        """Nothing to do: a list grows by itself."""
-
     def _skip(self, picks: int, counts: list[int] | None = None) -> None:
         self._scheduler.skip(picks, counts)
-        self._check_failure()
+        if self._scheduler.failure is not None:
+            raise self._failure_of_pick()
 
-    def _state(self) -> tuple[list[Any], list[bool | None], dict[str, Any]]:
-        alive = self._scheduler.alive
-        up = [self._up[i] if alive[i] else None for i in range(len(alive))]
+    def _state(self) -> tuple[list[Any], dict[int, bool], dict[str, Any]]:
+        self._flush()  # the state does not say what a Python scheduler has not received yet
+        up = {i: self._up[i] for i in self._index.values()}
+        self._scheduler.restart()
         return list(self._targets), up, deepcopy(_columns(self._scheduler))
 
     def _load(
-        self, scheduler: Scheduler, targets: list[Any], up: list[Any], columns: dict[str, Any]
+        self, scheduler: Scheduler, targets: list[Any], up: dict[int, bool], columns: dict[str, Any]
     ) -> None:
-        """Take over what `_state` gave, if it is a state that can be."""
+        """Take over what `_state` returned, if it is a possible state."""
         fresh = _columns(scheduler)
-        if len(targets) != len(up) or fresh.keys() != columns.keys():
-            raise ValueError("the targets do not fit")
+        expect(fresh.keys() == columns.keys(), "state")
         for name, column in fresh.items():
             expect(type(columns[name]) is type(column), name)
         vars(scheduler).update(deepcopy(columns))
         scheduler.check()
-        if len(scheduler.weight) != len(targets):
-            raise ValueError("the targets do not fit")
-        for i, target in enumerate(targets):
-            expect(type(up[i]) is (bool if scheduler.alive[i] else type(None)), "up")
-            if up[i] is not None and self._index.setdefault(target, i) != i:
-                raise ValueError("a target stands twice")
+        expect(len(scheduler.weight) == len(targets), "number of targets")
+        expect(sorted(up) == list(compress(count(), scheduler.alive)), "index")
+        for i, state in up.items():
+            expect(type(i) is int and type(state) is bool, "status")
+            expect(self._index.setdefault(targets[i], i) == i, "target: it occurs twice")
         self._scheduler = scheduler
-        self._targets = [
-            t if state is not None else None for t, state in zip(targets, up, strict=True)
-        ]
-        self._up = [bool(state) for state in up]
+        self._targets = [t if i in up else None for i, t in enumerate(targets)]
+        self._up = [up.get(i, False) for i in range(len(targets))]
         for target in self._index:
             if isinstance(target, Selector):
                 target._parents.append(ref(self))
-        self._settle()
+        self._notify_parents()
         self._check_own()
 
     def _check(self) -> None:
@@ -250,6 +264,14 @@ class Selector:
 
     # -- inside -------------------------------------------------------------
 
+    def _ended(self, target: Hashable, ok: object, nanoseconds: int) -> None:
+        for node in self._below():
+            scheduler = node._scheduler
+            if isinstance(scheduler, ForeignScheduler) and target in node._index:
+                hook = getattr(scheduler.inner, "ended", None)
+                if hook is not None:
+                    hook(node._index[target], bool(ok), int(nanoseconds))
+
     def _check_weight(self, weight: object) -> None:
         if type(weight) is not int or not 0 <= weight < 1 << 31:
             raise self._failure("weight", weight)
@@ -271,17 +293,21 @@ class Selector:
                     found.append(target)
         return found
 
-    def _check_failure(self) -> None:
-        failure, self._scheduler.failure = self._scheduler.failure, None
-        if failure is not None:
-            raise failure
+    def _flush(self) -> None:
+        """Give Python schedulers, here and above, the weights that have changed."""
+        left: list[Selector] = [self]
+        while left:
+            node = left.pop()
+            if isinstance(node._scheduler, ForeignScheduler):
+                node._scheduler.flush()
+            left += [parent for p in node._parents if (parent := p()) is not None]
 
     def _refresh(self, i: int) -> None:
         target = self._targets[i]
         passable = not isinstance(target, Selector) or target.eligible
         self._scheduler.set_eligible(i, up=self._up[i] and passable)
 
-    def _settle(self) -> None:
+    def _notify_parents(self) -> None:
         """Tell the selectors above when this one begins or ceases to be eligible."""
         left: list[Selector] = [self]
         while left:
@@ -294,9 +320,12 @@ class Selector:
                     parent._refresh(parent._index[node])
                     left.append(parent)
 
-    def _nothing_eligible(self) -> Exception:
-        rows = self.rows()
-        without_weight = sum(weight == 0 for _, weight, _ in rows)
-        return self._failure(
-            "nothing-eligible", len(rows), without_weight, len(rows) - without_weight
-        )
+    def _failure_of_pick(self) -> BaseException:
+        failure, self._scheduler.failure = self._scheduler.failure, None
+        if failure is not None:
+            return failure
+        rows = self._rows()
+        without_weight = sum(weight == 0 for _, weight, _, _ in rows)
+        excluded = len(self._scheduler.members())
+        down = len(rows) - without_weight - excluded
+        return self._failure("nothing-eligible", len(rows), without_weight, down, excluded)

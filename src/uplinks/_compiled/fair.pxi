@@ -1,0 +1,408 @@
+# The fair scheduler.
+#
+# Each eligible target of weight w owns a chain of jobs, one a pick, each 1/w long. The clock is the
+# weighted average of the starts of the current jobs, so leads and lags, w * (start - clock), always
+# sum to zero. With W the sum of the eligible weights, n their number and d = 1 / (2n - 2):
+#
+#     pick     clock += 1/W. Of the targets that have not had their share of this period, take the one
+#              whose open window [start + d/w, start + (1 - d)/w] closes first; if no window is open,
+#              the one whose window opens first. Its next job starts where this one ends.
+#     leave    remember the start; clock = average of the rest
+#     join     start at the clock; on return, where the next job would have started, but not before
+#              the clock and not more than a job after it; clock = average
+#     weight   keep lead or lag in picks, at most two; clock = average
+#
+# Invariant: sum of w * start = W * clock, in integers, with remainders, so nothing drifts. Complexity:
+# a pick O(log n) amortized in two tournaments, which find the window that closes first and the one that
+# opens first; a change O(log n). Every change begins a period, in which each target gets its weight over
+# the gcd: a target that has had its share is withheld until the period ends. The first period is recorded
+# and replayed: a pick is an array read then. A change leaves the replay at once, in O(n + period/2).
+#
+# Source: R. Tijdeman, "The chairman assignment problem", Discrete Mathematics 32 (1980) 323-330. The
+# specification is `_wrr_reference/fair.py`.
+
+cdef extern from *:
+    """
+    #define UPLINKS_ORIGIN (6 * UPLINKS_SCALE)
+    #define UPLINKS_SPREAD (4 * UPLINKS_SCALE)
+    """
+    # The clock starts here, and is set back to it once it is a few units of virtual time away, so that
+    # all times, which are at most SPREAD from the clock, stay between 0 and 16 units: 2**63.
+    const uint64_t ORIGIN "UPLINKS_ORIGIN"
+    const uint64_t SPREAD "UPLINKS_SPREAD"
+
+
+@cython.final
+cdef class FairScheduler(Scheduler):
+    """Weighted round robin that is exact in every period and optimally smooth.
+
+    Windows are compared in grains. From a fresh start a pick is a power of two of units, and
+    comparisons are exact where that is a grain or more: for a total up to 2**38.
+    """
+
+    def __cinit__(self):
+        self.extra = sizeof(Job) + sizeof(uint32_t) + sizeof(uint64_t)
+        self.clock = ORIGIN
+        self.stamp = 1
+        self.pristine = True
+        self.stale = True
+        self.pace.scale = SCALE
+
+    def __dealloc__(self):
+        free(self.divisors)
+        free(self.jobs)
+        free_windows(&self.windows)
+
+    cdef Py_ssize_t decide(self) noexcept nogil:
+        cdef uint32_t i
+        cdef int64_t due
+        cdef Job *job
+        cdef First first
+        if not self.total:
+            return -1
+        if self.stale:
+            lay_out(self)
+        self.clock += self.tick
+        self.clock_rest += self.tick_rest
+        if self.clock_rest >= self.total:
+            self.clock_rest -= self.total
+            self.clock += 1
+        due = <int64_t> (WAITS | self.clock >> 1 | INDEX)
+        # In a variable: stored and read again at once, it would stall.
+        first = self.windows.first
+        # If no window is open, the one that opens first is taken.
+        while first.opens <= due or first.closes >= WITHHELD:
+            i = <uint32_t> (<uint64_t> first.opens & INDEX)
+            if spent(self, i):
+                set_window(&self.windows, i, self.windows.key[i] ^ (WAITS | WITHHELD))
+                self.jobs[i].stamp = self.last_withheld  # the stamp is a link now
+                self.last_withheld = i + 1
+                first = self.windows.first
+            else:
+                first = opened(&self.windows, first, i, closing(self.jobs + i, i, &self.pace))
+        i = <uint32_t> (first.closes & INDEX)
+        job = self.jobs + i
+        first = awaited(&self.windows, first, i, opening_of_next(job, i, &self.pace))
+        self.windows.first = first
+        self.likely = <uint32_t> (first.closes & INDEX)
+        if self.size > CACHED:
+            fetch(self, <uint32_t> self.likely)
+            fetch(self, <uint32_t> (<uint64_t> first.opens & INDEX))
+        next_job(job, &self.pace)
+        job.picked = job.picked + 1 if job.stamp == self.stamp else 1
+        job.stamp = self.stamp
+        self.made[i] += 1
+        if self.recording:
+            record(self, i)
+        self.at += 1
+        if self.at == self.period:
+            end_period(self)
+        return i
+
+    cdef void prepare_change(self) noexcept nogil:
+        self.pristine = self.pristine and self.at == 0
+        if self.replaying and not self.pristine:
+            leave_replay(self)
+        count_replayed(self)
+        release_withheld(self)
+        if self.clock - ORIGIN + SCALE >= 5 * SCALE:
+            rebase(self)
+
+    cdef void changed(self, Py_ssize_t i, uint32_t before) noexcept nogil:
+        update_divisor(self, i)
+        count_shares(self)
+        begin_period(self)
+        self.stale = self.pristine
+        if not self.pristine:
+            move(self, i, before)
+
+    cdef list counts(self):
+        cdef Py_ssize_t i
+        cdef uint64_t k
+        count_replayed(self)
+        cdef list found = Scheduler.counts(self)
+        for k in range(self.at if self.replaying else 0):
+            i = self.table[k]
+            found[i] += 1
+        return found
+
+    cdef int skip(self, uint64_t picks, list counts) except -1:
+        cdef Py_ssize_t i
+        cdef Moment start
+        if counts is None:
+            return Scheduler.skip(self, picks, None)
+        lay_out(self)
+        self.clock += picks * self.tick
+        for i in range(self.size):
+            if self.eligible(i):
+                whole, rest = divmod(counts[i] * int(self.pace.scale), int(self.weight[i]))
+                start = Moment(ORIGIN + <uint64_t> whole, <uint32_t> rest)
+                begin_job(self.jobs + i, start, self.weight[i], <uint32_t> i, &self.pace)
+        replant(self)
+        self.pristine = False
+        return 0
+
+    cdef int extend(self, Py_ssize_t old, Py_ssize_t new) except -1:
+        cdef Windows *windows = &self.windows
+        cdef Py_ssize_t i
+        # One more, as there may be no memory for nothing.
+        cdef size_t nodes = nodes_over(<uint32_t> new) + 1
+        windows.key = <uint64_t *> grown(windows.key, new, sizeof(uint64_t))
+        windows.closing = <uint64_t *> grown(windows.closing, nodes, sizeof(uint64_t))
+        windows.opening = <int64_t *> grown(windows.opening, nodes, sizeof(int64_t))
+        self.jobs = <Job *> grown(self.jobs, new, sizeof(Job))
+        self.divisors = <uint32_t *> grown(self.divisors, new, sizeof(uint32_t))
+        memset(self.jobs + old, 0, (new - old) * sizeof(Job))
+        memset(self.divisors, 0, new * sizeof(uint32_t))
+        widen_windows(windows, <uint32_t> new)
+        self.room = new
+        for i in range(0, self.size, 2):
+            update_divisor(self, i)
+        return 0
+
+    cdef size_t memory(self):
+        return (
+            Scheduler.memory(self)
+            + 2 * nodes_over(<uint32_t> self.room) * sizeof(uint64_t)
+            + self.recordable * sizeof(uint32_t)
+        )
+
+    cdef void appear(self, Py_ssize_t i) noexcept nogil:
+        self.jobs[i].weight = 0
+
+    cdef dict state(self):
+        return fair_state(self)
+
+    cdef int load(self, dict state) except -1:
+        return load_fair(self, state)
+
+    cdef int check(self) except -1:
+        return check_fair(self)
+
+
+cdef void release_withheld(FairScheduler self) noexcept nogil:
+    """Let all withheld targets wait for their windows: O(log n) each."""
+    cdef uint32_t i
+    while self.last_withheld:
+        i = self.last_withheld - 1
+        self.last_withheld = self.jobs[i].stamp
+        self.jobs[i].stamp = 0
+        set_window(&self.windows, i, self.windows.key[i] ^ (WAITS | WITHHELD))
+
+
+cdef bint spent(FairScheduler self, uint32_t i) noexcept nogil:
+    """Tell whether a target has had its share of this period."""
+    cdef Job *job = self.jobs + i
+    return job.stamp == self.stamp and job.picked * self.divisor >= job.weight
+
+
+cdef void fetch(FairScheduler self, uint32_t i) noexcept nogil:
+    """Load into the cache what a pick reads first of an index, if it is one."""
+    if i < self.size:
+        prefetch(self.jobs + i)
+        prefetch(self.windows.key + i)
+
+
+cdef void count_shares(FairScheduler self) noexcept nogil:
+    """Derive what follows from the weights."""
+    self.divisor = self.divisors[1] if self.size else 0
+    self.period = self.total // self.divisor if self.divisor else 0
+    self.pace.shifts = 2 * self.members - 2 if self.members > 1 else 0
+    self.pace.reciprocal = <uint64_t> -1 // self.pace.shifts if self.pace.shifts else 0
+
+
+cdef void move(FairScheduler self, Py_ssize_t i, uint32_t before) noexcept nogil:
+    """Take a target out of the schedule, put it into the schedule, or both."""
+    cdef Job *job = self.jobs + i
+    cdef uint32_t weight = self.share(i)
+    cdef uint64_t now = self.clock + (self.clock_rest > 0)
+    cdef uint64_t opening = NONE
+    cdef int64_t ahead = 0
+    cdef int64_t kept
+    cdef Moment start
+    if job.weight:
+        start = beginning(job, &self.pace)
+        ahead = <int64_t> (start.whole - now) + (start.rest > 0)
+    if before:
+        average(self, 
+            self.total - weight, before, <int64_t> (self.clock - start.whole), -<int64_t> start.rest
+        )
+        kept = <int64_t> (KEPT * self.pace.scale // before)
+        ahead = max(-kept, min(kept, ahead)) * before
+    if weight:
+        if before:  # divided, rounding up
+            ahead = (ahead + weight - 1) // weight if ahead > 0 else -(-ahead // <int64_t> weight)
+        else:
+            ahead = max(0, min(ahead, <int64_t> (self.pace.scale // weight)))
+        start = Moment(now + <uint64_t> ahead, 0)
+        average(self, self.total, weight, <int64_t> (start.whole - self.clock), 0)
+        opening = begin_job(job, start, weight, <uint32_t> i, &self.pace)
+    set_window(&self.windows, <uint32_t> i, opening)
+
+
+cdef void average(FairScheduler self, uint64_t total, uint32_t weight, int64_t distance, int64_t rest) noexcept nogil:
+    """Move the clock by (weight * distance + rest) / total."""
+    cdef uint64_t left = 0
+    cdef int64_t moved, over
+    if not total:
+        self.clock_rest = 0
+        return
+    if distance < 0:
+        moved = -<int64_t> divide_product(<uint64_t> -distance, weight, total, &left)
+        over = <int64_t> self.clock_rest + rest - <int64_t> left
+    else:
+        moved = <int64_t> divide_product(<uint64_t> distance, weight, total, &left)
+        over = <int64_t> self.clock_rest + rest + <int64_t> left
+    if over < 0:  # rounded down, as a quotient in Python
+        moved -= 1 + ~over // <int64_t> total
+        over += (1 + ~over // <int64_t> total) * <int64_t> total
+    self.clock += <uint64_t> (moved + over // <int64_t> total)
+    self.clock_rest = <uint64_t> (over % <int64_t> total)
+
+
+cdef void update_divisor(FairScheduler self, Py_ssize_t i) noexcept nogil:
+    """Bring the gcd tree up to date after a share has changed: O(log n)."""
+    cdef Py_ssize_t node = (self.room + i) >> 1
+    cdef uint32_t value = gcd(self.share(i), self.share(i ^ 1))
+    while self.divisors[node] != value:
+        self.divisors[node] = value
+        if node == 1:
+            return
+        value = gcd(value, self.divisors[node ^ 1])
+        node >>= 1
+
+
+cdef void begin_period(FairScheduler self) noexcept nogil:
+    cdef Py_ssize_t i
+    self.at = 0
+    self.replaying = False
+    self.recording = self.period <= RECORD_LIMIT
+    if self.recordable > 1024:
+        free(self.table)
+        self.table = NULL
+        self.recordable = 0
+    if self.total:
+        self.tick = self.pace.scale // self.total
+        self.tick_rest = self.pace.scale % self.total
+    self.stamp += 1
+    if self.stamp == 0:
+        self.stamp = 1
+        for i in range(self.size):
+            self.jobs[i].stamp = 0
+
+
+cdef void end_period(FairScheduler self) noexcept nogil:
+    release_withheld(self)
+    if self.recording:
+        self.at = 0
+        self.recording = False
+        self.replaying = True
+    else:
+        begin_period(self)
+    if self.clock - ORIGIN + SCALE >= 5 * SCALE:
+        rebase(self)
+
+
+cdef void record(FairScheduler self, uint32_t i) noexcept nogil:
+    cdef uint64_t room
+    cdef void *longer
+    if self.at == self.recordable:
+        room = min(self.period, max(<uint64_t> 256, 4 * self.recordable))
+        longer = realloc(self.table, room * sizeof(uint32_t))
+        if longer is NULL:
+            self.recording = False  # not enough memory: go on deciding
+            return
+        self.table = <uint32_t *> longer
+        self.recordable = room
+    self.table[self.at] = i
+
+
+cdef void leave_replay(FairScheduler self) noexcept nogil:
+    """Move the clock and every job to the point that the replay has reached.
+
+    They are where the period began. The shorter part of it is counted: what was replayed of it,
+    or what is left of it.
+    """
+    cdef Py_ssize_t i
+    cdef uint64_t k
+    cdef Job *job
+    cdef uint64_t rest = 0
+    cdef bint late = self.at > self.period // 2
+    for i in range(self.size):
+        self.jobs[i].picked = 0
+    for k in range(self.at if late else 0, self.period if late else self.at):
+        self.jobs[self.table[k]].picked += 1
+    for i in range(self.size):
+        if self.eligible(i):
+            job = self.jobs + i
+            if late:
+                job.picked = <uint32_t> (job.weight // self.divisor) - job.picked
+            self.made[i] += job.picked
+            skip_jobs(job, job.picked, &self.pace)
+    self.clock += divide_product(self.pace.scale, <uint32_t> self.at, self.total, &rest)
+    self.clock_rest += rest
+    if self.clock_rest >= self.total:
+        self.clock_rest -= self.total
+        self.clock += 1
+    replant(self)
+
+
+cdef void count_replayed(FairScheduler self) noexcept nogil:
+    """Count the periods that were replayed as picks."""
+    cdef Py_ssize_t i
+    if self.laps:
+        for i in range(self.size):
+            self.made[i] += self.laps * (self.share(i) // self.divisor)
+        self.laps = 0
+
+
+cdef void lay_out(FairScheduler self) noexcept nogil:
+    """Let every target start now. A pick is a power of two of units, so comparisons are exact."""
+    cdef Py_ssize_t i
+    cdef Moment start = Moment(ORIGIN, 0)
+    self.tick = 1
+    while 2 * self.tick * self.total <= SCALE:
+        self.tick *= 2
+    self.pace.scale = self.tick * self.total
+    self.tick_rest = 0
+    self.clock = ORIGIN
+    self.clock_rest = 0
+    for i in range(self.size):
+        self.jobs[i].weight = 0
+        if self.eligible(i):
+            begin_job(self.jobs + i, start, self.weight[i], <uint32_t> i, &self.pace)
+    self.stale = False
+    replant(self)
+
+
+cdef void replant(FairScheduler self) noexcept nogil:
+    """Let every eligible target wait for the window of its current job."""
+    cdef Py_ssize_t i
+    cdef Job *job
+    for i in range(self.size):
+        job = self.jobs + i
+        self.windows.key[i] = NONE
+        if self.eligible(i):
+            self.windows.key[i] = begin_job(
+                job, beginning(job, &self.pace), job.weight, <uint32_t> i, &self.pace
+            )
+    set_all_windows(&self.windows)
+
+
+cdef void rebase(FairScheduler self) noexcept nogil:
+    """Move the clock back to its origin, and all times with it: O(n), once in four units or more."""
+    cdef Py_ssize_t i
+    # A whole number of grains; modulo 2**64, as the clock may be behind.
+    cdef uint64_t shift = (self.clock - ORIGIN) & ~(2 * INDEX + 1)
+    cdef uint64_t less = <uint64_t> (<int64_t> shift >> 1)
+    self.clock -= shift
+    for i in range(self.size):
+        if self.eligible(i):
+            self.jobs[i].end -= shift
+            if self.windows.key[i] != NONE:
+                self.windows.key[i] -= less
+        elif self.jobs[i].end - shift > self.clock + SPREAD:
+            self.jobs[i].weight = 0  # far behind the clock, so where it was does not matter
+        else:
+            self.jobs[i].end -= shift
+    set_all_windows(&self.windows)
