@@ -183,7 +183,7 @@ class Driver:
 
     # Requests
 
-    def selector(self, name: str | None = None) -> Selector:
+    def selector(self, name: str | None = None) -> Selector[Any]:
         """Return the selector of a service. As `Parent.selector`."""
         with self._lock:
             return self._parent.selector(name)

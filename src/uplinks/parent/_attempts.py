@@ -102,7 +102,7 @@ class Attempts:
     def __init__(
         self,
         leases: Leases,
-        selector: Selector,
+        selector: Selector[Any],
         budget: Budget,
         clock: Callable[[], int],
         retries: int,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from uplinks.balance import Selector
 from uplinks.health import HealthPolicy
@@ -42,7 +43,7 @@ class Eligibility:
         return name not in self._held and self._watch.is_up(name)
 
     def update(
-        self, selector: Selector, targets: Iterable[ChildService], *, weighted: bool
+        self, selector: Selector[Any], targets: Iterable[ChildService], *, weighted: bool
     ) -> None:
         """Set which of these targets a selector may pick.
 

@@ -54,7 +54,7 @@ class Engine:
         self.observed: Final = Observed()
         self.observed.always = bool(policy.failure_rate)
         # Of names that resolve at present; a change clears both.
-        self.known: Final[dict[str | None, Selector]] = {}
+        self.known: Final[dict[str | None, Selector[Any]]] = {}
         self.ready: Final[dict[str | None, Leases]] = {}
         self.lock: AbstractContextManager[object] = nullcontext()
         self.clock: Callable[[], int] | None = None

@@ -207,12 +207,12 @@ class Parent:
         return self._engine.composed()
 
     @property
-    def selectors(self) -> Mapping[str, Selector]:
+    def selectors(self) -> Mapping[str, Selector[Any]]:
         """The selectors given out so far, by service name."""
         return dict(self._engine.selectors.by_service)
 
     @property
-    def failovers(self) -> frozenset[Selector]:
+    def failovers(self) -> frozenset[Selector[Any]]:
         """Those of the selectors given out that belong to a failover and ignore weights."""
         return frozenset(self._engine.selectors.failovers)
 
@@ -568,7 +568,7 @@ class Parent:
         """
         return self._engine.watch.services(endpoint)
 
-    def selector(self, name: str | None = None) -> Selector:
+    def selector(self, name: str | None = None) -> Selector[Any]:
         """Return a service's selector: the same object for the same name.
 
         Without a name it is that of the only service over several children.
@@ -598,7 +598,7 @@ class Parent:
             known[name] = self._engine.selectors.of(self._only_service() if name is None else name)
         return known[name]
 
-    def route(self, router: IngressRoute, index: int = 0) -> Selector:
+    def route(self, router: IngressRoute, index: int = 0) -> Selector[Any]:
         """Return the selector of a router's route; the same object for the same route.
 
         One service is taken as it is, whatever its weight; several are

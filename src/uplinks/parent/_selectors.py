@@ -46,17 +46,17 @@ class Selectors:
         scheduler: str,
     ) -> None:
         self.composed = Composed(composed)
-        self.by_service: Final[dict[str, Selector]] = {}
-        self.failovers: Final[set[Selector]] = set()
+        self.by_service: Final[dict[str, Selector[Any]]] = {}
+        self.failovers: Final[set[Selector[Any]]] = set()
         self._offers = offers
         self._eligibility = eligibility
         self._start = start
         self._scheduler = scheduler
-        self._by_route: dict[tuple[object, ...], Selector] = {}
+        self._by_route: dict[tuple[object, ...], Selector[Any]] = {}
         self._kept: set[str] = set()
         self._unresolved: set[str] = set()  # composed, given out, without a usable definition
 
-    def of(self, name: str) -> Selector:
+    def of(self, name: str) -> Selector[Any]:
         """Return a service's selector. O(1), or O(references). Raises: as `Parent.selector`."""
         if name in self._kept:
             return self.by_service[name]
@@ -72,7 +72,7 @@ class Selectors:
         self._kept.add(name)
         self.by_service[name] = self._make(name)
 
-    def of_route(self, router: IngressRoute, index: int) -> Selector:
+    def of_route(self, router: IngressRoute, index: int) -> Selector[Any]:
         """Return a route's selector. O(references). Raises: as `Parent.route`."""
         services = router.routes[index].services
         targets = [(_target(s, router.namespace, self.of), s.weight) for s in services]
@@ -85,7 +85,7 @@ class Selectors:
             self._by_route[key] = self._select(_merge(targets))
         return self._by_route[key]
 
-    def children(self, selector: Selector) -> list[str]:
+    def children(self, selector: Selector[Any]) -> list[str]:
         """Return the names of the child services below a selector, each once."""
         names: dict[str, None] = {}
         below = [selector]
@@ -99,7 +99,7 @@ class Selectors:
 
     def apply(self, change: Change) -> None:
         """Give the selectors of the offers touched their new targets. O(offers touched)."""
-        gone: list[tuple[Selector, ChildService, bool]] = []
+        gone: list[tuple[Selector[Any], ChildService, bool]] = []
         for old, new in change.pairs():
             for selector, weighted in self._holders((new or old).service):  # type: ignore[union-attr]
                 if old is None or new is None or not _same_place(old.service, new.service):
@@ -131,7 +131,7 @@ class Selectors:
     def _rebuild(self, names: Iterable[str]) -> None:
         """Give the selectors of composed services the targets of their present definition."""
         wanted = {self.by_service[name]: self._wanted(name) for name in names}
-        postponed: list[tuple[Selector, Any, int]] = []
+        postponed: list[tuple[Selector[Any], Any, int]] = []
         for selector, targets in wanted.items():
             for target, weight in targets.items():
                 try:
@@ -173,13 +173,13 @@ class Selectors:
             for selector, weighted in self._holders(service):
                 self._eligibility.update(selector, (service,), weighted=weighted)
 
-    def _holders(self, service: ChildService) -> list[tuple[Selector, bool]]:
+    def _holders(self, service: ChildService) -> list[tuple[Selector[Any], bool]]:
         """Return the selectors that hold a child service: the direct and the weighted one."""
         names = ((service.name, False), (weighted_service_name(service.uplink_name), True))
         found = ((self.by_service.get(name), weighted) for name, weighted in names)
         return [(selector, weighted) for selector, weighted in found if selector is not None]
 
-    def _make(self, name: str) -> Selector:
+    def _make(self, name: str) -> Selector[Any]:
         """Make the selector of a service whose references have theirs already."""
         own = self.composed.services.get(name)
         if own is None:
@@ -195,12 +195,14 @@ class Selectors:
         self.failovers.add(selector)
         return selector
 
-    def _references(self, own: TraefikService) -> list[tuple[Selector | ServiceReference, int]]:
+    def _references(
+        self, own: TraefikService
+    ) -> list[tuple[Selector[Any] | ServiceReference, int]]:
         """Return what a composed service refers to, with weights; its selectors are made."""
         made = self.by_service.__getitem__
         return [(_target(r, own.namespace, made), r.weight) for r in references(own)]
 
-    def _select(self, targets: Iterable[tuple[Any, int]]) -> Selector:
+    def _select(self, targets: Iterable[tuple[Any, int]]) -> Selector[Any]:
         return Selector(targets, scheduler=self._scheduler, start=self._start)
 
 
@@ -209,8 +211,8 @@ def _same_place(old: ChildService, new: ChildService) -> bool:
 
 
 def _target(
-    reference: ServiceReference, namespace: str, selector: Callable[[str], Selector]
-) -> Selector | ServiceReference:
+    reference: ServiceReference, namespace: str, selector: Callable[[str], Selector[Any]]
+) -> Selector[Any] | ServiceReference:
     name = service_of(reference, namespace)
     if name is not None:
         return selector(name)
@@ -219,14 +221,14 @@ def _target(
 
 
 def _merge(
-    targets: Iterable[tuple[Selector | ServiceReference, int]],
-) -> list[tuple[Selector | ServiceReference, int]]:
+    targets: Iterable[tuple[Selector[Any] | ServiceReference, int]],
+) -> list[tuple[Selector[Any] | ServiceReference, int]]:
     """Merge entries with one target into one with the sum of their weights.
 
     A sum may exceed the largest weight. Only shares matter, so then all weights
     are divided by their gcd; a sum that is still too large is refused.
     """
-    weights: dict[Selector | ServiceReference, int] = {}
+    weights: dict[Selector[Any] | ServiceReference, int] = {}
     for target, weight in targets:
         if not 0 <= weight <= MAX_WEIGHT:
             raise InvalidWeight(weight)
