@@ -70,7 +70,7 @@ def two() -> Parent:
     return parent
 
 
-def picks(selector: Selector, count: int) -> dict[str, int]:
+def picks(selector: Selector[Any], count: int) -> dict[str, int]:
     """Count picks by child, or by name for the parent's own Service."""
     picked = (selector.pick() for _ in range(count))
     return dict(Counter(getattr(target, "child", target.name) for target in picked))
