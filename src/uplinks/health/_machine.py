@@ -113,12 +113,7 @@ class Health:
         return state is State.UP or (state is State.UNKNOWN and self._policy.serve_unknown)
 
     def describe(self, target: Hashable) -> dict[str, Any]:
-        """Describe a target as plain data. Times are in nanoseconds. Raises: UnknownTarget.
-
-        ``cause`` and ``reason`` are those of its last transition, ``since`` its
-        time. ``next_probe`` is ``None`` while a probe is in flight, and without a
-        check. ``down_until`` is the earliest time that a target may come back.
-        """
+        """Describe a target and its last transition as plain data. Raises: UnknownTarget."""
         record = self._record(target)
         waits = record.check is not None and record.flight is None
         down = record.state is State.DOWN
