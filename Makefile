@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 COMPILED := $(foreach folder,src/uplinks src/uplinks/_compiled,$(foreach kind,pyx pxd pxi,$(wildcard $(folder)/*.$(kind))))
 UNBUILT := $(if $(wildcard src/uplinks/_wrr.*.so),,unbuilt)
-CHECKED := src tests $(sort $(patsubst %/,%,$(dir $(wildcard benchmarks/*.py))))
+CHECKED := src tests examples/fastapi examples/plain examples/service examples/tested/service.py $(sort $(patsubst %/,%,$(dir $(wildcard benchmarks/*.py))))
 comma := ,
 # Build switches do not change the reference scheduler. Each run has its own cache and temporary
 # folder, because pytest clears those of earlier runs and two runs may be parallel.
@@ -117,7 +117,7 @@ lint: $(READY)
 	@$(BIN)/codespell
 	@$(BIN)/python -m tests.wording
 	@$(BIN)/mypy $(CHECKED)
-	@$(BIN)/stubtest --mypy-config-file pyproject.toml uplinks._wrr
+	@$(BIN)/stubtest --mypy-config-file pyproject.toml uplinks._wrr uplinks._leases
 	@$(BIN)/lint-imports --no-logo
 
 # Only the ratios that have a limit; `make bench` measures every figure of docs/performance.md.

@@ -25,15 +25,19 @@ FAST = ["-O2", "-funroll-loops", "-fvect-cost-model"]
 macros = [("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0")] if TRACE else []
 flags = [] if MSVC else ["-O0", "-g", "-UNDEBUG"] if DEBUG else FAST
 sanitizers = [f"-fsanitize={SANITIZE}", "-fno-omit-frame-pointer"] if SANITIZE else []
-wrr = Extension(
-    "uplinks._wrr",
-    sources=["src/uplinks/_wrr.pyx"],
-    define_macros=macros,
-    extra_compile_args=flags + sanitizers,
-    extra_link_args=sanitizers,
-)
-# setuptools passes a .pyx to Cython, which reads this attribute.
-wrr.cython_directives = {"language_level": 3, **checks, "linetrace": TRACE}
+extensions = [
+    Extension(
+        f"uplinks.{name}",
+        sources=[f"src/uplinks/{name}.pyx"],
+        define_macros=macros,
+        extra_compile_args=flags + sanitizers,
+        extra_link_args=sanitizers,
+    )
+    for name in ("_leases", "_wrr")
+]
+for extension in extensions:
+    # setuptools passes a .pyx to Cython, which reads this attribute.
+    extension.cython_directives = {"language_level": 3, **checks, "linetrace": TRACE}
 
 # Always rebuild: setuptools compares file times, and would keep the C code of another variant.
-setup(ext_modules=[wrr], options={"build_ext": {"force": True}})
+setup(ext_modules=extensions, options={"build_ext": {"force": True}})

@@ -10,6 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from uplinks.durations import Nanoseconds
 from uplinks.health import HealthPolicy
 from uplinks.model import (
     Advertisement,
@@ -46,7 +47,7 @@ ENTRY = ["multicluster"]
 # Multiples of a microsecond coincide with each other and with requests; other times do not.
 moments = st.integers(0, 300).map(US.__mul__) | st.integers(0, 300 * US)
 spans = st.tuples(moments, moments).filter(lambda span: span[0] != span[1]).map(sorted)
-times = st.integers(1, 40).map(US.__mul__) | st.integers(1, 40 * US)
+times = (st.integers(1, 40).map(US.__mul__) | st.integers(1, 40 * US)).map(Nanoseconds)
 children = st.sampled_from(NAMES)
 weights = st.integers(0, 5)
 
@@ -175,7 +176,7 @@ def scenarios(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
     )
 
 
-ROUND = st.sampled_from([2, 5, 10, 20]).map(US.__mul__)
+ROUND = st.sampled_from([2, 5, 10, 20]).map(US.__mul__).map(Nanoseconds)
 """Few values, so that latencies equal timeouts, and periods equal windows."""
 
 
@@ -183,7 +184,11 @@ ROUND = st.sampled_from([2, 5, 10, 20]).map(US.__mul__)
 def hectic(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
     """Draw scenarios with many passive-check failures and a driver that is always late."""
     checks = st.builds(HealthCheck, path=st.just("/health"), interval=ROUND, timeout=ROUND)
-    passive = st.builds(PassiveHealthCheck, st.sampled_from([20 * US, 60 * US]), st.integers(2, 5))
+    passive = st.builds(
+        PassiveHealthCheck,
+        st.sampled_from([20 * US, 60 * US]).map(Nanoseconds),
+        st.integers(2, 5),
+    )
     clusters = {}
     for name in NAMES:
         active, passively = draw(st.sampled_from([(1, 1), (1, 1), (0, 1), (1, 0)]))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import pickle
+import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 
-from uplinks.durations import format_duration, parse_duration
+from uplinks.durations import Nanoseconds, format_duration, parse_duration, to_nanoseconds
 from uplinks.errors import InvalidDuration, UplinksError
+from uplinks.model import HealthCheck
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
@@ -217,3 +222,53 @@ def test_what_is_not_64_bits_is_not_written(nanoseconds: int) -> None:
 def test_only_an_int_is_written(value: Any) -> None:
     with pytest.raises(InvalidDuration, match="is not an int of nanoseconds"):
         format_duration(value)
+
+
+# Durations given in Python
+
+
+@pytest.mark.parametrize(
+    ("value", "nanoseconds"),
+    [
+        ("5s", 5_000_000_000),
+        ("500ms", 500_000_000),
+        ("5", 5_000_000_000),
+        (timedelta(days=1, microseconds=1), 86_400_000_001_000),
+        (1_000_000, 1_000_000),
+        (0, 0),
+        (-1, -1),
+        (Nanoseconds(3), 3),
+    ],
+)
+def test_a_duration_may_be_a_string_a_timedelta_or_nanoseconds(
+    value: Any, nanoseconds: int
+) -> None:
+    assert to_nanoseconds(value, "timeout") == nanoseconds
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "message"),
+    [
+        (5, ValueError, "timeout must be at least 1ms, got 5ns; for 5 seconds write '5s'"),
+        ("10us", ValueError, "timeout must be at least 1ms, got 10µs"),
+        (timedelta(microseconds=1), ValueError, "timeout must be at least 1ms, got 1µs"),
+        (0.5, TypeError, "or integer nanoseconds, got 0.5"),
+        (True, TypeError, "or integer nanoseconds, got True"),
+        (None, TypeError, "or integer nanoseconds, got None"),
+        ("1d", InvalidDuration, "unknown unit 'd'"),
+        (2**63, InvalidDuration, "64 bits"),
+        (timedelta.max, InvalidDuration, "64 bits"),
+    ],
+)
+def test_a_value_that_is_no_duration_is_refused_with_its_field(
+    value: Any, kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=re.escape(message)):
+        to_nanoseconds(value, "timeout")
+
+
+def test_exact_nanoseconds_survive_evolve_and_pickle() -> None:
+    check = HealthCheck(interval=Nanoseconds(100_000))
+
+    assert evolve(check, path="/other").interval == 100_000
+    assert pickle.loads(pickle.dumps(check)) == check  # noqa: S301 - our own bytes

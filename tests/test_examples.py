@@ -1,4 +1,4 @@
-"""What stands in examples/ runs, and the README shows it as it is."""
+"""The examples run, and the README shows them as they are."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from tests.adapters.children import Child
+from yarl import URL
 
 from uplinks import Selector
 from uplinks.testing.server import Server, answer
@@ -132,11 +134,11 @@ def test_a_fastapi_service_forwards_to_a_child_that_is_up(tmp_path: Path) -> Non
             write_fleet(tmp_path, eu=eu.url)
             app = example(FASTAPI).application(str(tmp_path), "apps-api@multicluster")
             async with app.router.lifespan_context(app):
-                there = await asked(app, "/orders")
+                there = await asked(app, "/orders", b"id=7")
                 app.state.driver.set_up("eu", False)
-                nobody = await asked(app, "/orders")
-            assert b"GET /orders HTTP/1.1" in b"".join(eu.heads)
-            return [there, nobody]
+                down = await asked(app, "/orders")
+            assert b"GET /orders?id=7 HTTP/1.1" in b"".join(eu.heads)
+            return [there, down]
 
     assert asyncio.run(main()) == [(200, b"from eu"), (503, b'{"detail":"no child is up"}')]
 
@@ -195,11 +197,17 @@ def test_peak_ewma_is_deterministic_with_a_seed_and_keeps_what_an_excluded_child
     assert 80 < picks[50:].count("eu") < 140  # drawn twice in 9 of 16 picks
 
 
-async def asked(app: Any, path: str) -> tuple[int, bytes]:
-    """Ask an application as a server would, by ASGI."""
+async def asked(app: Any, path: str, query: bytes = b"") -> tuple[int, bytes]:
+    """Send a request to an application as a server would, by ASGI."""
     sent: list[dict[str, Any]] = []
 
+    body_received = False
+
     async def receive() -> dict[str, Any]:
+        nonlocal body_received
+        if body_received:
+            await asyncio.Event().wait()  # the client stays connected
+        body_received = True
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(message: dict[str, Any]) -> None:
@@ -212,7 +220,7 @@ async def asked(app: Any, path: str) -> tuple[int, bytes]:
         "scheme": "http",
         "path": path,
         "raw_path": path.encode(),
-        "query_string": b"",
+        "query_string": query,
         "headers": [],
         "server": ("localhost", 80),
         "app": app,
@@ -220,3 +228,60 @@ async def asked(app: Any, path: str) -> tuple[int, bytes]:
     await app(scope, receive, send)
     body = b"".join(message.get("body", b"") for message in sent)
     return sent[0]["status"], body
+
+
+PLAIN = ROOT / "examples" / "plain" / "client.py"
+
+
+def test_the_plain_client_avoids_a_child_that_fails() -> None:
+    async def main() -> list[bytes]:
+        with Child("eu", "fail") as eu, Child("us") as us:
+            orders: list[bytes] = await example(PLAIN).orders(eu.url, us.url)
+            return orders
+
+    assert asyncio.run(asyncio.wait_for(main(), 60)) == [b"us"] * 4
+
+
+def proxied(tmp_path: Path, *children: Child) -> TestClient[Any, Any]:
+    write_fleet(tmp_path, **{child.name: child.url for child in children})
+    return TestClient(TestServer(example().application(str(tmp_path), "apps-api@multicluster")))
+
+
+def test_the_reverse_proxy_forwards_everything_but_the_hop_by_hop_headers(tmp_path: Path) -> None:
+    async def main() -> tuple[int, dict[str, Any]]:
+        with Child("eu") as eu:
+            async with proxied(tmp_path, eu) as client:
+                url = client.make_url("/").join(URL("/echo/a%2Fb/%3F?id=7", encoded=True))
+                headers = {"X-Key": "1", "X-Hop": "2", "Connection": "X-Hop"}
+                async with client.session.put(url, data=b"body", headers=headers) as response:
+                    return response.status, await response.json(content_type=None)
+
+    status, seen = asyncio.run(asyncio.wait_for(main(), 60))
+
+    assert (status, seen["method"], seen["path"], seen["body"]) == (
+        200,
+        "PUT",
+        "/echo/a%2Fb/%3F?id=7",
+        "body",
+    )
+    assert seen["headers"]["x-key"] == "1"
+    assert "x-hop" not in seen["headers"]
+
+
+def test_the_reverse_proxy_answers_for_children_that_cannot(tmp_path: Path) -> None:
+    async def main() -> list[int]:
+        statuses = []
+        with Child("eu", "drop") as eu:
+            async with proxied(tmp_path, eu) as client:
+                for headers in ({}, {"Upgrade": "websocket", "Connection": "Upgrade"}):
+                    async with client.post("/orders", data=b"x", headers=headers) as response:
+                        statuses.append(response.status)
+                eu.stop()
+                while statuses[-1] != 503:
+                    async with client.get("/orders") as response:
+                        statuses.append(response.status)
+        return statuses
+
+    statuses = asyncio.run(asyncio.wait_for(main(), 60))
+    assert (statuses[0] in {502, 503}, statuses[1], statuses[-1]) == (True, 501, 503)
+    assert set(statuses) <= {501, 502, 503}

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from uplinks.durations import Nanoseconds
 from uplinks.errors import DuplicateTarget, UnknownTarget
 from uplinks.health import (
     TRANSITIONS,
@@ -35,7 +36,8 @@ TIMES = [(10, 6, 3), (10, 10, 10), (4, 7, 9), (1, 2, 5), (7, 3, 1)]  # interval,
 
 
 def check(interval: int = 10, unhealthy: int = 10, timeout: int = 3, **more: Any) -> HealthCheck:
-    return HealthCheck(interval=interval, unhealthy_interval=unhealthy, timeout=timeout, **more)
+    times = [Nanoseconds(time) for time in (interval, unhealthy, timeout)]
+    return HealthCheck(interval=times[0], unhealthy_interval=times[1], timeout=times[2], **more)
 
 
 def one(each: HealthCheck | None = None, passive: Any = None, **policy: Any) -> Health:
@@ -50,7 +52,7 @@ def one(each: HealthCheck | None = None, passive: Any = None, **policy: Any) -> 
 def time_until(
     state: State, change: int, each: HealthCheck, policy: HealthPolicy, *, slow: bool
 ) -> int:
-    """Drive one target with a prompt driver; tell how long after a change it is in the state.
+    """Drive one target with a prompt driver; return how long after a change it is in the state.
 
     Up to ``change`` its probes keep it where it is, after it they do not, nor does
     one that is under way then. Those after it take all the time they may; those
@@ -144,7 +146,7 @@ def test_missed_slots_become_one_and_the_rate_stays() -> None:
     assert health.next_wakeup() == slot + 40
 
 
-def test_a_driver_that_slept_is_late_and_nobody_fails() -> None:
+def test_a_driver_that_slept_is_late_and_no_target_fails() -> None:
     health = one(max_lateness=2)
     [probe] = health.due(0)
 
@@ -270,7 +272,7 @@ def test_an_unknown_target_is_served_as_the_policy_says() -> None:
 
 def test_requests_take_a_target_down_and_the_window_brings_it_back() -> None:
     health = Health()
-    health.add("a", None, PassiveHealthCheck(failure_window=10, max_failed_attempts=2), 0)
+    health.add("a", None, PassiveHealthCheck(Nanoseconds(10), max_failed_attempts=2), 0)
     assert health.observe("a", False, 1) == []
     assert health.observe("a", False, 11) == []  # the first is out of the window
     [down] = health.observe("a", False, 12)
@@ -285,13 +287,13 @@ def test_requests_take_a_target_down_and_the_window_brings_it_back() -> None:
 
 def test_a_success_between_failures_forgets_them() -> None:
     health = Health()
-    health.add("a", None, PassiveHealthCheck(10, 2), 0)
+    health.add("a", None, PassiveHealthCheck(Nanoseconds(10), 2), 0)
     for ok in (False, True, False):
         assert health.observe("a", ok, 1) == []
 
 
 def test_with_an_active_check_that_one_decides_recovery() -> None:
-    health = one(check(10, 4, 3), PassiveHealthCheck(1, 1))
+    health = one(check(10, 4, 3), PassiveHealthCheck(Nanoseconds(1), 1))
     [probe] = health.due(0)
     health.report(probe, PASS, 0)
     [_] = health.observe("a", False, 1)
@@ -306,7 +308,7 @@ def test_with_an_active_check_that_one_decides_recovery() -> None:
     assert up.cause is Cause.RECOVERED
 
 
-def test_what_nobody_watches_any_more_is_not_down_for_ever() -> None:
+def test_a_target_without_checks_is_not_down_for_ever() -> None:
     health = one()
     [probe] = health.due(0)
     health.report(probe, FAIL, 0)
@@ -480,3 +482,108 @@ def test_the_page_shows_the_picture() -> None:
     page = (Path(__file__).parent.parent / "docs" / "health.md").read_text(encoding="utf-8")
 
     assert "](_static/states.svg)" in page
+
+
+# Staying out long enough
+
+
+def test_a_passing_probe_does_not_end_a_passive_ejection_before_its_window() -> None:
+    health = one(check(10, 4, 3), PassiveHealthCheck(Nanoseconds(30), 1))
+    [probe] = health.due(0)
+    health.report(probe, Outcome.PASS, 0)
+    [event] = health.observe("a", ok=False, now=5)
+    assert isinstance(event, Transition)
+    assert event.cause is Cause.REQUESTS_FAILED
+    for now in range(5, 200):
+        for probe in health.due(now):
+            for event in health.report(probe, Outcome.PASS, now):
+                assert event.cause is Cause.RECOVERED  # type: ignore[union-attr]
+                assert 35 <= now < 35 + 4
+                return
+    raise AssertionError("it never came back")
+
+
+def downs_of(policy: HealthPolicy, until: int) -> list[tuple[int, int]]:
+    """When a target that passes for 5 after each recovery, and then fails once, is down."""
+    health = Health(policy)
+    health.add("a", check(1, 1, 1), None, 0)
+    spans, up_since, down_since = [], 0, None
+    for now in range(until):
+        health.expire(now)
+        for probe in health.due(now):
+            fails = down_since is None and now - up_since >= 5
+            for event in health.report(probe, Outcome.fail("x") if fails else Outcome.PASS, now):
+                if isinstance(event, Transition) and event.after is State.DOWN:
+                    down_since = now
+                elif isinstance(event, Transition) and down_since is not None:
+                    spans.append((down_since, now))
+                    up_since, down_since = now, None
+    return spans
+
+
+def test_a_hold_down_doubles_with_each_fall_up_to_its_most() -> None:
+    policy = HealthPolicy(start_window=0, hold_down=Nanoseconds(10), max_hold_down=Nanoseconds(50))
+
+    assert [end - begin for begin, end in downs_of(policy, 400)][:5] == [10, 20, 40, 50, 50]
+
+
+def test_a_hold_down_is_forgiven_by_time_up() -> None:
+    policy = HealthPolicy(start_window=0, hold_down=Nanoseconds(2), max_hold_down=Nanoseconds(4))
+    # It is up for 5 each time: one level is forgiven, one is added.
+
+    assert {end - begin for begin, end in downs_of(policy, 100)} == {2}
+
+
+def test_without_a_hold_down_the_first_pass_brings_a_target_back() -> None:
+    assert {end - begin for begin, end in downs_of(HealthPolicy(start_window=0), 100)} == {1}
+
+
+def test_a_failure_rate_takes_a_target_down_once_there_are_enough_requests() -> None:
+    policy = HealthPolicy(
+        start_window=0, failure_rate=50, rate_minimum=10, rate_window=Nanoseconds(100)
+    )
+    health = Health(policy)
+    health.add("a", check(1000, 1000, 1), None, 0)
+    fallen = [n for n in range(12) if health.observe("a", ok=n % 2 == 0, now=n)]
+
+    assert fallen == [9]  # the tenth request: five of ten have failed
+
+
+def test_a_failure_rate_forgets_what_has_left_its_window() -> None:
+    policy = HealthPolicy(
+        start_window=0, failure_rate=50, rate_minimum=4, rate_window=Nanoseconds(100)
+    )
+    health = Health(policy)
+    health.add("a", check(1000, 1000, 1), None, 0)
+    for now in (0, 1, 2):
+        assert not health.observe("a", ok=False, now=now)
+    assert not health.observe("a", ok=False, now=100)
+    for now in (150, 151):
+        assert not health.observe("a", ok=False, now=now)
+    assert health.observe("a", ok=False, now=152)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"hold_down": -1},
+        {"hold_down": 1.5},
+        {"failure_rate": 101},
+        {"rate_minimum": 0},
+        {"max_ejected": -1},
+        {"start_window": "soon"},
+        {"rate_window": True},
+    ],
+)
+def test_a_wrong_policy_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        HealthPolicy(**fields)
+
+
+def test_bounds_include_what_holds_a_target_down() -> None:
+    policy = HealthPolicy(hold_down="10s", max_hold_down="1m")
+    passive = PassiveHealthCheck(failure_window="2m")
+    plain = recovery_bound(HealthCheck(), HealthPolicy())
+
+    assert recovery_bound(HealthCheck(), policy) == plain + 60 * 10**9
+    assert recovery_bound(HealthCheck(), policy, passive) == plain + 120 * 10**9

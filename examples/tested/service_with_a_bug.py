@@ -1,17 +1,15 @@
-"""PLANTED BUG: the first child that was picked is kept, and so is one that has gone down.
+"""PLANTED BUG: the first child that was picked is kept, even after it has gone down.
 
-The test beside it finds this; nothing should be made of it.
+The test beside it finds this bug. Do not copy it.
 """
 
 from collections.abc import Awaitable, Callable
 
-from uplinks.adapters.driver import Driver
-
-SERVICE = "apps-orders@multicluster"
+from uplinks import Driver
 
 
 class Orders:
-    """Takes orders; ``send`` does the request to an address and gives its status."""
+    """Takes orders; ``send`` sends the request to an address and returns its status."""
 
     def __init__(self, driver: Driver, send: Callable[[str], Awaitable[int]]) -> None:
         self._driver = driver
@@ -20,6 +18,6 @@ class Orders:
 
     async def take(self) -> int:
         if not self._url:
-            with self._driver.lease(SERVICE) as child:
-                self._url = child.url
+            with self._driver.lease() as lease:
+                self._url = lease.url
         return await self._send(self._url)

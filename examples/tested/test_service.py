@@ -1,26 +1,22 @@
-"""A day of a service in a second: the time is virtual, and the children follow a script."""
+"""A day of a service in a second: time is virtual, and the children follow a script."""
 
 import asyncio
 
 from service import Orders
 
-from uplinks import Advertisement, HealthCheck, Outcome, Parent, ParentConfig
-from uplinks.adapters.driver import Driver
+from uplinks import Driver, HealthCheck, Outcome
 from uplinks.health import detection_bound
-from uplinks.model import Child
 from uplinks.testing import ScriptedProber, VirtualLoop, in_virtual_time
 
-SECOND = 1_000_000_000
 EU, US = "http://eu.example.com", "http://us.example.com"
-CHECK = HealthCheck(path="/health", interval=10 * SECOND, timeout=2 * SECOND)
+CHECK = HealthCheck(path="/health", interval="10s", timeout="2s")
 
 
 def test_no_order_goes_to_a_child_that_is_down() -> None:
     loop, prober = VirtualLoop(), ScriptedProber()
-    parent = Parent(ParentConfig({"eu": Child(EU), "us": Child(US)}))
-    offer = Advertisement("apps-orders", "apps/orders", ["up"], health_check=CHECK)
-    for child in ("eu", "us"):
-        parent.advertise(child, [offer], now=0)
+    driver = Driver.of(
+        {"eu": EU, "us": US}, health_check=CHECK, probers={"http": prober}, clock=loop.clock
+    )
     sent: list[str] = []
 
     async def send(url: str) -> int:
@@ -28,12 +24,12 @@ def test_no_order_goes_to_a_child_that_is_down() -> None:
         return 200
 
     async def main() -> None:
-        async with Driver(parent, {"http": prober}, clock=loop.clock) as driver:
+        async with driver:
             orders = Orders(driver, send)
             for _ in range(10):
                 await orders.take()
             prober.script(EU, Outcome.fail("status 503"))
-            await asyncio.sleep(detection_bound(CHECK, parent.policy) / SECOND)
+            await asyncio.sleep(detection_bound(CHECK, driver.parent.policy) / 1e9)
             sent.clear()
             for _ in range(10):
                 await orders.take()

@@ -10,13 +10,15 @@ from __future__ import annotations
 # `typing` itself is not imported: it takes as long as the rest of `uplinks --help`.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from uplinks.adapters.driver import Driver
     from uplinks.balance import Selector
     from uplinks.diagnostics import Diagnostic, Report, Severity
     from uplinks.durations import format_duration, parse_duration
-    from uplinks.errors import NoEligibleTarget, UplinksError
-    from uplinks.health import HealthPolicy, Outcome, Probe, Transition
+    from uplinks.errors import NoEligibleTarget, UplinksError, ValidationError
+    from uplinks.health import FailureClassifier, HealthPolicy, Outcome, Probe, Transition
     from uplinks.model import (
         Advertisement,
+        Child,
         ChildConfig,
         ChildService,
         Cluster,
@@ -46,11 +48,14 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Advertisement",
+    "Child",
     "ChildConfig",
     "ChildService",
     "Cluster",
     "Diagnostic",
+    "Driver",
     "Endpoint",
+    "FailureClassifier",
     "Fleet",
     "HealthCheck",
     "HealthPolicy",
@@ -69,6 +74,7 @@ __all__ = [
     "Transition",
     "Uplink",
     "UplinksError",
+    "ValidationError",
     "WeightedService",
     "advertise",
     "check",
@@ -88,11 +94,14 @@ __all__ = [
 # does not load the selector.
 _HOMES = {
     "Advertisement": "model",
+    "Child": "model",
     "ChildConfig": "model",
     "ChildService": "model",
     "Cluster": "model",
     "Diagnostic": "diagnostics",
+    "Driver": "adapters.driver",
     "Endpoint": "parent",
+    "FailureClassifier": "health",
     "Fleet": "model",
     "HealthCheck": "model",
     "HealthPolicy": "health",
@@ -111,6 +120,7 @@ _HOMES = {
     "Transition": "health",
     "Uplink": "model",
     "UplinksError": "errors",
+    "ValidationError": "errors",
     "WeightedService": "model",
     "advertise": "services",
     "check": "rules",

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from uplinks import grammar
 
-__all__ = ["endpoint", "is_plain", "problem_with_address", "without_userinfo"]
+__all__ = ["endpoint", "is_plain", "problem_with_address", "server", "without_userinfo"]
 
 _START: Final = re.compile(r"[A-Za-z][-A-Za-z0-9+.]*://|(?:https?:)?/*", re.IGNORECASE)
 _AT: Final = re.compile("@|%40")  # an escaped one may hide a password as well
@@ -70,6 +70,21 @@ def is_plain(address: str) -> bool:
     Source: RFC 9110 section 4.2.
     """
     return address.lower().startswith("http://")
+
+
+def server(url: str) -> str:
+    """Return the part of a URL that names the server: without the path, if there is one.
+
+    A final ``/`` alone stays, as addresses are kept as they are written.
+    Complexity: O(length).
+
+    >>> server("https://eu.example.com:9443/v1"), server("https://eu.example.com/")
+    ('https://eu.example.com:9443', 'https://eu.example.com/')
+
+    Source: RFC 3986 section 3.
+    """
+    start = url.find("/", url.find("://") + 3)
+    return url if start < 0 or start == len(url) - 1 else url[:start]
 
 
 def endpoint(address: str) -> tuple[str, str, int] | None:

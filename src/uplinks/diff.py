@@ -212,7 +212,7 @@ def diff(old: Fleet, new: Fleet, *, jump: Fraction = JUMP) -> Difference:
 
 
 def _sides(fleet: Fleet) -> dict[str, _Side]:
-    parent = Parent.from_fleet(fleet)
+    parent = Parent.from_fleet(fleet, strict=False)
     sides: dict[str, _Side] = {}
     for name, service in parent.services.items():
         if isinstance(service, WeightedService):

@@ -16,12 +16,13 @@ Rules of this file:
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from functools import lru_cache
 from typing import Final
 
-from uplinks.errors import InvalidDuration
+from uplinks.errors import InvalidDuration, quote
 
-__all__ = ["format_duration", "parse_duration"]
+__all__ = ["Nanoseconds", "format_duration", "parse_duration", "to_nanoseconds"]
 
 _MICROSECOND: Final = 1_000
 _MILLISECOND: Final = 1_000_000
@@ -96,6 +97,60 @@ def parse_duration(value: str | int) -> int:
     if isinstance(given, bool) or not isinstance(given, int):
         raise InvalidDuration(given, f"a {type(given).__name__} is neither an integer nor a string")
     return _in_range(given, given * _SECOND)
+
+
+class Nanoseconds(int):
+    """A number of nanoseconds that may be below a millisecond.
+
+    Constructors refuse a plain ``5``, which is nearly always meant as seconds.
+    A manifest may well have an interval of 100µs, and a test one of 3 ns.
+    """
+
+    __slots__ = ()
+
+
+def to_nanoseconds(value: str | timedelta | int, field: str, *, least: int = _MILLISECOND) -> int:
+    """Convert a duration given in Python: ``"5s"``, a `timedelta`, or integer nanoseconds.
+
+    ``field`` names the value in errors. A value above 0 must be at least
+    ``least`` (ns), unless it is a `Nanoseconds`. 0 and negative values pass: the
+    field decides what they mean.
+
+    Raises: TypeError for another type; ValueError for a value that is too
+    small; InvalidDuration for a string that is not a duration.
+
+    >>> from datetime import timedelta
+    >>> to_nanoseconds("5s", "interval"), to_nanoseconds(timedelta(seconds=5), "interval")
+    (5000000000, 5000000000)
+    >>> to_nanoseconds(5, "interval")
+    Traceback (most recent call last):
+        ...
+    ValueError: interval must be at least 1ms, got 5ns; for 5 seconds write '5s'
+    """
+    given: object = value
+    if isinstance(given, Nanoseconds):
+        return given
+    if isinstance(given, str):
+        nanoseconds = parse_duration(given)
+    elif isinstance(given, timedelta):
+        seconds = given.days * 86_400 + given.seconds
+        nanoseconds = seconds * _SECOND + given.microseconds * _MICROSECOND
+    elif isinstance(given, int) and not isinstance(given, bool):
+        nanoseconds = given
+    else:
+        raise TypeError(
+            f"{field} must be a duration like '5s', a timedelta or integer nanoseconds, "
+            f"got {quote(given)}"
+        )
+    if not _MIN <= nanoseconds <= _MAX:
+        raise InvalidDuration(given, _OVERFLOW)
+    if 0 < nanoseconds < least:
+        seconds_meant = f"; for {given} seconds write '{given}s'" if isinstance(given, int) else ""
+        raise ValueError(
+            f"{field} must be at least {format_duration(least)}, "
+            f"got {format_duration(nanoseconds)}{seconds_meant}"
+        )
+    return nanoseconds
 
 
 def format_duration(nanoseconds: int) -> str:

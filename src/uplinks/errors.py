@@ -33,6 +33,7 @@ __all__ = [
     "NameCollision",
     "NoEligibleTarget",
     "SelectorCycle",
+    "ServiceRequired",
     "UnknownChild",
     "UnknownService",
     "UnknownTarget",
@@ -231,6 +232,25 @@ class UnknownService(UplinksError, LookupError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.name, self.suggestion)
+
+
+class ServiceRequired(UplinksError, ValueError):
+    """A name was left out, though a parent does not have exactly one service.
+
+    Attribute: ``services``, the names to choose from.
+    """
+
+    def __init__(self, services: tuple[str, ...]) -> None:
+        some = ", ".join(map(repr, services[:5])) + (", …" if len(services) > 5 else "")  # noqa: PLR2004 - enough to recognize them
+        super().__init__(
+            f"name one of the parent's {len(services)} services: {some}"
+            if services
+            else "the parent has no services"
+        )
+        self.services = services
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.services,)
 
 
 class NoEligibleTarget(UplinksError, LookupError):

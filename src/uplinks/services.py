@@ -149,7 +149,7 @@ def materialize(
                 name=offer.service,
                 uplink_name=offer.advertisement.uplink_name,
                 child=offer.child,
-                url=config.children[offer.child].address,
+                url=config.children[offer.child].url,
                 health_check=offer.advertisement.health_check,
                 passive_health_check=offer.advertisement.passive_health_check,
             )

@@ -54,7 +54,7 @@ def api(
 
 
 class Notes:
-    """Writes down what it hears."""
+    """Records events and outcomes."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -95,7 +95,7 @@ def run_until(
     return notes
 
 
-def test_a_failure_is_noticed_and_a_recovery_too_within_the_bounds() -> None:
+def test_failure_and_recovery_are_noticed_within_their_bounds() -> None:
     loop = VirtualLoop()
     fell, rose = 35 * SECOND + 7, 83 * SECOND + 1
 
@@ -104,44 +104,44 @@ def test_a_failure_is_noticed_and_a_recovery_too_within_the_bounds() -> None:
         return Outcome.fail("status 503") if down else Outcome.PASS
 
     parent = parent_of(api())
-    notes = run_until(parent, ScriptedProber(otherwise=answer), 120 * SECOND, loop)
+    notes = run_until(parent, ScriptedProber(default=answer), 120 * SECOND, loop)
     [down], [_, up] = notes.moments(State.DOWN), notes.moments(State.UP)
     assert 0 <= down - fell <= detection_bound(CHECK, parent.policy)
     assert 0 <= up - rose <= recovery_bound(CHECK, parent.policy)
 
 
-def test_a_target_that_hangs_is_down_at_the_deadline_to_the_nanosecond() -> None:
+def test_a_target_that_hangs_is_down_exactly_at_its_deadline() -> None:
     async def answer(_: str) -> Outcome:
         await asyncio.Event().wait()
         return Outcome.PASS
 
-    notes = run_until(parent_of(api()), ScriptedProber(otherwise=answer), 4 * SECOND)
+    notes = run_until(parent_of(api()), ScriptedProber(default=answer), 4 * SECOND)
     assert notes.moments(State.DOWN) == [3 * SECOND]
     assert notes.outcomes[0] == Outcome.TIMEOUT
 
 
-def test_a_prober_that_raises_has_failed_and_the_loop_goes_on(
+def test_a_prober_that_raises_is_a_failed_probe(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def answer(_: str) -> Outcome:
         raise ValueError("secret")
 
-    prober = ScriptedProber(otherwise=answer)
+    prober = ScriptedProber(default=answer)
     notes = run_until(parent_of(api()), prober, 25 * SECOND)
     assert len(prober.asked) > 2
     assert notes.outcomes[0] == Outcome.fail("the prober failed: ValueError")
     assert "secret" not in caplog.text
 
 
-def test_a_prober_that_lies_has_failed() -> None:
+def test_a_prober_that_returns_no_outcome_is_a_failed_probe() -> None:
     async def answer(_: str) -> Outcome:
         return "fine"  # type: ignore[return-value]
 
-    notes = run_until(parent_of(api()), ScriptedProber(otherwise=answer), SECOND)
+    notes = run_until(parent_of(api()), ScriptedProber(default=answer), SECOND)
     assert notes.outcomes == [Outcome.fail("the prober gave no outcome")]
 
 
-def test_a_prober_that_will_not_be_cancelled_blocks_nobody(
+def test_a_prober_that_ignores_cancellation_does_not_block_the_loop(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     loop = VirtualLoop()
@@ -156,7 +156,7 @@ def test_a_prober_that_will_not_be_cancelled_blocks_nobody(
         return Outcome.PASS
 
     parent = parent_of(api())
-    prober = ScriptedProber(otherwise=answer)
+    prober = ScriptedProber(default=answer)
 
     async def main() -> None:
         async with Driver(parent, {"http": prober}, clock=loop.clock):
@@ -167,10 +167,10 @@ def test_a_prober_that_will_not_be_cancelled_blocks_nobody(
         await asyncio.sleep(1)
 
     in_virtual_time(main(), loop)
-    assert "will not be cancelled" in caplog.text
+    assert "do not end when cancelled" in caplog.text
 
 
-def test_a_loop_that_was_blocked_says_nothing_of_the_target() -> None:
+def test_a_blocked_loop_does_not_count_against_the_target() -> None:
     loop = VirtualLoop()
 
     async def answer(_: str) -> Outcome:
@@ -179,19 +179,19 @@ def test_a_loop_that_was_blocked_says_nothing_of_the_target() -> None:
         return Outcome.PASS
 
     parent = parent_of(api())
-    notes = run_until(parent, ScriptedProber(otherwise=answer), 100 * SECOND, loop)
+    notes = run_until(parent, ScriptedProber(default=answer), 100 * SECOND, loop)
     assert notes.moments(State.DOWN) == []
     assert parent.ignored.overslept == 1
 
 
-def test_an_unknown_mode_cannot_pass_and_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unknown_mode_cannot_pass_and_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     check = HealthCheck(mode="smtp", interval=10 * SECOND)
-    notes = run_until(parent_of(api(check)), ScriptedProber(otherwise=passing), 35 * SECOND)
+    notes = run_until(parent_of(api(check)), ScriptedProber(default=passing), 35 * SECOND)
     assert notes.outcomes[0] == Outcome.fail("no prober for mode 'smtp'")
-    assert caplog.text.count("no prober for mode 'smtp'") == 2  # once, and with the transition
+    assert caplog.text.count("no prober for mode 'smtp'") == 2  # once, and once in the transition
 
 
-def test_a_listener_that_raises_is_kept_apart(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_listener_that_raises_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(Notes):
         def on_event(self, event: Event) -> None:
             raise ValueError
@@ -202,7 +202,7 @@ def test_a_listener_that_raises_is_kept_apart(caplog: pytest.LogCaptureFixture) 
     async def main() -> None:
         driver = Driver(
             parent_of(api()),
-            {"http": ScriptedProber(otherwise=passing)},
+            {"http": ScriptedProber(default=passing)},
             clock=loop.clock,
             listeners=listeners,
         )
@@ -214,17 +214,17 @@ def test_a_listener_that_raises_is_kept_apart(caplog: pytest.LogCaptureFixture) 
     assert "a listener failed: Broken" in caplog.text
 
 
-def test_hundreds_of_targets_are_all_asked_in_each_interval() -> None:
+def test_hundreds_of_targets_are_all_probed_in_each_interval() -> None:
     urls = tuple(f"https://c{i}.example.com" for i in range(200))
     policy = HealthPolicy(start_window=SECOND, concurrency=400)
-    prober = ScriptedProber(otherwise=passing)
+    prober = ScriptedProber(default=passing)
     run_until(parent_of(api(), urls=urls, policy=policy), prober, 25 * SECOND)
     assert {prober.asked.count(url) for url in urls} <= {2, 3, 4}
 
 
-def test_what_changes_wakes_the_loop() -> None:
+def test_a_change_wakes_the_loop() -> None:
     parent = parent_of(urls=(EU,))
-    prober = ScriptedProber(otherwise=passing)
+    prober = ScriptedProber(default=passing)
 
     async def during(driver: Driver) -> None:
         await asyncio.sleep(5)
@@ -237,7 +237,7 @@ def test_what_changes_wakes_the_loop() -> None:
     assert len(prober.asked) == 1
 
 
-def test_a_lease_tells_the_passive_check_and_the_window_is_kept() -> None:
+def test_a_lease_reports_to_the_passive_check_and_the_window_is_kept() -> None:
     parent = parent_of(api(None, PassiveHealthCheck()))
 
     async def during(driver: Driver) -> None:
@@ -247,7 +247,7 @@ def test_a_lease_tells_the_passive_check_and_the_window_is_kept() -> None:
             lease.fail()
         assert not parent.is_up("api-child-0@multicluster")
 
-    notes = run_until(parent, ScriptedProber(otherwise=passing), 20 * SECOND, during=during)
+    notes = run_until(parent, ScriptedProber(default=passing), 20 * SECOND, during=during)
     assert notes.moments(State.DOWN) == [2 * SECOND]
     assert notes.moments(State.UP) == [12 * SECOND]
 
@@ -260,17 +260,17 @@ def test_a_transition_is_logged_with_its_facts_and_without_secrets(
 
     check = HealthCheck(path="/", headers=(Header("Authorization", "Bearer s3cret"),))
     with caplog.at_level(logging.DEBUG, "uplinks"):
-        run_until(parent_of(api(check)), ScriptedProber(otherwise=answer), SECOND)
+        run_until(parent_of(api(check)), ScriptedProber(default=answer), SECOND)
     [record] = [r for r in caplog.records if r.levelno == logging.WARNING]
-    assert record.getMessage() == f"{EU} is down (fell: status 503), of concern to 1 services"
+    assert record.getMessage() == f"{EU} is down (fell: status 503); affects 1 service"
     facts = record.__dict__
     assert (facts["url"], facts["cause"], facts["streak"]) == (EU, "fell", 1)
     assert facts["services"] == ("api-child-0@multicluster",)
     assert "s3cret" not in caplog.text + repr(facts)
 
 
-def test_a_driver_runs_once_at_a_time_and_may_run_again() -> None:
-    loop, prober = VirtualLoop(), ScriptedProber(otherwise=passing)
+def test_a_driver_runs_once_at_a_time_and_can_be_started_again() -> None:
+    loop, prober = VirtualLoop(), ScriptedProber(default=passing)
 
     async def main() -> None:
         driver = Driver(parent_of(api()), {"http": prober}, clock=loop.clock)
@@ -281,17 +281,17 @@ def test_a_driver_runs_once_at_a_time_and_may_run_again() -> None:
                     async with driver:
                         pass
         assert len(prober.asked) == 3
-        assert prober.closed == 0  # it is the test's
+        assert prober.closed == 0  # the test owns it
 
     in_virtual_time(main(), loop)
 
 
-def test_cancelling_whoever_runs_it_stops_it() -> None:
+def test_cancelling_the_task_that_runs_a_driver_stops_it() -> None:
     loop = VirtualLoop()
 
     async def main() -> None:
         driver = Driver(
-            parent_of(api()), {"http": ScriptedProber(otherwise=passing)}, clock=loop.clock
+            parent_of(api()), {"http": ScriptedProber(default=passing)}, clock=loop.clock
         )
 
         async def serve() -> None:
@@ -308,10 +308,10 @@ def test_cancelling_whoever_runs_it_stops_it() -> None:
     in_virtual_time(main(), loop)
 
 
-# Real time, real sockets; what is waited for is an event, never a moment.
+# Real time and real sockets; the tests wait for events, never for a time.
 
 
-class Ear(Notes):
+class StateListener(Notes):
     """Sets a threading event when a state comes."""
 
     def __init__(self) -> None:
@@ -331,12 +331,12 @@ def test_in_a_thread_for_a_plain_program() -> None:
     async def answer(_: str) -> Outcome:
         return Outcome.fail("no")
 
-    ear = Ear()
+    states = StateListener()
     before = threading.active_count()
-    driver = Driver(parent_of(), {"http": ScriptedProber(otherwise=answer)}, listeners=[ear])
+    driver = Driver(parent_of(), {"http": ScriptedProber(default=answer)}, listeners=[states])
     with driver.in_thread():
         driver.advertise("child-0", [api()])
-        assert ear.down.wait(30)
+        assert states.down.wait(30)
         with pytest.raises(RuntimeError, match="already"), driver.in_thread():
             pass
     assert threading.active_count() == before
@@ -405,11 +405,11 @@ def test_probers_come_from_the_entry_points_and_are_closed() -> None:
 @pytest.mark.parametrize("blocked", [SECOND // 10, SECOND // 4])
 @pytest.mark.parametrize("hops", [0, 1, 5])
 def test_an_answer_that_came_while_the_loop_was_blocked_counts(blocked: int, hops: int) -> None:
-    """The loop sleeps over the deadline, by no more than what is forgiven."""
+    """The loop is blocked past the deadline, but within max_lateness."""
     loop = VirtualLoop()
 
     async def handed_on(times: int, arrived: asyncio.Future[Outcome]) -> Outcome:
-        """As from a socket through a protocol and a stream: some turns of the loop later."""
+        """Take some turns of the loop, as from a socket through a protocol and a stream."""
         if not times:
             return await arrived
         return await asyncio.create_task(handed_on(times - 1, arrived))
@@ -425,7 +425,7 @@ def test_an_answer_that_came_while_the_loop_was_blocked_counts(blocked: int, hop
         return await handed_on(hops, arrived)
 
     parent = parent_of(api())
-    notes = run_until(parent, ScriptedProber(otherwise=answer), blocked + 4 * SECOND, loop)
+    notes = run_until(parent, ScriptedProber(default=answer), blocked + 4 * SECOND, loop)
 
     assert set(notes.outcomes) == {Outcome.PASS}
     assert notes.moments(State.DOWN) == []
@@ -441,6 +441,6 @@ def test_without_an_answer_a_loop_that_was_blocked_for_a_moment_has_seen_a_failu
         return Outcome.PASS
 
     parent = parent_of(api())
-    notes = run_until(parent, ScriptedProber(otherwise=answer), 4 * SECOND, loop)
+    notes = run_until(parent, ScriptedProber(default=answer), 4 * SECOND, loop)
 
     assert notes.moments(State.DOWN) == [3 * SECOND + SECOND // 5 - 1]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
 import pytest
+from grpc import aio
 from tests.adapters.grpc_servers import SERVING, GrpcServer, Reply, aborting, never, probe
 from tests.adapters.servers import closed_port, cut_off_at, run
 from tests.adapters.servers import reset as reset_by_server
@@ -17,8 +18,9 @@ from tests.adapters.servers import reset as reset_by_server
 import uplinks
 from uplinks.adapters import grpc_probe
 from uplinks.adapters.grpc_probe import GrpcProber
+from uplinks.durations import Nanoseconds
 from uplinks.errors import MissingExtra
-from uplinks.health import Outcome
+from uplinks.health import Outcome, Verdict
 from uplinks.model import HealthCheck
 from uplinks.protocols import Prober
 from uplinks.testing.server import Reader, Server, Writer, answer
@@ -252,7 +254,7 @@ def test_a_connection_without_a_word_ends_with_its_deadline() -> None:
     async def main() -> bool:
         async with Server(silent) as server:
             prober = GrpcProber()
-            check = HealthCheck(mode="grpc", timeout=1)
+            check = HealthCheck(mode="grpc", timeout=Nanoseconds(1))
             cut_off = await cut_off_at(server.asked, prober.probe(server.url, check))
             await server.left.wait()  # gRPC has given up as well
             await prober.close()
@@ -293,3 +295,31 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
 
     with pytest.raises(MissingExtra, match=r"pip install 'uplinks\[grpc\]'"):
         importlib.import_module(grpc_probe.__name__)
+
+
+class _Empty(grpc.GenericRpcHandler):  # type: ignore[misc,unused-ignore]
+    """Ends each call well, and without a message."""
+
+    def service(self, handler_call_details: Any) -> Any:
+        async def nothing(request: bytes, context: Any) -> AsyncIterator[bytes]:
+            return
+            yield b""
+
+        return grpc.unary_stream_rpc_method_handler(nothing)
+
+
+def test_a_call_that_ends_well_without_a_message_has_failed() -> None:
+    async def main() -> Outcome:
+        server = aio.server(handlers=[_Empty()])
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        prober = GrpcProber()
+        try:
+            return await prober.probe(f"http://127.0.0.1:{port}", CHECK)
+        finally:
+            await prober.close()
+            await server.stop(None)
+
+    outcome = asyncio.run(main())
+    assert outcome.verdict is Verdict.FAIL
+    assert outcome.reason == "invalid reply: there is no message"

@@ -145,7 +145,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     [
         (b"HTTP/1.0 200 OK\r\n\r\nuntil the end", {}),
         (b"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", {}),
-        (b"HTTP/1.1 100 Continue\r\n\r\n" * 100 + b"HTTP/1.1 103 X\r\nLink: x\r\n\r\n" + OK, {}),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 4 + b"HTTP/1.1 103 X\r\nLink: x\r\n\r\n" + OK, {}),
         (b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", {"status": 101}),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", {"method": "HEAD"}),
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nbad", {}),

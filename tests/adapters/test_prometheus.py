@@ -13,7 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from uplinks.adapters import prometheus
 from uplinks.adapters.driver import Driver, Listener
-from uplinks.adapters.prometheus import BUCKETS, Metrics
+from uplinks.adapters.prometheus import BUCKETS, REMEMBERED, Metrics
+from uplinks.durations import Nanoseconds
 from uplinks.errors import MissingExtra
 from uplinks.health import HealthPolicy, Outcome, Overloaded, Probe
 from uplinks.model import (
@@ -29,7 +30,7 @@ from uplinks.parent import Parent
 
 SECRET = "kx9-secret-7q"  # noqa: S105 - a mark to look for
 MILLISECOND = 1_000_000
-CHECK = HealthCheck(headers={"X-Key": SECRET}, interval=1000, timeout=100)
+CHECK = HealthCheck(headers={"X-Key": SECRET}, interval=Nanoseconds(1000), timeout=Nanoseconds(100))
 EU, US = "https://eu.example.com:9443", "https://us.example.com:9443"
 CONFIG = ParentConfig({"eu": Child(EU), "us": Child(US)})
 OFFER = Advertisement("api", "apps/api", ["multicluster"], health_check=CHECK)
@@ -46,7 +47,7 @@ def made(*services: TraefikService) -> tuple[Parent, Metrics, CollectorRegistry]
 
 
 def scraped(registry: CollectorRegistry) -> list[str]:
-    """The lines of a scrape but for those that tell the time of the day."""
+    """The lines of a scrape without the creation times."""
     lines = generate_latest(registry).decode().splitlines()
     return [line for line in lines if "_created" not in line]
 
@@ -55,8 +56,8 @@ def samples(registry: CollectorRegistry, name: str) -> list[str]:
     return [line for line in scraped(registry) if line.startswith((f"{name}{{", f"{name} "))]
 
 
-def driven(parent: Parent, metrics: Metrics, now: int, **reasons: str) -> None:
-    """Probe what is due; a child with a reason fails. Then tell the listener, as a driver does."""
+def drive(parent: Parent, metrics: Metrics, now: int, **reasons: str) -> None:
+    """Run the due probes; a child with a reason fails. Then call the listener, as a driver does."""
     for probe in parent.due(now):
         child = probe.target.url[8:10]  # type: ignore[attr-defined]
         outcome = Outcome.fail(reasons[child]) if child in reasons else Outcome.PASS
@@ -69,10 +70,10 @@ def driven(parent: Parent, metrics: Metrics, now: int, **reasons: str) -> None:
 def test_a_whole_scrape() -> None:
     parent, metrics, registry = made()
     selector = parent.selector("api@multicluster")
-    driven(parent, metrics, 0)
+    drive(parent, metrics, 0)
     selector.pick_many(4)
-    driven(parent, metrics, 1000, eu=f"status 503 {SECRET}")
-    driven(parent, metrics, 2000, eu=f"status 503 {SECRET}")
+    drive(parent, metrics, 1000, eu=f"status 503 {SECRET}")
+    drive(parent, metrics, 2000, eu=f"status 503 {SECRET}")
     selector.pick_many(3)
     histograms = [
         (EU, "fail", 2),
@@ -87,7 +88,7 @@ def test_a_whole_scrape() -> None:
         "# TYPE uplinks_target_up gauge",
         f'uplinks_target_up{{child="eu",service="api-eu@multicluster",url="{EU}"}} 0.0',
         f'uplinks_target_up{{child="us",service="api-us@multicluster",url="{US}"}} 1.0',
-        "# HELP uplinks_picks_total How often a service picked a child, since it has had it.",
+        "# HELP uplinks_picks_total How often a service picked a child, since it has the child.",
         "# TYPE uplinks_picks_total counter",
         'uplinks_picks_total{child="eu",service="api@multicluster"} 2.0',
         'uplinks_picks_total{child="us",service="api@multicluster"} 5.0',
@@ -98,9 +99,9 @@ def test_a_whole_scrape() -> None:
         f'uplinks_transitions_total{{cause="passed",to="up",url="{EU}"}} 1.0',
         f'uplinks_transitions_total{{cause="passed",to="up",url="{US}"}} 1.0',
         f'uplinks_transitions_total{{cause="fell",to="down",url="{EU}"}} 1.0',
-        "# HELP uplinks_probe_duration_seconds How long probes took, by how they ended.",
+        "# HELP uplinks_probe_duration_seconds How long probes took, by outcome.",
         "# TYPE uplinks_probe_duration_seconds histogram",
-        "# HELP uplinks_events_dropped_total Events lost for want of room.",
+        "# HELP uplinks_events_dropped_total Events dropped because the stream was full.",
         "# TYPE uplinks_events_dropped_total counter",
         "uplinks_events_dropped_total 0.0",
         "# HELP uplinks_outcomes_ignored_total Outcomes of probes that did not count.",
@@ -131,7 +132,7 @@ def histogram(labels: str, count: int) -> Iterable[str]:
 
 def test_a_scrape_can_be_parsed_and_its_names_are_prometheus_s() -> None:
     parent, metrics, registry = made()
-    driven(parent, metrics, 0)
+    drive(parent, metrics, 0)
 
     families = {
         family.name: family.type
@@ -161,7 +162,7 @@ def test_a_child_that_has_left_is_in_no_scrape_but_its_history_is() -> None:
     parent.selector("api@multicluster").pick_many(2)
 
     parent.withdraw("eu", now=1)
-    driven(parent, metrics, 1)
+    drive(parent, metrics, 1)
 
     assert samples(registry, "uplinks_picks_total") == [
         'uplinks_picks_total{child="us",service="api@multicluster"} 1.0'
@@ -196,12 +197,13 @@ def test_picks_through_a_composed_service_count_where_the_child_is_picked() -> N
     ]
 
 
-def test_outcomes_that_do_not_count_and_events_that_find_no_room() -> None:
+def test_ignored_outcomes_and_dropped_events_are_counted() -> None:
     parent, _, registry = made()
     first, _ = parent.due(0)
     parent.report(first, Outcome.PASS, 1)
     parent.report(first, Outcome.PASS, 2)
-    parent.events.extend(Overloaded(1, at) for at in range(10_000))
+    for at in range(10_000):
+        parent.events.append(Overloaded(1, at))
     kept = 3  # two were added, one passed
 
     assert samples(registry, "uplinks_outcomes_ignored_total")[1].endswith('"duplicate"} 1.0')
@@ -210,7 +212,7 @@ def test_outcomes_that_do_not_count_and_events_that_find_no_room() -> None:
     ]
 
 
-def test_an_overload_is_no_transition() -> None:
+def test_an_overload_is_not_counted_as_a_transition() -> None:
     _, metrics, registry = made()
 
     metrics.on_event(Overloaded(effective_interval=1, at=0))
@@ -218,14 +220,14 @@ def test_an_overload_is_no_transition() -> None:
     assert samples(registry, "uplinks_transitions_total") == []
 
 
-def test_one_registry_has_room_for_one_parent() -> None:
+def test_a_registry_holds_one_parent() -> None:
     parent, _, registry = made()
 
     with pytest.raises(ValueError, match="Duplicated timeseries"):
         Metrics(parent, registry=registry)
 
 
-class _Fine:
+class _PassingProber:
     async def probe(self, url: str, check: HealthCheck) -> Outcome:
         return Outcome.PASS
 
@@ -233,8 +235,8 @@ class _Fine:
         pass
 
 
-class _Ear:
-    """Hears after the metrics did."""
+class _ProbeListener:
+    """Receives events after the metrics."""
 
     def __init__(self) -> None:
         self.probed = threading.Event()
@@ -255,10 +257,10 @@ def test_a_driver_feeds_it() -> None:
     )
     registry = CollectorRegistry()
     metrics: Listener = Metrics(parent, registry=registry)
-    ear = _Ear()
+    listener = _ProbeListener()
 
-    with Driver(parent, {"http": _Fine()}, listeners=[metrics, ear]).in_thread():
-        assert ear.probed.wait(60)
+    with Driver(parent, {"http": _PassingProber()}, listeners=[metrics, listener]).in_thread():
+        assert listener.probed.wait(60)
 
     labels = f'outcome="pass",url="{EU}"'
     assert samples(registry, "uplinks_probe_duration_seconds_count") == [
@@ -288,16 +290,38 @@ def test_a_scrape_may_come_while_the_parent_changes() -> None:
         parent.advertise("eu", [OFFER], now + 1)
         parent.selector("api-eu@multicluster")
         parent.selector("api@multicluster").pick_many(3)
-        driven(parent, metrics, now + 1)
+        drive(parent, metrics, now + 1)
     ended.set()
     thread.join()
 
     assert problems == []
 
 
-def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     monkeypatch.delitem(sys.modules, prometheus.__name__)
 
     with pytest.raises(MissingExtra, match=r"pip install 'uplinks\[prometheus\]'"):
         importlib.import_module(prometheus.__name__)
+
+
+def test_addresses_that_are_gone_keep_their_series_only_for_a_while() -> None:
+    parent, metrics, registry = made()
+    sizes = []
+    for k in range(1, 4 * REMEMBERED):
+        url = f"https://10.0.0.{k}:8443"
+        parent.reload(ParentConfig({"eu": Child(url), "us": Child(US)}), now=k * 10**9)
+        drive(parent, metrics, k * 10**9)
+        sizes.append(len(scraped(registry)))
+
+    assert max(sizes) == max(sizes[: 2 * REMEMBERED])
+    urls = {line.split('url="')[1].split('"')[0] for line in scraped(registry) if 'url="' in line}
+    assert len(urls) == REMEMBERED + 2
+    assert {US, url} <= urls
+
+
+def test_the_multiprocess_mode_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "/nowhere")
+
+    with pytest.raises(RuntimeError, match="unset PROMETHEUS_MULTIPROC_DIR and let each worker"):
+        Metrics(Parent(CONFIG), registry=CollectorRegistry())

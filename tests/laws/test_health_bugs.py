@@ -13,7 +13,18 @@ from attrs import evolve
 from tests.laws import test_health_exhaustive as exhaustive
 from tests.laws.test_health_model import simulate
 
-from uplinks.health import TRANSITIONS, Cause, Event, Health, Outcome, Probe, State, _machine
+from uplinks.health import (
+    TRANSITIONS,
+    Cause,
+    Event,
+    Health,
+    HealthPolicy,
+    Outcome,
+    Probe,
+    State,
+    _machine,
+)
+from uplinks.health._schedule import ProbeSchedule
 
 SEEDS = 40
 
@@ -31,21 +42,35 @@ class StaleAccepted(Health):
 class DuplicateAccepted(Health):
     """The second report of an outcome counts again."""
 
-    def _ignore(self, token: Any) -> None:
-        super()._ignore(token)
+    def _count_ignored(self, token: Any) -> None:
+        super()._count_ignored(token)
         record = self._records.get(token.target)
         if record is not None and record.reported and record.flight is None:
             record.streak += 1
 
 
-class LostOnReconfigure(Health):
+class _BuggySchedule(Health):
+    """A machine whose schedule has the bug."""
+
+    schedule: type[ProbeSchedule]
+
+    def __init__(self, policy: HealthPolicy | None = None, *, salt: int = 0) -> None:
+        super().__init__(policy, salt=salt)
+        self._schedule = self.schedule(self._policy, salt)
+
+
+class _LosingSchedule(ProbeSchedule):
+    def renew(self, record: Any, previous: Any) -> None:
+        flew = record.flight is not None
+        super().renew(record, previous)
+        if flew:
+            self.due.discard(record)
+
+
+class LostOnReconfigure(_BuggySchedule):
     """A probe whose generation ends in flight leaves its target without a due time."""
 
-    def _renew(self, record: Any, old: Any) -> None:
-        flew = record.flight is not None
-        super()._renew(record, old)
-        if flew:
-            self._due.discard(record)
+    schedule = _LosingSchedule
 
 
 class OffByOne(Health):
@@ -58,12 +83,16 @@ class OffByOne(Health):
         self._policy = policy
 
 
-class RawClock(Health):
+class _RawSchedule(ProbeSchedule):
+    def advance(self, now: int) -> int:
+        self.now = now
+        return now
+
+
+class RawClock(_BuggySchedule):
     """Time runs backwards when the clock does."""
 
-    def _tell(self, now: int) -> int:
-        self._now = now
-        return now
+    schedule = _RawSchedule
 
 
 class StreakKept(Health):
@@ -79,8 +108,8 @@ class StreakKept(Health):
 class LateSuccess(Health):
     """A pass after the deadline counts as a pass."""
 
-    def _run_out(self, record: Any, probe: Probe, events: list[Event]) -> None:
-        outcome = Outcome.PASS if self._now <= probe.deadline + 2 else Outcome.LATE
+    def _time_out(self, record: Any, probe: Probe, events: list[Event]) -> None:
+        outcome = Outcome.PASS if self.now <= probe.deadline + 2 else Outcome.LATE
         self._judge(record, outcome, events)
 
 
@@ -90,16 +119,20 @@ class WrongInterval(Health):
     def _judge(self, record: Any, outcome: Outcome, events: list[Event]) -> None:
         super()._judge(record, outcome, events)
         if record.state is State.DOWN and outcome is not Outcome.LATE:
-            self._set_due(record, record.base + record.check.interval)
+            self._schedule.set_due(record, record.base + record.check.interval)
 
 
-class DoubleInFlight(Health):
+class _DoublingSchedule(ProbeSchedule):
+    def start(self, record: Any, now: int) -> Probe:
+        probe = super().start(record, now)
+        self.set_due(record, record.base + record.check.interval)
+        return probe
+
+
+class DoubleInFlight(_BuggySchedule):
     """A slow probe is still under way when the next one starts."""
 
-    def _start(self, record: Any, now: int) -> Probe:
-        probe = super()._start(record, now)
-        self._set_due(record, record.base + record.check.interval)
-        return probe
+    schedule = _DoublingSchedule
 
 
 class StateForgotten(Health):

@@ -19,6 +19,7 @@ import pytest
 from attrs import frozen
 from tests.laws import test_health_model as model
 
+from uplinks.durations import Nanoseconds
 from uplinks.health import Health, HealthPolicy, Outcome
 from uplinks.model import HealthCheck, PassiveHealthCheck
 
@@ -45,11 +46,12 @@ def policy(up: int, down: int, concurrency: int = 9, window: int = 0) -> HealthP
 
 
 def check(interval: int, unhealthy: int, timeout: int, path: str = "/a") -> HealthCheck:
-    return HealthCheck(path=path, interval=interval, unhealthy_interval=unhealthy, timeout=timeout)
+    times = [Nanoseconds(time) for time in (interval, unhealthy, timeout)]
+    return HealthCheck(path=path, interval=times[0], unhealthy_interval=times[1], timeout=times[2])
 
 
 QUICK, SLOW = check(3, 2, 1), check(2, 3, 5)
-TRIES = PassiveHealthCheck(3, 2)
+TRIES = PassiveHealthCheck(Nanoseconds(3), 2)
 CONFIGURATIONS = (
     *(
         Small(f"thresholds {r}/{f}, {name}", policy(r, f), each)
@@ -59,6 +61,13 @@ CONFIGURATIONS = (
     ),
     Small("passive alone", policy(1, 1), None, TRIES),
     Small("passive and active", policy(2, 2), QUICK, TRIES, depth=9),
+    Small(
+        "held down, and passive and active",
+        HealthPolicy(1, 1, 0, 9, 1, hold_down=Nanoseconds(2), max_hold_down=Nanoseconds(4)),
+        QUICK,
+        TRIES,
+        depth=7,
+    ),
     Small(
         "reconfigured, moved, removed and added again",
         policy(2, 2),
@@ -96,8 +105,10 @@ def events(small: Small, twin: Any) -> Iterator[tuple[Event, int]]:
     now, wakeup = health.now, health.next_wakeup()
     soon = now if wakeup is None else max(now, wakeup)
     moments = [now + clock for clock in small.clocks] + [soon, soon + 2] * (soon > now)
-    flying = {p.token.sequence: p for p in twin.given if p.token.sequence in health._flights}
-    ended = [probe for probe in twin.given if probe.token.sequence not in health._flights]
+    flying = {
+        p.token.sequence: p for p in twin.given if p.token.sequence in health._schedule.flights
+    }
+    ended = [probe for probe in twin.given if probe.token.sequence not in health._schedule.flights]
     for moment in dict.fromkeys(moments):
         yield ("due",), moment
         yield ("expire",), moment
@@ -131,11 +142,11 @@ def possible(event: Event, health: Health) -> bool:
 def outlook(twin: Any) -> Any:
     """All that the future depends on, whatever time it is and how often was asked."""
     health = twin.health
-    now, latest = health.now, health._sequence
-    given = [p for p in twin.given if p.token.sequence in health._flights] + [
-        p for p in twin.given if p.token.sequence not in health._flights
+    now, latest = health.now, health._schedule._sequence
+    given = [p for p in twin.given if p.token.sequence in health._schedule.flights] + [
+        p for p in twin.given if p.token.sequence not in health._schedule.flights
     ][-1:]
-    waiting = sorted((key, r.target) for key, r in health._due.records.items())
+    waiting = sorted((key, r.target) for key, r in health._schedule.due.records.items())
     return (
         tuple(
             (
@@ -152,6 +163,9 @@ def outlook(twin: Any) -> Any:
                 # How long a window has been over makes no difference, only that it is.
                 r.key in health._releases.records and max(-1, (r.key >> 64) - now),
                 r.check is None and r.state == "down" and min(4, now - r.since),
+                r.state == "down" and max(0, r.held_until - now),
+                r.held_level,
+                r.held_level and r.state != "down" and min(9, now - r.since),
             )
             for target, r in health._records.items()
         ),

@@ -85,11 +85,11 @@ class Machine(RuleBasedStateMachine):
 
     @rule(child=st.sampled_from(list(URLS)))
     def advertise_the_same_again(self, child: str) -> None:
-        wakeup, flying = self.parent.next_wakeup(), self.parent._watch.health.in_flight
+        wakeup, flying = self.parent.next_wakeup(), self.parent._engine.watch.health.in_flight
         self.parent.advertise(child, self.offered.get(child, []), self.now)
         if wakeup is None or wakeup > self.now:
             assert self.parent.next_wakeup() == wakeup
-            assert self.parent._watch.health.in_flight == flying
+            assert self.parent._engine.watch.health.in_flight == flying
 
     @rule(child=st.sampled_from(list(URLS)))
     def withdraw(self, child: str) -> None:
@@ -146,7 +146,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def only_who_is_up_is_picked(self) -> None:
-        self.parent._watch.health._check()
+        self.parent._engine.watch.health._check()
         for name in UPLINKS:
             selector = self.parent.selector(f"{name}@multicluster") if self._has(name) else None
             if selector is None:
@@ -166,7 +166,7 @@ class Machine(RuleBasedStateMachine):
             for s in self.parent.services.direct
             if s.health_check is not None or s.passive_health_check is not None
         }
-        assert len(self.parent._watch.health) == len(shared)
+        assert len(self.parent._engine.watch.health) == len(shared)
 
     def _ask(self, now: int) -> None:
         self.waiting += self.parent.due(now)

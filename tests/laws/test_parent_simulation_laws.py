@@ -163,7 +163,7 @@ class World:
     # What must hold
 
     def check(self) -> None:
-        self.parent._watch.health._check()
+        self.parent._engine.watch.health._check()
         assert self.parent.services == materialize(self.parent.config, self.offered)
         for name in self.parent.services:
             states = self.parent.selector(name).states

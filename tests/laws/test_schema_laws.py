@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.profiles import scaled
 
+from uplinks.durations import Nanoseconds
 from uplinks.located import Document, field_path
 from uplinks.model import Header, HealthCheck, PassiveHealthCheck, Uplink
 from uplinks.schema import structure, unstructure
 from uplinks.testing import strategies
 
-INT64 = st.integers(-(2**63), 2**63 - 1)
+INT64 = st.integers(-(2**63), 2**63 - 1).map(Nanoseconds)
 TEXTS = st.text(max_size=4)
 STRANGE_UPLINKS = st.builds(
     Uplink,

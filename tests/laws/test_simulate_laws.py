@@ -17,6 +17,7 @@ from hypothesis import given
 from tests import scenarios
 from tests.profiles import scaled
 
+from uplinks.durations import Nanoseconds
 from uplinks.errors import NoEligibleTarget
 from uplinks.health import HealthPolicy, Outcome, Transition
 from uplinks.model import (
@@ -55,6 +56,7 @@ class Oracle:
         self.scenario = scenario
         self.parent = Parent.from_fleet(
             scenario.fleet,
+            strict=False,
             policy=scenario.policy,
             start=scenario.start,
             scheduler=scenario.scheduler,
@@ -289,7 +291,7 @@ STEP = 5_000 // scaled(100)  # ns between the moments that are tried
 
 def slowest(names: Sequence[str], timeout: int, lateness: int) -> tuple[int, int]:
     """Return the longest detection of children that hang from many moments on, and its bound."""
-    check = HealthCheck(path="/health", interval=40 * US, timeout=timeout)
+    check = HealthCheck(path="/health", interval=Nanoseconds(40 * US), timeout=Nanoseconds(timeout))
     uplink = Uplink("api", "apps", health_check=check)
     config = ParentConfig({name: Child(f"https://{name}.example.com") for name in names})
     clusters = {name: Cluster(name, [uplink], child_config=scenarios.POINTS) for name in names}

@@ -106,7 +106,7 @@ def test_different_checks_are_told_apart_by_what_is_written() -> None:
     assert ["in interval;" in message for message in fields(interval=30 * SECOND)] == [True]
     assert [
         "in interval, unhealthyInterval;" in m
-        for m in fields(interval=30 * SECOND, unhealthy_interval=1)
+        for m in fields(interval=30 * SECOND, unhealthy_interval=SECOND)
     ] == [True]
     assert ["in path, status;" in m for m in fields(path="/x", status=204)] == [True]
 

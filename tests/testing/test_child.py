@@ -69,11 +69,45 @@ def test_requests_of_any_method_and_body_are_told_apart() -> None:
 def test_it_is_somehow_only_while_it_is_there() -> None:
     async def main() -> None:
         child = FakeChild()
-        with pytest.raises(RuntimeError, match="inside of its block"):
+        with pytest.raises(RuntimeError, match="only inside its block"):
             await child.become(Condition.REFUSE)
         async with child:
             pass
-        with pytest.raises(RuntimeError, match="inside of its block"):
+        with pytest.raises(RuntimeError, match="only inside its block"):
             await child.become(Condition.REFUSE)
+
+    run(main())
+
+
+def test_a_child_may_pass_its_checks_and_fail_requests() -> None:
+    async def main() -> None:
+        async with FakeChild("eu") as child, aiohttp.ClientSession(child.url) as session:
+            await child.become(Condition.FAILING)
+            assert await probe(child.url, path="/health") == Outcome.PASS
+            async with session.get("/orders") as response:
+                assert response.status == 503
+
+    run(main())
+
+
+def test_a_child_may_break_in_the_middle_of_an_answer() -> None:
+    async def main() -> None:
+        async with FakeChild("eu") as child, aiohttp.ClientSession(child.url) as session:
+            await child.become(Condition.BREAKING)
+            assert await probe(child.url, path="/health") == Outcome.PASS
+            async with session.get("/orders") as response:
+                assert response.status == 200
+                with pytest.raises(aiohttp.ClientPayloadError):
+                    await response.read()
+
+    run(main())
+
+
+def test_the_path_of_the_check_may_be_another() -> None:
+    async def main() -> None:
+        async with FakeChild("eu", health="/ready") as child:
+            await child.become(Condition.FAILING)
+            assert await probe(child.url, path="/ready") == Outcome.PASS
+            assert (await probe(child.url, path="/health")).reason.startswith("status 503")
 
     run(main())

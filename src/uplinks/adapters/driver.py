@@ -1,91 +1,65 @@
-"""Drive a parent in asyncio: the only loop, and the only clock, of this library.
+"""Drive a parent: the only event loop and the only clock of this library.
 
 Rules of this file:
 
-1. Every call of the parent is made under one lock and with the time of the
-   clock. Picks need no lock: a selector is whole between any two calls.
-2. A prober may raise, hang or lie: that is a failed probe, and the loop goes on.
-   A probe is cancelled at its deadline; the machine judges what that means, and
-   finds a driver that was late itself not to be the target's failure.
-3. Listeners and logging are called in the loop and under no lock, in the order
-   in which things happened. A listener that raises is logged.
-4. What is started is stopped: no task and no thread outlives `Driver`, but a
-   probe that will not be cancelled; it is abandoned after `GRACE` seconds.
+1. Every call to the parent is made under one lock and with the clock's time.
+   Picks, and leases whose outcome matters to no check, need no lock.
+2. No task and no thread outlives the driver, except a probe that cannot be
+   cancelled; it is abandoned after `GRACE` seconds.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from typing import Final, Protocol, Self
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, Final, Literal, Self, overload
 
+from uplinks._leases import Lease
 from uplinks.adapters._probers import Probers
-from uplinks.addresses import without_userinfo
+from uplinks.adapters._probing_loop import GRACE, NANOSECONDS, Listener, ProbingLoop
+from uplinks.adapters._threads import LoopThread
+from uplinks.adapters._waiting import Changes, WaitingLease
 from uplinks.balance import Selector
-from uplinks.health import Event, Outcome, Overloaded, Probe, State, Transition
-from uplinks.model import Advertisement, ParentConfig
-from uplinks.parent import Endpoint, Lease, Parent, Target
+from uplinks.durations import to_nanoseconds
+from uplinks.health import Event, HealthPolicy, Outcome, Probe
+from uplinks.model import Advertisement, Fleet, HealthCheck, ParentConfig, PassiveHealthCheck
+from uplinks.parent import Attempts, ChildAddress, EventStream, Parent, Target
 from uplinks.protocols import Prober
 
 __all__ = ["GRACE", "Driver", "Listener"]
 
-GRACE: Final = 1.0
-"""How long (s) `Driver` waits at its end for probes that it has cancelled."""
+Duration = str | timedelta | int
+Need = Literal["all", "majority", "one"]
 
-_NANOSECONDS: Final = 1_000_000_000
-_PUNCTUAL: Final = 5_000_000  # ns by which a loop that is not blocked may be late
-_TURNS: Final = 20  # of the loop: from a socket through a protocol, a stream and a few tasks
-_LOG: Final = logging.getLogger("uplinks")
-
-
-class Listener(Protocol):
-    """Someone who wants to know. Called in the driver's loop: be quick."""
-
-    def on_event(self, event: Event) -> None:
-        """Hear of a transition or an overload."""
-
-    def on_probe(self, probe: Probe, outcome: Outcome, duration: int) -> None:
-        """Hear how a probe ended, ``duration`` nanoseconds after its start."""
+_DRAIN_INTERVAL: Final = 0.01  # s; leases do not notify, so that they stay cheap
 
 
 class Driver:
-    """Probe a parent's children while a block runs, and tell it the time.
+    """Probe a parent's children while a block runs.
 
-    ``probers`` are the ones to use, by mode. Without them they are those of the
-    entry points ``uplinks.probers``, made when first needed and closed at the
-    end. ``clock`` gives nanoseconds that never go backwards.
+    ``probers`` maps modes to probers. By default they are those of the entry
+    points ``uplinks.probers``, made on first use and closed at the end.
+    ``clock`` returns nanoseconds that never go backwards.
 
-    ``async with driver:`` runs it in the loop that is running, ``with
+    ``async with driver:`` runs it in the running event loop, ``with
     driver.in_thread():`` in a thread of its own. Every method may be called from
-    any thread. One driver drives a parent at a time; it may be started again.
+    any thread. A parent has one driver at a time; a driver may be started again.
 
-    >>> from uplinks import Advertisement, HealthCheck, Parent, ParentConfig
-    >>> from uplinks.model import Child
-    >>> class Pessimist:
+    >>> from uplinks import HealthCheck, Outcome
+    >>> class FailingProber:
     ...     async def probe(self, url, check):
     ...         return Outcome.fail("as expected")
     ...     async def close(self):
     ...         pass
-    >>> parent = Parent(ParentConfig({"eu": Child("https://eu.example.com")}))
-    >>> heard = threading.Event()
-    >>> class Ear:
-    ...     def on_event(self, event):
-    ...         if getattr(event, "after", None) is State.DOWN:
-    ...             heard.set()
-    ...     def on_probe(self, probe, outcome, duration):
-    ...         pass
-    >>> driver = Driver(parent, {"http": Pessimist()}, listeners=[Ear()])
+    >>> driver = Driver.of({"eu": "https://eu.example.com"}, health_check=HealthCheck(path="/"),
+    ...                    probers={"http": FailingProber()})
     >>> with driver.in_thread():
-    ...     driver.advertise("eu", [Advertisement("api", "apps/api", ["multicluster"],
-    ...                                           health_check=HealthCheck(path="/"))])
-    ...     heard.wait(10)
+    ...     driver.wait_until(lambda: not driver.selector().eligible, wait="10s")
     True
-    >>> parent.is_up("api-eu@multicluster")
-    False
 
     Source: reference page, "Health Check Behavior".
     """
@@ -98,30 +72,77 @@ class Driver:
         clock: Callable[[], int] = time.monotonic_ns,
         listeners: Iterable[Listener] = (),
     ) -> None:
+        if not isinstance(parent, Parent):
+            raise TypeError(
+                f"parent must be a Parent, got {type(parent).__name__}; "
+                "for plain addresses use Driver.of({'eu': 'https://eu.example.com'})"
+            )
         self._parent = parent
         self._probers = Probers(probers)
         self._clock = clock
         self._listeners = tuple(listeners)
         self._lock = threading.RLock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._wake: asyncio.Event | None = None
-        self._running: asyncio.Task[None] | None = None
-        self._asleep_until: int | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop: ProbingLoop | None = None
+        self._changes = Changes()
+        self._events = EventStream()
+        self._ready = parent._ready  # noqa: SLF001 - looked up once a request
+        parent._attach(self._lock, clock, self._report)  # noqa: SLF001 - a driver is the parent's clock
+
+    @classmethod
+    def of(
+        cls,
+        children: Mapping[str, ChildAddress],
+        *,
+        health_check: HealthCheck | None = None,
+        passive_health_check: PassiveHealthCheck | None = None,
+        service: str = "default",
+        policy: HealthPolicy | None = None,
+        start: int = 0,
+        scheduler: str = "fair",
+        probers: Mapping[str, Prober] | None = None,
+        clock: Callable[[], int] = time.monotonic_ns,
+        listeners: Iterable[Listener] = (),
+    ) -> Self:
+        """Drive children at these addresses, without manifests. As `Parent.of`.
+
+        >>> driver = Driver.of({"eu": ("https://eu.example.com", 3), "us": "https://us.example.com"})
+        >>> with driver.lease() as lease:
+        ...     lease.url
+        'https://eu.example.com'
+        """
+        parent = Parent.of(
+            children,
+            health_check=health_check,
+            passive_health_check=passive_health_check,
+            service=service,
+            policy=policy,
+            start=start,
+            scheduler=scheduler,
+        )
+        return cls(parent, probers, clock=clock, listeners=listeners)
 
     def __repr__(self) -> str:
         return f"<Driver of {self._parent!r}, {'running' if self._loop else 'stopped'}>"
 
     @property
     def parent(self) -> Parent:
-        """Whom it drives. Ask it what you like; change it through the driver."""
+        """The parent. Read from it freely; change it through the driver."""
         return self._parent
 
-    # The parent's face, from any thread
+    @property
+    def events(self) -> EventStream:
+        """The latest transitions and overloads. A running driver drains `Parent.events` into it."""
+        return self._events
+
+    # Changing the parent
 
     def advertise(self, child: str, advertisements: Iterable[Advertisement]) -> None:
-        """Take everything that a child offers, now. As `Parent.advertise`."""
+        """Replace everything that a child offers. As `Parent.advertise`."""
         self._call(lambda now: self._parent.advertise(child, advertisements, now))
+
+    def advertise_all(self, offers: Mapping[str, Iterable[Advertisement]]) -> None:
+        """Replace what several children offer, in one step. As `Parent.advertise_all`."""
+        self._call(lambda now: self._parent.advertise_all(offers, now))
 
     def amend(
         self,
@@ -130,251 +151,211 @@ class Driver:
         *,
         gone: Iterable[str] = (),
     ) -> None:
-        """Take what has changed of a child's offer, now. As `Parent.amend`."""
+        """Change a part of a child's offer. As `Parent.amend`."""
         self._call(lambda now: self._parent.amend(child, advertisements, gone=gone, now=now))
 
     def reload(self, config: ParentConfig) -> None:
-        """Go by another list of children, now. As `Parent.reload`."""
+        """List other children. As `Parent.reload`."""
         self._call(lambda now: self._parent.reload(config, now))
 
+    def reload_fleet(self, fleet: Fleet, *, strict: bool = True) -> None:
+        """Serve another fleet, in one step. As `Parent.reload_fleet`."""
+        self._call(lambda now: self._parent.reload_fleet(fleet, now, strict=strict))
+
+    def update(self, children: Mapping[str, ChildAddress]) -> None:
+        """Replace the children of a driver made by `of`. As `Parent.update`."""
+        self._call(lambda now: self._parent.update(children, now))
+
     def withdraw(self, child: str) -> None:
-        """Forget everything that a child offered, now. As `Parent.withdraw`."""
+        """Remove everything that a child offered. As `Parent.withdraw`."""
         self._call(lambda now: self._parent.withdraw(child, now))
 
-    def set_up(self, name: str, up: bool) -> None:  # noqa: FBT001 - the parent's face
-        """Hold a child out, or let it in again, now. As `Parent.set_up`."""
+    def set_up(self, name: str, up: bool) -> None:  # noqa: FBT001 - as Parent.set_up
+        """Hold a child out, or release it. As `Parent.set_up`."""
         self._call(lambda now: self._parent.set_up(name, up, now))
-
-    def observe(self, target: Target | str, ok: bool) -> None:  # noqa: FBT001 - the parent's face
-        """Say how a request to a child service ended, now. As `Parent.observe`."""
-        self._call(lambda now: self._parent.observe(target, ok, now))
-
-    def selector(self, name: str) -> Selector:
-        """Give the selector of a service. As `Parent.selector`."""
-        with self._lock:
-            return self._parent.selector(name)
-
-    def lease(self, name: str) -> Lease:
-        """Pick from a service for one request; its end is told to `observe`."""
-        return Lease(self.selector(name), self.observe)
 
     def _call(self, change: Callable[[int], None]) -> None:
         with self._lock:
             change(self._clock())
-            news = bool(self._parent.events)
-            if news or self._parent.next_wakeup() != self._asleep_until:
-                self._poke()
+            if self._loop is not None:
+                self._loop.wake()
+        self._changes.notify()
 
-    def _poke(self) -> None:
-        loop, wake = self._loop, self._wake
-        if loop is not None and wake is not None:
-            with suppress(RuntimeError):  # it has been closed since
-                loop.call_soon_threadsafe(wake.set)
+    # Requests
+
+    def selector(self, name: str | None = None) -> Selector[Any]:
+        """Return the selector of a service. As `Parent.selector`."""
+        with self._lock:
+            return self._parent.selector(name)
+
+    @overload
+    def lease(self, name: str | None = None, exclude: Iterable[Target] | None = None) -> Lease: ...
+    @overload
+    def lease(
+        self, name: str | None = None, exclude: Iterable[Target] | None = None, *, wait: Duration
+    ) -> WaitingLease: ...
+    def lease(
+        self,
+        name: str | None = None,
+        exclude: Iterable[Target] | None = None,
+        wait: Duration | None = None,
+    ) -> Lease | WaitingLease:
+        """Pick from a service for one request, and `observe` how it ended. As `Parent.lease`.
+
+        With ``wait`` (a duration), entering waits for an eligible target: ``with``
+        blocks its thread, ``async with`` only its task.
+        """
+        if exclude is None and wait is None:
+            leases = self._ready.get(name)
+            if leases is not None:  # a change may clear it at any moment
+                return leases.lease()
+        lease = self._parent.lease(name, exclude=exclude)
+        if wait is None:
+            return lease
+        return WaitingLease(lease, self._changes, _seconds(wait))
+
+    def attempts(self, name: str | None = None, *, retries: int = 2) -> Attempts:
+        """Attempt a request on further children while it fails. As `Parent.attempts`.
+
+        ``for attempt in driver.attempts():`` and ``async for`` do the same.
+        """
+        return self._parent.attempts(name, retries=retries)
+
+    def state(self) -> dict[str, Any]:
+        """Describe the present state as plain data. As `Parent.state`."""
+        with self._lock:
+            return self._parent.state()
+
+    def observe(
+        self,
+        target: Target | str,
+        ok: bool,  # noqa: FBT001 - as Parent.observe
+        *,
+        reason: str = "",
+    ) -> None:
+        """Report how a request to a child service ended. As `Parent.observe`."""
+        if not (ok and self._parent._is_settled(target)):  # noqa: SLF001 - spares the lock
+            self._call(lambda now: self._parent.observe(target, ok, now, reason=reason))
+
+    def _report(self, target: Target, ok: bool, reason: str) -> None:  # noqa: FBT001 - as a lease calls it
+        self._call(lambda now: self._parent.observe(target, ok, now, reason=reason))
+
+    # Waiting
+
+    async def ready(
+        self, name: str | None = None, *, need: Need = "all", wait: Duration | None = None
+    ) -> bool:
+        """Wait until a service's children have passed their first checks.
+
+        ``need`` is how many of the service's targets: ``"all"``, ``"majority"``
+        or ``"one"``. A target without an active check is ready at once; one that
+        is down is not ready.
+
+        Returns whether they are, which is false only after ``wait``.
+        """
+        enough = self._enough(name, need)
+        return await self._changes.until_async(enough, _seconds(wait))
+
+    def wait_ready(
+        self, name: str | None = None, *, need: Need = "all", wait: Duration | None = None
+    ) -> bool:
+        """Block until a service's children have passed their first checks. As `ready`."""
+        return self._changes.until(self._enough(name, need), _seconds(wait))
+
+    def wait_until(self, condition: Callable[[], bool], wait: Duration | None = None) -> bool:
+        """Block until a condition holds; look again after each event and each change.
+
+        Returns whether it does, which is false only after ``wait``.
+        """
+        return self._changes.until(condition, _seconds(wait))
+
+    async def drained(self, child: str, wait: Duration | None = None) -> bool:
+        """Hold a child out, and wait until no lease on it is active.
+
+        Returns whether none is, which is false only after ``wait``. Release
+        the child with `set_up`.
+        """
+        self.set_up(child, False)  # noqa: FBT003 - as Parent.set_up
+        try:
+            async with asyncio.timeout(_seconds(wait)):
+                while self._parent.in_flight(child):  # noqa: ASYNC110 - see _DRAIN_INTERVAL
+                    await asyncio.sleep(_DRAIN_INTERVAL)
+        except TimeoutError:
+            return not self._parent.in_flight(child)
+        return True
+
+    def _enough(self, name: str | None, need: Need) -> Callable[[], bool]:
+        if need not in {"all", "majority", "one"}:
+            raise ValueError(f"need must be 'all', 'majority' or 'one', got {need!r}")
+
+        def enough() -> bool:
+            with self._lock:
+                ready, targets = self._parent.readiness(name)
+            wanted = {"all": targets, "majority": targets // 2 + 1, "one": 1}[need]
+            return targets > 0 and ready >= wanted
+
+        return enough
 
     # Starting and stopping
 
     async def __aenter__(self) -> Self:
         with self._lock:
             if self._loop is not None:
-                raise RuntimeError("this driver runs already")
-            self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
-        self._running = self._loop.create_task(self._run(self._wake), name="uplinks driver")
+                raise RuntimeError("this driver is already running")
+            self._loop = ProbingLoop(
+                self._parent,
+                self._probers,
+                self._lock,
+                clock=self._clock,
+                listeners=(_Recorder(self._events), *self._listeners),
+                notify=self._changes.notify,
+            )
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        running, self._running = self._running, None
-        assert running is not None  # noqa: S101 - entered
+        loop = self._loop
+        assert loop is not None  # noqa: S101 - entered
         try:
-            running.cancel()
-            with suppress(asyncio.CancelledError):
-                await running
+            await loop.stop()
         finally:
-            await self._end_probes()
             with self._lock:
-                self._loop = self._wake = self._asleep_until = None
-            self._dispatch()
-            await self._probers.close(GRACE)
-
-    async def _end_probes(self) -> None:
-        tasks = set(self._tasks)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            _, unending = await asyncio.wait(tasks, timeout=GRACE)
-            if unending:
-                _LOG.error("%d probes will not be cancelled: they are abandoned", len(unending))
-        self._tasks.clear()
+                self._loop = None
 
     @contextmanager
     def in_thread(self) -> Iterator[Self]:
         """Run in a thread of its own while the block runs.
 
-        Raises: RuntimeError when it runs already.
+        A process that forks inside the block has a driver too: it starts a
+        thread of its own with the state known by then.
+
+        Raises: RuntimeError when the driver is already running.
         """
-        started = threading.Event()
-        loop = asyncio.new_event_loop()
-        ended = asyncio.Event()
-        problems: list[BaseException] = []
-
-        async def live() -> None:
-            async with self:
-                started.set()
-                await ended.wait()
-
-        def run() -> None:
-            try:
-                loop.run_until_complete(live())
-            except BaseException as problem:  # noqa: BLE001 - raised where it can be seen
-                problems.append(problem)
-            finally:
-                started.set()
-                loop.close()
-
-        thread = threading.Thread(target=run, name="uplinks driver")
-        thread.start()
-        started.wait()
+        thread = LoopThread(self, self._lock, self._abandon)
         try:
-            if not problems:
-                yield self
+            thread.start()
+            yield self
         finally:
-            with suppress(RuntimeError):  # it has ended by itself
-                loop.call_soon_threadsafe(ended.set)
-            thread.join()
-        if problems:
-            raise problems[0]
+            thread.stop()
 
-    # The loop
-
-    async def _run(self, wake: asyncio.Event) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            wake.clear()
-            if self._asleep_until is not None and self._clock() - self._asleep_until > _PUNCTUAL:
-                # What came while the loop was blocked is heard before deadlines are looked at.
-                for _ in range(2 * _TURNS):
-                    await asyncio.sleep(0)
-            with self._lock:
-                probes = self._parent.due(self._clock())
-                self._asleep_until = wakeup = self._parent.next_wakeup()
-            for probe in probes:
-                task = loop.create_task(self._probe(probe))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-            self._dispatch()
-            wait = None if wakeup is None else max(0, wakeup - self._clock()) / _NANOSECONDS
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await wake.wait()
-
-    async def _probe(self, probe: Probe) -> None:
-        endpoint = probe.target
-        assert isinstance(endpoint, Endpoint)  # noqa: S101 - Parent.due gives nothing else
-        started = self._clock()
-        try:
-            async with asyncio.timeout(None) as limit:
-                with _ended_at(limit, (probe.deadline - started) / _NANOSECONDS):
-                    outcome = await self._ask(endpoint.url, probe)
-        except TimeoutError:
-            outcome = Outcome.TIMEOUT
-        # At its deadline the machine has given the probe up, or is about to: see `Parent.due`.
-        if not limit.expired():
-            with self._lock:
-                now = self._clock()
-                # After its deadline a probe only gets here if the loop was late to hear of it.
-                if now - probe.deadline <= self._parent.policy.max_lateness:
-                    now = min(now, probe.deadline)
-                self._parent.report(probe, outcome, now)
-            self._poke()
-        duration = self._clock() - started
-        for listener in self._listeners:
-            with _kept_apart(listener):
-                listener.on_probe(probe, outcome, duration)
-
-    async def _ask(self, url: str, probe: Probe) -> Outcome:
-        if len(self._tasks) > 2 * self._parent.policy.concurrency:
-            return Outcome.fail("probes hang: too many have not ended")
-        return await self._probers.ask(url, probe)
-
-    # Telling
-
-    def _dispatch(self) -> None:
-        with self._lock:
-            events = self._parent.events.drain()
-            services = [self._services(event) for event in events]
-        for event, names in zip(events, services, strict=True):
-            _log(event, names)
-            for listener in self._listeners:
-                with _kept_apart(listener):
-                    listener.on_event(event)
-
-    def _services(self, event: Event) -> tuple[str, ...]:
-        target = event.target if isinstance(event, Transition) else None
-        return self._parent.services_at(target) if isinstance(target, Endpoint) else ()
+    def _abandon(self) -> None:
+        """Forget the loop and the connections of the process that has forked."""
+        self._loop = None
+        self._probers.in_use.clear()
+        self._changes = Changes()
 
 
-@contextmanager
-def _ended_at(limit: asyncio.Timeout, seconds: float) -> Iterator[None]:
-    """Let a time-out come so many seconds from now, but not before what has arrived by then.
+class _Recorder:
+    """The listener that keeps a driver's events."""
 
-    A loop that was blocked finds timers and sockets due at once. An answer takes a few turns of
-    the loop from its socket to who waits for it, a timer none: it would always win.
-    """
-    loop = asyncio.get_running_loop()
-    when = loop.time() + seconds
-    handle: asyncio.Handle
+    def __init__(self, stream: EventStream) -> None:
+        self._stream = stream
 
-    def end(turns: int) -> None:
-        nonlocal handle
-        if turns and loop.time() - when > _PUNCTUAL / _NANOSECONDS:
-            handle = loop.call_soon(end, turns - 1)
-        else:
-            limit.reschedule(loop.time())
+    def on_event(self, event: Event) -> None:
+        self._stream.append(event)
 
-    handle = loop.call_at(when, end, _TURNS)
-    try:
-        yield
-    finally:
-        handle.cancel()
+    def on_probe(self, probe: Probe, outcome: Outcome, duration: int) -> None:
+        pass
 
 
-@contextmanager
-def _kept_apart(listener: Listener) -> Iterator[None]:
-    """Keep the loop from what a listener raises."""
-    try:
-        yield
-    except Exception:  # noqa: BLE001 - whatever it is, it is logged
-        _LOG.exception("a listener failed: %s", type(listener).__name__)
-
-
-def _log(event: Event, services: tuple[str, ...]) -> None:
-    if isinstance(event, Overloaded):
-        _LOG.warning(
-            "probes cannot keep up: asked again after %.3fs only",
-            event.effective_interval / _NANOSECONDS,
-            extra={"effective_interval": event.effective_interval, "at": event.at},
-        )
-        return
-    endpoint = event.target
-    url = without_userinfo(endpoint.url) if isinstance(endpoint, Endpoint) else ""
-    known = {State.DOWN: logging.WARNING, State.UP: logging.INFO}
-    reason = f": {event.reason}" if event.reason else ""
-    _LOG.log(
-        known.get(event.after, logging.DEBUG),
-        "%s is %s (%s%s), of concern to %d services",
-        url,
-        event.after.value,
-        event.cause.value,
-        reason,
-        len(services),
-        extra={
-            "url": url,
-            "services": services,
-            "before": event.before.value,
-            "after": event.after.value,
-            "cause": event.cause.value,
-            "streak": event.streak,
-            "generation": event.generation,
-            "at": event.at,
-            "reason": event.reason,
-        },
-    )
+def _seconds(wait: Duration | None) -> float | None:
+    return None if wait is None else to_nanoseconds(wait, "wait") / NANOSECONDS

@@ -242,7 +242,9 @@ def _certificates(ca_file: str | os.PathLike[str] | None) -> bytes | None:
         raise InvalidCertificates(ca_file, error.strerror or "it cannot be read") from None
 
 
-def _judged(reply: bytes) -> Outcome:
+def _judged(reply: bytes | None) -> Outcome:
+    if reply is None:  # trailers alone, with the status OK
+        return Outcome.fail("invalid reply: there is no message")
     try:
         status = read_status(reply)
     except InvalidReply as error:

@@ -39,6 +39,9 @@ try:
 except ImportError as error:
     raise MissingExtra("http") from error
 
+# Below the check for the extra: it imports aiohttp.
+from uplinks.adapters._http_connections import MOST_INTERIM, InterimAnswers, connector
+
 __all__ = ["HttpProber"]
 
 # As long as Go's client keeps one; an interval of 30s must not lose it.
@@ -167,7 +170,8 @@ class HttpProber:
         if keeps not in self._sessions:
             self._loop = loop
             self._sessions[keeps] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
+                connector=connector(
+                    loop,
                     ssl=self._tls,
                     limit=0,
                     use_dns_cache=False,
@@ -239,6 +243,8 @@ def _reason(error: Exception) -> str:
             words = "TLS failed"
         case OSError(errno=int(number)) if number in _OS_ERRORS:
             words = _OS_ERRORS[number]
+        case InterimAnswers():
+            words = f"more than {MOST_INTERIM} interim answers"
         case aiohttp.ClientResponseError():
             words = "no valid HTTP answer"
         case aiohttp.ServerDisconnectedError():

@@ -1,15 +1,11 @@
-"""Rules and modes that other distributions bring, by their entry points.
+"""Rules and probing modes of other distributions, by their entry points.
 
-Rules of this file:
+A distribution lists its rules in the entry-point group ``uplinks.rules``: each
+entry is a `uplinks.rules.Rule` or an iterable of them. An entry in
+``uplinks.probers`` is named after the mode that it can probe.
 
-1. A distribution lists a rule of its own in the entry-point group
-   ``uplinks.rules``: a `uplinks.rules.Rule`, or an iterable of them. A mode that
-   it can probe is the name of an entry point in ``uplinks.probers``.
-2. Only entry points in these groups are imported. One that cannot be loaded, is not
-   a rule, or takes a code that is in use is an error that names the entry point and
-   its distribution.
-3. The groups are looked up in the files ``entry_points.txt`` beside the modules:
-   most installations have no rules, and finding that out must be fast.
+An entry that cannot be loaded, is not a rule or reuses a code is an error that
+names the entry point and its distribution.
 """
 
 from __future__ import annotations
@@ -36,9 +32,9 @@ _NAME: Final = re.compile(r"^([^\s#;=][^=\n]*?)\s*=", re.MULTILINE)
 def load_rules(path: Sequence[str] | None = None) -> tuple[Rule, ...]:
     """Load the rules of all installed distributions, sorted by code.
 
-    ``path`` is where distributions are looked for, by default `sys.path`.
+    ``path`` lists the folders to search for distributions, by default `sys.path`.
 
-    Complexity: O(distributions), and what the imports take. Raises `UnusablePlugin`.
+    Complexity: O(distributions), plus their imports. Raises: `UnusablePlugin`.
 
     >>> load_rules([])
     ()
@@ -62,9 +58,9 @@ def load_rules(path: Sequence[str] | None = None) -> tuple[Rule, ...]:
 
 
 def modes(path: Sequence[str] | None = None) -> tuple[str, ...]:
-    """Name the modes of health checks that installed distributions can probe, sorted.
+    """Return the names of the modes that installed distributions can probe, sorted.
 
-    Nothing is imported. Complexity: O(distributions). Raises nothing.
+    Imports nothing. Complexity: O(distributions).
 
     >>> modes([])
     ()
@@ -82,7 +78,7 @@ def _loaded(point: Any, name: str) -> Iterable[Rule]:
         raise UnusablePlugin(name, f"it raised {type(error).__name__}") from error
     for rule in rules:
         if not isinstance(rule, Rule):
-            raise UnusablePlugin(name, f"it gives a {type(rule).__name__}, not a rule")
+            raise UnusablePlugin(name, f"it must give rules, got a {type(rule).__name__}")
     return rules
 
 
@@ -95,7 +91,10 @@ def _claim(rule: Rule, name: str, taken: dict[str, str]) -> None:
 
 
 def _names(path: Iterable[str], group: str) -> Iterator[str]:
-    """Read the names in a group, distribution by distribution, without importing any."""
+    """Yield the names in a group, without importing any.
+
+    Reads the files itself: most installations have no entries, and `importlib.metadata` is slow.
+    """
     for folder in path:
         for text in _entry_points(folder or os.curdir):
             if group in text:
@@ -108,7 +107,7 @@ def _entry_points(folder: str) -> Iterator[str]:
     try:
         entries = os.listdir(folder)  # noqa: PTH208 - names are enough
     except OSError:
-        return  # no folder: a zip file, or nothing at all
+        return  # not a folder: a zip file, or missing
     for entry in entries:
         if entry.endswith((".dist-info", ".egg-info")):
             file = os.path.join(folder, entry, "entry_points.txt")  # noqa: PTH118

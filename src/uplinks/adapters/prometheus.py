@@ -2,19 +2,19 @@
 
 Rules of this file:
 
-1. A pick pays nothing: what the parent and its selectors know already is asked
-   for when somebody scrapes. Only events and probes are counted as they happen.
-2. Labels are names of services and children, addresses without a user, and
-   words of this package: as many as there are children and services, no
-   reason, no header.
-3. A scrape may come from any thread, and changes nothing. What has just gone is
-   left out.
+1. Metrics cost a pick nothing: a scrape reads what the parent and its selectors
+   know. Only events and probes are counted as they happen.
+2. Labels are names of services and children, addresses without user
+   information, and words of this package; never a reason or a header.
+3. A scrape may come from any thread, and changes nothing. A service that goes
+   in the same moment is left out.
 
 Source: Prometheus, "Metric and label naming".
 """
 
 from __future__ import annotations
 
+import os
 from collections import Counter as Tally
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,9 +22,9 @@ from typing import Final
 
 from attrs import asdict
 
-from uplinks.addresses import without_userinfo
+from uplinks.addresses import server, without_userinfo
 from uplinks.errors import MissingExtra
-from uplinks.health import Event, Outcome, Probe, Transition
+from uplinks.health import Event, Outcome, Probe, State, Transition
 from uplinks.model import ChildService
 from uplinks.parent import Endpoint, Parent
 
@@ -35,23 +35,28 @@ try:
 except ImportError as error:
     raise MissingExtra("prometheus") from error
 
-__all__ = ["BUCKETS", "Metrics"]
+__all__ = ["BUCKETS", "REMEMBERED", "Metrics"]
 
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Upper bounds (s) of the histogram of probes; the usual deadline is one of them."""
+"""Upper bounds (s) of the histogram of probes; the default timeout is one of them."""
 
+REMEMBERED: Final = 20
+"""How many addresses keep their series after they are gone."""
+
+_MULTIPROCESS: Final = ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
 _NANOSECONDS: Final = 1_000_000_000
 
 
 class Metrics(Collector):
     """A parent's metrics, and a listener of its driver.
 
-    Registers itself with ``registry``, which has room for one parent. Events
-    and probes come by `on_event` and `on_probe`: give it to a `Driver` as a
-    listener. All else is asked of the parent at each scrape.
+    Registers itself with ``registry``; a registry holds one parent. Pass it to a
+    `Driver` as a listener, so that it receives events and probes by `on_event`
+    and `on_probe`. All else is read from the parent at each scrape.
 
     Complexity: a scrape is O(child services + targets of selectors given out).
-    Raises: ValueError when the registry has these names already.
+    Raises: ValueError when the registry has these names already; RuntimeError
+    in the multiprocess mode of prometheus-client, which reads no collectors.
 
     >>> from prometheus_client import generate_latest
     >>> from uplinks import Advertisement, ParentConfig
@@ -64,11 +69,17 @@ class Metrics(Collector):
     >>> [line for line in generate_latest(registry).decode().splitlines() if "picks_total{" in line]
     ['uplinks_picks_total{child="eu",service="api@multicluster"} 3.0']
 
-    Law: exactly what happened (``tests/adapters/test_prometheus.py``).
+    Law: the counts are exact (``tests/adapters/test_prometheus.py``).
     Source: Prometheus, "Writing client libraries".
     """
 
     def __init__(self, parent: Parent, *, registry: CollectorRegistry) -> None:
+        if any(name in os.environ for name in _MULTIPROCESS):
+            raise RuntimeError(
+                "a parent's metrics are read at each scrape, which the multiprocess mode of "
+                "prometheus-client does not do; unset PROMETHEUS_MULTIPROC_DIR and let each "
+                "worker serve its metrics on a port of its own"
+            )
         self._parent = parent
         self._transitions = Counter(
             "uplinks_transitions",
@@ -78,44 +89,68 @@ class Metrics(Collector):
         )
         self._probes = Histogram(
             "uplinks_probe_duration_seconds",
-            "How long probes took, by how they ended.",
+            "How long probes took, by outcome.",
             ["url", "outcome"],
             registry=None,
             buckets=BUCKETS,
         )
+        self._series: dict[str, set[tuple[Counter | Histogram, tuple[str, ...]]]] = {}
+        self._gone: dict[str, None] = {}  # addresses, the one gone longest first
         registry.register(self)
 
-    # Listening
+    # Events
 
     def on_event(self, event: Event) -> None:
-        """Count a transition; other events are no metrics. Complexity: O(1)."""
+        """Count a transition; other events are ignored. Complexity: O(1)."""
         if isinstance(event, Transition) and isinstance(event.target, Endpoint):
             url = without_userinfo(event.target.url)
-            self._transitions.labels(url, event.after.value, event.cause.value).inc()
+            labels = (url, event.after.value, event.cause.value)
+            self._transitions.labels(*labels).inc()
+            self._series.setdefault(url, set()).add((self._transitions, labels))
+            if event.after is State.GONE:
+                self._forget_oldest(url)
+            else:
+                self._gone.pop(url, None)
 
     def on_probe(self, probe: Probe, outcome: Outcome, duration: int) -> None:
-        """Count a probe that took so many nanoseconds. Complexity: O(1)."""
+        """Count a probe that took ``duration`` nanoseconds. Complexity: O(1)."""
         if isinstance(probe.target, Endpoint):
             url = without_userinfo(probe.target.url)
-            self._probes.labels(url, outcome.verdict.value).observe(duration / _NANOSECONDS)
+            labels = (url, outcome.verdict.value)
+            self._probes.labels(*labels).observe(duration / _NANOSECONDS)
+            self._series.setdefault(url, set()).add((self._probes, labels))
 
-    # Being scraped
+    def _forget_oldest(self, url: str) -> None:
+        """Remove the series of the address that has been gone longest, if there are many.
+
+        An address is gone with its last endpoint.
+        """
+        if any(server(service.url) == url for service in self._parent.services.direct):
+            return
+        self._gone[url] = None
+        if len(self._gone) > REMEMBERED:
+            oldest = next(iter(self._gone))
+            del self._gone[oldest]
+            for metric, labels in self._series.pop(oldest, ()):
+                metric.remove(*labels)
+
+    # Scraping
 
     def collect(self) -> Iterator[Metric]:
-        """Give all metrics as they are now."""
+        """Yield all metrics with their present values."""
         yield self._targets()
         yield self._picks()
         yield from self._transitions.collect()
         yield from self._probes.collect()
         yield CounterMetricFamily(
             "uplinks_events_dropped",
-            "Events lost for want of room.",
+            "Events dropped because the stream was full.",
             value=self._parent.events.dropped,
         )
         yield self._ignored()
 
     def describe(self) -> Iterator[Metric]:
-        """Give the same, so that any registry knows the names and refuses another's."""
+        """Yield the same, so that a registry knows the names and refuses duplicates."""
         return self.collect()
 
     def _targets(self) -> Metric:
@@ -125,7 +160,7 @@ class Metrics(Collector):
             labels=["service", "child", "url"],
         )
         for service in self._parent.services.direct:
-            with suppress(LookupError):  # gone since
+            with suppress(LookupError):  # it has just gone
                 up = self._parent.is_up(service.name)
                 labels = [service.name, service.child, without_userinfo(service.url)]
                 family.add_metric(labels, up)
@@ -134,14 +169,14 @@ class Metrics(Collector):
     def _picks(self) -> Metric:
         family = CounterMetricFamily(
             "uplinks_picks",
-            "How often a service picked a child, since it has had it.",
+            "How often a service picked a child, since it has the child.",
             labels=["service", "child"],
         )
         picks: Tally[tuple[str, str]] = Tally()
         for name, selector in self._parent.selectors.items():
             for target, count in selector.counts.items():
                 if isinstance(target, ChildService):
-                    # For a moment there may be two of one child: with its old address and its new.
+                    # A child that moves may be there twice for a moment, with both addresses.
                     picks[name, target.child] += count
         for labels, count in picks.items():
             family.add_metric(labels, count)

@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     console.err.write(findings.as_text(report, console.ink(console.err)))
     if not report.ok:
         return findings.status(report)
-    services = Parent.from_fleet(fleet).services
+    services = Parent.from_fleet(fleet, strict=False).services
     if arguments.format == "traefik":
         console.out.write(dump(to_traefik(services)))
     elif arguments.format == "json":

@@ -1,15 +1,13 @@
-"""How long it takes until a failure or a recovery is noticed, at most.
+"""Upper bounds for the time until a failure or a recovery is noticed.
 
-Rules of this file:
-
-1. Bounds are exact: each is attained, and none is exceeded but by the driver's
-   own lateness (``docs/health.md`` has the proof).
+The bounds are exact: each is attained, and exceeded only by the driver's own
+lateness (``docs/health.md`` has the proof).
 """
 
 from __future__ import annotations
 
 from uplinks.health._values import HealthPolicy
-from uplinks.model import HealthCheck
+from uplinks.model import HealthCheck, PassiveHealthCheck
 
 __all__ = ["detection_bound", "effective_interval", "recovery_bound"]
 
@@ -27,13 +25,20 @@ def detection_bound(check: HealthCheck, policy: HealthPolicy) -> int:
     return _bound(check.interval, check.timeout, policy.unhealthy_threshold)
 
 
-def recovery_bound(check: HealthCheck, policy: HealthPolicy) -> int:
+def recovery_bound(
+    check: HealthCheck, policy: HealthPolicy, passive: PassiveHealthCheck | None = None
+) -> int:
     """Bound the time (ns) from when all probes pass again to the transition to up.
+
+    A hold-down, and the window of a passive check beside the active one, come on top.
 
     >>> recovery_bound(HealthCheck(unhealthy_interval=5 * 10**9), HealthPolicy()) // 10**9
     10
     """
-    return _bound(check.unhealthy_interval, check.timeout, policy.healthy_threshold)
+    held = max(policy.hold_down, policy.max_hold_down) if policy.hold_down else 0
+    window = 0 if passive is None else passive.failure_window
+    bound = _bound(check.unhealthy_interval, check.timeout, policy.healthy_threshold)
+    return max(held, window) + bound
 
 
 def _bound(interval: int, timeout: int, threshold: int) -> int:
@@ -41,7 +46,7 @@ def _bound(interval: int, timeout: int, threshold: int) -> int:
 
 
 def effective_interval(check: HealthCheck, policy: HealthPolicy, targets: int) -> int:
-    """Say how often (ns) each of so many equal targets is asked if none answers in time.
+    """Return the interval (ns) at which each of ``targets`` is probed if none answers in time.
 
     Above the check's interval, the machine is overloaded in the worst case.
 

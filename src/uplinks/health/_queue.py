@@ -1,10 +1,7 @@
 """Records of targets, and queues of them by time.
 
-Rules of this file:
-
-1. A queue knows no state: whoever puts a record there knows why.
-2. A record stands in one queue at most. Heaps are of ints, and what leaves
-   early is dropped late.
+A record is in at most one queue. Heaps hold integers; the key of a record that
+leaves early is dropped late.
 """
 
 from __future__ import annotations
@@ -14,23 +11,24 @@ from collections.abc import Hashable
 from heapq import heapify, heappop, heappush
 from typing import Final
 
-from uplinks.health._states import State
+from uplinks.health._rate import RequestRate
+from uplinks.health._states import Cause, State
 from uplinks.health._values import Probe
 from uplinks.model import HealthCheck, PassiveHealthCheck
 
 __all__ = ["ROOM", "Queue", "Record"]
 
 ROOM: Final = 64
-"""Entries that a heap may hold in vain before it is made anew."""
+"""How many dropped entries a heap may hold before it is rebuilt."""
 
 
 class Queue:
-    """Records by time, earliest first; equal times in the order they were put.
+    """Records by time, earliest first; equal times in insertion order.
 
-    A key is a time and a number that is never used twice, in one int: heaps of
-    ints are quicker than heaps of tuples. A record that leaves before its time
-    leaves its key in the heap, to be dropped when it comes up, or with all
-    others when they are the most.
+    A key is a time and a unique number in one int: heaps of ints are quicker
+    than heaps of tuples. A record that leaves before its time leaves its key in
+    the heap. The key is dropped when it comes up, or with all others once they
+    outnumber the live ones.
     """
 
     __slots__ = ("heap", "number", "records")
@@ -51,18 +49,19 @@ class Queue:
             heapify(self.heap)
 
     def discard(self, record: Record) -> None:
+        """Remove a record that may be here."""
         if self.records.get(record.key) is record:  # its key may be one of another queue
             del self.records[record.key]
 
     def first(self) -> int | None:
-        """Tell the earliest time."""
+        """Return the earliest time."""
         heap = self.heap
         while heap and heap[0] not in self.records:
             heappop(heap)
         return heap[0] >> 64 if heap else None
 
     def pop(self, now: int, most: int) -> list[Record]:
-        """Take the earliest records whose time has come, but not more than so many."""
+        """Take the earliest records that are due at ``now``, at most ``most``."""
         taken: list[Record] = []
         heap, until = self.heap, now + 1 << 64
         while heap and heap[0] < until and len(taken) < most:
@@ -73,25 +72,31 @@ class Queue:
 
 
 class Record:
-    """What is kept of a target."""
+    """The state of one target."""
 
     __slots__ = (
         "base",  # the latest slot at or before the last start
+        "cause",  # of its last transition
         "check",
-        "due",  # when the next probe is due; of no meaning while one is in flight
-        "failures",  # times of the requests that failed, of use to the passive check
+        "due",  # when the next probe is due; meaningless while one is in flight
+        "ejected",  # whether requests took it down
+        "failures",  # times of failed requests, for the passive check
         "flight",  # the probe in flight, if its outcome counts
         "generation",
-        "key",  # where it stands in a queue, or stood
+        "held_level",  # how often it fell of late; its least time down doubles with it
+        "held_until",  # the earliest time it may leave DOWN
+        "key",  # its key in a queue, now or before
         "passive",
-        "phase",  # where in its interval it stands, in 2**-64
-        "ready",  # since when it has been waiting for that
+        "phase",  # its offset within its interval, in 2**-64
+        "rate",  # its requests of late, if the policy counts them
+        "ready",  # since when it has been waiting for its due time
+        "reason",  # of its last transition
         "reported",  # whether its last probe ended by a report
         "sequence",  # of its last probe
-        "since",  # when it came into its state
+        "since",  # when it entered its state
         "started",  # when its last probe started
         "state",
-        "streak",  # outcomes in a row that speak against its state
+        "streak",  # outcomes in a row that contradict its state
         "target",
     )
 
@@ -101,10 +106,14 @@ class Record:
         self.check: HealthCheck | None = None
         self.passive: PassiveHealthCheck | None = None
         self.state = State.GONE
+        self.cause = Cause.ADDED
+        self.reason = ""
         self.generation = self.streak = 0
+        self.held_level = self.held_until = 0
+        self.rate: RequestRate | None = None
         self.base = self.due = self.key = self.ready = self.since = 0
         self.started: int | None = None
         self.sequence = -1
-        self.reported = False
+        self.reported = self.ejected = False
         self.flight: Probe | None = None
         self.failures: deque[int] = deque()

@@ -1,10 +1,7 @@
-"""The states of a target, and the one table of what leads from which to which.
+"""The states of a target, and the one table of transitions between them.
 
-Rules of this file:
-
-1. What is not in `TRANSITIONS` cannot happen. The machine looks it up at each
-   event and decides nothing itself.
-2. ``docs/_static/states.svg`` shows it, no more and no less.
+A transition that is not in `TRANSITIONS` cannot happen: the machine looks it up
+at each event. ``docs/_static/states.svg`` shows exactly this table.
 """
 
 from __future__ import annotations
@@ -18,30 +15,30 @@ __all__ = ["KNOWN", "TRANSITIONS", "Cause", "State"]
 
 
 class State(StrEnum):
-    """What is known of a target."""
+    """The state of a target."""
 
     GONE = "gone"  # not, not yet or no longer a target
-    UNKNOWN = "unknown"  # neither a pass nor enough failures since it came or moved
+    UNKNOWN = "unknown"  # neither a pass nor enough failures since it was added or moved
     UP = "up"
     DOWN = "down"
 
 
 class Cause(StrEnum):
-    """What may happen to a target. In a `Transition`: what made it."""
+    """An event of a target; in a `Transition`, the cause of it."""
 
     ADDED = "added"
-    KNOWN_UP = "known to be up"  # added with what another target at its address had shown
+    KNOWN_UP = "known to be up"  # added in the state of another target at its address
     KNOWN_DOWN = "known to be down"
     PASSED = "passed"  # a probe passed
-    RECOVERED = "recovered"  # a probe passed, the last that was needed
+    RECOVERED = "recovered"  # a probe passed, the last one needed
     FAILED = "failed"  # a probe failed or ran out of time
-    FELL = "fell"  # a probe failed, the last that was needed
-    LATE = "late"  # a probe says nothing: its driver was late
+    FELL = "fell"  # a probe failed, the last one needed
+    LATE = "late"  # a probe without meaning: its driver was late
     REQUESTS_FAILED = "requests failed"  # as many as the passive check allows
-    WINDOW_OVER = "window over"  # nothing but the passive check watches it
-    CHANGED = "changed"  # another question is asked
-    MOVED = "moved"  # another address is asked
-    UNWATCHED = "unwatched"  # neither check is left
+    WINDOW_OVER = "window over"  # of a target with only a passive check
+    CHANGED = "changed"  # its check asks another question
+    MOVED = "moved"  # its address changed
+    UNWATCHED = "unwatched"  # no check is left
     REMOVED = "removed"
 
 
@@ -87,10 +84,10 @@ TRANSITIONS: Final[Mapping[State, Mapping[Cause, State]]] = MappingProxyType(
         },
     }
 )
-"""The state after, by the state before and what happens. What is missing cannot happen."""
+"""The state after, by the state before and the cause. Missing entries cannot happen."""
 
 
 KNOWN: Final[Mapping[State, Cause]] = MappingProxyType(
     {State.UP: Cause.KNOWN_UP, State.DOWN: Cause.KNOWN_DOWN}
 )
-"""What adds a target that another at its address speaks for."""
+"""The cause that adds a target in the state of another at its address."""

@@ -1,21 +1,22 @@
-"""What goes into the health machine and what comes out of it, as frozen values.
+"""The values that go into the health machine and come out of it.
 
-Rules of this file:
-
-1. A value has no behaviour. Times are integer nanoseconds.
-2. No value shows a header: a probe's check masks them itself, and reasons are
-   written without.
+Times are integer nanoseconds. No value shows a header: a probe's check masks
+them, and reasons do not contain them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable
+from datetime import timedelta
 from enum import StrEnum
-from typing import ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 from attrs import field, frozen
 from attrs.validators import ge, instance_of, le
 
+from uplinks.durations import to_nanoseconds
+from uplinks.health._budget import RetryBudget
+from uplinks.health._failures import FailureClassifier
 from uplinks.health._states import Cause, State
 from uplinks.model import HealthCheck
 
@@ -38,25 +39,73 @@ def _at_least(least: int, default: int) -> int:
     return field(default=default, validator=[instance_of(int), ge(least)])
 
 
+def _percent(default: int) -> Any:
+    return field(default=default, kw_only=True, validator=[instance_of(int), ge(0), le(100)])
+
+
+Duration = str | timedelta | int
+
+
+def _time(name: str, value: Duration) -> int:
+    duration = to_nanoseconds(value, name, least=0)
+    if duration < 0:
+        raise ValueError(f"{name} must be at least 0, got {value!r}")
+    return duration
+
+
+def _start_window(value: Duration) -> int:
+    return _time("start_window", value)
+
+
+def _max_lateness(value: Duration) -> int:
+    return _time("max_lateness", value)
+
+
+def _hold_down(value: Duration) -> int:
+    return _time("hold_down", value)
+
+
+def _max_hold_down(value: Duration) -> int:
+    return _time("max_hold_down", value)
+
+
+def _rate_window(value: Duration) -> int:
+    window = _time("rate_window", value)
+    if not window:
+        raise ValueError("rate_window must be above 0")
+    return window
+
+
 @frozen
 class HealthPolicy:
-    """What a parent decides for all its targets; their checks decide the rest.
+    """A parent's decisions for all its targets; their checks decide the rest.
 
     - ``healthy_threshold``: passes in a row that bring a target back up.
     - ``unhealthy_threshold``: failures in a row that take it down.
-    - ``start_window`` (ns): first probes are spread over so much time, or over
-      the interval where that is shorter. 0 starts all at once.
+    - ``start_window`` (ns): first probes are spread over this time, or over the
+      interval if that is shorter. 0 starts all at once.
     - ``concurrency``: how many probes may be in flight together.
-    - ``max_lateness`` (ns): a probe that is found past its deadline by more is
-      not held against its target: the driver overslept.
+    - ``max_lateness`` (ns): a probe found past its deadline by more than this
+      does not count as a failure: the driver overslept.
     - ``serve_unknown``: whether a target counts as up before its first pass.
-    - ``panic_threshold`` (percent): a weighted service of which fewer targets are
-      up sends requests to those that are down, too. 0: never.
+    - ``panic_threshold`` (percent): a weighted service with fewer targets up
+      sends requests to its down targets, too. 0: never.
+    - ``hold_down``, ``max_hold_down``: the least time that a target stays down,
+      and what it may grow to. It doubles with each fall, and halves with each
+      ``max_hold_down`` that the target was up. 0: no least time.
+    - ``failure_rate`` (percent): a target with a check falls when so many of at
+      least ``rate_minimum`` requests within ``rate_window`` have failed. 0: never.
+    - ``max_ejected`` (percent): of a weighted service's targets, at most so many
+      are taken out by requests; later ones are still picked. At least one may be.
+    - ``failures``: which requests count as failures of a child.
+    - ``retry_budget``: how many retries a service may add to its requests.
+
+    Times are durations: ``"1s"``, a `timedelta` or integer nanoseconds.
 
     Raises: TypeError, ValueError for thresholds or a concurrency below 1, for
-    negative times and for a panic threshold that is not from 0 to 100.
+    negative times and for a percentage that is not from 0 to 100.
 
-    >>> HealthPolicy(unhealthy_threshold=3).healthy_threshold
+    >>> HealthPolicy(unhealthy_threshold=3, hold_down="30s").healthy_threshold
     1
 
     Source: thresholds of 1 are the reference page's.
@@ -64,17 +113,27 @@ class HealthPolicy:
 
     healthy_threshold: int = _at_least(1, 1)
     unhealthy_threshold: int = _at_least(1, 1)
-    start_window: int = _at_least(0, SECOND)
+    start_window: int = field(default=SECOND, converter=_start_window)
     concurrency: int = _at_least(1, 256)
-    max_lateness: int = _at_least(0, SECOND // 4)
+    max_lateness: int = field(default=SECOND // 4, converter=_max_lateness)
     serve_unknown: bool = field(default=True, kw_only=True, validator=instance_of(bool))
-    panic_threshold: int = field(
-        default=0, kw_only=True, validator=[instance_of(int), ge(0), le(100)]
+    panic_threshold: int = _percent(0)
+    hold_down: int = field(default=0, converter=_hold_down, kw_only=True)
+    max_hold_down: int = field(default=300 * SECOND, converter=_max_hold_down, kw_only=True)
+    failure_rate: int = _percent(0)
+    rate_window: int = field(default=10 * SECOND, converter=_rate_window, kw_only=True)
+    rate_minimum: int = field(default=20, kw_only=True, validator=[instance_of(int), ge(1)])
+    max_ejected: int = _percent(100)
+    failures: FailureClassifier = field(
+        factory=FailureClassifier, kw_only=True, validator=instance_of(FailureClassifier)
+    )
+    retry_budget: RetryBudget = field(
+        factory=RetryBudget, kw_only=True, validator=instance_of(RetryBudget)
     )
 
 
 class Token(NamedTuple):
-    """What a probe is known by. ``sequence`` is never used twice in a machine."""
+    """The identity of a probe. ``sequence`` is unique in a machine."""
 
     target: Hashable
     generation: int
@@ -82,9 +141,9 @@ class Token(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """An order to ask a target once, until ``deadline`` (ns) at the latest.
+    """An order to probe a target once, until ``deadline`` (ns) at the latest.
 
-    ``due`` is when it should have started: later starts are the driver's
+    ``due`` is when it should have started: a later start is the driver's
     lateness, or a wait for concurrency.
     """
 
@@ -101,12 +160,12 @@ class Verdict(StrEnum):
     PASS = "pass"  # noqa: S105 - a verdict is no password
     FAIL = "fail"
     TIMEOUT = "timeout"  # counts as a failure
-    LATE = "late"  # says nothing about the target: who asked was not there to hear
+    LATE = "late"  # no statement about the target: the driver was not there to receive it
 
 
 @frozen
 class Outcome:
-    """How a probe ended, and why in a few words that hold no secrets.
+    """How a probe ended, and a short reason without secrets.
 
     >>> Outcome.PASS.verdict.value, Outcome.fail("status 503").reason
     ('pass', 'status 503')
@@ -121,7 +180,7 @@ class Outcome:
 
     @classmethod
     def fail(cls, reason: str) -> Outcome:
-        """Say that a target answered wrongly, or not at all."""
+        """Return the outcome of a target that answered wrongly, or not at all."""
         return cls(Verdict.FAIL, reason)
 
 
@@ -134,8 +193,8 @@ Outcome.LATE = Outcome(Verdict.LATE, "the driver was late")
 class Transition:
     """A change of state. ``at`` in ns.
 
-    ``streak`` is how many outcomes or requests in a row made it, 0 when none
-    did. ``reason`` is the last one's.
+    ``streak`` is the number of outcomes or requests in a row that made it, 0 if
+    none did. ``reason`` is that of the last one.
     """
 
     target: Hashable
@@ -150,21 +209,21 @@ class Transition:
 
 @frozen
 class Overloaded:
-    """Probes cannot keep up: a target was asked again only after ``effective_interval`` (ns)."""
+    """Probes cannot keep up: a target was probed again only after ``effective_interval`` (ns)."""
 
     effective_interval: int
     at: int
 
 
 Event = Transition | Overloaded
-"""What the machine has to tell."""
+"""An event of the machine."""
 
 
 @frozen
 class Ignored:
     """How many outcomes did not count.
 
-    ``stale``: of a target that is gone, moved or asked otherwise since;
+    ``stale``: the target has been removed, moved or given another question since;
     ``duplicate``: reported before; ``late``: past the deadline; ``overslept``:
     the driver was late, not the target.
     """

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Final
 
 from attrs import field, frozen
 
 from uplinks.diagnostics import MASK
+from uplinks.durations import to_nanoseconds
 
 __all__ = ["DEFAULT_INTERVAL", "DEFAULT_TIMEOUT", "Header", "HealthCheck", "PassiveHealthCheck"]
 
@@ -71,16 +73,23 @@ def _port(value: int | None) -> int | None:
     return value or None
 
 
-def _interval(value: int) -> int:
-    return value or DEFAULT_INTERVAL
+Duration = str | timedelta | int
 
 
-def _timeout(value: int) -> int:
-    return value or DEFAULT_TIMEOUT
+def _interval(value: Duration) -> int:
+    return to_nanoseconds(value, "interval") or DEFAULT_INTERVAL
 
 
-def _failure_window(value: int) -> int:
-    return value or DEFAULT_FAILURE_WINDOW
+def _unhealthy_interval(value: Duration) -> int:
+    return to_nanoseconds(value, "unhealthy_interval")
+
+
+def _timeout(value: Duration) -> int:
+    return to_nanoseconds(value, "timeout") or DEFAULT_TIMEOUT
+
+
+def _failure_window(value: Duration) -> int:
+    return to_nanoseconds(value, "failure_window") or DEFAULT_FAILURE_WINDOW
 
 
 def _max_failed_attempts(value: int) -> int:
@@ -91,12 +100,16 @@ def _max_failed_attempts(value: int) -> int:
 class HealthCheck:
     """How a parent probes the children that advertise an uplink.
 
-    Units: ``interval``, ``unhealthy_interval`` and ``timeout`` in nanoseconds;
-    0 means unset and becomes the default. ``scheme``, ``port`` and ``hostname`` are ``None`` when
-    they come from the child's address. ``headers`` is a mapping, or `Header` objects or pairs of
-    name and value; anything else is a `TypeError`.
+    ``interval``, ``unhealthy_interval`` and ``timeout`` are durations: ``"5s"``,
+    a `datetime.timedelta`, or integer nanoseconds of at least 1 ms. They are
+    kept as integer nanoseconds; 0 means unset and becomes the default. ``scheme``,
+    ``port`` and ``hostname`` are ``None`` when they come from the child's address.
+    ``headers`` is a mapping, or `Header` objects or pairs of name and value.
 
-    >>> check = HealthCheck(path="/health", interval=10_000_000_000)
+    Raises: TypeError, ValueError for a value of another type, or a duration
+    below 1 ms.
+
+    >>> check = HealthCheck(path="/health", interval="10s")
     >>> check.unhealthy_interval == check.interval, check.timeout, check.status
     (True, 5000000000, 200)
 
@@ -110,7 +123,7 @@ class HealthCheck:
     status: int = field(default=200, converter=_status)
     port: int | None = field(default=None, converter=_port)
     interval: int = field(default=DEFAULT_INTERVAL, converter=_interval)
-    unhealthy_interval: int = 0
+    unhealthy_interval: int = field(default=0, converter=_unhealthy_interval)
     timeout: int = field(default=DEFAULT_TIMEOUT, converter=_timeout)
     hostname: str | None = field(default=None, converter=_text)
     follow_redirects: bool = True
@@ -125,7 +138,7 @@ class HealthCheck:
 class PassiveHealthCheck:
     """How real requests take a child out: so many failures within a window.
 
-    Units: ``failure_window`` in nanoseconds (0 means the default, 10s),
+    ``failure_window`` is a duration as in `HealthCheck` (0 means the default, 10s),
     ``max_failed_attempts`` in requests (0 means the default, 1).
 
     >>> PassiveHealthCheck()

@@ -64,12 +64,22 @@ class ChildConfig(Copyable):
 class Child(Copyable):
     """One child as its parent lists it: ``address`` is the URL of its entry point.
 
+    ``base_path`` comes before the path of every request. Manifests have none.
+
     >>> Child("https://me:secret@eu.example.com")
     Child(address='https://***@eu.example.com')
+    >>> Child("https://eu.example.com", base_path="/v1").url
+    'https://eu.example.com/v1'
     """
 
     address: str = field(repr=address_shown)
+    base_path: str = field(default="", repr=False, kw_only=True)
     rest: Mapping[str, Any] = rest_field()
+
+    @property
+    def url(self) -> str:
+        """Where requests go: the address and the base path."""
+        return self.address + self.base_path
 
 
 @frozen

@@ -1,9 +1,9 @@
-"""A parent at work: advertisements in, selectors out. Still no I/O, no clock.
+"""A parent at work: advertisements in, selectors out. Still no I/O and no clock.
 
 Rules of this package:
 
-1. What is refused changes nothing.
-2. A selector keeps its identity for as long as the parent lives.
+1. A refused call changes nothing.
+2. A selector keeps its identity as long as the parent lives.
 3. A target's state survives a new advertisement. Only a changed address makes
    a child service unknown again, which means up.
 4. A child service is picked only while its checks and `Parent.set_up` both say
@@ -14,13 +14,21 @@ Rules of this package:
 
 from __future__ import annotations
 
-from uplinks.model import ChildService, ServiceReference
+from uplinks._leases import Lease
+from uplinks.parent._attempts import Attempt, Attempts
+from uplinks.parent._engine import Target
 from uplinks.parent._events import EventStream
-from uplinks.parent._lease import Lease
 from uplinks.parent._parent import Parent
+from uplinks.parent._sources import ChildAddress
 from uplinks.parent._watch import Endpoint
 
-__all__ = ["Endpoint", "EventStream", "Lease", "Parent", "Target"]
-
-Target = ChildService | ServiceReference
-"""What a pick gives: a child, or a Kubernetes Service of the parent itself."""
+__all__ = [
+    "Attempt",
+    "Attempts",
+    "ChildAddress",
+    "Endpoint",
+    "EventStream",
+    "Lease",
+    "Parent",
+    "Target",
+]

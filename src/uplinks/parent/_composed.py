@@ -1,22 +1,21 @@
-"""The parent's own services that compose others, and what their references mean.
+"""The parent's own composed services, and what their references mean.
 
-Rules of this file:
-
-1. A reference means a service by its name, materialized or composed, or a
-   Kubernetes Service of the parent itself.
-2. Each call resolves anew, so that a reference lost since is not hidden.
+A reference means a service by its name, materialized or composed, or a
+Kubernetes Service of the parent itself. Each call resolves anew, so that a
+reference lost since is noticed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 from uplinks.errors import NameCollision, SelectorCycle, UnknownService
 from uplinks.model import ServiceReference, TraefikService
 from uplinks.naming import nearest, split_service_reference
+from uplinks.parent._offers import Offers
 
-__all__ = ["Composed", "references", "service_meant"]
+__all__ = ["Composed", "references", "service_of"]
 
 
 class Composed:
@@ -25,13 +24,13 @@ class Composed:
     def __init__(self, services: Iterable[TraefikService]) -> None:
         self.services: Final = _by_service_name(services)
 
-    def inside_out(self, root: str, materialized: Mapping[str, object]) -> list[str]:
-        """Order a service and those below it: each after all that it refers to.
+    def in_order(self, root: str, offers: Offers) -> list[str]:
+        """Order a service and all it refers to: each after its references.
 
         Complexity: O(references). Raises: UnknownService, SelectorCycle.
         """
         finished: dict[str, None] = {}
-        path = {root: iter(self._below(root, materialized))}
+        path = {root: iter(self._below(root, offers))}
         while path:
             name, rest = next(reversed(path.items()))
             below = next(rest, None)
@@ -41,22 +40,22 @@ class Composed:
             elif below in path:
                 raise SelectorCycle
             elif below not in finished:
-                path[below] = iter(self._below(below, materialized))
+                path[below] = iter(self._below(below, offers))
         return list(finished)
 
-    def _below(self, name: str, materialized: Mapping[str, object]) -> list[str]:
-        """Name the services that a service refers to; a materialized one, to none."""
+    def _below(self, name: str, offers: Offers) -> list[str]:
+        """Return the services that a service refers to; none for a materialized one."""
         own = self.services.get(name)
         if own is not None:
-            names = (service_meant(each, own.namespace) for each in references(own))
+            names = (service_of(each, own.namespace) for each in references(own))
             return [below for below in names if below is not None]
-        if name not in materialized:
-            raise UnknownService(name, nearest(name, (*materialized, *self.services)))
+        if not offers.has(name):
+            raise UnknownService(name, nearest(name, (*offers.names(), *self.services)))
         return []
 
 
-def service_meant(reference: ServiceReference, namespace: str) -> str | None:
-    """Name the service meant; ``None`` for a Kubernetes Service of the parent.
+def service_of(reference: ServiceReference, namespace: str) -> str | None:
+    """Return the name of the service meant; ``None`` for a Kubernetes Service of the parent.
 
     Raises: UnknownService for a Kubernetes Service of another provider.
     """
@@ -71,7 +70,7 @@ def service_meant(reference: ServiceReference, namespace: str) -> str | None:
 
 
 def references(service: TraefikService) -> tuple[ServiceReference, ...]:
-    """Tell what a composed service refers to, a fallback last."""
+    """Return the references of a composed service, a fallback last."""
     if service.weighted is not None:
         return service.weighted.services
     if service.failover is not None:
@@ -80,7 +79,7 @@ def references(service: TraefikService) -> tuple[ServiceReference, ...]:
 
 
 def _by_service_name(services: Iterable[TraefikService]) -> dict[str, TraefikService]:
-    """Index what composes others; other types name nothing that could be picked."""
+    """Index the services that compose others; the other types cannot be picked from."""
     owners: dict[str, list[TraefikService]] = {}
     for service in services:
         if service.weighted is not None or service.failover is not None:

@@ -1,15 +1,9 @@
-"""What a parent has to tell, kept until somebody asks.
-
-Rules of this file:
-
-1. Nobody is called back: who wants to know asks.
-2. The stream is bounded. What finds no room pushes out the oldest, and is counted.
-"""
+"""A bounded stream of events. There are no callbacks: a reader drains it."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from uplinks.health import Event
 
@@ -17,11 +11,12 @@ __all__ = ["EventStream"]
 
 
 class EventStream:
-    """Events in the order in which they happened, the latest ``room`` of them.
+    """The latest ``room`` events, oldest first. A new event drops the oldest when it is full.
 
     >>> from uplinks.health import Overloaded
     >>> stream = EventStream(room=2)
-    >>> stream.extend(Overloaded(effective_interval=10, at=at) for at in range(3))
+    >>> for at in range(3):
+    ...     stream.append(Overloaded(effective_interval=10, at=at))
     >>> [event.at for event in stream], stream.dropped
     ([1, 2], 1)
     >>> len(stream.drain()), len(stream)
@@ -36,7 +31,7 @@ class EventStream:
         return len(self._events)
 
     def __iter__(self) -> Iterator[Event]:
-        """Go through the events, oldest first, and leave them where they are."""
+        """Iterate over the events, oldest first, without removing them."""
         return iter(tuple(self._events))
 
     def __repr__(self) -> str:
@@ -44,14 +39,13 @@ class EventStream:
 
     @property
     def dropped(self) -> int:
-        """How many events found no room so far."""
+        """How many events were dropped so far."""
         return self._dropped
 
-    def extend(self, events: Iterable[Event]) -> None:
-        """Add events. Complexity: O(events)."""
-        for event in events:
-            self._dropped += len(self._events) == self._events.maxlen
-            self._events.append(event)
+    def append(self, event: Event) -> None:
+        """Add an event. Complexity: O(1)."""
+        self._dropped += len(self._events) == self._events.maxlen
+        self._events.append(event)
 
     def drain(self) -> list[Event]:
         """Take all events, oldest first. Complexity: O(events)."""

@@ -1,189 +1,248 @@
-"""What children offer at present, and the services made of it.
+"""What children offer, and the services made of it.
 
-Rules of this file:
+`uplinks.materialize` defines the services; a parent with these offers has
+exactly those. This index exists because a change must cost what it changes:
+`materialize` takes 89 ms for 10,000 advertisements, so a parent built child by
+child would be quadratic.
 
-1. `materialize` says what services there are. A change is given to it in part:
-   the uplink names that are concerned, as all children offer them.
-2. Service names of two uplinks may be one string. What the part cannot see, an
-   owner elsewhere, is looked up; whatever is refused is refused by
-   `materialize` of the whole, which names every owner.
-3. A change is planned first, and only a plan is applied.
+A change is planned first. Each new offer is materialized alone; if one of its
+names might belong to another owner, `materialize` of the whole decides, and
+names every owner. Only a plan is applied.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import frozen
 
 from uplinks.errors import UplinksError
-from uplinks.model import Advertisement, ChildService, ParentConfig, Services, WeightedService
-from uplinks.naming import child_service_name, weighted_service_name
+from uplinks.model import Advertisement, ChildService, ParentConfig, Services
+from uplinks.naming import weighted_service_name
 from uplinks.services import materialize
 
-__all__ = ["Change", "Offers", "Service", "child_service"]
+__all__ = ["Change", "Edits", "Offer", "Offers"]
 
-Service = WeightedService | ChildService
-Overlay = dict[str, dict[str, Advertisement | None]]
+Key = tuple[str, str]
+"""An uplink name and a child: the identity of an offer."""
+
+Edits = Mapping[str, Mapping[str, Advertisement | None]]
+"""New offers by child and uplink name; ``None`` withdraws one."""
+
+
+@frozen
+class Offer:
+    """An advertisement, and the child service that it becomes."""
+
+    advertisement: Advertisement
+    service: ChildService
 
 
 @frozen
 class Change:
-    """The services of the uplink names that a change concerns, before and after it."""
+    """The offers that a change touches, before and after it, and the configuration after it."""
 
-    before: Mapping[str, Service]
-    after: Mapping[str, Service]
-    overlay: Mapping[str, Mapping[str, Advertisement | None]]  # uplink name -> child -> offer
+    before: Mapping[Key, Offer]
+    after: Mapping[Key, Offer]
     config: ParentConfig
 
-    @property
-    def names(self) -> list[str]:
-        """The services concerned, each once."""
-        return list(dict.fromkeys((*self.before, *self.after)))
-
-    @property
-    def moved(self) -> list[str]:
-        """Those that are not, before and after, one child's at the same address."""
-        return [name for name in self.names if not self._stays(name)]
-
-    def _stays(self, name: str) -> bool:
-        old, new = self.before.get(name), self.after.get(name)
-        if not isinstance(old, ChildService) or not isinstance(new, ChildService):
-            return False
-        return old.url == new.url
+    def pairs(self) -> Iterator[tuple[Offer | None, Offer | None]]:
+        """Go through the offers touched: each before and after."""
+        for key in dict.fromkeys((*self.before, *self.after)):
+            yield self.before.get(key), self.after.get(key)
 
 
 class Offers:
-    """The offers of all children; a change costs what it concerns, whatever else is there."""
+    """The offers of all children.
+
+    Complexity: planning and applying a change is O(offers touched).
+    """
 
     def __init__(self, config: ParentConfig) -> None:
+        materialize(config, {})  # refuses bad addresses
         self.config = config
-        self._services: dict[str, Service] = dict(materialize(config, {}))
-        self._by_child: dict[str, dict[str, Advertisement]] = {}
-        self._by_uplink: dict[str, dict[str, Advertisement]] = {}
-        self._view: Services | None = None
+        self.direct: dict[str, ChildService] = {}  # by service name
+        self._by_uplink: dict[str, dict[str, Offer]] = {}
+        self._by_child: dict[str, dict[str, Offer]] = {}
+        self._owners: dict[str, Counter[str]] = {}  # of derived names, by uplink name
+        self._weighted: dict[str, str] = {}  # uplink name by weighted service name
+        self._services: Services | None = None
 
-    @property
-    def current(self) -> Mapping[str, Service]:
-        """The services by name, in no order; it goes with the changes."""
-        return MappingProxyType(self._services)
+    def __len__(self) -> int:
+        return len(self.direct) + len(self._weighted)
 
     @property
     def services(self) -> Services:
-        """The services as `materialize` gives them. O(n log n) once after a change."""
-        if self._view is None:
-            self._view = Services(dict(sorted(self._services.items())))
-        return self._view
+        """The services, materialized. Complexity: O(n log n) once after a change."""
+        if self._services is None:
+            offered = {
+                child: [offer.advertisement for offer in offers.values()]
+                for child, offers in self._by_child.items()
+            }
+            self._services = materialize(self.config, offered)
+        return self._services
 
-    def of(self, child: str) -> list[ChildService]:
-        """Give the child services of a child. O(those)."""
-        offered = self._by_child.get(child, ())
-        return [child_service(self._services, child_service_name(n, child)) for n in offered]
+    def has(self, name: str) -> bool:
+        """Return whether there is a service with this name. Complexity: O(1)."""
+        return name in self.direct or name in self._weighted
 
-    def replaced(self, offers: Mapping[str, Iterable[Advertisement]]) -> Change:
-        """Plan that children offer this and nothing else. Raises: as `materialize`."""
-        overlay: Overlay = {}
-        for child, offered in offers.items():
-            old, new = self._by_child.get(child, {}), self._by_name(child, offered)
-            for name in {**old, **new}:
-                if old.get(name) != new.get(name):
-                    overlay.setdefault(name, {})[child] = new.get(name)
-        return self._plan(overlay, self.config)
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all services, in no order."""
+        return (*self.direct, *self._weighted)
 
-    def reloaded(self, config: ParentConfig) -> Change:
-        """Plan that the parent lists other children, or has them elsewhere. Raises: the same.
+    def weighted_names(self) -> tuple[str, ...]:
+        """Return the names of the weighted services, in no order."""
+        return tuple(self._weighted)
 
-        O(what is offered by the children that are not where they were).
+    def of_child(self, child: str) -> list[ChildService]:
+        """Return the services of a child. Complexity: O(those)."""
+        return [offer.service for offer in self._by_child.get(child, {}).values()]
+
+    def targets(self, name: str) -> dict[ChildService, int] | None:
+        """Return a service's targets with their weights; ``None`` if there is no such service."""
+        if (service := self.direct.get(name)) is not None:
+            return {service: 1}
+        if (uplink := self._weighted.get(name)) is None:
+            return None
+        offers = sorted(self._by_uplink[uplink].items())
+        return {offer.service: offer.advertisement.weight for _, offer in offers}
+
+    # Planning
+
+    def replace(
+        self,
+        offers: Mapping[str, Iterable[Advertisement]],
+        config: ParentConfig | None = None,
+    ) -> Change:
+        """Plan that these children offer this and nothing else. Raises: as `materialize`.
+
+        With a new configuration, the other children no longer offer anything.
         """
-        materialize(config, {})  # refuses bad addresses, also of children that offer nothing
-        overlay: Overlay = {}
-        for child, offered in self._by_child.items():
-            here, there = self.config.children[child], config.children.get(child)
-            if there is None or there.address != here.address:
-                for name, ad in offered.items():
-                    overlay.setdefault(name, {})[child] = None if there is None else ad
-        return self._plan(overlay, config)
+        if config is None:
+            config = self.config
+        else:
+            materialize(config, {})  # refuses bad addresses
+            offers = {**dict.fromkeys(self._by_child, ()), **offers}
+        listed = {child: list(advertisements) for child, advertisements in offers.items()}
+        edits: dict[str, dict[str, Advertisement | None]] = {}
+        for child, advertisements in listed.items():
+            edits[child] = dict.fromkeys(self._by_child.get(child, ()))
+            edits[child].update((ad.uplink_name, ad) for ad in advertisements)
+        if any(_repeats(advertisements) for advertisements in listed.values()):
+            self._refuse(listed, config)
+        return self._plan(edits, config)
 
-    def amended(self, child: str, changed: Iterable[Advertisement], gone: Iterable[str]) -> Change:
-        """Plan that of a child's offers some are new, and some are gone. Raises: the same."""
-        old = self._by_child.get(child, {})
-        new: dict[str, Advertisement | None] = {name: None for name in gone if name in old}
-        new.update(self._by_name(child, changed, (name for name in old if name not in new)))
-        overlay = {name: {child: ad} for name, ad in new.items() if old.get(name) != ad}
-        return self._plan(overlay, self.config)
+    def amend(self, child: str, changed: Iterable[Advertisement], gone: Iterable[str]) -> Change:
+        """Plan that a child offers ``changed`` and no longer ``gone``. Raises: as `materialize`."""
+        listed = list(changed)
+        edit: dict[str, Advertisement | None] = dict.fromkeys(gone)
+        edit.update((ad.uplink_name, ad) for ad in listed)
+        if _repeats(listed):
+            kept = self._by_child.get(child, {}).items()
+            old = [offer.advertisement for name, offer in kept if name not in edit]
+            self._refuse({child: [*old, *listed]}, self.config)
+        return self._plan({child: edit}, self.config)
+
+    def reload(self, config: ParentConfig) -> Change:
+        """Plan that the parent lists other children. Raises: as `materialize`.
+
+        Complexity: O(children), and O(offers of children that moved or went).
+        """
+        materialize(config, {})
+        edits: dict[str, dict[str, Advertisement | None]] = {}
+        for child, offers in self._by_child.items():
+            old, new = self.config.children[child], config.children.get(child)
+            if new is None:
+                edits[child] = dict.fromkeys(offers)
+            elif new.url != old.url:
+                edits[child] = {name: offer.advertisement for name, offer in offers.items()}
+        return self._plan(edits, config)
 
     def apply(self, change: Change) -> None:
-        """Let a plan come true."""
-        for name in change.before:
-            del self._services[name]
-        self._services.update(change.after)
-        for name, offers in change.overlay.items():
-            for child, ad in offers.items():
-                if ad is None:
-                    _drop(self._by_uplink, name, child)
-                    _drop(self._by_child, child, name)
-                else:
-                    self._by_uplink.setdefault(name, {})[child] = ad
-                    self._by_child.setdefault(child, {})[name] = ad
+        """Make a plan the present state."""
+        for (uplink, child), offer in change.before.items():
+            del self.direct[offer.service.name]
+            del self._by_uplink[uplink][child]
+            del self._by_child[child][uplink]
+            if not offer.advertisement.exposed:
+                self._owners[uplink] -= Counter([offer.advertisement.owner])
+        for (uplink, child), offer in change.after.items():
+            self.direct[offer.service.name] = offer.service
+            self._by_uplink.setdefault(uplink, {})[child] = offer
+            self._by_child.setdefault(child, {})[uplink] = offer
+            self._weighted[weighted_service_name(uplink)] = uplink
+            if not offer.advertisement.exposed:
+                self._owners.setdefault(uplink, Counter())[offer.advertisement.owner] += 1
+        for uplink, child in change.before:
+            if not self._by_child.get(child, True):
+                del self._by_child[child]
+            if not self._by_uplink.get(uplink, True):
+                del self._by_uplink[uplink], self._weighted[weighted_service_name(uplink)]
+                self._owners.pop(uplink, None)
         self.config = change.config
-        self._view = None
+        self._services = None
 
-    def _by_name(
-        self, child: str, offered: Iterable[Advertisement], kept: Iterable[str] = ()
-    ) -> dict[str, Advertisement]:
-        """Index what is new of a child; two offers of one name are refused.
-
-        ``kept`` are names of what it offers already, and goes on to if nothing new has the name.
-        """
-        listed = list(offered)
-        named = {ad.uplink_name: ad for ad in listed}
-        if len(named) < len(listed):
-            old = self._by_child.get(child, {})
-            whole = {name: list(ads.values()) for name, ads in self._by_child.items()}
-            whole[child] = [*(old[name] for name in kept if name not in named), *listed]
-            materialize(self.config, whole)  # raises, naming all owners
-        return named
-
-    def _plan(self, overlay: Overlay, config: ParentConfig) -> Change:
-        before: dict[str, Service] = {}
-        part: dict[str, list[Advertisement]] = {}
-        for name, changed in overlay.items():
-            current = self._by_uplink.get(name, {})
-            owned = [child_service_name(name, child) for child in current]
-            owned += [weighted_service_name(name)] if current else []
-            before |= {service: self._services[service] for service in owned}
-            for child, ad in {**current, **changed}.items():
-                if ad is not None:
-                    part.setdefault(child, []).append(ad)
-        children = {name: config.children[name] for name in part}
+    def _plan(self, edits: Edits, config: ParentConfig) -> Change:
+        before: dict[Key, Offer] = {}
+        new: dict[str, list[Advertisement]] = {}
+        for child, edit in edits.items():
+            offered, moved = self._by_child.get(child, {}), self._moved(child, config)
+            for uplink, ad in edit.items():
+                old = offered.get(uplink)
+                if old is not None and (moved or ad != old.advertisement):
+                    before[uplink, child] = old
+                if ad is not None and (old is None or (uplink, child) in before):
+                    new.setdefault(child, []).append(ad)
         try:
-            after = materialize(ParentConfig(children), part)
+            children = {child: config.children[child] for child in new}
+            services = materialize(ParentConfig(children), new).direct
         except UplinksError:
-            self._refuse(overlay, config)
+            self._refuse(self._whole(edits), config)
             raise
-        if any(name in self._services and name not in before for name in after):
-            self._refuse(overlay, config)
-        return Change(before, after, overlay, config)
+        made = {(service.uplink_name, service.child): service for service in services}
+        after = {
+            (ad.uplink_name, child): Offer(ad, made[ad.uplink_name, child])
+            for child, ads in new.items()
+            for ad in ads
+        }
+        if any(self._may_collide(key, offer) for key, offer in after.items()):
+            self._refuse(self._whole(edits), config)
+        return Change(before, after, config)
 
-    def _refuse(self, overlay: Overlay, config: ParentConfig) -> None:
-        """Let `materialize` say of the whole what is wrong with it."""
+    def _moved(self, child: str, config: ParentConfig) -> bool:
+        old, new = self.config.children.get(child), config.children.get(child)
+        return old is not new and (old is None or new is None or old.url != new.url)
+
+    def _may_collide(self, key: Key, offer: Offer) -> bool:
+        """Return whether a name might have another owner: among all before and all after."""
+        uplink, _ = key
+        same = self.direct.get(offer.service.name)
+        if same is not None and (same.uplink_name, same.child) != key:
+            return True
+        if offer.service.name in self._weighted or weighted_service_name(uplink) in self.direct:
+            return True
+        owners = self._owners.get(uplink, Counter())
+        return not offer.advertisement.exposed and bool(owners.keys() - {offer.advertisement.owner})
+
+    def _whole(self, edits: Edits) -> dict[str, list[Advertisement]]:
+        """Return all advertisements of the children edited, as they would be."""
         whole: dict[str, list[Advertisement]] = {}
-        for name in {**self._by_uplink, **overlay}:
-            for child, ad in {**self._by_uplink.get(name, {}), **overlay.get(name, {})}.items():
-                if ad is not None:
-                    whole.setdefault(child, []).append(ad)
-        materialize(config, whole)
+        for child, edit in edits.items():
+            old = {n: o.advertisement for n, o in self._by_child.get(child, {}).items()}
+            whole[child] = [ad for ad in {**old, **edit}.values() if ad is not None]
+        return whole
+
+    def _refuse(self, offers: Mapping[str, Iterable[Advertisement]], config: ParentConfig) -> None:
+        """Let `materialize` of the whole raise what is wrong with it, if anything is."""
+        whole = {
+            child: [offer.advertisement for offer in kept.values()]
+            for child, kept in self._by_child.items()
+        }
+        whole.update((child, list(ads)) for child, ads in offers.items())
+        materialize(config, {child: ads for child, ads in whole.items() if ads})
 
 
-def child_service(services: Mapping[str, Service], name: str) -> ChildService:
-    """Give a service that `materialize` made for one child."""
-    service = services[name]
-    assert isinstance(service, ChildService)  # noqa: S101 - materialize's law
-    return service
-
-
-def _drop(index: dict[str, dict[str, Advertisement]], outer: str, inner: str) -> None:
-    del index[outer][inner]
-    if not index[outer]:
-        del index[outer]
+def _repeats(advertisements: list[Advertisement]) -> bool:
+    """Return whether two advertisements have one uplink name."""
+    return len({ad.uplink_name for ad in advertisements}) < len(advertisements)

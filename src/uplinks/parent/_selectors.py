@@ -2,72 +2,78 @@
 
 Rules of this file:
 
-1. A selector keeps its identity for as long as the parent lives. It is made
-   when somebody first asks for it and follows every change from then on;
-   a change touches only the targets that it concerns.
-2. State goes upward by nesting: a composed service holds the selectors of the
-   services that it names, and one with nothing eligible is not eligible.
+1. A selector keeps its identity as long as the parent lives. It is made on first
+   use and follows every change; a change touches only its own targets.
+2. Health passes upward by nesting: a composed service holds the selectors of the
+   services it refers to. One with nothing eligible is not eligible.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from math import gcd
 from typing import Any, Final
 
 from attrs import evolve
 
 from uplinks.balance import Selector
-from uplinks.errors import InvalidWeight
+from uplinks.errors import InvalidWeight, SelectorCycle, UnknownService
 from uplinks.model import (
     MAX_WEIGHT,
     ChildService,
     IngressRoute,
     ServiceReference,
     TraefikService,
-    WeightedService,
 )
-from uplinks.naming import PROVIDER_SUFFIX
-from uplinks.parent._composed import Composed, references, service_meant
+from uplinks.naming import weighted_service_name
+from uplinks.parent._composed import Composed, references, service_of
 from uplinks.parent._eligibility import Eligibility
-from uplinks.parent._offers import Change, Service, child_service
+from uplinks.parent._offers import Change, Offers
 
 __all__ = ["Selectors"]
 
 
 class Selectors:
-    """The selectors of services and routes, each made once.
-
-    ``materialized`` are the services that children offer, as they go with the changes.
-    """
+    """The selectors of services and routes, each made once."""
 
     def __init__(
         self,
-        materialized: Mapping[str, Service],
+        offers: Offers,
         composed: Iterable[TraefikService],
         eligibility: Eligibility,
         *,
         start: int,
         scheduler: str,
     ) -> None:
-        self.composed: Final = Composed(composed)
-        self.by_service: Final[dict[str, Selector]] = {}
-        self.failovers: Final[set[Selector]] = set()
-        self._materialized = materialized
+        self.composed = Composed(composed)
+        self.by_service: Final[dict[str, Selector[Any]]] = {}
+        self.failovers: Final[set[Selector[Any]]] = set()
+        self._offers = offers
         self._eligibility = eligibility
         self._start = start
         self._scheduler = scheduler
-        self._by_route: dict[tuple[object, ...], Selector] = {}
+        self._by_route: dict[tuple[object, ...], Selector[Any]] = {}
+        self._kept: set[str] = set()
+        self._unresolved: set[str] = set()  # composed, given out, without a usable definition
 
-    def of(self, name: str) -> Selector:
-        """Give the selector of a service. O(1), or O(references). Raises: as `Parent.selector`."""
-        for each in self.composed.inside_out(name, self._materialized):
+    def of(self, name: str) -> Selector[Any]:
+        """Return a service's selector. O(1), or O(references). Raises: as `Parent.selector`."""
+        if name in self._kept:
+            return self.by_service[name]
+        for each in self.composed.in_order(name, self._offers):
             if each not in self.by_service:
                 self.by_service[each] = self._make(each)
+            elif each in self._unresolved:
+                self._rebuild([each])
         return self.by_service[name]
 
-    def of_route(self, router: IngressRoute, index: int) -> Selector:
-        """Give the selector of a route. O(references). Raises: as `Parent.route`."""
+    def keep(self, name: str) -> None:
+        """Make a selector that stays known while its service has no children."""
+        self._kept.add(name)
+        self.by_service[name] = self._make(name)
+
+    def of_route(self, router: IngressRoute, index: int) -> Selector[Any]:
+        """Return a route's selector. O(references). Raises: as `Parent.route`."""
         services = router.routes[index].services
         targets = [(_target(s, router.namespace, self.of), s.weight) for s in services]
         if len(targets) == 1 and isinstance(targets[0][0], Selector):
@@ -76,100 +82,153 @@ class Selectors:
             targets = [(targets[0][0], 1)]
         key = (router.namespace, router.name, index, services)
         if key not in self._by_route:
-            self._by_route[key] = self._select(_merged(targets))
+            self._by_route[key] = self._select(_merge(targets))
         return self._by_route[key]
 
-    def follow(self, change: Change) -> None:
-        """Let the selectors of the services concerned have other targets. O(those targets)."""
-        for name in change.names:
-            selector = self.by_service.get(name)
-            if selector is not None and name not in self.composed.services:
-                before, after = _targets(change.before, name), _targets(change.after, name)
-                added = _replace_targets(selector, before, after)
-                self._eligibility.settle(change.after.get(name), selector, added)
+    def children(self, selector: Selector[Any]) -> list[str]:
+        """Return the names of the child services below a selector, each once."""
+        names: dict[str, None] = {}
+        below = [selector]
+        for each in below:
+            for target in each.weights:
+                if isinstance(target, ChildService):
+                    names[target.name] = None
+                elif isinstance(target, Selector):
+                    below.append(target)
+        return list(names)
+
+    def apply(self, change: Change) -> None:
+        """Give the selectors of the offers touched their new targets. O(offers touched)."""
+        gone: list[tuple[Selector[Any], ChildService, bool]] = []
+        for old, new in change.pairs():
+            for selector, weighted in self._holders((new or old).service):  # type: ignore[union-attr]
+                if old is None or new is None or not _same_place(old.service, new.service):
+                    if new is not None:
+                        selector.add(new.service, new.advertisement.weight if weighted else 1)
+                    if old is not None:
+                        gone.append((selector, old.service, weighted))
+                    continue
+                if old.service != new.service:
+                    # Only the checks have changed: state and turn are kept.
+                    selector.replace(old.service, new.service)
+                if weighted and old.advertisement.weight != new.advertisement.weight:
+                    selector.set_weight(new.service, new.advertisement.weight)
+        # Last, so that a selector whose targets are all replaced is never empty.
+        for selector, service, weighted in gone:
+            selector.remove(service)
+            self._eligibility.update(selector, (), weighted=weighted)  # a panic may begin or end
+
+    def recompose(self, composed: Composed) -> None:
+        """Serve other composed services. O(references of those that changed).
+
+        A selector given out follows its service. While the service is gone, or
+        a reference of it is, it has no targets.
+        """
+        old, self.composed = self.composed.services, composed
+        changed = {n for n in {*old, *composed.services} if old.get(n) != composed.services.get(n)}
+        self._rebuild([n for n in self.by_service if n in changed or n in self._unresolved])
+
+    def _rebuild(self, names: Iterable[str]) -> None:
+        """Give the selectors of composed services the targets of their present definition."""
+        wanted = {self.by_service[name]: self._wanted(name) for name in names}
+        postponed: list[tuple[Selector[Any], Any, int]] = []
+        for selector, targets in wanted.items():
+            for target, weight in targets.items():
+                try:
+                    if target in selector:
+                        selector.set_weight(target, weight)
+                    else:
+                        selector.add(target, weight)
+                except SelectorCycle:  # until another selector has lost this one
+                    postponed.append((selector, target, weight))
+        for selector, targets in wanted.items():
+            for target in tuple(selector.weights):
+                if target not in targets:
+                    selector.remove(target)
+        for selector, target, weight in postponed:
+            selector.add(target, weight)
+
+    def _wanted(self, name: str) -> dict[Any, int]:
+        """Return the targets of a composed service that has a selector already."""
+        self._unresolved.discard(name)
+        own = self.composed.services.get(name)
+        if own is None:
+            self._unresolved.add(name)
+            return {}
+        try:
+            for each in self.composed.in_order(name, self._offers):
+                if each not in self.by_service:
+                    self.by_service[each] = self._make(each)
+            if own.weighted is not None and self.by_service[name] not in self.failovers:
+                return dict(_merge(self._references(own)))
+            # Another scheduler is needed: its selector becomes the only target of the old one.
+            return {self._make(name): 1}
+        except (UnknownService, SelectorCycle, InvalidWeight):
+            self._unresolved.add(name)
+            return {}
 
     def refresh(self, services: Iterable[ChildService]) -> None:
-        """Let every selector that holds one of these child services know whether it is up."""
+        """Set whether these services may be picked, in every selector that holds them."""
         for service in services:
-            for holder in (service.name, service.uplink_name + PROVIDER_SUFFIX):
-                selector = self.by_service.get(holder)
-                if selector is not None:
-                    self._eligibility.settle(self._materialized.get(holder), selector, (service,))
+            for selector, weighted in self._holders(service):
+                self._eligibility.update(selector, (service,), weighted=weighted)
 
-    def _make(self, name: str) -> Selector:
+    def _holders(self, service: ChildService) -> list[tuple[Selector[Any], bool]]:
+        """Return the selectors that hold a child service: the direct and the weighted one."""
+        names = ((service.name, False), (weighted_service_name(service.uplink_name), True))
+        found = ((self.by_service.get(name), weighted) for name, weighted in names)
+        return [(selector, weighted) for selector, weighted in found if selector is not None]
+
+    def _make(self, name: str) -> Selector[Any]:
         """Make the selector of a service whose references have theirs already."""
         own = self.composed.services.get(name)
         if own is None:
-            targets = _targets(self._materialized, name)
+            targets = self._offers.targets(name) or {}
             selector = self._select(targets.items())
-            self._eligibility.settle(self._materialized.get(name), selector, targets)
+            self._eligibility.update(selector, targets, weighted=name not in self._offers.direct)
             return selector
-        made = self.by_service.__getitem__
-        held = [(_target(r, own.namespace, made), r.weight) for r in references(own)]
+        held = self._references(own)
         if own.weighted is not None:
-            return self._select(_merged(held))
-        # A fallback is not weighed: whatever is written there, it takes over.
+            return self._select(_merge(held))
+        # A failover ignores weights.
         selector = Selector([(t, 1) for t in dict(held)], scheduler="failover")
         self.failovers.add(selector)
         return selector
 
-    def _select(self, targets: Iterable[tuple[Any, int]]) -> Selector:
+    def _references(
+        self, own: TraefikService
+    ) -> list[tuple[Selector[Any] | ServiceReference, int]]:
+        """Return what a composed service refers to, with weights; its selectors are made."""
+        made = self.by_service.__getitem__
+        return [(_target(r, own.namespace, made), r.weight) for r in references(own)]
+
+    def _select(self, targets: Iterable[tuple[Any, int]]) -> Selector[Any]:
         return Selector(targets, scheduler=self._scheduler, start=self._start)
 
 
+def _same_place(old: ChildService, new: ChildService) -> bool:
+    return old.url == new.url
+
+
 def _target(
-    reference: ServiceReference, namespace: str, selector: Callable[[str], Selector]
-) -> Selector | ServiceReference:
-    name = service_meant(reference, namespace)
+    reference: ServiceReference, namespace: str, selector: Callable[[str], Selector[Any]]
+) -> Selector[Any] | ServiceReference:
+    name = service_of(reference, namespace)
     if name is not None:
         return selector(name)
-    # The parent's own Service: nothing here probes it, so it is always up.
+    # The parent's own Service: it is not probed here, so it is always up.
     return evolve(reference, namespace=reference.namespace or namespace, weight=1)
 
 
-def _targets(services: Mapping[str, Service], name: str) -> dict[ChildService, int]:
-    """The targets of a materialized service with their weights; none if it is gone."""
-    service = services.get(name)
-    if isinstance(service, ChildService):
-        return {service: 1}
-    if isinstance(service, WeightedService):
-        return {child_service(services, entry.name): entry.weight for entry in service.children}
-    return {}
+def _merge(
+    targets: Iterable[tuple[Selector[Any] | ServiceReference, int]],
+) -> list[tuple[Selector[Any] | ServiceReference, int]]:
+    """Merge entries with one target into one with the sum of their weights.
 
-
-def _replace_targets(
-    selector: Selector, before: dict[ChildService, int], after: dict[ChildService, int]
-) -> list[ChildService]:
-    """Let a selector have other targets, and tell which are new to it."""
-    old = {target.name: target for target in before}
-    added = []
-    for target, weight in after.items():
-        same = old.get(target.name)
-        if target not in before and same is not None and same.url == target.url:
-            # Only what is checked has changed: state and turn are kept.
-            selector.replace(same, target)
-            selector.set_weight(target, weight)
-        elif target not in before:
-            selector.add(target, weight)
-            added.append(target)
-        elif before[target] != weight:
-            selector.set_weight(target, weight)
-    # Last, so that a selector whose targets are all replaced is never empty.
-    for target in before:
-        if target in selector and target not in after:
-            selector.remove(target)
-    return added
-
-
-def _merged(
-    targets: Iterable[tuple[Selector | ServiceReference, int]],
-) -> list[tuple[Selector | ServiceReference, int]]:
-    """Join entries with one target: it is one target with the sum of their weights.
-
-    A sum may be more than a weight can be. Shares are all that counts, so then
-    the gcd of all is divided out; a sum that is still too large is refused.
+    A sum may exceed the largest weight. Only shares matter, so then all weights
+    are divided by their gcd; a sum that is still too large is refused.
     """
-    weights: dict[Selector | ServiceReference, int] = {}
+    weights: dict[Selector[Any] | ServiceReference, int] = {}
     for target, weight in targets:
         if not 0 <= weight <= MAX_WEIGHT:
             raise InvalidWeight(weight)

@@ -1,22 +1,22 @@
 """Which child services are watched together, and whether they are up.
 
-Rules of this file:
-
-1. Services with one address, one check and one passive check are one
-   `Endpoint`: it is probed once, and what is learned holds for all of them.
-2. A service without any check is not watched, and up.
-3. An endpoint that replaces another at the same address takes over what is
-   known of it: only a changed address makes a target unknown again.
+Services with one address, one check and one passive check share one `Endpoint`:
+it is probed once, and the result holds for all of them. A service without any
+check is not watched, and up. An endpoint that replaces another at the same
+address takes over its state.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from attrs import field, frozen
+from attrs import frozen
 
-from uplinks.health import Event, Health, HealthPolicy
+from uplinks.addresses import server
+from uplinks.health import Event, Health, HealthPolicy, check_times
 from uplinks.model import ChildService, HealthCheck, PassiveHealthCheck
+from uplinks.parent._offers import Change
 
 __all__ = ["Endpoint", "Watch"]
 
@@ -25,49 +25,34 @@ __all__ = ["Endpoint", "Watch"]
 class Endpoint:
     """What is watched: an address, and the checks that decide whether it is up.
 
-    Raises: ValueError for a check whose interval or time-out, or a passive one
-    whose window or number of attempts, is not above 0.
+    Raises: ValueError for a check whose times, or whose number of attempts, are
+    not above 0.
 
     >>> Endpoint("https://eu.example.com:9443", HealthCheck(path="/health")).url
     'https://eu.example.com:9443'
     """
 
     url: str
-    check: HealthCheck | None = field(default=None)
+    check: HealthCheck | None = None
     passive: PassiveHealthCheck | None = None
 
-    @check.validator
-    def _times(self, _: object, check: HealthCheck | None) -> None:
-        if check is not None and min(check.interval, check.unhealthy_interval, check.timeout) <= 0:
-            raise ValueError("a check's intervals and its time-out must be above 0")
-
     def __attrs_post_init__(self) -> None:
-        passive = self.passive
-        if passive is not None and min(passive.failure_window, passive.max_failed_attempts) <= 0:
-            raise ValueError("a passive check's window and attempts must be above 0")
+        check_times(self.check, self.passive)
 
     @classmethod
     def of(cls, service: ChildService) -> Endpoint:
-        """Give what is watched for a child service. Raises: as the constructor.
+        """Return the endpoint of a child service. Raises: as the constructor.
 
         >>> Endpoint.of(ChildService("api-eu@multicluster", "api", "eu", "https://eu")).url
         'https://eu'
         """
-        return cls(service.url, service.health_check, service.passive_health_check)
-
-
-def _endpoint(service: object) -> Endpoint | None:
-    """Give what watches a service: ``None`` for one without checks, or for no child service."""
-    if not isinstance(service, ChildService):
-        return None
-    check, passive = service.health_check, service.passive_health_check
-    return None if check is None and passive is None else Endpoint.of(service)
+        return cls(server(service.url), service.health_check, service.passive_health_check)
 
 
 class Watch:
     """The endpoints of all child services over one health machine.
 
-    Complexity: what is looked up is O(1); a change is O(services changed · log n).
+    Complexity: a look-up is O(1), a change O(services changed · log n).
     """
 
     def __init__(self, policy: HealthPolicy, salt: int) -> None:
@@ -76,54 +61,47 @@ class Watch:
         self._users: dict[Endpoint, dict[str, None]] = {}
 
     def services(self, endpoint: Endpoint) -> tuple[str, ...]:
-        """Name the services at an endpoint, in the order in which they came."""
+        """Return the names of the services at an endpoint, in the order they were added."""
         return tuple(self._users.get(endpoint, ()))
 
     def endpoint(self, name: str) -> Endpoint | None:
-        """Give the endpoint of a service; ``None`` for one that nothing watches."""
+        """Return the endpoint of a service; ``None`` for one that is not watched."""
         return self._endpoints.get(name)
 
     def is_up(self, name: str) -> bool:
-        """Tell whether a service is up as far as its checks know."""
+        """Return whether a service is up by its checks."""
         endpoint = self._endpoints.get(name)
         return endpoint is None or self.health.is_up(endpoint)
 
-    def plan(
-        self, before: Mapping[str, object], after: Mapping[str, object]
-    ) -> dict[str, Endpoint | None]:
-        """Tell the endpoints of services that get another one. Raises: ValueError."""
+    def ejected_at(self, name: str) -> int | None:
+        """Return when (ns) requests took a service down; ``None`` if they did not."""
+        endpoint = self._endpoints.get(name)
+        return None if endpoint is None else self.health.ejected_at(endpoint)
+
+    def describe(self, name: str) -> dict[str, Any] | None:
+        """Describe the state of a service's checks; ``None`` for one that is not watched."""
+        endpoint = self._endpoints.get(name)
+        return None if endpoint is None else self.health.describe(endpoint)
+
+    def plan(self, change: Change) -> dict[str, Endpoint | None]:
+        """Return the services that get another endpoint, with it. Raises: ValueError."""
         plan: dict[str, Endpoint | None] = {}
-        for name in dict.fromkeys((*before, *after)):
-            if before.get(name) == after.get(name):
-                continue
-            endpoint = _endpoint(after.get(name))
-            if endpoint != self._endpoints.get(name):
-                plan[name] = endpoint
-        return plan
+        for old, new in change.pairs():
+            if new is not None:
+                service = new.service
+                checked = service.health_check or service.passive_health_check
+                plan[service.name] = Endpoint.of(service) if checked else None
+            elif old is not None:
+                plan.setdefault(old.service.name, None)
+        endpoints = self._endpoints
+        return {
+            name: endpoint for name, endpoint in plan.items() if endpoint != endpoints.get(name)
+        }
 
-    def follow(self, plan: Mapping[str, Endpoint | None], now: int) -> list[Event]:
-        """Move services to other endpoints, with what is known of them."""
-        events: list[Event] = []
-        left, origins = self._move(plan)
-        heirs: dict[Endpoint, Endpoint] = {}
-        for new, origin in origins.items():
-            self._users[new] = {}
-            events += self._begin(new, origin, heirs, now)
-        for name, endpoint in plan.items():
-            if endpoint is not None:
-                self._users[endpoint][name] = None
-        for old in left:
-            if old in self._users and not self._users[old]:
-                del self._users[old]
-                events += self.health.remove(old, now)
-        return events
-
-    def _move(
-        self, plan: Mapping[str, Endpoint | None]
-    ) -> tuple[list[Endpoint], dict[Endpoint, Endpoint | None]]:
-        """Tell who was left, and who is new: each with one it may take over from."""
+    def apply(self, plan: Mapping[str, Endpoint | None], now: int) -> list[Event]:
+        """Move services to other endpoints, which take over the state at their address."""
+        origins: dict[Endpoint, Endpoint | None] = {}  # of new endpoints: one to take over from
         left: list[Endpoint] = []
-        origins: dict[Endpoint, Endpoint | None] = {}
         for name, endpoint in plan.items():
             old = self._endpoints.pop(name, None)
             if old is not None:
@@ -132,30 +110,36 @@ class Watch:
             if endpoint is None:
                 continue
             self._endpoints[name] = endpoint
-            if endpoint in self._users:
-                self._users[endpoint][name] = None
-            elif old is not None and old.url == endpoint.url:
-                origins[endpoint] = origins.get(endpoint) or old
-            else:
-                origins.setdefault(endpoint, None)
-        return left, origins
+            if endpoint not in self._users:
+                self._users[endpoint] = {}
+                origins[endpoint] = None
+            self._users[endpoint][name] = None
+            if endpoint in origins and old is not None and old.url == endpoint.url:
+                origins[endpoint] = origins[endpoint] or old
+        return [*self._start(origins, now), *self._stop(left, now)]
 
-    def _begin(
-        self,
-        endpoint: Endpoint,
-        origin: Endpoint | None,
-        heirs: dict[Endpoint, Endpoint],
-        now: int,
-    ) -> list[Event]:
-        """Watch an endpoint: as a new one, or in the place of one at the same address."""
-        check, passive = endpoint.check, endpoint.passive
-        if origin is None:
-            return self.health.add(endpoint, check, passive, now)
-        if origin in heirs or self._users[origin]:
-            like = heirs.get(origin, origin)
-            return self.health.add(endpoint, check, passive, now, like=like)
-        # Nobody asks the old question any more: its record goes on with the new one.
-        del self._users[origin]
-        heirs[origin] = endpoint
-        self.health.rename(origin, endpoint)
-        return self.health.reconfigure(endpoint, check, passive, now)
+    def _start(self, origins: Mapping[Endpoint, Endpoint | None], now: int) -> list[Event]:
+        events: list[Event] = []
+        heirs: dict[Endpoint, Endpoint] = {}
+        for endpoint, origin in origins.items():
+            check, passive = endpoint.check, endpoint.passive
+            if origin is None:
+                events += self.health.add(endpoint, check, passive, now)
+            elif origin in heirs or self._users[origin]:
+                like = heirs.get(origin, origin)
+                events += self.health.add(endpoint, check, passive, now, like=like)
+            else:
+                # No service uses the old one any more: its whole record goes on.
+                heirs[origin] = endpoint
+                del self._users[origin]
+                self.health.rename(origin, endpoint)
+                events += self.health.reconfigure(endpoint, check, passive, now)
+        return events
+
+    def _stop(self, left: Iterable[Endpoint], now: int) -> list[Event]:
+        events: list[Event] = []
+        for endpoint in left:
+            if not self._users.get(endpoint, True):
+                del self._users[endpoint]
+                events += self.health.remove(endpoint, now)
+        return events

@@ -25,7 +25,7 @@ from cattrs import (
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from uplinks.diagnostics import LIMIT_EXCEEDED
-from uplinks.durations import format_duration, parse_duration
+from uplinks.durations import Nanoseconds, format_duration, parse_duration
 from uplinks.errors import InvalidDuration
 from uplinks.located import Origin
 from uplinks.model import (
@@ -181,19 +181,24 @@ def _mapping_hook(converter: Converter, cls: Any) -> Callable[[Any, Any], Any]:
     return lambda value, _: _each_value(value, hook, kind)
 
 
+def _read_time(value: Any, kind: Any) -> Nanoseconds:
+    """Read a duration of any length: rules judge it."""
+    return Nanoseconds(read_duration(value, kind))
+
+
 # --- classes ----------------------------------------------------------------
 
 _HOOKS: Final[Mapping[tuple[type, str], tuple[Callable[..., Any], Callable[..., Any]]]] = (
     MappingProxyType(
         {
-            (HealthCheck, "interval"): (read_duration, format_duration),
-            (HealthCheck, "unhealthy_interval"): (read_duration, format_duration),
-            (HealthCheck, "timeout"): (read_duration, format_duration),
+            (HealthCheck, "interval"): (_read_time, format_duration),
+            (HealthCheck, "unhealthy_interval"): (_read_time, format_duration),
+            (HealthCheck, "timeout"): (_read_time, format_duration),
             (HealthCheck, "headers"): (
                 _headers,
                 lambda headers: {h.name: h.value for h in headers},
             ),
-            (PassiveHealthCheck, "failure_window"): (read_duration, format_duration),
+            (PassiveHealthCheck, "failure_window"): (_read_time, format_duration),
             (IngressRoute, "tls"): (
                 _anything,
                 lambda tls: None if tls is None else _plain(tls),

@@ -40,6 +40,7 @@ class UplinksEngine:
         self.scenario = scenario
         self.parent = Parent.from_fleet(
             scenario.fleet,
+            strict=False,
             policy=scenario.policy,
             start=scenario.start,
             scheduler=scenario.scheduler,
@@ -247,7 +248,7 @@ class UplinksEngine:
         detection = detection_bound(check, policy) + _added(
             check.interval, check.timeout, policy.unhealthy_threshold, delay
         )
-        recovery = recovery_bound(check, policy) + _added(
+        recovery = recovery_bound(check, policy, endpoint.passive) + _added(
             check.unhealthy_interval, check.timeout, policy.healthy_threshold, delay
         )
         # A pass that is reported after its deadline does not count.

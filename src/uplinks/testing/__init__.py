@@ -1,11 +1,8 @@
-"""Tools for the tests of programs that use uplinks: ``pip install 'uplinks[testing]'``.
+"""Tools for testing a service that uses uplinks: ``pip install 'uplinks[testing]'``.
 
-Rules of this package:
-
-1. No test sleeps: time is virtual, or an event is awaited.
-2. Everything here is also used by this library's own tests.
-3. Only `uplinks.testing.strategies` needs Hypothesis, only `uplinks.testing.grpc_child`
-   grpcio, and only fixtures pytest.
+No tool sleeps: time is virtual, or an event is awaited. This library's own tests
+use the same tools. Only `uplinks.testing.strategies` needs Hypothesis, only
+`uplinks.testing.grpc_child` grpcio, and only the fixtures pytest.
 """
 
 from uplinks.testing._child import Condition, FakeChild

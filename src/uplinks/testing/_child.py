@@ -14,25 +14,30 @@ __all__ = ["Condition", "FakeChild"]
 
 
 class Condition(Enum):
-    """How a fake child is."""
+    """The condition of a fake child."""
 
     HEALTHY = "healthy"
     UNHEALTHY = "unhealthy"
+    FAILING = "failing"
+    BREAKING = "breaking"
     SLOW = "slow"
     REFUSE = "refuse"
 
 
 class FakeChild:
-    r"""An HTTP server on a port that the kernel gives, in a condition that the test sets.
+    r"""An HTTP server on a free loopback port, in a condition that the test sets.
 
-    Healthy answers 200 and unhealthy 503, both with its name as body; slow
-    holds each answer back until the condition changes or the client leaves;
-    refuse accepts no connection, on the same port. ``paths`` are those that
-    were asked for, on all connections, each once its request had come whole;
-    ``asked`` is set with the first.
+    ``HEALTHY`` answers 200 and ``UNHEALTHY`` 503, both with the child's name as
+    body. ``FAILING`` passes its checks and answers 503 to all other requests;
+    ``BREAKING`` passes them too and closes each other connection in the middle of
+    the body. A check asks for ``health``, a path. ``SLOW`` holds each answer back
+    until the condition changes or the client disconnects. ``REFUSE`` accepts no
+    connections, on the same port.
+    ``paths`` lists the paths of all requests received completely; ``asked`` is
+    set with the first.
 
-    Requests of HTTP/1.1 with any method and body are read to their end.
-    Raises: RuntimeError when its condition is changed outside of its block.
+    HTTP/1.1 requests with any method and body are read to their end.
+    Raises: RuntimeError when the condition is changed outside of its block.
 
     >>> async def ask():
     ...     async with FakeChild("eu") as child:
@@ -45,8 +50,9 @@ class FakeChild:
     (b'HTTP/1.1 200 X\r\n', 1)
     """
 
-    def __init__(self, name: str = "child") -> None:
+    def __init__(self, name: str = "child", *, health: str = "/health") -> None:
         self.name = name
+        self._health = health
         self.paths: list[str] = []
         self.asked = asyncio.Event()
         self.port = 0
@@ -57,17 +63,17 @@ class FakeChild:
 
     @property
     def url(self) -> str:
-        """Its address, for a parent's configuration."""
+        """The address, for a parent's configuration."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def requests(self) -> int:
-        """How often it was asked."""
+        """How many requests it received."""
         return len(self.paths)
 
     @property
     def condition(self) -> Condition:
-        """How it is at present."""
+        """The present condition."""
         return self._condition
 
     async def __aenter__(self) -> Self:
@@ -78,9 +84,9 @@ class FakeChild:
         await self._stop()
 
     async def become(self, condition: Condition) -> None:
-        """Change, for whatever is asked from now on and for what is held back."""
+        """Change the condition, for new requests and for those held back."""
         if self._close is None and self._reserved is None:
-            raise RuntimeError("a fake child changes inside of its block: async with")
+            raise RuntimeError("a fake child can change only inside its block: async with")
         if condition is self._condition:
             return
         self._condition = condition
@@ -88,7 +94,7 @@ class FakeChild:
         self._changed = asyncio.Event()
         if condition is Condition.REFUSE:
             await self._stop()
-            # Bound but not listening: nobody else gets the port, and who asks is refused.
+            # Bound but not listening: the port stays reserved, and connections are refused.
             self._reserved = socket.socket()
             self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self._reserved.bind(("127.0.0.1", self.port))
@@ -96,15 +102,27 @@ class FakeChild:
             await self._listen()
 
     async def _open(self) -> tuple[int, Callable[[], Awaitable[object]]]:
-        """Listen, at its port once it has one; give the port, and what hangs up and ends it."""
+        """Listen, on the earlier port if there is one; return the port and how to stop."""
         server = await Server(self._talk, port=self.port).__aenter__()
         return server.port, server.__aexit__
 
     async def _healthy(self) -> bool:
-        """Tell whether it is healthy, once it is not slow."""
+        """Return whether the child is healthy, once it is not slow."""
         while self._condition is Condition.SLOW:
             await self._changed.wait()
-        return self._condition is Condition.HEALTHY
+        return self._condition is not Condition.UNHEALTHY
+
+    def _checked(self, path: str) -> bool:
+        return path.partition("?")[0] == self._health
+
+    def _breaks(self, path: str) -> bool:
+        return self._condition is Condition.BREAKING and not self._checked(path)
+
+    async def _status(self, path: str) -> int:
+        """Return the status of an answer, once the child is not slow."""
+        healthy = await self._healthy()
+        requests_fail = self._condition is Condition.FAILING and not self._checked(path)
+        return 200 if healthy and not requests_fail else 503
 
     def _remember(self, path: str) -> None:
         self.paths.append(path)
@@ -133,18 +151,22 @@ class FakeChild:
             await _skip_body(head, reader)
             method, path, version = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
             self._remember(path)
-            status = 200 if await self._healthy() else 503
-            said = answer(status, body=self.name.encode())
-            if method == "HEAD":  # the same head, and nothing after it
-                said = said.removesuffix(self.name.encode())
-            writer.write(said)
+            status = await self._status(path)
+            reply = answer(status, body=self.name.encode())
+            if self._breaks(path):
+                writer.write(reply[: -max(1, len(self.name) // 2)])
+                await writer.drain()
+                return
+            if method == "HEAD":  # the same head, without the body
+                reply = reply.removesuffix(self.name.encode())
+            writer.write(reply)
             await writer.drain()
             if version != "HTTP/1.1" or _header(head, "connection").lower() == "close":
                 return
 
 
 def _header(head: bytes, name: str) -> str:
-    """Give the value of a request's header, or nothing."""
+    """Return the value of a request's header, or an empty string."""
     for line in head.decode("latin-1").split("\r\n")[1:]:
         key, _, value = line.partition(":")
         if key.lower() == name:
@@ -153,7 +175,7 @@ def _header(head: bytes, name: str) -> str:
 
 
 async def _skip_body(head: bytes, reader: Reader) -> None:
-    """Read a request to its end: what is left over would be taken for the next one."""
+    """Read a request to its end: the rest would be read as the next request."""
     if _header(head, "transfer-encoding"):
         while size := int((await reader.readline()).partition(b";")[0], 16):
             await reader.readexactly(size + 2)

@@ -1,4 +1,4 @@
-"""An event loop whose time is virtual: nobody waits, and every nanosecond counts."""
+"""An event loop in virtual time: it never sleeps, and is exact to the nanosecond."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ T = TypeVar("T")
 
 
 class _Skipping(selectors.SelectSelector):
-    """Goes on in time where others would wait for it to pass."""
+    """A selector that advances the time instead of waiting."""
 
     now = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
         if not ready and timeout is None:
-            raise RuntimeError("everybody waits, and nothing will happen")
+            raise RuntimeError("all tasks are waiting and no timer is set: nothing will happen")
         if not ready and timeout is not None:
             self.now += max(0, round(timeout * 1e9))
         return ready
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time passes only when nothing else is to be done.
+    """An event loop whose time advances only when no task can run.
 
-    Units: `clock` and `oversleep` in nanoseconds, from 0. When everybody waits
-    and nothing will happen, it raises RuntimeError instead of waiting for ever.
-    Not for sockets: what comes from outside takes no virtual time.
+    Units: `clock` and `oversleep` in nanoseconds, from 0. When all tasks wait
+    and no timer is set, it raises RuntimeError instead of waiting for ever.
+    Not for sockets: input from outside takes no virtual time.
 
     >>> loop = VirtualLoop()
     >>> in_virtual_time(asyncio.sleep(3600), loop)
@@ -42,20 +42,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__(self._skipping)
 
     def time(self) -> float:
-        """Tell the time in seconds, for asyncio."""
+        """Return the time in seconds, for asyncio."""
         return self._skipping.now / 1e9
 
     def clock(self) -> int:
-        """Tell the time in nanoseconds, for a driver."""
+        """Return the time in nanoseconds, for a driver."""
         return self._skipping.now
 
     def oversleep(self, nanoseconds: int) -> None:
-        """Block: time passes, and nothing else happens."""
+        """Block the loop: only time passes."""
         self._skipping.now += nanoseconds
 
 
 def in_virtual_time(main: Coroutine[Any, Any, T], loop: VirtualLoop) -> T:
-    """Run to the end, close the loop, and see that no task is left: that is a RuntimeError.
+    """Run a coroutine and close the loop. Raises: RuntimeError if a task is left.
 
     >>> in_virtual_time(asyncio.sleep(60, "a minute later"), VirtualLoop())
     'a minute later'

@@ -1,4 +1,4 @@
-"""A prober that does what a test says."""
+"""A prober that follows a script."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["HANG", "After", "ScriptedProber", "Step"]
 
 @frozen
 class After:
-    """A step that comes so many nanoseconds later: an outcome, or what to raise."""
+    """A step that comes ``latency`` nanoseconds later: an outcome, or an exception to raise."""
 
     latency: int
     then: Outcome | BaseException
@@ -31,16 +31,16 @@ HANG: Final = _Hang()
 """The step that never ends, until the probe is cancelled."""
 
 Step: TypeAlias = Outcome | BaseException | After | _Hang | Callable[[str], Awaitable[Outcome]]
-"""What one probe does: give, raise, be late, hang, or ask a coroutine function of the URL."""
+"""One probe: return, raise, be late, hang, or call a coroutine function with the URL."""
 
 
 class ScriptedProber:
-    """A prober with a script for each address: one step a probe, the last one for ever.
+    """A prober with a script for each address: one step a probe, the last one repeated.
 
-    ``otherwise`` is the step for addresses without a script. Latencies are
-    waited for in the running loop, so a `VirtualLoop` skips them. ``asked`` are
-    the addresses probed, in order; ``cancelled`` counts probes that were cut
-    off, ``closed`` how often it was closed.
+    ``default`` is the step for addresses without a script. Latencies pass in
+    the running loop, so a `VirtualLoop` skips them. ``asked`` lists the
+    addresses probed, in order; ``cancelled`` counts cancelled probes,
+    ``closed`` the calls of `close`.
 
     Raises: ValueError for a script without steps.
 
@@ -55,26 +55,26 @@ class ScriptedProber:
         self,
         scripts: Mapping[str, Iterable[Step]] | None = None,
         *,
-        otherwise: Step = Outcome.PASS,
+        default: Step = Outcome.PASS,
     ) -> None:
         self.asked: list[str] = []
         self.cancelled = 0
         self.closed = 0
-        self._otherwise = otherwise
+        self._default = default
         self._scripts: dict[str, list[Step]] = {}
         for url, steps in (scripts or {}).items():
             self.script(url, *steps)
 
     def script(self, url: str, *steps: Step) -> None:
-        """Give an address a new script, from its next probe on."""
+        """Set the script of an address, from its next probe on."""
         if not steps:
-            raise ValueError("a script has at least one step")
+            raise ValueError("a script needs at least one step")
         self._scripts[url] = list(steps)
 
-    async def probe(self, url: str, check: HealthCheck) -> Outcome:  # noqa: ARG002 - a prober's face
-        """Take the next step of this address."""
+    async def probe(self, url: str, check: HealthCheck) -> Outcome:  # noqa: ARG002 - as Prober.probe
+        """Run the next step of this address."""
         self.asked.append(url)
-        steps = self._scripts.get(url, [self._otherwise])
+        steps = self._scripts.get(url, [self._default])
         step = steps.pop(0) if len(steps) > 1 else steps[0]
         try:
             if isinstance(step, _Hang):
@@ -93,5 +93,5 @@ class ScriptedProber:
         return step
 
     async def close(self) -> None:
-        """Count, and hold nothing."""
+        """Count the call."""
         self.closed += 1

@@ -1,4 +1,4 @@
-"""A child on the loopback that is asked over gRPC: ``pip install 'uplinks[testing,grpc]'``."""
+"""A gRPC child on the loopback: ``pip install 'uplinks[testing,grpc]'``."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _SERVER: Final = (b"", b"\x0a\x00")  # a HealthCheckRequest whose service is "",
 
 
 class FakeGrpcChild(FakeChild):
-    """A `FakeChild` whose health is that of the gRPC health checking protocol.
+    """A `FakeChild` that implements the gRPC health checking protocol.
 
-    Healthy replies SERVING and unhealthy NOT_SERVING, to ``Check`` for the
-    server as a whole; another service is NOT_FOUND, and another method
-    UNIMPLEMENTED. ``handlers`` add services of the test's own, which answer
-    whatever the condition is, unless it refuses. ``paths`` are the methods that
-    were called, such as ``/grpc.health.v1.Health/Check``.
+    ``HEALTHY`` replies SERVING and ``UNHEALTHY`` NOT_SERVING, to ``Check`` for
+    the server as a whole. Another service is NOT_FOUND, another method
+    UNIMPLEMENTED. ``handlers`` add services of the test; they answer in every
+    condition except ``REFUSE``. ``paths`` lists the methods called, such as
+    ``/grpc.health.v1.Health/Check``.
 
     Raises: as `FakeChild`.
 
@@ -56,7 +56,7 @@ class FakeGrpcChild(FakeChild):
         self._handlers = (_Health(self._remember, self._healthy), *handlers)
 
     async def _open(self) -> tuple[int, Callable[[], Awaitable[object]]]:
-        # Otherwise another server might share the port, and answer in its place.
+        # Otherwise another server could share the port and answer in its place.
         server = aio.server(handlers=self._handlers, options=(("grpc.so_reuseport", 0),))
         port = server.add_insecure_port(f"127.0.0.1:{self.port}")
         await server.start()
@@ -64,7 +64,7 @@ class FakeGrpcChild(FakeChild):
 
 
 class _Health(grpc.GenericRpcHandler):  # type: ignore[misc,unused-ignore]
-    """The health service. It stands before all other handlers, and so hears of every call."""
+    """The health service. As the first handler it sees every call."""
 
     def __init__(
         self, remember: Callable[[str], None], healthy: Callable[[], Awaitable[bool]]

@@ -1,9 +1,4 @@
-"""A server on the loopback that answers as a test says, and remembers what it was asked.
-
-Rules of this file:
-
-1. The kernel gives the port. What the server opened is closed when it is left.
-"""
+"""A server on a free loopback port that gives scripted answers and records requests."""
 
 from __future__ import annotations
 
@@ -41,7 +36,7 @@ class Server:
         self.heads: list[bytes] = []
         self.connections = 0
         self.asked = asyncio.Event()
-        self.left = asyncio.Event()  # the last connection has been closed by the client
+        self.left = asyncio.Event()  # the client has closed the last connection
         self._answer, self._tls, self._host, self._port = answer, tls, host, port
         self._open: set[Writer] = set()
         self._talks: set[asyncio.Task[None]] = set()
@@ -67,11 +62,11 @@ class Server:
 
     @property
     def tls_url(self) -> str:
-        """The address over TLS, by the name that a certificate holds."""
+        """The address over TLS, by the name in the certificate."""
         return f"https://localhost:{self.port}"
 
     async def head(self, reader: Reader) -> bytes:
-        """Read and remember the next request."""
+        """Read and record the next request's head."""
         head = await reader.readuntil(b"\r\n\r\n")
         self.heads.append(head)
         self.asked.set()
@@ -104,13 +99,13 @@ class Server:
 
 
 def answer(status: int, *lines: str, body: bytes = b"") -> bytes:
-    """Write an answer of HTTP/1.1."""
+    """Return an HTTP/1.1 answer."""
     length = [] if status in {204, 304} else [f"Content-Length: {len(body)}"]
     return "\r\n".join([f"HTTP/1.1 {status} X", *length, *lines, "", ""]).encode() + body
 
 
 def by_path(**answers: bytes) -> Callable[[bytes], bytes]:
-    """Answer by the first part of the path; 404 to all others."""
+    """Return a function that answers by the path; 404 for other paths."""
 
     def choose(head: bytes) -> bytes:
         name = head.split(b" ")[1].decode().strip("/").partition("?")[0]

@@ -109,7 +109,8 @@ class _Client:
     async def request(self) -> None:
         started = time.monotonic_ns()
         ok = False
-        with self.driver.lease(self.service) as target:
+        with self.driver.lease(self.service) as lease:
+            target = lease.target
             assert isinstance(target, ChildService)  # noqa: S101 - nothing else is advertised
             try:
                 await self.call(target)

@@ -244,7 +244,7 @@ def _known_services(error: UplinksError, fleet: Fleet) -> str:
     """Name the services of the fleet, unless the error already suggests one."""
     if not isinstance(error, UnknownService) or error.suggestion is not None:
         return ""
-    parent = Parent.from_fleet(fleet)
+    parent = Parent.from_fleet(fleet, strict=False)
     names = [*parent.composed, *(service.name for service in parent.services.weighted)]
     return f"; the services are {inputs.listed(sorted(names))}" if names else "; there is none"
 

@@ -30,7 +30,7 @@ from uplinks.model import (
     WeightedService,
 )
 from uplinks.parent import Parent
-from uplinks.parent._composed import references, service_meant
+from uplinks.parent._composed import references, service_of
 from uplinks.simulate._traefik._edf import EarliestDeadlines
 
 __all__ = ["Balancer", "Graph", "NotBuilt", "Part", "Server", "mark"]
@@ -236,7 +236,7 @@ class Graph:
         own = self._parent.composed.get(name)
         if own is not None:
             held = [each for each in references(own) if each.weight or own.failover]
-            meant = [service_meant(each, own.namespace) for each in held]
+            meant = [service_of(each, own.namespace) for each in held]
             return [below for below in meant if below is not None]
         service = self._parent.services.get(name)
         if not isinstance(service, WeightedService):
@@ -294,7 +294,7 @@ class Graph:
         return failover
 
     def _refer(self, reference: ServiceReference, namespace: str) -> Any:
-        name = service_meant(reference, namespace)
+        name = service_of(reference, namespace)
         if name is None:
             return LocalService(f"{reference.namespace or namespace}/{reference.name}")
         return self._built[name]

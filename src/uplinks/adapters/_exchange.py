@@ -1,0 +1,117 @@
+"""One request of a client library: its attempts, what may be repeated, and when it ends.
+
+Rules of this file:
+
+1. A failed request is repeated on another child if its method is idempotent and
+   its body can be sent again; any other only if nothing of it was sent.
+2. A lease lasts until the answer's body has ended. A connection lost in the
+   middle of a body counts against the child, and is not repeated: the caller has
+   a part of the answer already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+from uplinks.adapters.driver import Driver
+from uplinks.parent import Attempt
+
+__all__ = ["Exchange", "Route"]
+
+_IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+
+Host = Literal["child", "request"]
+
+
+class Route:
+    """Where the requests of one client go; see the adapters for its arguments."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        service: str | None,
+        *,
+        retries: int,
+        host: Host,
+        uplink_header: str | None,
+    ) -> None:
+        if not isinstance(driver, Driver):
+            raise TypeError(f"driver must be a Driver, got {type(driver).__name__}")
+        if host not in {"child", "request"}:
+            raise ValueError(f"host must be 'child' or 'request', got {host!r}")
+        self._driver = driver
+        self._service = service
+        self._retries = retries
+        self._host = host
+        self._uplink_header = uplink_header
+
+    def exchange(self, method: str, *, repeatable: bool) -> Exchange:
+        """Start a request. ``repeatable``: whether its body can be sent again."""
+        attempts = self._driver.attempts(self._service, retries=self._retries)
+        return Exchange(attempts, repeatable=repeatable and method.upper() in _IDEMPOTENT)
+
+    def headers(self, attempt: Attempt) -> dict[str, str]:
+        """Return the headers that this route sets: ``Host``, and the uplink's name."""
+        headers = {}
+        if self._host == "child":
+            headers["Host"] = urlsplit(attempt.url).netloc
+        if self._uplink_header is not None:
+            headers[self._uplink_header] = attempt.target.uplink_name
+        return headers
+
+    @staticmethod
+    def url(attempt: Attempt, path_and_query: str) -> str:
+        """Return a child's URL with the path and query of a request, as they were encoded."""
+        return attempt.url.rstrip("/") + path_and_query
+
+
+class Exchange:
+    """A request under way: iterate over its attempts, and say how each went.
+
+    Every attempt is entered already. Exactly one of `lost`, `answered` and
+    `end` follows each; after `answered` returned ``False``, `end` ends it.
+    """
+
+    def __init__(self, attempts: Any, *, repeatable: bool) -> None:
+        self._attempts = attempts
+        self._repeatable = repeatable
+        self._attempt: Attempt | None = None
+
+    def __iter__(self) -> Iterator[Attempt]:
+        for attempt in self._attempts:
+            attempt.__enter__()
+            self._attempt = attempt
+            yield attempt
+
+    def lost(self, problem: BaseException, *, sent: bool) -> bool:
+        """End an attempt without an answer; return whether another one follows.
+
+        ``sent``: whether a part of the request may have reached the child.
+        """
+        if sent and not self._repeatable:
+            self._attempts.stop()
+        self.end(problem)
+        return bool(self._attempts.planned)
+
+    def answered(self, status: int) -> bool:
+        """Judge an answer; return whether another attempt follows, so that this one is dropped."""
+        attempt = self._attempt
+        assert attempt is not None  # noqa: S101 - an attempt was yielded
+        attempt.status(status)
+        if not attempt.failed:
+            return False
+        if not self._repeatable:
+            self._attempts.stop()
+        self.end()
+        return bool(self._attempts.planned)
+
+    def end(self, problem: BaseException | None = None) -> None:
+        """End the attempt: with its answer's body, or with what kept it from ending."""
+        attempt, self._attempt = self._attempt, None
+        if attempt is None:
+            return  # it has ended already
+        if attempt.failed is False:
+            self._attempts.stop()  # a part of the answer has been passed on
+        attempt.__exit__(None if problem is None else type(problem), problem, None)

@@ -1,0 +1,100 @@
+"""A client middleware for aiohttp: ``pip install 'uplinks[http]'``."""
+
+from __future__ import annotations
+
+from uplinks.adapters._exchange import Exchange, Host, Route
+from uplinks.adapters.driver import Driver
+from uplinks.errors import MissingExtra
+
+try:
+    from aiohttp import (
+        BytesPayload,
+        ClientConnectorError,
+        ClientHandlerType,
+        ClientRequest,
+        ClientResponse,
+        ConnectionTimeoutError,
+    )
+    from yarl import URL
+except ImportError as error:
+    raise MissingExtra("http") from error
+
+__all__ = ["UplinksMiddleware"]
+
+
+class UplinksMiddleware:
+    """Send each request of a session to a child that is up.
+
+    The scheme, host and port of a request's URL are replaced by those of the
+    child; a base path of the child comes before its path. Bodies are streamed
+    both ways. A redirect is followed through the children, too.
+
+    - ``service``: as for `Driver.lease`.
+    - ``retries``: how many further children a failed request is sent to. It is
+      repeated if its method is idempotent and its body is no stream, or if it
+      could not be sent. A failing status is repeated likewise.
+    - ``host``: whether the header ``Host`` is the child's, or that of the request.
+    - ``uplink_header``: a header to hold the uplink's name, such as ``X-Uplink``.
+
+    TLS settings are those of the session's connector and requests.
+
+    Raises: NoEligibleTarget for a request when no child is up; as the session.
+
+    >>> import asyncio, aiohttp
+    >>> from uplinks import Driver
+    >>> driver = Driver.of({"eu": "https://eu.example.com", "us": "https://us.example.com"})
+    >>> async def session():
+    ...     async with aiohttp.ClientSession(middlewares=[UplinksMiddleware(driver)]):
+    ...         pass
+    >>> asyncio.run(session())
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        service: str | None = None,
+        *,
+        retries: int = 2,
+        host: Host = "child",
+        uplink_header: str | None = None,
+    ) -> None:
+        self._route = Route(
+            driver, service, retries=retries, host=host, uplink_header=uplink_header
+        )
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        """Send a request to a child, and to others while it fails."""
+        path = request.url.raw_path_qs
+        repeatable = not request.body or isinstance(request.body, BytesPayload)
+        exchange = self._route.exchange(request.method, repeatable=repeatable)
+        for attempt in exchange:
+            request.url = URL(self._route.url(attempt, path), encoded=True)
+            request.headers.update(self._route.headers(attempt))
+            try:
+                response = await handler(request)
+            except BaseException as problem:
+                if not exchange.lost(problem, sent=_sent(problem)):
+                    raise
+                continue
+            if not exchange.answered(response.status):
+                _end_with_body(response, exchange)
+                return response
+            response.close()
+        raise AssertionError  # the last attempt returns or raises
+
+
+def _sent(problem: BaseException) -> bool:
+    """Return whether a part of the request may have been sent."""
+    return not isinstance(problem, ClientConnectorError | ConnectionTimeoutError)
+
+
+def _end_with_body(response: ClientResponse, exchange: Exchange) -> None:
+    """End an exchange when its answer gives the connection back."""
+
+    def end() -> None:
+        exchange.end(response.content.exception())
+
+    if response.connection is None:
+        end()
+    else:
+        response.connection.add_callback(end)
