@@ -39,6 +39,8 @@ spec:
     fallback:
       name: login-us@multicluster
       kind: TraefikService
+    errors:
+      status: ["500-599"]
 ---
 apiVersion: traefik.io/v1alpha1
 kind: TraefikService
@@ -116,6 +118,8 @@ spec:
     - internal
   healthCheck:
     mode: grpc
+    scheme: http
+    port: 9000
     interval: 15s
   passiveHealthCheck:
     failureWindow: 10s
@@ -173,6 +177,10 @@ ROUTED = """    - match: Host(`a.example.com`)
       kind: Rule
       services: [{name: WHAT, kind: TraefikService}]
   tls: {}
+"""
+ROUTED_TO = """\
+        - name: «login-eu@multicluster
+          kind: TraefikService
 """
 
 
@@ -280,6 +288,13 @@ PLANTED: list[tuple[str, list[Edit]]] = [
     ("UPL415", [(P, "address: https://us.", "address: «https://eu.")]),
     ("UPL416", [(P, "        us:\n", "        «a@b: {address: https://a.b}\n        us:\n"),
                 ("children/a@b/traefik.yaml", "", CHILD)]),
+    ("UPL501", [(E, "mode: grpc\n    scheme: http\n", "mode: «grpc\n")]),
+    ("UPL502", [(E, UPLINKS[UPLINKS.index("  healthCheck"):UPLINKS.index("---")],
+                 "  «passiveHealthCheck: {}\n")]),
+    ("UPL503", [(R, "        - name: shop-cart@multicluster\n",
+                 ROUTED_TO + "        - name: shop-cart@multicluster\n")]),
+    ("UPL504", [(R, '    errors:\n      status: ["500-599"]\n', ""),
+                (R, "      name: login-eu@", "      name: «login-eu@")]),
 ]
 # fmt: on
 

@@ -10,6 +10,7 @@ from attrs import field, frozen
 from uplinks.diagnostics import Diagnostic
 from uplinks.model._fields import address_shown, mapping_field, origin_field, rest_field, to_tuple
 from uplinks.model._objects import IngressRoute, TraefikService, Uplink
+from uplinks.model._transport import ServersTransport
 from uplinks.tree import Origin
 
 __all__ = [
@@ -57,11 +58,14 @@ class ChildConfig:
 class Child:
     """One child as its parent lists it: ``address`` is the URL of its entry point.
 
+    ``servers_transport`` says how connections to it are made.
+
     >>> Child("https://me:secret@eu.example.com")
-    Child(address='https://***@eu.example.com')
+    Child(address='https://***@eu.example.com', servers_transport=None)
     """
 
     address: str = field(repr=address_shown)
+    servers_transport: ServersTransport | None = None
     rest: Mapping[str, Any] = rest_field()
 
 

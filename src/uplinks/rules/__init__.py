@@ -41,6 +41,7 @@ from uplinks.rules import (
     renamed,
     router,
     timing,
+    traefik,
     unused,
     uplink,
     weight,
@@ -128,6 +129,10 @@ ALL: Final[tuple[Rule, ...]] = (
     address.plain_address,  # 414
     address.shared_address,  # 415
     fleet.invalid_child_name,  # 416
+    traefik.grpc_over_tls,  # 501
+    traefik.passive_without_effect,  # 502
+    traefik.status_not_passed_on,  # 503
+    traefik.failover_without_check,  # 504
 )
 """Every rule, sorted by code."""
 

@@ -41,7 +41,7 @@ Scope = Literal["manifests", "cluster", "fleet", "any"]
 cluster, or the parent and all its children. ``any``: it is asked about a whole
 `uplinks.Fleet` if there is one, else about the manifests of one `uplinks.Cluster`."""
 
-Family = Literal["shape", "uplink", "health check", "router", "fleet", "other"]
+Family = Literal["shape", "uplink", "health check", "router", "fleet", "traefik", "other"]
 """What a code is about, told by its first digit; ``other`` for a code of others."""
 
 SECTIONS: Final = ("What it checks", "Why", "Bad", "Good", "Source")
@@ -54,7 +54,7 @@ _JUDGED_ON: Final = {
 }
 
 _FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
-    {"0": "shape", "1": "uplink", "2": "health check", "3": "router", "4": "fleet"}
+    {"0": "shape", "1": "uplink", "2": "health check", "3": "router", "4": "fleet", "5": "traefik"}
 )
 
 OWN_PREFIX: Final = "UPL"

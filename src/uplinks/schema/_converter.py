@@ -20,7 +20,13 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from uplinks.durations import format_duration, parse_duration
 from uplinks.errors import InvalidDuration
-from uplinks.model import Header, HealthCheck, ParentConfig, PassiveHealthCheck
+from uplinks.model import (
+    ForwardingTimeouts,
+    Header,
+    HealthCheck,
+    ParentConfig,
+    PassiveHealthCheck,
+)
 from uplinks.schema._shapes import (
     IngressRouteManifest,
     IngressRouteSpec,
@@ -212,6 +218,10 @@ _HOOKS: Final[Mapping[tuple[type, str], tuple[Callable[..., Any], Callable[..., 
                 lambda headers: {h.name: h.value for h in headers},
             ),
             (PassiveHealthCheck, "failure_window"): (read_duration, format_duration),
+            **{
+                (ForwardingTimeouts, each.name): (read_duration, format_duration)
+                for each in attrs.fields(ForwardingTimeouts)
+            },
             (IngressRouteSpec, "tls"): (
                 _anything,
                 lambda tls: None if tls is None else _plain(tls),

@@ -3,7 +3,7 @@
 Rules of this file:
 
 1. A class here, or one of the model, is a mapping of a manifest. A field's
-   written name is its Python name in camelCase, without exception.
+   written name is its Python name in camelCase; acronyms are capitals.
 2. A class with a ``rest`` keeps the fields that it does not know, to write them
    back; all others forbid them.
 3. ``metadata`` and ``spec`` are taken apart here and put together in the model.
@@ -169,11 +169,14 @@ _NOT_WRITTEN: Final = frozenset({"rest", "origin"})
 def camel_case(name: str) -> str:
     """Write a Python name the way manifests do.
 
-    >>> camel_case("passive_health_check")
-    'passiveHealthCheck'
+    >>> camel_case("passive_health_check"), camel_case("root_cas")
+    ('passiveHealthCheck', 'rootCAs')
     """
     first, *others = name.split("_")
-    return first + "".join(word.capitalize() for word in others)
+    return first + "".join(_ACRONYMS.get(word) or word.capitalize() for word in others)
+
+
+_ACRONYMS: Final = MappingProxyType({"cas": "CAs", "http2": "HTTP2", "uri": "URI"})
 
 
 def own_fields(cls: type[attrs.AttrsInstance]) -> frozenset[str]:

@@ -24,6 +24,7 @@ from uplinks.model import (
     Child,
     ChildConfig,
     Cluster,
+    Failover,
     Fleet,
     HealthCheck,
     IngressRoute,
@@ -222,6 +223,20 @@ def _shared_address(draw: st.DrawFn, fleet: Fleet) -> Fleet:
     return _listing(fleet, {other: config.children[one]})
 
 
+def _partly_checked_route(draw: st.DrawFn, fleet: Fleet) -> Fleet:
+    """Spread requests over an uplink with a check and one without."""
+    checked = attrs.evolve(_OTHER, health_check=_CHECK)
+    fleet = _in_child(fleet, _one(draw, fleet), uplinks=[_UPLINK, checked])
+    return _routed_to(fleet, _served(_NAME), _served(_OTHER.uplink_name))
+
+
+def _unchecked_failover(draw: st.DrawFn, fleet: Fleet) -> Fleet:
+    """Fail over from an uplink without a check."""
+    fleet = _in_child(fleet, _one(draw, fleet), uplinks=[_UPLINK, _OTHER])
+    failover = Failover(_served(_NAME), _served(_OTHER.uplink_name))
+    return _in_parent(fleet, TraefikService("composed", _UPLINK.namespace, failover=failover))
+
+
 def _twice(draw: st.DrawFn, fleet: Fleet) -> Fleet:
     return _in_child(fleet, _one(draw, fleet), uplinks=[_UPLINK, _UPLINK])
 
@@ -341,5 +356,9 @@ PLANTS: Final[Mapping[str, Plant]] = {
     "UPL414": _address("http://eu.example.com"),
     "UPL415": _shared_address,
     "UPL416": _stranger("a@b", listed=True, there=True),
+    "UPL501": _uplink(health_check=st.just(HealthCheck(mode="grpc"))),
+    "UPL502": _both({"health_check": _CHECK}, {"passive_health_check": PassiveHealthCheck()}),
+    "UPL503": _partly_checked_route,
+    "UPL504": _unchecked_failover,
 }
 """An edit for each code of a rule, but for those about a text."""

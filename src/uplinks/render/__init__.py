@@ -1,0 +1,25 @@
+"""Write configuration for the proxies that carry the requests.
+
+- `to_traefik`: a parent's dynamic configuration for open-source Traefik
+- `child_to_traefik`, `uplink_entry_points`, `to_arguments`: a child's
+- `dump`: either of them as YAML
+
+Everything here is output: plain dicts and lists, then text. What Traefik cannot
+do with a fleet is reported by the rules UPL501 to UPL504.
+"""
+
+from __future__ import annotations
+
+from uplinks.render._options import TraefikOptions
+from uplinks.render._yaml import dump
+from uplinks.render.traefik import to_traefik
+from uplinks.render.traefik_child import child_to_traefik, to_arguments, uplink_entry_points
+
+__all__ = [
+    "TraefikOptions",
+    "child_to_traefik",
+    "dump",
+    "to_arguments",
+    "to_traefik",
+    "uplink_entry_points",
+]
