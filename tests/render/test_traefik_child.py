@@ -41,7 +41,7 @@ def child(
         Uplink("shop", "apps", entry_points=["second"]),
     ]
     router = IngressRoute("r", "apps", routes, annotations={UPLINKS_ANNOTATION: ",".join(uplinks)})
-    others = IngressRoute("public", "apps", routes, entry_points=["web"])
+    others = IngressRoute("public", "apps", routes, entry_points=("web",))
     return Cluster("eu", declared, [router, others], child_config=ChildConfig(POINTS), **fields)
 
 
