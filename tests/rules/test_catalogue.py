@@ -101,6 +101,7 @@ EVER_GIVEN = {
     "UPL414": "plain-address",
     "UPL415": "shared-address",
     "UPL416": "child-name",
+    "UPL420": "servers-transport",
     "UPL501": "grpc-over-tls",
     "UPL502": "passive-without-effect",
     "UPL503": "status-not-passed-on",

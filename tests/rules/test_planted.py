@@ -288,6 +288,7 @@ PLANTED: list[tuple[str, list[Edit]]] = [
     ("UPL415", [(P, "address: https://us.", "address: «https://eu.")]),
     ("UPL416", [(P, "        us:\n", "        «a@b: {address: https://a.b}\n        us:\n"),
                 ("children/a@b/traefik.yaml", "", CHILD)]),
+    ("UPL420", [(P, "        us:\n", '          serversTransport: {serverName: «"a:1"}\n        us:\n')]),
     ("UPL501", [(E, "mode: grpc\n    scheme: http\n", "mode: «grpc\n")]),
     ("UPL502", [(E, UPLINKS[UPLINKS.index("  healthCheck"):UPLINKS.index("---")],
                  "  «passiveHealthCheck: {}\n")]),

@@ -31,7 +31,7 @@ class _NoProber:
     def __init__(self, reason: str) -> None:
         self._outcome = Outcome.fail(reason)
 
-    async def probe(self, url: str, check: object) -> Outcome:  # noqa: ARG002 - a Prober's face
+    async def probe(self, url: str, check: object, transport: object = None) -> Outcome:  # noqa: ARG002 - a Prober's face
         return self._outcome
 
     async def close(self) -> None:
@@ -48,10 +48,13 @@ class Probers:
     async def ask(self, url: str, probe: Probe) -> Outcome:
         """Let the prober for a check's mode ask an address. Raises: TimeoutError when cancelled."""
         mode = probe.check.mode
+        transport = getattr(probe.target, "servers_transport", None)
         current = asyncio.current_task()
         try:
-            prober = self.in_use.get(mode) or self._find(mode)
-            outcome = await prober.probe(url, probe.check)
+            prober: Any = self.in_use.get(mode) or self._find(mode)
+            # A prober that takes no transport serves the children that have none.
+            more = () if transport is None else (transport,)
+            outcome = await prober.probe(url, probe.check, *more)
         except Exception as problem:  # noqa: BLE001 - a prober is a stranger's
             if current is not None and current.cancelling():
                 raise TimeoutError from None  # what a prober makes of being cancelled

@@ -30,10 +30,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import uplinks
+from uplinks.adapters._tls import UnusableTransport, read_files
 from uplinks.errors import InvalidCertificates, MissingExtra
 from uplinks.health import Outcome
 from uplinks.health_reply import InvalidReply, ServingStatus, read_status
-from uplinks.model import HealthCheck
+from uplinks.model import HealthCheck, ServersTransport
 from uplinks.probing import GrpcCall, Refused, Server, grpc_call
 
 try:
@@ -85,7 +86,9 @@ class GrpcProber:
     all that passes, and a server without that service does not. Over TLS,
     certificates are verified for the host of the child's address: against
     ``ca_file``, a PEM bundle, or else against gRPC's own. gRPC cannot leave them
-    unverified, so ``insecure=True`` is refused.
+    unverified, so ``insecure=True`` is refused. A child's ``serversTransport``
+    comes first: its authorities, server name and client certificate. A probe
+    with ``insecureSkipVerify`` fails.
 
     One prober serves any number of targets and probes at once, within one event
     loop. Of the connections that nobody uses the latest used are kept, up to
@@ -114,13 +117,15 @@ class GrpcProber:
     ) -> None:
         if insecure:
             raise ValueError("gRPC cannot leave certificates unverified; give a ca_file instead")
-        self._credentials = grpc.ssl_channel_credentials(_certificates(ca_file))
+        self._authorities = _certificates(ca_file)
         self._lines: OrderedDict[_Asked, _Line] = OrderedDict()  # the latest used last
         self._loop: asyncio.AbstractEventLoop | None = None
         # The same is asked again and again.
         self._call = lru_cache(_REMEMBERED)(grpc_call)
 
-    async def probe(self, url: str, check: HealthCheck) -> Outcome:
+    async def probe(
+        self, url: str, check: HealthCheck, transport: ServersTransport | None = None
+    ) -> Outcome:
         """Call the child at ``url`` once; cancel it at the deadline.
 
         Complexity: one call, and a connection if none was kept.
@@ -129,7 +134,10 @@ class GrpcProber:
         call = self._call(url, check)
         if isinstance(call, Refused):
             return Outcome.fail(call.reason)
-        asked = _Asked(call, check.timeout)
+        try:
+            asked = _Asked(call, check.timeout, _Identity.of(transport, self._authorities))
+        except UnusableTransport as problem:
+            return Outcome.fail(str(problem))
         outcome, stale = await self._ask(asked)
         return (await self._ask(asked))[0] if stale else outcome
 
@@ -163,7 +171,7 @@ class GrpcProber:
             raise RuntimeError("this prober is open in another event loop; close it there first")
         self._loop = loop
         if asked not in self._lines:
-            self._lines[asked] = _Line(_channel(asked, self._credentials))
+            self._lines[asked] = _Line(_channel(asked))
         self._lines.move_to_end(asked)
         line = self._lines[asked]
         line.users += 1
@@ -184,11 +192,32 @@ class GrpcProber:
                     break
 
 
+class _Identity(NamedTuple):
+    """Whose certificates a channel accepts, for which name, and which one it shows."""
+
+    authorities: bytes | None
+    name: str | None = None
+    key: bytes | None = None
+    chain: bytes | None = None
+
+    @classmethod
+    def of(cls, transport: ServersTransport | None, authorities: bytes | None) -> _Identity:
+        """Read a child's transport. Raises: UnusableTransport."""
+        if transport is None:
+            return cls(authorities)
+        if transport.insecure_skip_verify:
+            raise UnusableTransport("gRPC cannot leave certificates unverified; set rootCAs")
+        files = read_files(transport)
+        chain, key = files.certificates[0] if files.certificates else (None, None)
+        return cls(files.authorities or authorities, transport.server_name, key, chain)
+
+
 class _Asked(NamedTuple):
     """What a channel is for."""
 
     call: GrpcCall
     timeout: int  # ns
+    identity: _Identity
 
 
 class _Line:
@@ -203,8 +232,12 @@ class _Line:
         self.kept = False
 
 
-def _channel(asked: _Asked, credentials: grpc.ChannelCredentials) -> aio.Channel:
+def _channel(asked: _Asked) -> aio.Channel:
     server, authority = asked.call.server, asked.call.authority
+    authorities, own, key, chain = asked.identity
+    if own and server.tls:
+        # With a port gRPC accepts an authority only if the certificate is for it.
+        authority = authority.removesuffix(f":{server.port}")
     patience = min(max(0, asked.timeout) // _MILLISECOND + 1000, _MOST_MILLISECONDS)
     options = (
         *_OPTIONS,
@@ -217,7 +250,8 @@ def _channel(asked: _Asked, credentials: grpc.ChannelCredentials) -> aio.Channel
     if not server.tls:
         return aio.insecure_channel(_target(server), options)
     # The name to verify; it would be the authority's otherwise.
-    name = ("grpc.ssl_target_name_override", server.host)
+    credentials = grpc.ssl_channel_credentials(authorities, key, chain)
+    name = ("grpc.ssl_target_name_override", own or server.host)
     return aio.secure_channel(_target(server), credentials, (*options, name))
 
 

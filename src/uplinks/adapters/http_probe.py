@@ -24,12 +24,15 @@ import os
 import ssl
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
+
+from attrs import evolve
 
 import uplinks
+from uplinks.adapters._tls import UnusableTransport, ssl_context
 from uplinks.errors import InvalidCertificates, MissingExtra
 from uplinks.health import Outcome
-from uplinks.model import HealthCheck
+from uplinks.model import HealthCheck, ServersTransport
 from uplinks.probing import HttpRequest, Refused, http_request, redirected
 
 try:
@@ -43,6 +46,7 @@ __all__ = ["HttpProber"]
 
 # As long as Go's client keeps one; an interval of 30s must not lose it.
 _IDLE: Final = 90.0
+_SECOND: Final = 1_000_000_000
 _REMEMBERED: Final = 4096  # requests; others are only made anew
 _BUFFER: Final = 4096  # bytes of a body that are taken in, at most twice, before reading pauses
 
@@ -92,7 +96,9 @@ class HttpProber:
 
     Certificates are verified: against ``ca_file``, a PEM bundle that replaces
     the system's, or else against the system's. ``insecure=True`` verifies
-    nothing; it is for tests of your own.
+    nothing; it is for tests of your own. A child's ``serversTransport`` comes
+    first: its authorities, server name, client certificates, TLS versions,
+    ``insecureSkipVerify``, and its time-outs to connect and to answer.
 
     One prober serves any number of targets and probes at once, within one event
     loop. Connections are kept, and belong to that loop until `close`;
@@ -118,13 +124,17 @@ class HttpProber:
         self, *, ca_file: str | os.PathLike[str] | None = None, insecure: bool = False
     ) -> None:
         self._tls = _tls(ca_file, insecure=insecure)
+        self._insecure = insecure
+        self._ca_file = None if ca_file is None else os.fspath(ca_file)
         self._sessions: dict[bool, aiohttp.ClientSession] = {}  # by whether they keep connections
         self._loop: asyncio.AbstractEventLoop | None = None
         # The same is asked again and again.
         self._request = lru_cache(_REMEMBERED)(http_request)
         self._message = lru_cache(_REMEMBERED)(_message)
 
-    async def probe(self, url: str, check: HealthCheck) -> Outcome:
+    async def probe(
+        self, url: str, check: HealthCheck, transport: ServersTransport | None = None
+    ) -> Outcome:
         """Ask the child at ``url`` once, following redirects within its origin.
 
         The first answer that is no redirect to follow decides: its status must
@@ -135,13 +145,20 @@ class HttpProber:
         request = self._request(url, check)
         if isinstance(request, Refused):
             return Outcome.fail(request.reason)
+        options = self._options(transport)
+        if isinstance(options, Refused):
+            return Outcome.fail(options.reason)
+        return await self._follow(request, options)
+
+    async def _follow(self, request: HttpRequest, options: dict[str, Any]) -> Outcome:
+        """Ask, and ask again where a redirect leads."""
         opened = self._sessions
         while True:
             if self._sessions is not opened:
                 return Outcome.fail("the prober was closed")
             session = self._session(keeps=request.method in _SENT_AGAIN)
             try:
-                status, location = await _asked(session, self._message(request))
+                status, location = await _asked(session, self._message(request), options)
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 return Outcome.fail(_reason(error))
             following = redirected(request, status, location)
@@ -153,6 +170,27 @@ class HttpProber:
         if status == request.status:
             return Outcome.PASS
         return Outcome.fail(f"status {status}, not {request.status}")
+
+    def _options(self, transport: ServersTransport | None) -> dict[str, Any] | Refused:
+        """Give what aiohttp is told of one child."""
+        if transport is None:
+            return {}
+        timeouts = transport.forwarding_timeouts
+        if self._insecure:
+            transport = evolve(transport, insecure_skip_verify=True)
+        try:
+            context = ssl_context(transport, self._ca_file)
+        except UnusableTransport as problem:
+            return Refused(str(problem))
+        return {
+            "ssl": context,
+            "server_hostname": transport.server_name or None,
+            "timeout": aiohttp.ClientTimeout(
+                total=None,
+                sock_connect=timeouts.dial_timeout / _SECOND or None,
+                sock_read=timeouts.response_header_timeout / _SECOND or None,
+            ),
+        }
 
     async def close(self) -> None:
         """Close all connections. A later probe opens new ones."""
@@ -192,10 +230,14 @@ class _Message(NamedTuple):
     headers: CIMultiDict[str]
 
 
-async def _asked(session: aiohttp.ClientSession, message: _Message) -> tuple[int, str | None]:
+async def _asked(
+    session: aiohttp.ClientSession, message: _Message, options: dict[str, Any]
+) -> tuple[int, str | None]:
     """Send a request; give the answer's status and location."""
     method, url, headers = message
-    response = await session.request(method, url, headers=headers, allow_redirects=False)
+    if url.scheme != "https":
+        options = {**options, "server_hostname": None}
+    response = await session.request(method, url, headers=headers, allow_redirects=False, **options)
     # Has no effect on a connection whose answer is complete: that one is kept.
     response.close()
     return response.status, response.headers.get("Location")
@@ -237,6 +279,10 @@ def _reason(error: Exception) -> str:
             words = "name not resolved"
         case ssl.SSLError():
             words = "TLS failed"
+        case aiohttp.ConnectionTimeoutError():
+            words = "connection timed out"
+        case aiohttp.ServerTimeoutError():
+            words = "no answer in time"
         case OSError(errno=int(number)) if number in _OS_ERRORS:
             words = _OS_ERRORS[number]
         case aiohttp.ClientResponseError():

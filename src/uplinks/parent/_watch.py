@@ -2,7 +2,7 @@
 
 Rules of this file:
 
-1. Services with one address, one check and one passive check are one
+1. Services with one address, one transport, one check and one passive check are one
    `Endpoint`: it is probed once, and what is learned holds for all of them.
 2. A service without any check is not watched, and up.
 3. An endpoint that replaces another at the same address takes over what is
@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from uplinks.health import Event, Health, HealthPolicy
-from uplinks.model import ChildService, HealthCheck, PassiveHealthCheck
+from uplinks.model import ChildService, HealthCheck, PassiveHealthCheck, ServersTransport
 
 __all__ = ["Endpoint", "Watch"]
 
@@ -35,6 +35,7 @@ class Endpoint:
     url: str
     check: HealthCheck | None = field(default=None)
     passive: PassiveHealthCheck | None = None
+    servers_transport: ServersTransport | None = None
 
     @check.validator
     def _times(self, _: object, check: HealthCheck | None) -> None:
@@ -53,7 +54,12 @@ class Endpoint:
         >>> Endpoint.of(ChildService("api-eu@multicluster", "api", "eu", "https://eu")).url
         'https://eu'
         """
-        return cls(service.url, service.health_check, service.passive_health_check)
+        return cls(
+            service.url,
+            service.health_check,
+            service.passive_health_check,
+            service.servers_transport,
+        )
 
 
 def _endpoint(service: object) -> Endpoint | None:

@@ -42,6 +42,7 @@ from uplinks.rules import (
     router,
     timing,
     traefik,
+    transport,
     unused,
     uplink,
     weight,
@@ -129,6 +130,7 @@ ALL: Final[tuple[Rule, ...]] = (
     address.plain_address,  # 414
     address.shared_address,  # 415
     fleet.invalid_child_name,  # 416
+    transport.invalid_transport,  # 420
     traefik.grpc_over_tls,  # 501
     traefik.passive_without_effect,  # 502
     traefik.status_not_passed_on,  # 503

@@ -31,6 +31,7 @@ from uplinks.model import (
     ParentConfig,
     PassiveHealthCheck,
     Route,
+    ServersTransport,
     ServiceReference,
     TraefikService,
     Uplink,
@@ -217,6 +218,13 @@ def _address(*addresses: str) -> Plant:
     return plant
 
 
+def _transport(draw: st.DrawFn, fleet: Fleet) -> Fleet:
+    """Let the parent connect to a child in a way that cannot be."""
+    version = draw(st.sampled_from(["TLS1.2", "1.3"]))
+    child = Child(f"https://{_ANOTHER}.example.com", ServersTransport(min_version=version))
+    return _listing(fleet, {_one(draw, fleet): child})
+
+
 def _shared_address(draw: st.DrawFn, fleet: Fleet) -> Fleet:
     fleet, one, other = _two(draw, fleet)
     config = fleet.parent.parent_config or ParentConfig()
@@ -356,6 +364,7 @@ PLANTS: Final[Mapping[str, Plant]] = {
     "UPL414": _address("http://eu.example.com"),
     "UPL415": _shared_address,
     "UPL416": _stranger("a@b", listed=True, there=True),
+    "UPL420": _transport,
     "UPL501": _uplink(health_check=st.just(HealthCheck(mode="grpc"))),
     "UPL502": _both({"health_check": _CHECK}, {"passive_health_check": PassiveHealthCheck()}),
     "UPL503": _partly_checked_route,
