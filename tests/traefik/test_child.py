@@ -89,7 +89,7 @@ def test_two_uplinks_with_equal_rules_reach_their_own_backends(tmp_path: Path) -
             )
             assert answers == {("one", (200, "one")): 5, ("two", (200, "two")): 5}
             # A client cannot choose the uplink: the parent sets the header.
-            cheat = {"Host": "one.example.com", "X-Uplink": "apps-two"}
+            cheat: Any = {"Host": "one.example.com", "X-Uplink": "apps-two"}
             assert ask(port_of(sockets["web"]), **cheat) == (200, "one")
             # The child's probes name the uplink as well, and one of nobody finds the path.
             backends["two"].up = False

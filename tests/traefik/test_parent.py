@@ -17,12 +17,13 @@ from tests.traefik.fleets import advertised, materialize, route, uplink, write_f
 ROOT = Path(__file__).parent.parent.parent
 CHECK = {"path": "/health", "interval": "250ms", "timeout": "200ms"}
 PASSIVE = {"failureWindow": "30s", "maxFailedAttempts": 2}
+Specs = dict[str, dict[str, Any]]
 TO_API = [route("web", "PathPrefix(`/`)", "apps-api@multicluster")]
 
 
 @contextlib.contextmanager
 def running(
-    root: Path, specs: dict[str, dict[str, Any]], parent: list[dict[str, Any]], **env: str
+    root: Path, specs: Specs, parent: list[dict[str, Any]], **env: str
 ) -> Iterator[tuple[Traefik, int, dict[str, Upstream]]]:
     """Run a parent of children that offer the uplink ``api``, each with its own spec."""
     with serving(specs) as upstreams, listening("web") as sockets:
@@ -60,7 +61,7 @@ def test_shares_are_exact(tmp_path: Path) -> None:
 
 
 def test_an_active_check_takes_a_child_out_and_back(tmp_path: Path) -> None:
-    specs: dict[str, dict[str, Any]] = {n: {"healthCheck": CHECK} for n in ("eu", "us")}
+    specs: Specs = {n: {"healthCheck": CHECK} for n in ("eu", "us")}
 
     with running(tmp_path, specs, TO_API) as (traefik, port, upstreams):
         upstreams["eu"].up = False
@@ -70,7 +71,7 @@ def test_an_active_check_takes_a_child_out_and_back(tmp_path: Path) -> None:
 
 
 def test_a_child_of_weight_0_hangs_nothing(tmp_path: Path) -> None:
-    specs = {"eu": {"healthCheck": CHECK}, "x": {"healthCheck": CHECK, "weight": 0}}
+    specs: Specs = {"eu": {"healthCheck": CHECK}, "x": {"healthCheck": CHECK, "weight": 0}}
     # Traefik probes only what a router leads to.
     to_x = route("x", "PathPrefix(`/x`)", "apps-api-x@multicluster")
 
@@ -87,7 +88,7 @@ def test_a_child_of_weight_0_hangs_nothing(tmp_path: Path) -> None:
 
 
 def test_one_passive_check_fails_over(tmp_path: Path) -> None:
-    specs: dict[str, dict[str, Any]] = {n: {"passiveHealthCheck": PASSIVE} for n in ("eu", "us")}
+    specs: Specs = {n: {"passiveHealthCheck": PASSIVE} for n in ("eu", "us")}
 
     with running(tmp_path, specs, TO_API) as (_, port, upstreams):
         upstreams["eu"].up = False
@@ -109,7 +110,7 @@ def test_a_failover_of_uplinks(tmp_path: Path, errors: dict[str, Any] | None) ->
         "metadata": {"name": "safe", "namespace": "apps"},
         "spec": {"failover": failover},
     }
-    specs = {
+    specs: Specs = {
         "eu": {"exposeName": "main", **({} if errors else {"healthCheck": CHECK})},
         "us": {"exposeName": "spare"},
     }
@@ -131,7 +132,7 @@ def test_a_failover_of_uplinks(tmp_path: Path, errors: dict[str, Any] | None) ->
 
 
 def test_a_weighted_service_of_uplinks_leaves_the_one_that_is_down(tmp_path: Path) -> None:
-    specs = {
+    specs: Specs = {
         "eu": {"exposeName": "eu-api", "healthCheck": CHECK},
         "us": {"exposeName": "us-api", "healthCheck": CHECK},
     }
@@ -145,7 +146,7 @@ def test_a_weighted_service_of_uplinks_leaves_the_one_that_is_down(tmp_path: Pat
 
 def test_no_header_is_a_template(tmp_path: Path) -> None:
     headers = {"X-Leak": '{{ env "SECRET" }}', "X-Open": "{{", "X-Number": "1e3"}
-    specs = {
+    specs: Specs = {
         "eu": {"healthCheck": {**CHECK, "headers": headers}},
         "us": {"exposeName": "1e3", "healthCheck": {**CHECK, "headers": {"X-On": "on"}}},
     }
