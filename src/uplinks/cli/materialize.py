@@ -66,7 +66,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         default="table",
         help="table (default); json: the table as data; traefik: Traefik's dynamic "
         "configuration, with the values of health-check headers; traefik-static and "
-        "traefik-arguments: the entry points of --for-child",
+        "traefik-arguments: the entry points of --for-child; envoy and envoy-eds: Envoy's "
+        "bootstrap and its EDS file (eds.json in its working folder)",
     )
     written.add_argument("--output", metavar="FILE", help="write to a file, whole or not at all")
     names = parser.add_argument_group("names in Traefik's configuration")
@@ -142,11 +143,17 @@ _DEFAULTS: Final = render.TraefikOptions()
 _PARENT: Final[Mapping[str, Callable[[Fleet, render.TraefikOptions, Ink], str]]] = MappingProxyType(
     {
         "table": lambda fleet, _, ink: _table(_services(fleet), ink),
-        "json": lambda fleet, _options, _ink: (
-            json.dumps({"services": _data(_services(fleet))}, indent=2) + "\n"
-        ),
+        "json": lambda fleet, _options, _ink: _json({"services": _data(_services(fleet))}),
         "traefik": lambda fleet, options, _: render.dump(
             render.to_traefik(_services(fleet), fleet.parent, options)
+        ),
+        "envoy": lambda fleet, options, _: _json(
+            render.to_envoy(
+                _services(fleet), render.EnvoyOptions(uplink_header=options.uplink_header)
+            )
+        ),
+        "envoy-eds": lambda fleet, _options, _ink: _json(
+            render.to_envoy_endpoints(_services(fleet))
         ),
     }
 )
@@ -161,6 +168,10 @@ _CHILD: Final[Mapping[str, Callable[[Cluster, render.TraefikOptions], str]]] = M
     }
 )
 _CHILD_ONLY: Final = tuple(name for name in _CHILD if name not in _PARENT)
+
+
+def _json(data: object) -> str:
+    return json.dumps(data, indent=2) + "\n"
 
 
 def _services(fleet: Fleet) -> Services:
