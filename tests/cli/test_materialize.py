@@ -109,6 +109,20 @@ def test_a_childs_half(run: Run) -> None:
     )
 
 
+def test_envoys_bootstrap_and_its_endpoints(run: Run) -> None:
+    bootstrap = run(
+        "materialize", "examples/weighted", "--format=envoy", "--eds-file=/etc/envoy/eds.json"
+    )
+    endpoints = run("materialize", "examples/weighted", "--format=envoy-eds")
+
+    assert bootstrap.status == endpoints.status == 0
+    (cluster,) = json.loads(bootstrap.out)["static_resources"]["clusters"]
+    assert cluster["name"] == "apps-api-workload"
+    # The example's children are at names, which Envoy resolves in the cluster only.
+    assert cluster["type"] == "STRICT_DNS"
+    assert json.loads(endpoints.out) == {"resources": []}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

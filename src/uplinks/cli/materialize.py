@@ -67,7 +67,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="table (default); json: the table as data; traefik: Traefik's dynamic "
         "configuration, with the values of health-check headers; traefik-static and "
         "traefik-arguments: the entry points of --for-child; envoy and envoy-eds: Envoy's "
-        "bootstrap and its EDS file (eds.json in its working folder)",
+        "bootstrap and its EDS file",
     )
     written.add_argument("--output", metavar="FILE", help="write to a file, whole or not at all")
     names = parser.add_argument_group("names in Traefik's configuration")
@@ -90,6 +90,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         default=_DEFAULTS.uplink_header,
         help="the request header that names the uplink (default: %(default)s)",
     )
+    parser.add_argument(
+        "--eds-file",
+        metavar="FILE",
+        default=_ENVOY.eds_file,
+        help="the path at which Envoy finds its EDS file, with a folder (default: %(default)s)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -105,7 +111,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if child is not None:
         text = _CHILD[arguments.format](child, options)
     else:
-        text = _PARENT[arguments.format](fleet, options, console.ink(console.out))
+        envoy = render.EnvoyOptions(
+            eds_file=arguments.eds_file, uplink_header=options.uplink_header
+        )
+        text = _parents(arguments.format, fleet, options, envoy, console.ink(console.out))
     if arguments.output in (None, STREAM):
         console.out.write(text)
     else:
@@ -140,23 +149,31 @@ def _child(arguments: argparse.Namespace, fleet: Fleet) -> Cluster | None:
 
 _DEFAULTS: Final = render.TraefikOptions()
 
-_PARENT: Final[Mapping[str, Callable[[Fleet, render.TraefikOptions, Ink], str]]] = MappingProxyType(
-    {
-        "table": lambda fleet, _, ink: _table(_services(fleet), ink),
-        "json": lambda fleet, _options, _ink: _json({"services": _data(_services(fleet))}),
-        "traefik": lambda fleet, options, _: render.dump(
-            render.to_traefik(_services(fleet), fleet.parent, options)
-        ),
-        "envoy": lambda fleet, options, _: _json(
-            render.to_envoy(
-                _services(fleet), render.EnvoyOptions(uplink_header=options.uplink_header)
-            )
-        ),
-        "envoy-eds": lambda fleet, _options, _ink: _json(
-            render.to_envoy_endpoints(_services(fleet))
-        ),
-    }
-)
+_ENVOY: Final = render.EnvoyOptions()
+_PARENT: Final = ("table", "json", "traefik", "envoy", "envoy-eds")
+
+
+def _parents(
+    form: str,
+    fleet: Fleet,
+    traefik: render.TraefikOptions,
+    envoy: render.EnvoyOptions,
+    ink: Ink,
+) -> str:
+    """Write what a parent makes of a fleet, in one of the formats of `_PARENT`."""
+    services = Parent.from_fleet(fleet).services
+    match form:
+        case "traefik":
+            return render.dump(render.to_traefik(services, fleet.parent, traefik))
+        case "envoy":
+            return _json(render.to_envoy(services, envoy))
+        case "envoy-eds":
+            return _json(render.to_envoy_endpoints(services))
+        case "json":
+            return _json({"services": _data(services)})
+        case _:
+            return _table(services, ink)
+
 
 _CHILD: Final[Mapping[str, Callable[[Cluster, render.TraefikOptions], str]]] = MappingProxyType(
     {
@@ -172,10 +189,6 @@ _CHILD_ONLY: Final = tuple(name for name in _CHILD if name not in _PARENT)
 
 def _json(data: object) -> str:
     return json.dumps(data, indent=2) + "\n"
-
-
-def _services(fleet: Fleet) -> Services:
-    return Parent.from_fleet(fleet).services
 
 
 def _table(services: Services, ink: Ink) -> str:

@@ -55,7 +55,7 @@ class EnvoyOptions:
     """
 
     listen: tuple[str, int] = ("127.0.0.1", 10000)
-    eds_file: str = "eds.json"
+    eds_file: str = "./eds.json"
     ca_file: str = "/etc/ssl/certs/ca-certificates.crt"
     uplink_header: str = "X-Uplink"
     admin: tuple[str, int] = field(default=("127.0.0.1", 9901))
