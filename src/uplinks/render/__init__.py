@@ -11,11 +11,11 @@ do with a fleet is reported by the rules UPL501 to UPL504.
 
 from __future__ import annotations
 
+from uplinks.render._envoy import EnvoyOptions, to_envoy, to_envoy_endpoints
 from uplinks.render._options import TraefikOptions
+from uplinks.render._traefik_child import child_to_traefik, to_arguments, uplink_entry_points
+from uplinks.render._traefik_parent import to_traefik
 from uplinks.render._yaml import dump
-from uplinks.render.envoy import EnvoyOptions, to_envoy, to_envoy_endpoints
-from uplinks.render.traefik import to_traefik
-from uplinks.render.traefik_child import child_to_traefik, to_arguments, uplink_entry_points
 
 __all__ = [
     "EnvoyOptions",

@@ -16,7 +16,7 @@ from uplinks.render._composed import leading_to_uplinks, plain, write_composed
 from uplinks.render._options import KUBERNETES, TraefikOptions
 from uplinks.render._references import References, route_name
 from uplinks.render._services import Written
-from uplinks.render.traefik import router_fields, write_route_service
+from uplinks.render._traefik_parent import router_fields, write_route_service
 from uplinks.services import advertise
 
 __all__ = ["child_to_traefik", "to_arguments", "uplink_entry_points"]
