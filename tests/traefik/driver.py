@@ -26,6 +26,7 @@ from typing import Any, Self
 import pytest
 
 LOOPBACK = "127.0.0.1"
+OURS = ("file", "http")
 PATIENCE = 20
 """Seconds that Traefik may take for what should take it milliseconds."""
 
@@ -125,12 +126,12 @@ class Traefik:
         self.process.wait()
 
     def services(self) -> dict[str, Any]:
-        """Give what Traefik knows of the services of its file provider, by name."""
-        return {s["name"]: s for s in self._list("services") if s.get("provider") == "file"}
+        """Give what Traefik knows of the services of its file or HTTP provider, by name."""
+        return {s["name"]: s for s in self._list("services") if s.get("provider") in OURS}
 
     def routers(self) -> dict[str, Any]:
-        """Give what Traefik knows of the routers of its file provider, by name."""
-        return {r["name"]: r for r in self._list("routers") if r.get("provider") == "file"}
+        """Give what Traefik knows of the routers of its file or HTTP provider, by name."""
+        return {r["name"]: r for r in self._list("routers") if r.get("provider") in OURS}
 
     def errors(self) -> list[str]:
         """Give the lines of the log that are errors."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from http import HTTPStatus
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,16 @@ CHECK = {"path": "/health", "interval": "250ms", "timeout": "200ms"}
 PASSIVE = {"failureWindow": "30s", "maxFailedAttempts": 2}
 Specs = dict[str, dict[str, Any]]
 TO_API = [route("web", "PathPrefix(`/`)", "apps-api@multicluster")]
+TO_COMPOSED = route("web", "PathPrefix(`/`)", "composed")
+
+
+def composed(**spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "traefik.io/v1alpha1",
+        "kind": "TraefikService",
+        "metadata": {"name": "composed", "namespace": "apps"},
+        "spec": spec,
+    }
 
 
 @contextlib.contextmanager
@@ -104,18 +117,13 @@ def test_a_failover_of_uplinks(tmp_path: Path, errors: dict[str, Any] | None) ->
         "fallback": {"name": "spare@multicluster", "kind": "TraefikService"},
         **({"errors": errors} if errors else {}),
     }
-    safe = {
-        "apiVersion": "traefik.io/v1alpha1",
-        "kind": "TraefikService",
-        "metadata": {"name": "safe", "namespace": "apps"},
-        "spec": {"failover": failover},
-    }
+    safe = composed(failover=failover)
     specs: Specs = {
         "eu": {"exposeName": "main", **({} if errors else {"healthCheck": CHECK})},
         "us": {"exposeName": "spare"},
     }
 
-    with running(tmp_path, specs, [safe, route("web", "PathPrefix(`/`)", "safe")]) as (
+    with running(tmp_path, specs, [safe, TO_COMPOSED]) as (
         traefik,
         port,
         upstreams,
@@ -162,6 +170,97 @@ def test_no_header_is_a_template(tmp_path: Path) -> None:
     assert set(services) == {f"{n}@file" for n in ("1e3", "1e3-us", "apps-api", "apps-api-eu")}
     assert written["apps-api-eu@file"] == {**headers, "X-Uplink": "apps-api"}
     assert written["1e3-us@file"] == {"X-On": "on", "X-Uplink": "1e3"}
+
+
+def test_nothing_to_pick_answers_503(tmp_path: Path) -> None:
+    nothing = composed(
+        weighted={
+            "services": [{"name": "apps-api@multicluster", "kind": "TraefikService", "weight": 0}]
+        }
+    )
+
+    with running(tmp_path, {"eu": {}}, [nothing, TO_COMPOSED]) as (traefik, port, _):
+        assert answers(port, 3) == {(503, "no available server\n"): 3}
+        assert traefik.errors() == []
+
+
+def test_a_failover_without_status_is_refused_as_the_rule_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    safe = composed(
+        failover={
+            "service": {"name": "main@multicluster", "kind": "TraefikService"},
+            "fallback": {"name": "spare@multicluster", "kind": "TraefikService"},
+        }
+    )
+    specs: Specs = {"eu": {"exposeName": "main"}, "us": {"exposeName": "spare"}}
+
+    with running(tmp_path, specs, [safe, TO_COMPOSED]) as (
+        traefik,
+        port,
+        _,
+    ):
+        assert ask(port)[0] == HTTPStatus.NOT_FOUND
+        assert len(traefik.errors()) == 1
+    assert "warning UPL504: " in capsys.readouterr().err
+
+
+def test_mixed_checks_fail_over_in_neither_direction_as_the_rule_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    specs: Specs = {"eu": {"healthCheck": CHECK}, "us": {"passiveHealthCheck": PASSIVE}}
+
+    with running(tmp_path, specs, TO_API) as (traefik, port, upstreams):
+        upstreams["eu"].up = False
+        traefik.poll(lambda: any("DOWN" in str(s) for s in traefik.services().values()))
+        counted = answers(port, 20)
+
+    assert sum(count for (status, _), count in counted.items() if status != HTTPStatus.OK) == 10
+    assert "warning UPL502: " in capsys.readouterr().err
+
+
+def test_the_http_provider_reads_what_is_written_for_it(tmp_path: Path) -> None:
+    with serving(["eu"]) as upstreams, listening("web") as sockets:
+        headers = {"X-Leak": '{{ env "SECRET" }}'}
+        declared = [uplink("api", healthCheck={**CHECK, "headers": headers})]
+        fleet = write_fleet(
+            tmp_path / "fleet",
+            {"eu": {"address": f"http://{LOOPBACK}:{upstreams['eu'].port}"}},
+            {"eu": [*declared, advertised("api", "apps-api")]},
+            TO_API,
+        )
+        served, folder = tmp_path / "served", tmp_path / "parent"
+        materialize(fleet, "--format=traefik", "--provider=http", to=served / "uplinks.yml")
+        (folder / "dynamic").mkdir(parents=True)
+        port = port_of(sockets["web"])
+        with serving_files(served) as source:
+            arguments = [
+                f"--entryPoints.web.address={LOOPBACK}:{port}",
+                f"--providers.http.endpoint=http://{LOOPBACK}:{source}/uplinks.yml",
+                "--providers.http.pollInterval=100ms",
+            ]
+            with Traefik(folder, arguments, sockets) as traefik:
+                traefik.poll(lambda: is_served_by(port, "eu"))
+                child = traefik.services()["apps-api-eu@http"]["loadBalancer"]
+                assert child["healthCheck"]["headers"] == {**headers, "X-Uplink": "apps-api"}
+                assert traefik.errors() == []
+
+
+@contextlib.contextmanager
+def serving_files(folder: Path) -> Iterator[int]:
+    """Serve a folder on a port that the kernel chooses."""
+    handler = functools.partial(Quiet, directory=str(folder))
+    with ThreadingHTTPServer((LOOPBACK, 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+        """Say nothing."""
 
 
 @pytest.mark.parametrize("example", ["banking", "failover", "weighted"])
