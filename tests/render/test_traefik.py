@@ -397,6 +397,64 @@ def test_what_leads_to_no_uplink_is_left_to_its_provider() -> None:
     assert set(written["services"]) == {"api", "api-eu", "api-us"}
 
 
+LAYERS = [
+    IngressRoute(
+        "root",
+        "apps",
+        [Route("Host(`a`)", rest={"middlewares": [{"name": "auth"}]})],
+        entry_points=("web",),
+        tls={},
+    ),
+    IngressRoute(
+        "web",
+        "apps",
+        [Route("PathPrefix(`/x`)", services=[ref("api@multicluster")])],
+        rest={"parentRefs": [{"name": "root"}]},
+    ),
+]
+
+
+def test_a_router_below_another_of_kubernetes_refers_to_it_there() -> None:
+    (written,) = http(BOTH, Cluster("parent", routers=LAYERS))["routers"].values()
+
+    assert written == {
+        "rule": "PathPrefix(`/x`)",
+        "parentRefs": ["apps-root-4f4040cc3a4464633346@kubernetescrd"],
+        "service": "api@file",
+    }
+
+
+def test_the_routers_above_are_written_where_nobody_else_has_them() -> None:
+    routers = http(BOTH, Cluster("parent", routers=LAYERS), own_provider="file")["routers"]
+
+    root = "apps-root-4f4040cc3a4464633346"
+    assert routers.pop(root) == {
+        "rule": "Host(`a`)",
+        "middlewares": ["apps-auth@file"],
+        "entryPoints": ["web"],
+        "tls": {},
+    }
+    (below,) = routers.values()
+    assert below["parentRefs"] == [f"{root}@file"]
+
+
+@pytest.mark.parametrize("provider", ["kubernetescrd", "file"])
+def test_a_router_below_an_unknown_one_is_not_opened(provider: str) -> None:
+    (written,) = http(BOTH, Cluster("parent", routers=LAYERS[1:]), own_provider=provider)[
+        "routers"
+    ].values()
+
+    assert written["parentRefs"] == [f"apps-root@{provider}"]
+
+
+def test_routers_in_a_circle_end() -> None:
+    circle = IngressRoute("web", "apps", LAYERS[1].routes, rest={"parentRefs": [{"name": "web"}]})
+
+    routers = http(BOTH, Cluster("parent", routers=[circle]), own_provider="file")["routers"]
+
+    assert len(routers) == 1
+
+
 def test_a_router_for_another_parent_is_not_written() -> None:
     route = Route("Host(`a`)", services=[ref("api@multicluster")])
 

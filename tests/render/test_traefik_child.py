@@ -148,6 +148,19 @@ def test_a_rule_in_the_old_syntax_has_the_matcher_of_that_syntax() -> None:
     assert router["ruleSyntax"] == "v2"
 
 
+def test_a_router_below_another_is_left_out() -> None:
+    router = IngressRoute(
+        "r",
+        "apps",
+        [Route("Path(`/`)", services=[WEB])],
+        annotations={UPLINKS_ANNOTATION: "apps-api"},
+        rest={"parentRefs": [{"name": "auth"}]},
+    )
+    cluster = Cluster("eu", [Uplink("api", "apps")], [router], child_config=ChildConfig(POINTS))
+
+    assert child_to_traefik(cluster) == {"http": {}}
+
+
 # --- entry points -----------------------------------------------------------------
 
 

@@ -106,6 +106,7 @@ EVER_GIVEN = {
     "UPL502": "passive-without-effect",
     "UPL503": "status-not-passed-on",
     "UPL504": "failover-without-check",
+    "UPL505": "advertised-below-another",
 }
 
 

@@ -295,6 +295,7 @@ PLANTED: list[tuple[str, list[Edit]]] = [
                  "  «passiveHealthCheck: {}\n")]),
     ("UPL503", [(R, "        - name: shop-cart@multicluster\n",
                  ROUTED_TO + "        - name: shop-cart@multicluster\n")]),
+    ("UPL505", [(E, "spec:\n  routes:\n", "spec:\n  «parentRefs: [{name: above}]\n  routes:\n")]),
     ("UPL504", [(R, '    errors:\n      status: ["500-599"]\n', ""),
                 (R, "      name: login-eu@", "      name: «login-eu@")]),
 ]

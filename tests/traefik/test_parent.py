@@ -20,6 +20,7 @@ from tests.traefik.fleets import advertised, materialize, route, uplink, write_f
 ROOT = Path(__file__).parent.parent.parent
 CHECK = {"path": "/health", "interval": "250ms", "timeout": "200ms"}
 PASSIVE = {"failureWindow": "30s", "maxFailedAttempts": 2}
+WRITTEN = ("--format=traefik", "--own-provider=file")
 Specs = dict[str, dict[str, Any]]
 TO_API = [route("web", "PathPrefix(`/`)", "apps-api@multicluster")]
 TO_COMPOSED = route("web", "PathPrefix(`/`)", "composed")
@@ -50,7 +51,7 @@ def running(
         }
         fleet = write_fleet(root / "fleet", children, declared, parent)
         folder = root / "parent"
-        materialize(fleet, "--format=traefik", to=folder / "dynamic" / "uplinks.yml")
+        materialize(fleet, *WRITTEN, to=folder / "dynamic" / "uplinks.yml")
         arguments = [f"--entryPoints.web.address={LOOPBACK}:{port_of(sockets['web'])}"]
         with Traefik(folder, arguments, sockets, **env) as traefik:
             yield traefik, port_of(sockets["web"]), upstreams
@@ -170,6 +171,18 @@ def test_no_header_is_a_template(tmp_path: Path) -> None:
     assert set(services) == {f"{n}@file" for n in ("1e3", "1e3-us", "apps-api", "apps-api-eu")}
     assert written["apps-api-eu@file"] == {**headers, "X-Uplink": "apps-api"}
     assert written["1e3-us@file"] == {"X-On": "on", "X-Uplink": "1e3"}
+
+
+def test_a_router_below_another(tmp_path: Path) -> None:
+    root = route("root", "PathPrefix(`/api`)")
+    below = route("below", "Path(`/api/x`)", "apps-api@multicluster")
+    del below["spec"]["entryPoints"]
+    below["spec"]["parentRefs"] = [{"name": "root"}]
+
+    with running(tmp_path, {"eu": {}}, [root, below]) as (traefik, port, _):
+        traefik.poll(lambda: ask(port, "/api/x") == (HTTPStatus.OK, "eu"))
+        assert ask(port, "/x")[0] == ask(port, "/api/y")[0] == HTTPStatus.NOT_FOUND
+        assert traefik.errors() == []
 
 
 def test_nothing_to_pick_answers_503(tmp_path: Path) -> None:

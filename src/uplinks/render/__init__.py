@@ -6,7 +6,7 @@
 - `to_envoy`, `to_envoy_endpoints`: a parent's bootstrap and EDS file for Envoy, as JSON
 
 Everything here is output: plain dicts and lists, then text. What Traefik cannot
-do with a fleet is reported by the rules UPL501 to UPL504.
+do with a fleet is reported by the rules UPL501 to UPL505.
 """
 
 from __future__ import annotations

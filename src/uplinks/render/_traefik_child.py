@@ -55,7 +55,8 @@ def child_to_traefik(child: Cluster, options: TraefikOptions = _DEFAULT_OPTIONS)
     write_composed(references, written)
     offers = {offer.uplink_name: offer for offer in advertise(child)}
     for router in child.routers:
-        for route in router.routes:
+        # Below another router it would be open without that one's rule and middlewares: UPL505.
+        for route in () if router.rest.get("parentRefs") else router.routes:
             for name in router.uplinks:
                 for key, fields in _routers(router, route, offers[name], options):
                     fields["service"] = _service(router, route, references, written)

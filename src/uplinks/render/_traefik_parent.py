@@ -16,8 +16,13 @@ from typing import Any
 
 from uplinks.model import Cluster, IngressRoute, Route, Services
 from uplinks.render._composed import leading_to_uplinks, plain, write_composed
-from uplinks.render._options import TraefikOptions
-from uplinks.render._references import References, route_name, route_service_name
+from uplinks.render._options import KUBERNETES, TraefikOptions
+from uplinks.render._references import (
+    References,
+    entries,
+    route_name,
+    route_service_name,
+)
 from uplinks.render._services import Written, weighted, write_services
 
 __all__ = ["router_fields", "to_traefik", "write_route_service"]
@@ -59,15 +64,53 @@ def to_traefik(
         composed = leading_to_uplinks(parent.traefik_services, References(options, {}))
         references = References(options, composed)
         write_composed(references, written)
+        layers = _Layers(parent.routers, written)
         for router, route in _routes(parent.routers, references):
-            fields = router_fields(router, route, options)
-            if router.entry_points is not None:
-                fields["entryPoints"] = list(router.entry_points)
-            if router.tls is not None:
-                fields["tls"] = _tls(router.tls, router.namespace, options)
+            fields = layers.fields(router, route)
             fields["service"] = write_route_service(router, route, references, written)
             written.routers[route_name(router, route)] = fields
     return written.document()
+
+
+class _Layers:
+    """Routers, and the routers above them that ``parentRefs`` name (multi-layer routing)."""
+
+    def __init__(self, routers: Iterable[IngressRoute], written: Written) -> None:
+        self._routers = {(router.namespace, router.name): router for router in routers}
+        self._written = written
+
+    def fields(self, router: IngressRoute, route: Route) -> dict[str, Any]:
+        """Write a route without its service; add the routes above if no one else has them."""
+        options = self._written.options
+        fields = router_fields(router, route, options)
+        if router.entry_points is not None:
+            fields["entryPoints"] = list(router.entry_points)
+        if router.tls is not None:
+            fields["tls"] = _tls(router.tls, router.namespace, options)
+        above = [name for key in _parents(router) for name in self._names(key)]
+        return fields | ({"parentRefs": above} if above else {})
+
+    def _names(self, key: tuple[str, str]) -> list[str]:
+        """Name the routes of an IngressRoute, as the provider does that has it."""
+        options, router = self._written.options, self._routers.get(key)
+        if router is None:
+            # Of no router's name: Traefik refuses the route rather than open it to everyone.
+            return [options.own(*key)]
+        names = [route_name(router, route) for route in router.routes]
+        if options.own_provider == KUBERNETES:
+            return [f"{name}@{KUBERNETES}" for name in names]
+        for name, route in zip(names, router.routes, strict=True):
+            if name not in self._written.routers:
+                self._written.routers[name] = {}  # also ends a circle
+                self._written.routers[name] = self.fields(router, route)
+        return [options.qualify(name) for name in names]
+
+
+def _parents(router: IngressRoute) -> Iterable[tuple[str, str]]:
+    return [
+        (reference.namespace or router.namespace, reference.name)
+        for reference, _ in entries(router.rest.get("parentRefs"))
+    ]
 
 
 def _routes(

@@ -135,6 +135,7 @@ ALL: Final[tuple[Rule, ...]] = (
     traefik.passive_without_effect,  # 502
     traefik.status_not_passed_on,  # 503
     traefik.failover_without_check,  # 504
+    traefik.advertised_below_another,  # 505
 )
 """Every rule, sorted by code."""
 

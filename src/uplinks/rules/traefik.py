@@ -1,4 +1,4 @@
-"""Rules about what open-source Traefik cannot do with a fleet (UPL501 to UPL504).
+"""Rules about what open-source Traefik cannot do with a fleet (UPL501 to UPL505).
 
 Traefik Hub and `uplinks` may do it; the output of ``uplinks materialize --format
 traefik`` cannot. Source: Traefik v3.7, ``pkg/server/service`` and
@@ -14,11 +14,12 @@ from attrs import frozen
 
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Related, Severity
-from uplinks.model import Child, Fleet, ServersTransport, Uplink, share_passive_check
+from uplinks.model import Child, Cluster, Fleet, ServersTransport, Uplink, share_passive_check
 from uplinks.rules._rule import rule, shown, some
 from uplinks.rules._use import KIND, KUBERNETES, MULTICLUSTER, Use, of_router, of_service, offers_by
 
 __all__ = [
+    "advertised_below_another",
     "failover_without_check",
     "grpc_over_tls",
     "passive_without_effect",
@@ -318,6 +319,80 @@ def failover_without_check(fleet: Fleet) -> Iterator[Diagnostic]:
                 f"{main.holder}: open-source Traefik refuses a failover from "
                 f"{shown(main.reference.name)}, which reports no status, and its routes answer "
                 "404; give every child of its uplinks a healthCheck, or write errors.status",
+            )
+
+
+@rule(
+    "UPL505",
+    name="advertised-below-another",
+    severity=Severity.WARNING,
+    scope="manifests",
+    reads=("routers",),
+)
+def advertised_below_another(cluster: Cluster) -> Iterator[Diagnostic]:
+    """Warn of an advertised router that is below another router.
+
+    ## What it checks
+
+    A router with the uplinks annotation has no `parentRefs`.
+
+    ## Why
+
+    On open-source Traefik a child's advertised router stands alone on the uplink
+    entry point. Without the rule and the middlewares of the router above, such as
+    authentication, it would be open; so `--for-child` leaves it out.
+
+    ## Bad
+
+    ```yaml
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata:
+      name: api
+      namespace: apps
+      annotations:
+        hub.traefik.io/router.uplinks: apps-api
+    spec:
+      parentRefs:
+        - name: auth
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+          services:
+            - {name: api, port: 8080}
+    ```
+
+    ## Good
+
+    ```yaml
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata:
+      name: api
+      namespace: apps
+      annotations:
+        hub.traefik.io/router.uplinks: apps-api
+    spec:
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+          middlewares:
+            - name: auth
+          services:
+            - {name: api, port: 8080}
+    ```
+
+    ## Source
+
+    Traefik v3.7, multi-layer routing.
+    """
+    for router in cluster.routers:
+        if router.advertised and router.rest.get("parentRefs"):
+            yield advertised_below_another.at(
+                router.origin.locate("spec", "parentRefs", key=True),
+                f"router {router.namespace}/{router.name} has the uplinks annotation and "
+                "parentRefs, so --for-child leaves it out; move the rule and the middlewares of "
+                "the router above into it",
             )
 
 

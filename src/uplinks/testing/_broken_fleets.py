@@ -369,5 +369,6 @@ PLANTS: Final[Mapping[str, Plant]] = {
     "UPL502": _both({"health_check": _CHECK}, {"passive_health_check": PassiveHealthCheck()}),
     "UPL503": _partly_checked_route,
     "UPL504": _unchecked_failover,
+    "UPL505": _router(rest={"parentRefs": [{"name": "above"}]}),
 }
 """An edit for each code of a rule, but for those about a text."""
