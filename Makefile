@@ -1,5 +1,5 @@
-# The house in one place: `make test` from a clean checkout makes its own .venv first.
-# PYTHON chooses the interpreter of that .venv (3.11 or newer).
+# Every target makes its own .venv first, so `make test` works in a clean checkout.
+# PYTHON chooses the interpreter of .venv (3.11 or newer).
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,18 +8,21 @@ READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 PROXIES_READY := $(VENV)/.proxies-ready
 BENCH_READY := $(VENV)/.bench-ready
-COMPILED := $(wildcard src/uplinks/*.pyx src/uplinks/*.pxd src/uplinks/*.pxi)
+# Cached bytecode halves the time of collection and of every test that starts an interpreter.
+unexport PYTHONDONTWRITEBYTECODE
+
+COMPILED := $(foreach folder,src/uplinks src/uplinks/_compiled,$(foreach kind,pyx pxd pxi,$(wildcard $(folder)/*.$(kind))))
 UNBUILT := $(if $(wildcard src/uplinks/_wrr.*.so),,unbuilt)
 CHECKED := src tests $(sort $(patsubst %/,%,$(dir $(wildcard benchmarks/*.py))))
 comma := ,
-# The specification in plain Python is not what other switches change. What two runs at once write
-# is kept apart: pytest clears away what earlier runs left, and stumbles over another that does too.
+# Build switches do not change the reference scheduler. Each run has its own cache and temporary
+# folder, because pytest clears those of earlier runs and two runs may be parallel.
 COMPILED_ONLY := -p no:cacheprovider --basetemp=tmp -k 'not reference or against'
 SELECTOR := $(wildcard tests/test_balance*.py tests/laws/test_selector*.py tests/embedding)
 
-# Build the compiled part with other switches in a copy under build/: the one in src stays as it is.
-# $(call aside,NAME,SWITCHES)
-define aside
+# Build the extension with other switches, in a copy of the sources under build/.
+# $(call build_variant,NAME,SWITCHES)
+define build_variant
 	@rm -rf build/$(1)
 	@mkdir -p build/$(1)
 	@cp -R setup.py pyproject.toml README.md LICENSE src tests build/$(1)
@@ -28,35 +31,35 @@ define aside
 	    || { cat log; exit 1; }; }
 endef
 
-# What runs there must be what was built there, and not what stands in src.
-ASIDE := PYTHONPATH=src HYPOTHESIS_PROFILE=instrumented
+# Run in the copy, and fail if the extension of src would be loaded instead.
+VARIANT := PYTHONPATH=src HYPOTHESIS_PROFILE=instrumented
 LOADED := -c 'import uplinks._wrr as w; "/build/" in w.__file__ or exit(w.__file__)'
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test test-compiled test-debug test-asan test-wheel coverage-pyx test-proxies test-traefik test-browser lint bench docs clean unbuilt
+.PHONY: demo test test-compiled test-debug test-asan test-wheel coverage-pyx test-proxies test-traefik test-browser lint gates bench docs clean unbuilt
 
-# Whatever changes the build or the tools makes both anew; nothing else does.
+# Depends on everything that changes the extension or the tools.
 $(READY): pyproject.toml setup.py $(COMPILED) $(UNBUILT)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
-# What an extra names, beside what is there: to ask for `.[docs]` would build the extension again.
-extra = $(BIN)/python -c "import tomllib; \
+# Install the requirements of an extra. `pip install '.[docs]'` would build the extension again.
+install_extra = $(BIN)/python -c "import tomllib; \
     extras = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; \
     print(*extras['$(1)'], sep='\n')" | $(BIN)/python -m pip install --quiet --requirement /dev/stdin
 
 $(DOCS_READY): pyproject.toml | $(READY)
-	@$(call extra,docs)
+	@$(call install_extra,docs)
 	@touch $@
 
 $(PROXIES_READY): pyproject.toml | $(READY)
-	@$(call extra,proxies)
+	@$(call install_extra,proxies)
 	@touch $@
 
 $(BENCH_READY): pyproject.toml | $(READY)
-	@$(call extra,bench)
+	@$(call install_extra,bench)
 	@touch $@
 
 demo: $(READY)
@@ -64,42 +67,42 @@ demo: $(READY)
 	@$(BIN)/uplinks check examples/banking
 	@printf '\n== Materialize the services the parent generates ==\n\n'
 	@$(BIN)/uplinks materialize examples/banking
-	@printf '\n== Let children fail and come back, on real sockets under load ==\n\n'
+	@printf '\n== Let children fail and recover, on real sockets under load ==\n\n'
 	@$(BIN)/uplinks demo
 
-# On all cores: no test knows of another, nor of what time it is.
+# On all cores: tests share no state and do not depend on the time.
 test: $(READY)
 	@$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
 
-# The proof of the compiled selector; `make -j2` runs two of these at a time, the longest first.
-test-compiled: test-wheel test-asan coverage-pyx test-debug
+# Everything about the compiled selector; `make -j2` runs two targets at a time, the longest first.
+# test-debug is not among them: the build of test-asan has the same checks and sanitizers too.
+test-compiled: test-wheel test-asan coverage-pyx
 
-# Bounds and assertions checked, nothing optimized.
+# Bounds checks and assertions, not optimized: the build for a debugger.
 test-debug: $(READY)
-	$(call aside,debug,UPLINKS_DEBUG=1)
-	@cd build/debug && $(ASIDE) $(CURDIR)/$(BIN)/python $(LOADED)
-	@cd build/debug && $(ASIDE) $(CURDIR)/$(BIN)/python -m pytest $(COMPILED_ONLY) $(SELECTOR)
+	$(call build_variant,debug,UPLINKS_DEBUG=1)
+	@cd build/debug && $(VARIANT) $(CURDIR)/$(BIN)/python $(LOADED)
+	@cd build/debug && $(VARIANT) $(CURDIR)/$(BIN)/python -m pytest $(COMPILED_ONLY) $(SELECTOR)
 
-# CPython lets go of nothing at its end, so leaks cannot be told; `malloc`, so that each object is watched.
+# No leak detection, because CPython frees little at exit. `malloc`, so that each object is checked.
 test-asan: $(READY)
-	$(call aside,asan,UPLINKS_DEBUG=1 UPLINKS_SANITIZE=address$(comma)undefined)
+	$(call build_variant,asan,UPLINKS_DEBUG=1 UPLINKS_SANITIZE=address$(comma)undefined)
 	@cd build/asan && nm -D src/uplinks/_wrr.*.so | grep -q __asan_report_store
-	@cd build/asan && $(ASIDE) PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
+	@cd build/asan && $(VARIANT) PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
 	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	    $(CURDIR)/$(BIN)/python -m pytest --capture=sys $(COMPILED_ONLY) $(SELECTOR)
 
-# Traced lines cost a hundred times a pick, so the laws in bulk are left out: the others run the same lines.
+# Without the bulk tests: a traced line costs a hundred picks, and the other tests run the same lines.
 coverage-pyx: $(READY)
-	$(call aside,trace,UPLINKS_TRACE=1)
+	$(call build_variant,trace,UPLINKS_TRACE=1)
 	@tests/coverage-pyx $(COMPILED_ONLY) $(filter-out %_bulk.py,$(SELECTOR))
 
-# From a clean clone of what is committed, in a clean environment, outside the checkout.
+# Build from a clean clone of the last commit, and test outside the checkout.
 test-wheel:
 	@tests/embedding/test-wheel $(PYTHON)
 
-# This and the next are the only targets that install something beside .venv, if missing:
-# Debian's nginx and HAProxy, and Debian's Chromium.
+# The next two install programs outside .venv: Debian's nginx and HAProxy, and Debian's Chromium.
 test-proxies: $(READY) $(PROXIES_READY)
 	@tests/proxies/install
 	@UPLINKS_PROXIES=required $(BIN)/python -m pytest tests/proxies
@@ -110,14 +113,20 @@ test-traefik: $(READY)
 
 test-browser: $(READY)
 	@tests/browser/install
-	@UPLINKS_BROWSER=required $(BIN)/python -m pytest tests/browser
+	@$(BIN)/python -m pytest tests/browser
 
 lint: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/codespell
+	@$(BIN)/python -m tests.wording
 	@$(BIN)/mypy $(CHECKED)
 	@$(BIN)/stubtest --mypy-config-file pyproject.toml uplinks._wrr
 	@$(BIN)/lint-imports --no-logo
+
+# Only the ratios that have a limit; `make bench` measures every figure of docs/performance.md.
+gates: $(READY) $(BENCH_READY)
+	@$(BIN)/python -m pytest benchmarks --gates --benchmark-skip
 
 bench: $(READY) $(BENCH_READY)
 	@$(BIN)/python -m pytest benchmarks --benchmark-columns=min,median,rounds

@@ -1,8 +1,9 @@
-"""The judge and the table at the end.
+"""Judge the gates, and print the table of figures at the end.
 
-A gate is missed when the median of the paired ratios is above the limit by more
-than `TOLERANCE`, five times, spread over fifteen seconds and more: a shared machine
-has bad moments, a slow selector is slow each time.
+A gate fails if the median of the paired ratios exceeds ``TOLERANCE`` times the limit in five
+attempts, spread over 15 s: a shared machine is slow at times, a slow selector always.
+
+``--gates`` measures only the figures that have a limit, and leaves out ``test_peers.py``.
 """
 
 from __future__ import annotations
@@ -23,31 +24,34 @@ from benchmarks.measure import NO_OP, Loop, Ratio, paired
 from benchmarks.report import Figure, Report
 
 TOLERANCE: Final = 1.15
-"""What a limit is multiplied by: half the interquartile range of a ratio is 4 to 7 %."""
+"""The factor on every limit: half the interquartile range of a ratio is 4 to 7 %."""
 
 WAITS: Final = (0, 1, 2, 4, 8)  # s, before each attempt
 
 REPORT: Final = pytest.StashKey[Report]()
 RESULTS: Final = "--results"
+GATES: Final = "--gates"
 
-Told = TypeVar("Told")
+Detail = TypeVar("Detail")
 
 
-def until_kept(most: float, measure: Callable[[], tuple[float, Told]]) -> tuple[float, Told]:
-    """Measure until a ratio is not above what it may be, as often as a gate may be missed.
-
-    What is told beside the ratio is of the same attempt, the last.
-    """
+def until_kept(most: float, measure: Callable[[], tuple[float, Detail]]) -> tuple[float, Detail]:
+    """Measure up to five times, until the ratio is at most ``most``; return the last attempt."""
     for seconds in WAITS:
         sleep(seconds)
-        ratio, told = measure()
+        ratio, detail = measure()
         if ratio <= most:
             break
-    return ratio, told
+    return ratio, detail
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(RESULTS, metavar="FILE", type=Path, help="write the figures as JSON")
+    parser.addoption(GATES, action="store_true", help="measure only what has a limit")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    return True if config.getoption(GATES) and collection_path.name == "test_peers.py" else None
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -68,9 +72,10 @@ def pytest_terminal_summary(
 
 @define
 class Bench:
-    """Measures, keeps what it found, and fails where a limit is given and missed."""
+    """Measure figures, add them to the report, and fail if a limit is exceeded."""
 
     report: Report
+    gates_only: bool
 
     def keep(
         self,
@@ -82,7 +87,7 @@ class Bench:
         limit: float | None = None,
         goal: float | None = None,
     ) -> None:
-        """Keep a number that was counted, not timed: there is no tolerance."""
+        """Add a number that was counted, not timed, so that its limit has no tolerance."""
         passed = limit is None or value <= limit
         self.report.figures.append(
             Figure(section, row, str(column), value, limit=limit, goal=goal, passed=passed)
@@ -101,10 +106,12 @@ class Bench:
         goal: float | None = None,
         **how: Any,
     ) -> Ratio:
-        """Time the subject against the reference; five attempts at a limit.
+        """Time the subject against the reference; a limit has five attempts.
 
-        A goal is what is aimed at where a limit only keeps what has been reached.
+        A goal is the aim where the limit only protects what has been reached.
         """
+        if limit is None and self.gates_only:
+            pytest.skip("no gate: left out by --gates")
         most = inf if limit is None else limit * TOLERANCE
 
         def measure() -> tuple[float, Ratio]:
@@ -135,12 +142,12 @@ class Bench:
 
 @pytest.fixture(scope="session")
 def bench(pytestconfig: pytest.Config) -> Bench:
-    return Bench(pytestconfig.stash[REPORT])
+    return Bench(pytestconfig.stash[REPORT], pytestconfig.getoption(GATES))
 
 
 @pytest.fixture(scope="session")
 def outside(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
-    """Give the class `Outside` of `outside.pyx`, built as another program would build it."""
+    """Return the class `Outside` of `outside.pyx`, built as another program would build it."""
     folder = tmp_path_factory.mktemp("outside")
     copy(Path(__file__).with_name("outside.pyx"), folder)
     build = [sys.executable, "-m", "Cython.Build.Cythonize", "--inplace", "outside.pyx"]

@@ -1,14 +1,11 @@
-"""Costs as ratios: how a time is measured here.
+"""Measure costs as ratios.
 
-Rules of this file:
-
-1. A cost is a ratio to a reference that is called in the same way, in the same
-   process, just before and just after. Machines are shared and clocks change
-   their speed: nanoseconds say how it was that day, ratios say what is so.
-2. Time is the CPU time of this process. The median of the paired ratios counts;
-   half their interquartile range is told beside it.
-3. Every loop has bytecode of its own: the interpreter specializes bytecode to
-   what it calls, and two subjects in one loop would spoil it for each other.
+1. A cost is a ratio to a reference that is called the same way, in the same process, just before
+   and just after. Nanoseconds depend on the machine, its load and its clock; ratios hardly do.
+2. Time is the CPU time of this process. A result is the median of the paired ratios, with half
+   their interquartile range as its spread.
+3. Every loop has its own bytecode, because the interpreter specializes bytecode to the called
+   function, and two functions in one loop would slow each other down.
 4. A loop is what a user would write: nothing is subtracted for the loop itself.
 """
 
@@ -27,22 +24,22 @@ from attrs import frozen
 __all__ = ["NO_OP", "Loop", "Ratio", "calls", "method_calls", "nexts", "paired"]
 
 Loop = Callable[[int], object]
-"""Does a thing so many times."""
+"""Runs an operation the given number of times."""
 
 _SAMPLES: Final = 15
-_DURATION: Final = 2_000_000  # ns of CPU time a sample should last
-_LONG: Final = 20_000_000  # ns from which on a single operation is a sample, and few will do
+_DURATION: Final = 2_000_000  # ns of CPU time for a sample
+_LONG: Final = 20_000_000  # ns; a longer operation is a sample by itself, and _FEW are enough
 _FEW: Final = 3
 _ESTIMATES: Final = 40
 
 
 def _own(loop: Any, subject: object) -> Loop:
-    """Give the loop bytecode that nobody else runs."""
+    """Return the loop with its own bytecode."""
     return FunctionType(loop.__code__.replace(), loop.__globals__, loop.__name__, (subject,))
 
 
 def calls(function: Callable[[], object]) -> Loop:
-    """Call what was looked up once: ``pick = selector.pick``, then ``pick()``."""
+    """Call a function that was looked up once: ``pick = selector.pick``, then ``pick()``."""
 
     def loop(times: int, function: Callable[[], object] = function) -> None:
         for _ in repeat(None, times):
@@ -74,7 +71,7 @@ def method_calls(subject: Any, name: str) -> Loop:
 
 
 NO_OP: Final = calls([].__len__)
-"""The least that a call into C costs."""
+"""The cheapest call of a C function."""
 
 
 @frozen
@@ -83,7 +80,7 @@ class Ratio:
 
     value: float
     spread: float  # half the interquartile range of the paired ratios
-    nanoseconds: float  # of one operation, in the median: a figure of the day
+    nanoseconds: float  # of one operation, the median; depends on the machine
     samples: int
 
 
@@ -94,19 +91,18 @@ def _cost(loop: Loop, times: int) -> float:
 
 
 def _times(loop: Loop) -> tuple[int, int]:
-    """How often to run the loop in a sample, and how many samples to take.
+    """Return how often a sample runs the operation, and how many samples to take.
 
-    What is dear only at first, a table being laid out or a cache being filled, is over
-    when two estimates in a row agree.
+    Start-up costs, such as filling a cache, are over when two successive estimates agree.
     """
     times, cost = 1, _cost(loop, 1)
     for _ in range(_ESTIMATES):
         if cost > _LONG:
             return 1, _FEW
         wanted = max(1, min(4 * times, round(_DURATION / max(1, cost))))
-        settled = times <= 2 * wanted and wanted <= 2 * times
+        stable = times <= 2 * wanted and wanted <= 2 * times
         times, cost = wanted, _cost(loop, wanted)
-        if settled and cost * times > _DURATION / 4:
+        if stable and cost * times > _DURATION / 4:
             break
     return max(1, round(_DURATION / max(1, cost))), _SAMPLES
 
@@ -122,8 +118,8 @@ def paired(
 ) -> Ratio:
     """Measure a subject against a reference, bracketing each sample of it.
 
-    ``per`` is how many things one operation does. With ``prepare``, what it does
-    before each sample is not timed, and a sample is so many ``operations``.
+    ``per`` is the number of units that one operation processes. ``prepare`` runs before each
+    sample and is not timed; with it, a sample consists of ``operations`` operations.
     """
     times, enough = (operations, samples) if operations else _times(subject)
     reference_times, _ = _times(reference)

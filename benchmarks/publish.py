@@ -1,6 +1,7 @@
-"""Write what a run has found into the documentation: `python -m benchmarks.publish FILE`.
+"""Write the figures of a run into the documentation: `python -m benchmarks.publish FILE`.
 
-Tables go between the marks in `docs/performance.md`, plots into `docs/_static`.
+Tables replace the text between the markers in `docs/performance.md`; plots are written to
+`docs/_static`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from math import ceil, floor, log10
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.report import Figure, Report, bounds, shown
+from benchmarks.report import Figure, Report, bounds, format_number
 
 __all__ = ["main"]
 
@@ -30,7 +31,7 @@ Lines = Mapping[str, Sequence[tuple[float, float]]]
 
 
 def table(report: Report, section: str) -> str:
-    """Write a section as a Markdown table; a row's gate stands in its last column."""
+    """Format a section as a Markdown table with the gates in the last column."""
     found = {name: (columns, rows) for name, columns, rows in report.sections()}
     if section not in found:
         return "Not in this run.\n"
@@ -51,7 +52,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def plot(title: str, across: str, up: str, lines: Lines) -> str:
-    """Draw lines with both axes logarithmic; the first line is ours."""
+    """Draw curves on logarithmic axes; the first one is `uplinks`."""
     width, height, left, right, top, bottom = 760, 440, 64, 218, 44, 48
     xs = [x for points in lines.values() for x, _ in points]
     ys = [y for points in lines.values() for _, y in points]
@@ -80,12 +81,12 @@ def plot(title: str, across: str, up: str, lines: Lines) -> str:
         _, y = place(min(xs), tick)
         parts += [
             f'<path d="M{left} {y:.1f}H{width - right}" stroke="#ddd"/>',
-            f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{shown(tick)}</text>',
+            f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{format_number(tick)}</text>',
         ]
     for tick in sorted({min(xs), *(x for x in xs if log10(x).is_integer()), max(xs)}):
         x, y = place(tick, ticks[0])
         parts.append(
-            f'<text x="{x:.1f}" y="{y + 18:.1f}" text-anchor="middle">{shown(tick)}</text>'
+            f'<text x="{x:.1f}" y="{y + 18:.1f}" text-anchor="middle">{format_number(tick)}</text>'
         )
     return "\n".join([*parts, *_curves(lines, place, width - right, top), "</svg>\n"])
 
@@ -93,7 +94,7 @@ def plot(title: str, across: str, up: str, lines: Lines) -> str:
 def _curves(lines: Lines, place: Any, edge: float, top: float) -> list[str]:
     parts, labels = [], []
     colours = dict(zip(lines, (OURS, *COLOURS), strict=False))
-    # Ours last, on top of the others.
+    # Draw our curve last, on top of the others.
     for name, points in reversed(list(lines.items())):
         drawn = [place(x, y) for x, y in points]
         path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in drawn)
@@ -128,18 +129,18 @@ def _points(report: Report, section: str, rows: Sequence[str]) -> Lines:
 
 
 def main(path: Path) -> None:
-    """Write tables and plots."""
+    """Write the tables and the plots."""
     found = json.loads(path.read_text(encoding="utf-8"))
     report = Report([Figure(**figure) for figure in found["figures"]])
     machine = found["machine"]
     peers = ", ".join(f"{name} {version}" for name, version in machine["peers"].items())
-    told = (
+    description = (
         f"{machine['processor']}, {machine['cores']} cores, {machine['system']}; "
         f"{machine['python']}; {peers}; {machine['date']}.\n"
     )
     page = DOCS / "performance.md"
     text = page.read_text(encoding="utf-8")
-    text = MACHINE.sub(lambda m: m[1] + "\n" + told + "\n" + m[2], text)
+    text = MACHINE.sub(lambda m: m[1] + "\n" + description + "\n" + m[2], text)
     text = MARKED.sub(lambda m: m[1] + "\n" + table(report, m[2]) + "\n" + m[3], text)
     page.write_text(text, encoding="utf-8")
 

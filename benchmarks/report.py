@@ -1,10 +1,7 @@
-"""What a run has found: one table at its end, and a file if asked for.
+"""Keep the figures of a run, print them as tables, and write them to a file.
 
-Rules of this file:
-
-1. It judges nothing and measures nothing; it only keeps, prints and writes.
-2. A figure stands in a section, a row and a column. Both orders are those in
-   which the figures came.
+A figure belongs to a section, a row and a column. Sections, rows and columns keep the order in
+which their first figures were added.
 """
 
 from __future__ import annotations
@@ -19,7 +16,7 @@ from pathlib import Path
 
 from attrs import asdict, define, frozen
 
-__all__ = ["Figure", "Report", "bounds", "shown"]
+__all__ = ["Figure", "Report", "bounds", "format_number"]
 
 
 @frozen
@@ -32,19 +29,19 @@ class Figure:
     value: float
     spread: float = 0
     nanoseconds: float = 0
-    limit: float | None = None  # above it the run fails
-    goal: float | None = None  # what is aimed at, where the limit is not that
+    limit: float | None = None  # the run fails above it
+    goal: float | None = None  # the aim, if it is stricter than the limit
     passed: bool = True
 
     @property
     def cell(self) -> str:
-        """The value; ``!`` when a limit is missed, ``~`` when only a goal is."""
+        """The value, marked ``!`` above the limit and ``~`` above the goal only."""
         mark = "" if self.goal is None or self.value <= self.goal else " ~"
-        return shown(self.value) + (mark if self.passed else " !")
+        return format_number(self.value) + (mark if self.passed else " !")
 
 
 def bounds(figures: Sequence[Figure]) -> str:
-    """Say in a cell what the figures of a row are held against."""
+    """Format the limits and goals of a row as a table cell."""
 
     def span(values: list[float]) -> str:
         return "≤ " + " … ".join(f"{v:g}" for v in dict.fromkeys((min(values), max(values))))
@@ -54,10 +51,10 @@ def bounds(figures: Sequence[Figure]) -> str:
     return (span(limits) if limits else "") + (f" (goal {span(goals)})" if goals else "")
 
 
-def shown(value: float) -> str:
-    """Write a number in few characters.
+def format_number(value: float) -> str:
+    """Format a number in few characters.
 
-    >>> [shown(value) for value in (0, 0.0123, 0.98, 14.26, 138.8, 5477.0, 2.1e6)]
+    >>> [format_number(value) for value in (0, 0.0123, 0.98, 14.26, 138.8, 5477.0, 2.1e6)]
     ['0', '0.012', '0.98', '14.3', '139', '5.48k', '2.1M']
     """
     for bound, unit in ((1e6, "M"), (1e3, "k")):
@@ -83,7 +80,7 @@ class Report:
     figures: list[Figure]
 
     def sections(self) -> Iterator[tuple[str, Sequence[str], Sequence[tuple[str, list[Figure]]]]]:
-        """Give each section's name, columns, and rows."""
+        """Yield the name, the columns and the rows of each section."""
         for section in dict.fromkeys(figure.section for figure in self.figures):
             inside = [figure for figure in self.figures if figure.section == section]
             columns = tuple(dict.fromkeys(figure.column for figure in inside))
@@ -95,7 +92,7 @@ class Report:
             )
 
     def lines(self) -> Iterator[str]:
-        """Write the table."""
+        """Yield the lines of the tables."""
         for section, columns, rows in self.sections():
             yield ""
             yield f"{section:<52}" + "".join(f"{column:>12}" for column in columns) + "   gate"
@@ -105,7 +102,7 @@ class Report:
                 yield f"{line}   {bounds(figures)}".rstrip()
 
     def write(self, path: Path) -> None:
-        """Write machine and figures as JSON."""
+        """Write the machine's description and the figures as JSON."""
         machine = {
             "date": datetime.now(UTC).date().isoformat(),
             "processor": _processor(),

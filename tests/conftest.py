@@ -1,40 +1,58 @@
-"""What every test may rely on: the profiles of Hypothesis, and both selectors.
-
-Profile ``dev`` (the default) draws fresh examples each time; ``ci`` draws the
-same ones on every run; ``instrumented`` fewer of those, for builds whose picks
-cost a hundred times as much. None has a deadline: a busy machine is not a bug.
-Choose with the environment variable ``HYPOTHESIS_PROFILE``.
-"""
+"""Load the Hypothesis profile and provide both selectors to the tests."""
 
 from __future__ import annotations
 
 import gc
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests import profiles
 
-settings.register_profile("dev", deadline=None, print_blob=True)
-settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
-settings.register_profile("instrumented", settings.get_profile("ci"), max_examples=10)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
-
+profiles.load()
 
 if os.environ.get("UPLINKS_TRACE") == "1":
-    # A traced line runs Python code, where another thread could come in between: amid what is one
-    # step in any other build. So a thread runs here until it waits.
+    # The tracer runs Python code in sections that no thread can interrupt in other builds, so
+    # a thread keeps the interpreter until it waits.
     sys.setswitchinterval(10**6)
 
 
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave bulk tests to the ``ci`` profile, unless their file is named on the command line."""
+    bulk = collection_path.name.endswith("_bulk.py")
+    return True if bulk and profiles.NAME != "ci" else None
+
+
 def pytest_collection_finish() -> None:
-    """Let the garbage collector look only at what the tests make, not each time at all of them."""
+    """Run a Hypothesis test before the first freeze.
+
+    The first one of a thread searches the heap for a reference to its random generator, and on
+    Python 3.14 it finds none in frozen objects.
+    """
+
+    @settings(max_examples=1, database=None)
+    @given(st.none())
+    def first(_: None) -> None:
+        pass
+
+    first()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def freeze() -> None:
+    """Collect the garbage of earlier modules, and exclude the rest from later collections.
+
+    Some tests collect thousands of times, and would walk every module and test each time.
+    """
     gc.collect()
     gc.freeze()
 
 
-# Session scope: Hypothesis refuses function-scoped fixtures, rightly, and a class has no state.
+# Session scope: Hypothesis refuses function-scoped fixtures, and a class has no state.
 @pytest.fixture(scope="session", params=["compiled", "reference"])
 def make_selector(request: pytest.FixtureRequest) -> Any:
     """Return the selector class under test: first the compiled one, then its specification."""

@@ -1,6 +1,6 @@
-"""Scenarios to be simulated: small ones, in which everything happens at once.
+"""Strategies for small simulation scenarios in which many events coincide.
 
-Their unit is the microsecond, and there are a few hundred requests.
+Times are in microseconds, and a scenario has a few hundred requests.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ NAMES = ("ap", "eu", "us")
 POINTS = ChildConfig({"multicluster": UplinkEntryPoint(":9443", as_default=True)})
 ENTRY = ["multicluster"]
 
-# Multiples of a microsecond meet each other and the requests; others do not.
+# Multiples of a microsecond coincide with each other and with requests; other times do not.
 moments = st.integers(0, 300).map(US.__mul__) | st.integers(0, 300 * US)
 spans = st.tuples(moments, moments).filter(lambda span: span[0] != span[1]).map(sorted)
 times = st.integers(1, 40).map(US.__mul__) | st.integers(1, 40 * US)
@@ -115,7 +115,7 @@ def policies() -> st.SearchStrategy[HealthPolicy]:
 
 @st.composite
 def fleets(draw: st.DrawFn) -> tuple[Fleet, str]:
-    """A fleet and a service of it: one that the children share, or one composed of theirs."""
+    """Draw a fleet and one of its services, which the children share or a parent composes."""
     shape = draw(st.sampled_from(["shared", "weighted", "failover", "deep"]))
     clusters = {}
     for name in NAMES:
@@ -176,12 +176,12 @@ def scenarios(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
 
 
 ROUND = st.sampled_from([2, 5, 10, 20]).map(US.__mul__)
-"""Few values, so that latencies are time-outs, and periods windows."""
+"""Few values, so that latencies equal timeouts, and periods equal windows."""
 
 
 @st.composite
 def hectic(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
-    """Scenarios in which passive checks have much to learn, and the driver is always late."""
+    """Draw scenarios with many passive-check failures and a driver that is always late."""
     checks = st.builds(HealthCheck, path=st.just("/health"), interval=ROUND, timeout=ROUND)
     passive = st.builds(PassiveHealthCheck, st.sampled_from([20 * US, 60 * US]), st.integers(2, 5))
     clusters = {}
@@ -204,7 +204,7 @@ def hectic(draw: st.DrawFn, /, **fixed: Any) -> Scenario:
         ),
         st.builds(lambda c, b, t: Outage(c, b, b + 3 * t, True), children, begins, ROUND),
         st.builds(lambda c, b, t: Slow(c, b, b + 40 * US, t), children, begins, ROUND),
-        # Whoever comes back at once is new to the selector.
+        # A child that is withdrawn and advertised at once is new to the selector.
         st.builds(lambda c, b: (Withdraw(c, b), Advertise(c, b)), children, begins),
     )
     drawn = draw(st.lists(happenings, min_size=2, max_size=6))

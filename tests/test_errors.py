@@ -6,6 +6,7 @@ import pickle
 
 import pytest
 
+from uplinks.diagnostics import Report
 from uplinks.errors import (
     CannotAdvertise,
     DuplicateTarget,
@@ -58,7 +59,7 @@ def test_what_was_given_is_shown_at_no_great_length(got: object, text: str) -> N
         InvalidName("name", LONG, "r"),
         InvalidAddress("eu", LONG, "r"),
         InvalidAddress(LONG, "a", "r"),
-        CannotAdvertise(LONG, "r"),
+        CannotAdvertise(LONG, Report()),
         UnknownChild(LONG),
         UnknownService(LONG),
         UnknownTarget(LONG),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 import pytest
@@ -12,23 +11,23 @@ from yaml import _yaml as libyaml
 
 from uplinks import manifest
 from uplinks.diagnostics import Location, Related, Severity, Span
-from uplinks.manifest import Limits, read
-from uplinks.tree import LocatedList, LocatedMap, Origin
+from uplinks.located import LocatedList, LocatedMap, Origin
+from uplinks.manifest import Limits, _libyaml, read
 
 
 @pytest.fixture(autouse=True, params=[libyaml, yaml], ids=["libyaml", "python"])
 def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(manifest, "_yaml", request.param)
+    monkeypatch.setattr(_libyaml, "libyaml", request.param)
     return request.param
 
 
 def roots(data: bytes | str) -> list[Any]:
     """The documents of a text without any finding."""
-    reading = read(data)
+    result = read(data)
 
-    assert reading.diagnostics == ()
+    assert result.diagnostics == ()
 
-    return [document.root for document in reading.documents]
+    return [document.root for document in result.documents]
 
 
 def found(
@@ -47,33 +46,6 @@ def test_libyaml_is_what_reads() -> None:
 # --- scalars ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("~", None), ("null", None), ("Null", None), ("NULL", None),
-        ("true", True), ("True", True), ("TRUE", True),
-        ("false", False), ("False", False), ("FALSE", False),
-        ("0", 0), ("-0", 0), ("12", 12), ("-7", -7), ("9" * 640, int("9" * 640)),
-        ("1.5", 1.5), ("-0.5", -0.5), ("1e3", 1000.0), ("1E-2", 0.01), ("0.0", 0.0),
-        ("api", "api"), ("nULL", "nULL"), ("tRUE", "tRUE"), ("-", None), ("--flag", "--flag"),
-        ("2024-01-01", "2024-01-01"), ("10.0.0.1", "10.0.0.1"), ("8080:80", "8080:80"),
-        ("1m30s", "1m30s"), ("v1", "v1"), ("nope", "nope"), ("..", ".."), ("=", "="),
-        ("2001:db8::1", "2001:db8::1"), ("1.2.3", "1.2.3"), ("-x", "-x"), ("\u0661", "\u0661"),
-        ('"yes"', "yes"), ("'012'", "012"), ('"null"', "null"), ("''", ""), ('"1"', "1"),
-        ("!!str yes", "yes"), ("! 12", "12"), ("!!int 3", 3), ("!!float 3", 3),
-        ("!!bool true", True), ("!!null ~", None), ('!!int "3"', 3),
-    ],
-)  # fmt: skip
-def test_a_plain_scalar_means_what_it_means_to_kubernetes(text: str, value: object) -> None:
-    if text == "-":
-        assert roots("a:\n  -\n") == [{"a": [None]}]
-        return
-
-    [root] = roots(f"a: {text}\n")
-
-    assert (root["a"], type(root["a"])) == (value, type(value))
-
-
 @pytest.mark.parametrize("style", ["|", ">", "|-", ">+"])
 def test_a_block_scalar_is_text(style: str) -> None:
     [root] = roots(f"a: {style}\n  yes\nb: 1\n")
@@ -82,54 +54,63 @@ def test_a_block_scalar_is_text(style: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "what"),
+    ("digits", "value"),
     [
-        ("y", "a boolean"), ("Y", "a boolean"), ("n", "a boolean"), ("N", "a boolean"),
-        ("yes", "a boolean"), ("Yes", "a boolean"), ("YES", "a boolean"), ("no", "a boolean"),
-        ("No", "a boolean"), ("on", "a boolean"), ("ON", "a boolean"), ("off", "a boolean"),
-        ("012", "a number with a leading zero"), ("-08", "a number with a leading zero"),
-        ("0o14", "an octal number"), ("0x1F", "a hexadecimal number"), ("0b10", "a binary number"),
-        ("1:30", "a number in base 60"), ("12:30:45", "a number in base 60"),
-        ("1_0", "a number"), ("+5", "a number"), (".5", "a number"), ("5.", "a number"),
-        (".inf", "a number without a value"), ("-.Inf", "a number without a value"),
-        (".nan", "a number without a value"), ("1e999", "a number past all bounds"),
+        ("9" * 641, "9" * 641),
+        ("-" + "1" * 5000, "-" + "1" * 5000),
+        ("0" * 5000 + "7", 7),
+        ("1." + "5" * 5000, 1.5555555555555556),
     ],
-)  # fmt: skip
-def test_an_ambiguous_scalar_stays_text_and_is_warned_of(text: str, what: str) -> None:
-    reading = read(f"spec:\n  a: {text}\n", "u.yaml", cluster="child-1")
+)
+def test_a_number_may_be_very_long(digits: str, value: object) -> None:
+    assert roots(f"a: {digits}\n") == [{"a": value}]
 
-    assert [d.root for d in reading.documents] == [{"spec": {"a": text}}]
-    [warning] = reading.diagnostics
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("weight: 012", 10),
+        ("weight: -0010", -8),
+        ("weight: 0_17", 15),
+        ("port: 0100", 64),
+        ("interval: 030", 24),
+    ],
+)
+def test_an_octal_number_in_a_field_of_numbers_is_warned_of(text: str, value: int) -> None:
+    result = read(f"spec:\n  {text}\n", "u.yaml", cluster="child-1")
+
+    name, _, number = text.partition(": ")
+    assert [d.root for d in result.documents] == [{"spec": {name: value}}]
+    [warning] = result.diagnostics
     assert (warning.code, warning.severity) == ("UPL009", Severity.WARNING)
-    shown = text.isalpha()  # what is not one of a few words may be a credential
-    subject = repr(text) if shown else "this"
-    assert warning.message == f"{subject} is text here, {what} in YAML 1.1; quote it"
-    assert warning.suggestion == (f'"{text}"' if shown else None)
+    assert warning.message == f"{number!r} is an octal number, read as {value}; write {value}"
+    assert warning.suggestion == str(value)
+    column = len(name) + 5
     assert warning.location == Location(
-        "child-1", "u.yaml", Span(2, 6, 2, 6 + len(text)), "$.spec.a"
+        "child-1", "u.yaml", Span(2, column, 2, column + len(number)), f"$.spec.{name}"
     )
 
 
-@pytest.mark.parametrize("digits", ["9" * 641, "9" * 5000, "-" + "1" * 5000, "1." + "5" * 5000])
-def test_a_very_long_number_stays_text(digits: str) -> None:
-    reading = read(f"a: {digits}\n")
-
-    assert reading.documents[0].root == {"a": digits}
-    assert [d.message for d in reading.diagnostics] == [
-        "this is text here, a very long number in YAML 1.1; quote it"
-    ]
-
-
-def test_the_longest_number_is_what_every_python_converts() -> None:
-    assert sys.int_info.str_digits_check_threshold == 640
+@pytest.mark.parametrize(
+    "text",
+    [
+        "spec: {weight: 08}",
+        "spec: {weight: 0}",
+        "spec: {weight: 0x12}",
+        "spec: {weight: 0o12}",
+        "spec: {weight: 1_000}",
+        "spec: {weight: yes}",
+        "spec: {secret: {defaultMode: 0400}}",
+        "value: 012",
+    ],
+)
+def test_other_numbers_are_read_without_a_warning(text: str) -> None:
+    assert read(text).diagnostics == ()
 
 
 @pytest.mark.parametrize("owner", ["headers", "Headers", "data", "stringData"])
 def test_what_may_be_a_credential_is_never_shown(owner: str) -> None:
-    [warning] = read(f"{owner}:\n  X-Token: 0123\n").diagnostics
-
-    assert "0123" not in str(warning)
-    assert warning.suggestion is None
+    assert read(f"{owner}:\n  weight: 0123\n").diagnostics == ()
 
 
 @pytest.mark.parametrize(
@@ -158,43 +139,12 @@ def test_what_may_be_a_credential_is_never_shown(owner: str) -> None:
     ],
 )
 def test_no_finding_shows_what_may_be_a_credential(text: str, field: str) -> None:
-    reading = read(text.replace("@", field))
+    result = read(text.replace("@", field) + "\n---\na: *x\n")
 
-    assert reading.diagnostics
-    for diagnostic in reading.diagnostics:
+    assert result.diagnostics
+    for diagnostic in result.diagnostics:
         assert field not in repr(diagnostic)
         assert field not in str(diagnostic)
-
-
-@pytest.mark.parametrize(
-    ("text", "what_to_do", "suggestion"),
-    [
-        ("weight: 012", "write a plain number", "12"),
-        ("weight: 1_000", "write a plain number", "1000"),
-        ("weight: +5", "write a plain number", "5"),
-        ("weight: 00", "write a plain number", "0"),
-        ("weight: 0x10", "write a plain number", None),
-        ("weight: -08", "write a plain number", None),
-        ("weight: yes", "write a plain number", None),
-        ("interval: 1:30", "write a plain number", None),
-        ("followRedirects: yes", "write true or false", "true"),
-        ("followRedirects: Off", "write true or false", "false"),
-        ("exposeName: on", "quote it", '"on"'),
-    ],
-)
-def test_advice_never_makes_it_worse(text: str, what_to_do: str, suggestion: str | None) -> None:
-    [warning] = read(f"spec: {{{text}}}").diagnostics
-
-    assert warning.message.startswith(f"{text.split(': ')[1]!r} is text here, ")
-    assert warning.message.endswith(f" in YAML 1.1; {what_to_do}")
-    assert warning.suggestion == suggestion
-
-
-def test_a_number_in_a_list_of_services_is_shown_unless_it_is_long() -> None:
-    [short, long] = read(f"services: [{{weight: 012}}, {{weight: {'0' * 41}}}]").diagnostics
-
-    assert short.suggestion == "12"
-    assert (long.message[:13], long.suggestion) == ("this is text ", None)
 
 
 @pytest.mark.parametrize("make", [bytes, bytearray, memoryview])
@@ -204,7 +154,7 @@ def test_bytes_of_any_kind_are_read(make: Any) -> None:
 
 @pytest.mark.parametrize("data", [None, 5, ["a: b"]])
 def test_what_is_no_text_is_a_type_error(data: Any) -> None:
-    with pytest.raises(TypeError, match="a manifest is read from str or bytes, not from "):
+    with pytest.raises(TypeError, match="a manifest must be str or bytes, got "):
         read(data)
 
 
@@ -218,9 +168,9 @@ def test_a_syntax_error_speaks_of_lines_that_there_are() -> None:
 # --- keys -------------------------------------------------------------------
 
 
-def test_a_key_is_the_text_that_stands_there() -> None:
-    assert roots("8080: a\ntrue: b\nyes: c\n012: d\n1.50: e\n'<<': f\n'~': g\n") == [
-        {"8080": "a", "true": "b", "yes": "c", "012": "d", "1.50": "e", "<<": "f", "~": "g"}
+def test_a_key_is_a_string() -> None:
+    assert roots("8080: a\ntrue: b\n'yes': c\n012: d\n1.50: e\n'<<': f\n'~': g\n") == [
+        {"8080": "a", "true": "b", "yes": "c", "10": "d", "1.5": "e", "<<": "f", "~": "g"}
     ]
 
 
@@ -241,23 +191,22 @@ def test_a_key_that_is_no_text_costs_the_document(text: str, span: Span, path: s
 
 
 def test_a_duplicate_key_keeps_the_first_value_and_the_document() -> None:
-    text = "a: 1\nb:\n  - c: 2\n    c: 3\n    c: {x: yes}\na: 4\n"
+    text = "a: 1\nb:\n  - c: 2\n    c: 3\n    c: {weight: 012}\na: 4\n"
 
-    reading = read(text, "u.yaml")
+    result = read(text, "u.yaml")
 
-    [document] = reading.documents
+    [document] = result.documents
     assert document.root == {"a": 1, "b": [{"c": 2}]}
     assert document.root.marks["a"] == (Span(1, 1, 1, 2), Span(1, 4, 1, 5))
     assert document.root["b"][0].marks["c"] == (Span(3, 5, 3, 6), Span(3, 8, 3, 9))
-    first = Related(Location("", "u.yaml", Span(3, 5, 3, 6), "$.b[0].c"), "first here")
-    assert [(d.code, d.location.span, d.related) for d in reading.diagnostics] == [
+    first = Related(Location("", "u.yaml", Span(3, 5, 3, 6), "$.b[0].c"), "first defined here")
+    assert [(d.code, d.location.span, d.related) for d in result.diagnostics] == [
         ("UPL002", Span(4, 5, 4, 6), (first,)),
         ("UPL002", Span(5, 5, 5, 6), (first,)),
-        ("UPL009", Span(5, 12, 5, 15), ()),
         (
             "UPL002",
             Span(6, 1, 6, 2),
-            (Related(Location("", "u.yaml", Span(1, 1, 1, 2), "$.a"), "first here"),),
+            (Related(Location("", "u.yaml", Span(1, 1, 1, 2), "$.a"), "first defined here"),),
         ),
     ]
 
@@ -268,32 +217,26 @@ def test_a_duplicate_key_keeps_the_first_value_and_the_document() -> None:
 @pytest.mark.parametrize(
     ("text", "findings"),
     [
-        ("a: &x 1\nb: *x\n", [("UPL003", Span(2, 4, 2, 6), "$.b")]),
-        ("a: &x [1]\nb: [0, *x]\n", [("UPL003", Span(2, 8, 2, 10), "$.b[1]")]),
-        ("a: &x 1\n*x : 2\n", [("UPL003", Span(2, 1, 2, 3), '$["*"]')]),
-        ("a: {<<: {b: 1}}\n", [("UPL003", Span(1, 5, 1, 7), '$.a["<<"]')]),
-        (
-            "a: &x {b: 1}\nc:\n  <<: *x\n",
-            [
-                ("UPL003", Span(3, 3, 3, 5), '$.c["<<"]'),
-                ("UPL003", Span(3, 7, 3, 9), '$.c["<<"]'),
-            ],
-        ),
+        ("a: *x\n", [("UPL003", Span(1, 4, 1, 6), "$.a")]),
+        ("a: [0, *x]\n", [("UPL003", Span(1, 8, 1, 10), "$.a[1]")]),
+        ("*x : 2\n", [("UPL003", Span(1, 1, 1, 3), '$["*"]')]),
+        ("a: {<<: 1}\n", [("UPL003", Span(1, 9, 1, 10), '$.a["<<"]')]),
+        ("a: {<<: *x}\n", [("UPL003", Span(1, 9, 1, 11), '$.a["<<"]')]),
         ("a: !secret b\n", [("UPL001", Span(1, 4, 1, 13), "$.a")]),
         ("a: !!binary aGk=\n", [("UPL001", Span(1, 4, 1, 17), "$.a")]),
         ("a: !!int x\n", [("UPL001", Span(1, 4, 1, 11), "$.a")]),
         ("a: !!bool 1\n", [("UPL001", Span(1, 4, 1, 12), "$.a")]),
         ("a: !!set {b: 1}\n", [("UPL001", Span(1, 4, 1, 4), "$.a")]),
         ("a: !thing [b]\n", [("UPL001", Span(1, 4, 1, 4), "$.a")]),
-        ("!!int 3: b\n", [("UPL001", Span(1, 1, 1, 8), "$.3")]),
+        ("!!int x: b\n", [("UPL001", Span(1, 1, 1, 8), "$.x")]),
     ],
 )
 def test_a_refused_construct_costs_its_document_only(
     text: str, findings: list[tuple[str, Span, str]]
 ) -> None:
-    reading = read(f"{text}---\nfine: 1\n")
+    result = read(f"{text}---\nfine: 1\n")
 
-    assert [document.root for document in reading.documents] == [{"fine": 1}]
+    assert [document.root for document in result.documents] == [{"fine": 1}]
     assert found(text) == findings
 
 
@@ -319,10 +262,10 @@ def test_the_core_tags_are_harmless(tag: str) -> None:
     ],
 )
 def test_broken_syntax_is_one_finding(text: str, span: Span) -> None:
-    reading = read(f"good: 1\n---\n{text}", "u.yaml")
+    result = read(f"good: 1\n---\n{text}", "u.yaml")
 
-    assert [document.root for document in reading.documents] == [{"good": 1}]
-    [error] = reading.diagnostics
+    assert [document.root for document in result.documents] == [{"good": 1}]
+    [error] = result.diagnostics
     moved = Span(span.line + 2, span.column, span.end_line + 2, span.end_column)
     assert (error.code, error.severity) == ("UPL001", Severity.ERROR)
     assert error.location.span == moved
@@ -339,35 +282,35 @@ def test_a_syntax_error_tells_the_path_of_the_container_it_is_in() -> None:
 @pytest.mark.parametrize(
     ("data", "span", "message"),
     [
-        (b"a: 1\nb: \xff\n", Span(2, 4, 2, 4), "this is not UTF-8: invalid start byte"),
+        (b"a: 1\nb: \xff\n", Span(2, 4, 2, 4), "the text is not UTF-8: invalid start byte"),
         ("a: é\nb: é\x00\n", Span(2, 5, 2, 5),
-         "the character U+0000 may not stand in YAML; escape it"),
-        ("a: \ud800", Span(1, 4, 1, 4), "the character U+D800 may not stand in YAML; escape it"),
-        ("a: \ufffe", Span(1, 4, 1, 4), "the character U+FFFE may not stand in YAML; escape it"),
-        (b"\xff\xfea\x00:\x00 ", Span(1, 3, 1, 3), "this is not UTF-16: truncated data"),
+         "the character U+0000 is not valid in YAML; escape it"),
+        ("a: \ud800", Span(1, 4, 1, 4), "the character U+D800 is not valid in YAML; escape it"),
+        ("a: \ufffe", Span(1, 4, 1, 4), "the character U+FFFE is not valid in YAML; escape it"),
+        (b"\xff\xfea\x00:\x00 ", Span(1, 3, 1, 3), "the text is not UTF-16: truncated data"),
         ("a: 1".encode("utf-16-le"), Span(1, 2, 1, 2),
-         "the character U+0000 may not stand in YAML; escape it"),
+         "the character U+0000 is not valid in YAML; escape it"),
         ("a: 1".encode("utf-32"), Span(1, 1, 1, 1),
-         "the character U+0000 may not stand in YAML; escape it"),
+         "the character U+0000 is not valid in YAML; escape it"),
     ],
 )  # fmt: skip
 def test_unreadable_characters_are_one_finding_with_a_place(
     data: bytes | str, span: Span, message: str
 ) -> None:
-    reading = read(data)
+    result = read(data)
 
-    assert reading.documents == ()
-    assert [(d.code, d.location.span, d.message) for d in reading.diagnostics] == [
+    assert result.documents == ()
+    assert [(d.code, d.location.span, d.message) for d in result.diagnostics] == [
         ("UPL001", span, message)
     ]
 
 
 def test_documents_before_an_unreadable_character_are_returned() -> None:
     for text, whole in (("a: 1\n---\nb: 2\n---\nc: 3\n\x01", 2), ("a: 1\n---\nb: 2\n...\n\x01", 2)):
-        reading = read(text)
+        result = read(text)
 
-        assert [document.root for document in reading.documents] == [{"a": 1}, {"b": 2}][:whole]
-        assert [d.code for d in reading.diagnostics] == ["UPL001"]
+        assert [document.root for document in result.documents] == [{"a": 1}, {"b": 2}][:whole]
+        assert [d.code for d in result.diagnostics] == ["UPL001"]
 
 
 @pytest.mark.parametrize("data", ["!%ED%A0%80 x", "!%FF x", "%YAML x\n---\nx", "!e!x y", '"\\x"'])
@@ -459,7 +402,7 @@ def test_every_key_and_value_knows_its_place() -> None:
         "# below\n"
     )
 
-    [document] = read(text, "u.yaml").documents
+    [document] = read(text, "u.yaml", cluster="child-1").documents
 
     root = document.root
     assert type(root) is LocatedMap
@@ -479,7 +422,7 @@ def test_every_key_and_value_knows_its_place() -> None:
     assert items[1][1].marks["c"] == (Span(8, 10, 8, 11), Span(8, 13, 8, 14))
     assert spec.marks["text"][1].line == 9
     assert spec.marks["last"][1] == Span(12, 9, 13, 10)
-    location = Origin(document, "child-1").locate("spec", "list", 1, 0)
+    location = Origin(document).locate("spec", "list", 1, 0)
     assert location == Location("child-1", "u.yaml", Span(8, 6, 8, 7), "$.spec.list[1][0]")
 
 
@@ -516,21 +459,21 @@ def test_deep_nesting_is_refused(text: str, column: int) -> None:
 
 def test_deep_nesting_costs_no_other_finding_and_no_other_document() -> None:
     # The parser may refuse depth before it gives a single event of that document.
-    text = f"a: yes\n---\nb: 1\nb: {'[' * DEEP}"
+    text = f"spec: {{weight: 012}}\n---\nb: 1\nb: {'[' * DEEP}"
 
-    assert [document.root for document in read(text).documents] == [{"a": "yes"}]
+    assert [document.root for document in read(text).documents] == [{"spec": {"weight": 10}}]
     assert [(code, tuple(span[:2])) for code, span, _ in found(text)] == [
-        ("UPL009", (1, 4)),
+        ("UPL009", (1, 16)),
         ("UPL002", (4, 1)),
         ("UPL004", (4, 103)),
     ]
 
 
 def test_a_limit_of_depth_above_the_parsers_own_is_still_a_finding() -> None:
-    reading = read("[" * 5000, limits=Limits(depth=2000))
+    result = read("[" * 5000, limits=Limits(depth=2000))
 
-    assert [finding.severity for finding in reading.diagnostics] == [Severity.ERROR]
-    assert reading.documents == ()
+    assert [finding.severity for finding in result.diagnostics] == [Severity.ERROR]
+    assert result.documents == ()
 
 
 def test_deep_block_nesting_is_refused() -> None:
@@ -557,27 +500,17 @@ def test_the_limits_are_exact() -> None:
 
 
 def test_documents_before_a_limit_are_returned() -> None:
-    reading = read("a: 1\n---\n" + "[" * DEEP)
+    result = read("a: 1\n---\n" + "[" * DEEP)
 
-    assert [document.root for document in reading.documents] == [{"a": 1}]
-    assert [d.location.span.line for d in reading.diagnostics] == [3]
+    assert [document.root for document in result.documents] == [{"a": 1}]
+    assert [d.location.span.line for d in result.diagnostics] == [3]
 
 
 def test_findings_are_limited() -> None:
-    reading = read("[" + "yes, " * 5000 + "]")
+    result = read("{" + "a: 1, " * 5000 + "}")
 
-    assert [d.code for d in reading.diagnostics] == ["UPL009"] * 1000 + ["UPL004"]
-    assert reading.documents == ()
-
-
-def test_bombs_are_not_expanded() -> None:
-    aliases = "a0: &a0 x\n" + "".join(
-        f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 30)
-    )
-    merges = "a: &a {x: 1}\n" + "b: {<<: *a}\n" * 2000
-
-    assert {code for code, _, _ in found(aliases)} == {"UPL003"}
-    assert {code for code, _, _ in found(merges)} == {"UPL002", "UPL003", "UPL004"}
+    assert [d.code for d in result.diagnostics] == ["UPL002"] * 1000 + ["UPL004"]
+    assert result.documents == ()
 
 
 def test_a_huge_scalar_is_read() -> None:

@@ -47,7 +47,7 @@ def test_it_runs_for_manifests(hook: dict[str, Any], file: str, wanted: bool) ->
 
 @pytest.mark.parametrize(
     ("fleet", "status"),
-    [("examples/banking", 0), ("tests/rules/UPL103/bad", 1), ("no-such-folder", 2)],
+    [("examples/banking", 0), ("tests/cli/broken_fleet", 1), ("no-such-folder", 2)],
 )
 def test_its_entry_works(hook: dict[str, Any], fleet: str, status: int) -> None:
     program, *arguments = shlex.split(hook["entry"])

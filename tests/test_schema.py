@@ -8,6 +8,7 @@ import pytest
 
 from uplinks.diagnostics import Diagnostic, Severity, Span
 from uplinks.errors import InvalidDuration
+from uplinks.located import Document, LocatedList, LocatedMap
 from uplinks.model import (
     Child,
     ChildConfig,
@@ -26,8 +27,7 @@ from uplinks.model import (
     UplinkEntryPoint,
     Weighted,
 )
-from uplinks.schema import Structured, structure, unstructure
-from uplinks.tree import Document, LocatedList, LocatedMap
+from uplinks.schema import Manifests, structure, unstructure
 
 SECOND = 1_000_000_000
 HUB = "hub.traefik.io/v1alpha1"
@@ -61,8 +61,8 @@ def located(value: Any, line: int = 1) -> Any:
     return build(value)
 
 
-def read(tree: Any) -> Structured:
-    return structure(Document(located(tree), file="f.yaml"), cluster="child-1")
+def read(tree: Any) -> Manifests:
+    return structure([Document(located(tree), file="f.yaml", cluster="child-1")])
 
 
 def uplink_tree(spec: Any = None, **metadata: Any) -> dict[str, Any]:
@@ -80,12 +80,12 @@ def service_tree(spec: Any) -> dict[str, Any]:
     return {"apiVersion": TRAEFIK, "kind": "TraefikService", "metadata": head, "spec": spec}
 
 
-def found(structured: Structured) -> list[tuple[str, str]]:
-    return [(d.code, d.location.path) for d in structured.diagnostics]
+def found(manifests: Manifests) -> list[tuple[str, str]]:
+    return [(d.code, d.location.path) for d in manifests.diagnostics]
 
 
-def only(structured: Structured) -> Diagnostic:
-    (diagnostic,) = structured.diagnostics
+def only(manifests: Manifests) -> Diagnostic:
+    (diagnostic,) = manifests.diagnostics
     return diagnostic
 
 
@@ -118,7 +118,7 @@ def test_an_uplink_with_every_field() -> None:
         labels={"app": "api"},
     )
 
-    assert read(tree) == Structured(
+    assert read(tree) == Manifests(
         resources=(
             Uplink(
                 "api",
@@ -155,7 +155,7 @@ def test_an_uplink_with_every_field() -> None:
     ],
 )
 def test_what_is_left_out_or_null_has_its_default(tree: Any) -> None:
-    assert read(tree) == Structured(resources=(Uplink("", ""),))
+    assert read(tree) == Manifests(resources=(Uplink("", ""),))
 
 
 def test_zero_is_unset_and_negative_is_kept() -> None:
@@ -176,7 +176,7 @@ def test_an_ingress_route_keeps_what_means_nothing_here() -> None:
         {"entryPoints": [], "tls": {}, "ingressClassName": "traefik", "routes": [route]}
     )
 
-    structured = read(tree)
+    manifests = read(tree)
 
     reference = ServiceReference(
         "a", port="http", weight=3, rest={"sticky": {"cookie": {"name": "c"}}}
@@ -189,9 +189,9 @@ def test_an_ingress_route_keeps_what_means_nothing_here() -> None:
         tls={},
         rest={"ingressClassName": "traefik"},
     )
-    assert structured == Structured(resources=(expected,))
+    assert manifests == Manifests(resources=(expected,))
     assert type(expected.rest["ingressClassName"]) is str
-    assert unstructure(structured.resources[0])["spec"] == {
+    assert unstructure(manifests.resources[0])["spec"] == {
         "entryPoints": [],
         "routes": [{"match": "M", "services": [service], "priority": 7}],
         "tls": {},
@@ -275,7 +275,7 @@ EU = Child("https://eu:9443", ServersTransport(server_name="eu"))
 def test_a_static_configuration_makes_a_child_or_a_parent(hub: Any, expected: StaticConfig) -> None:
     tree = {"log": {"level": "DEBUG"}, "entryPoints": {}, "hub": hub}
 
-    assert read(tree) == Structured(resources=(expected,))
+    assert read(tree) == Manifests(resources=(expected,))
 
 
 def test_a_static_configuration_may_hold_what_nobody_here_knows() -> None:
@@ -292,17 +292,15 @@ def test_a_near_miss_in_the_provider_is_an_error() -> None:
         "children": {"eu": {"address": "https://eu", "serverTransport": "x"}},
     }
 
-    structured = read({"hub": {"providers": {"multicluster": multicluster}}})
+    manifests = read({"hub": {"providers": {"multicluster": multicluster}}})
 
     root = "$.hub.providers.multicluster"
-    assert [
-        (d.code, d.severity, d.location.path, d.suggestion) for d in structured.diagnostics
-    ] == [
+    assert [(d.code, d.severity, d.location.path, d.suggestion) for d in manifests.diagnostics] == [
         ("UPL005", Severity.ERROR, f"{root}.childern", "children"),
         ("UPL005", Severity.ERROR, f"{root}.pollIntervall", "pollInterval"),
         ("UPL005", Severity.ERROR, f"{root}.children.eu.serverTransport", "serversTransport"),
     ]
-    (config,) = structured.resources
+    (config,) = manifests.resources
     assert isinstance(config, StaticConfig)
     assert config.parent is not None
     assert config.parent.children["eu"].address == "https://eu"
@@ -320,10 +318,10 @@ def test_what_is_wrong_in_a_static_configuration() -> None:
         },
     }
 
-    structured = read({"hub": hub})
+    manifests = read({"hub": hub})
 
     root = "$.hub.providers.multicluster"
-    assert found(structured) == [
+    assert found(manifests) == [
         ("UPL006", "$.hub.uplinkEntryPoints.up.asDefault"),
         ("UPL006", "$.hub.uplinkEntryPoints.down"),
         ("UPL006", f"{root}.children.eu.address"),
@@ -331,7 +329,7 @@ def test_what_is_wrong_in_a_static_configuration() -> None:
         ("UPL201", f"{root}.pollInterval"),
         ("UPL006", f"{root}.pollTimeout"),
     ]
-    (config,) = structured.resources
+    (config,) = manifests.resources
     assert isinstance(config, StaticConfig)
     assert config.child == ChildConfig({"up": UplinkEntryPoint()}, multicluster=True)
     assert config.parent is not None
@@ -339,10 +337,10 @@ def test_what_is_wrong_in_a_static_configuration() -> None:
 
 
 def test_a_hub_that_is_no_mapping() -> None:
-    structured = read({"hub": ["a"]})
+    manifests = read({"hub": ["a"]})
 
-    assert only(structured).message == "hub is a list; a mapping is allowed"
-    assert structured.resources == (StaticConfig(),)
+    assert only(manifests).message == "hub must be a mapping, got a list"
+    assert manifests.resources == (StaticConfig(),)
 
 
 # --- what is wrong ----------------------------------------------------------
@@ -359,31 +357,34 @@ def test_everything_wrong_is_reported_at_once_where_it_stands() -> None:
         name=7,
     )
 
-    structured = read(tree)
+    manifests = read(tree)
 
-    assert sorted(str(d) for d in structured.diagnostics) == [
-        "f.yaml:12:9: error UPL006: entryPoints[1] is 5 (an integer); a text is allowed",
+    assert sorted(str(d) for d in manifests.diagnostics) == [
+        ("f.yaml:12:9: error UPL006: spec.entryPoints[1] must be a string, got the integer 5"),
         (
-            "f.yaml:14:9: error UPL201: interval is '1d' (a text), not a duration: unknown unit "
-            "'d'; seconds (30) or a Go duration (1m30s, 1.5s, 500ms) is allowed"
+            "f.yaml:14:9: error UPL201: spec.healthCheck.interval must be seconds (30) or a Go "
+            "duration (1m30s, 1.5s, 500ms), got the string '1d': unknown unit 'd'"
         ),
-        "f.yaml:16:9: error UPL006: status is true (a boolean); an integer is allowed",
-        "f.yaml:5:9: error UPL006: name is 7 (an integer); a text is allowed",
-        "f.yaml:8:9: error UPL006: weight is '5' (a text); an integer is allowed",
         (
-            "f.yaml:9:1: error UPL005: unknown field 'wieght' in spec; allowed: entryPoints, "
+            "f.yaml:16:9: error UPL006: spec.healthCheck.status must be an integer, "
+            "got the boolean true"
+        ),
+        "f.yaml:5:9: error UPL006: metadata.name must be a string, got the integer 7",
+        "f.yaml:8:9: error UPL006: spec.weight must be an integer, got the string '5'",
+        (
+            "f.yaml:9:1: error UPL005: unknown field 'wieght' in spec; known fields: entryPoints, "
             "exposeName, healthCheck, passiveHealthCheck, weight (did you mean 'weight'?)"
         ),
     ]
-    assert {d.location.cluster for d in structured.diagnostics} == {"child-1"}
+    assert {d.location.cluster for d in manifests.diagnostics} == {"child-1"}
     # What is right is kept, what is wrong has its default.
-    assert structured.resources == (
+    assert manifests.resources == (
         Uplink("", "apps", entry_points=["a"], health_check=HealthCheck(timeout=3 * SECOND)),
     )
 
 
 # 1e2 is 100.0 to Python: what was written is not known here, so it is not shown.
-_FRACTION = "weight is a number with a fraction or an exponent; an integer is allowed"
+_FRACTION = "spec.weight must be an integer, got a number with a fraction or an exponent"
 
 
 @pytest.mark.parametrize(
@@ -391,45 +392,61 @@ _FRACTION = "weight is a number with a fraction or an exponent; an integer is al
     [
         ({"weight": 1.0}, "$.spec.weight", _FRACTION),
         ({"weight": 100.0}, "$.spec.weight", _FRACTION),
-        ({"weight": True}, "$.spec.weight", "weight is true (a boolean); an integer is allowed"),
-        ({"weight": []}, "$.spec.weight", "weight is a list; an integer is allowed"),
-        ({"weight": b"5"}, "$.spec.weight", "weight is a bytes; an integer is allowed"),
-        ({"weight": {}}, "$.spec.weight", "weight is a mapping; an integer is allowed"),
-        ({"exposeName": 5}, "$.spec.exposeName", "exposeName is 5 (an integer); a text is allowed"),
-        ({"entryPoints": "a"}, "$.spec.entryPoints", "entryPoints is a text; a list is allowed"),
-        ({"entryPoints": {}}, "$.spec.entryPoints", "entryPoints is a mapping; a list is allowed"),
+        ({"weight": True}, "$.spec.weight", "spec.weight must be an integer, got the boolean true"),
+        ({"weight": []}, "$.spec.weight", "spec.weight must be an integer, got a list"),
+        ({"weight": b"5"}, "$.spec.weight", "spec.weight must be an integer, got a bytes"),
+        ({"weight": {}}, "$.spec.weight", "spec.weight must be an integer, got a mapping"),
+        (
+            {"exposeName": 5},
+            "$.spec.exposeName",
+            "spec.exposeName must be a string, got the integer 5",
+        ),
+        (
+            {"entryPoints": "a"},
+            "$.spec.entryPoints",
+            "spec.entryPoints must be a list, got a string",
+        ),
+        (
+            {"entryPoints": {}},
+            "$.spec.entryPoints",
+            "spec.entryPoints must be a list, got a mapping",
+        ),
         (
             {"entryPoints": [None]},
             "$.spec.entryPoints[0]",
-            "entryPoints[0] is nothing; a text is allowed",
+            "spec.entryPoints[0] must be a string, got null",
         ),
-        (5, "$.spec", "spec is an integer; a mapping is allowed"),
-        ([], "$.spec", "spec is a list; a mapping is allowed"),
-        ({"healthCheck": "a"}, "$.spec.healthCheck", "healthCheck is a text; a mapping is allowed"),
+        (5, "$.spec", "spec must be a mapping, got an integer"),
+        ([], "$.spec", "spec must be a mapping, got a list"),
+        (
+            {"healthCheck": "a"},
+            "$.spec.healthCheck",
+            "spec.healthCheck must be a mapping, got a string",
+        ),
         (
             {"healthCheck": {"followRedirects": "no"}},
             "$.spec.healthCheck.followRedirects",
-            "followRedirects is 'no' (a text); true or false is allowed",
+            "spec.healthCheck.followRedirects must be a boolean, got the string 'no'",
         ),
         (
             {"healthCheck": {"path": "/" * 100, "method": 10**5000}},
             "$.spec.healthCheck.method",
-            "method is an integer of 16610 bits; a text is allowed",
+            "spec.healthCheck.method must be a string, got an integer of 16610 bits",
         ),
         (
             {"weight": "x" * 10**6},
             "$.spec.weight",
-            f"weight is {'x' * 40!r}… (a text of 1000000 characters); an integer is allowed",
+            f"spec.weight must be an integer, got a string of 1000000 characters, {'x' * 40!r}…",
         ),
     ],
 )
 def test_nothing_is_coerced(spec: Any, path: str, message: str) -> None:
-    structured = read(uplink_tree(spec))
+    manifests = read(uplink_tree(spec))
 
-    diagnostic = only(structured)
+    diagnostic = only(manifests)
     assert (diagnostic.code, diagnostic.severity) == ("UPL006", Severity.ERROR)
     assert (diagnostic.location.path, diagnostic.message) == (path, message)
-    assert len(structured.resources) == 1
+    assert len(manifests.resources) == 1
 
 
 @pytest.mark.parametrize(
@@ -455,11 +472,11 @@ def test_nothing_is_coerced(spec: Any, path: str, message: str) -> None:
     ],
 )
 def test_a_duration_is_a_duration(section: str, name: str, value: Any, code: str) -> None:
-    structured = read(uplink_tree({section: {name: value}}))
+    manifests = read(uplink_tree({section: {name: value}}))
 
-    assert found(structured) == [(code, f"$.spec.{section}.{name}")]
-    assert len(only(structured).message) < 300
-    assert len(structured.resources) == 1
+    assert found(manifests) == [(code, f"$.spec.{section}.{name}")]
+    assert len(only(manifests).message) < 300
+    assert len(manifests.resources) == 1
 
 
 @pytest.mark.parametrize(
@@ -476,21 +493,21 @@ def test_a_duration_is_a_duration(section: str, name: str, value: Any, code: str
     ],
 )
 def test_no_message_shows_a_header(headers: Any) -> None:
-    structured = read(uplink_tree({"healthCheck": {"headers": headers}}))
+    manifests = read(uplink_tree({"healthCheck": {"headers": headers}}))
 
-    diagnostic = only(structured)
+    diagnostic = only(manifests)
     assert diagnostic.code == "UPL006"
-    for shown in (repr(diagnostic), str(diagnostic), repr(structured)):
+    for shown in (repr(diagnostic), str(diagnostic), repr(manifests)):
         assert SECRET not in shown
         assert "7777777" not in shown
 
 
 def test_a_header_of_the_wrong_type_is_named_and_the_others_stay() -> None:
-    structured = read(uplink_tree({"healthCheck": {"headers": {"A": 5, "B": "b"}}}))
+    manifests = read(uplink_tree({"healthCheck": {"headers": {"A": 5, "B": "b"}}}))
 
-    assert only(structured).message == "A is an integer; a text is allowed"
+    assert only(manifests).message == "spec.healthCheck.headers.A must be a string, got an integer"
     check = HealthCheck(headers=[Header("B", "b")])
-    assert structured.resources == (Uplink("api", "apps", health_check=check),)
+    assert manifests.resources == (Uplink("api", "apps", health_check=check),)
 
 
 @pytest.mark.parametrize(
@@ -532,13 +549,13 @@ def test_a_header_of_the_wrong_type_is_named_and_the_others_stay() -> None:
     ],
 )
 def test_unknown_fields(tree: Any, path: str, severity: str, suggestion: str | None) -> None:
-    structured = read(tree)
+    manifests = read(tree)
 
-    diagnostic = only(structured)
+    diagnostic = only(manifests)
     assert (diagnostic.code, diagnostic.location.path) == ("UPL005", path)
     assert (diagnostic.severity.value, diagnostic.suggestion) == (severity, suggestion)
     assert diagnostic.location.span.column == 1, "the place of the key"
-    assert len(structured.resources) == 1
+    assert len(manifests.resources) == 1
 
 
 def test_an_unknown_field_of_a_traefik_kind_is_written_back() -> None:
@@ -548,10 +565,10 @@ def test_an_unknown_field_of_a_traefik_kind_is_written_back() -> None:
 
 
 def test_thousands_of_unknown_fields_are_reported_in_bounded_time() -> None:
-    structured = read(uplink_tree({f"weight{i}": i for i in range(20_000)}))
+    manifests = read(uplink_tree({f"weight{i}": i for i in range(20_000)}))
 
-    assert len(structured.diagnostics) == 20_000
-    assert sum(d.suggestion is not None for d in structured.diagnostics) == 50
+    assert len(manifests.diagnostics) == 20_000
+    assert sum(d.suggestion is not None for d in manifests.diagnostics) == 50
 
 
 @pytest.mark.parametrize(
@@ -560,37 +577,37 @@ def test_thousands_of_unknown_fields_are_reported_in_bounded_time() -> None:
         (
             router_tree({"routes": [{"kind": "Rule"}, {"match": "M"}]}),
             "$.spec.routes[0].match",
-            "match is missing in routes[0]; it is required",
+            "spec.routes[0].match is required",
             IngressRoute("r", "apps", [Route("M")]),
         ),
         (
             router_tree({"routes": [{"match": "M", "services": [{"port": 1}, {"name": "a"}]}]}),
             "$.spec.routes[0].services[0].name",
-            "name is missing in services[0]; it is required",
+            "spec.routes[0].services[0].name is required",
             IngressRoute("r", "apps", [Route("M", services=[ServiceReference("a")])]),
         ),
         (
             router_tree({"routes": [{"match": None}]}),
             "$.spec.routes[0].match",
-            "match is missing in routes[0]; it is required",
+            "spec.routes[0].match is required",
             IngressRoute("r", "apps"),
         ),
         (
             router_tree({"tls": {}}),
             "$.spec.routes",
-            "routes is missing in spec; it is required",
+            "spec.routes is required",
             IngressRoute("r", "apps", tls={}),
         ),
         (
             service_tree({"failover": {"service": {"name": "a"}}}),
             "$.spec.failover.fallback",
-            "fallback is missing in failover; it is required",
+            "spec.failover.fallback is required",
             TraefikService("s", "apps"),
         ),
         (
             service_tree({"failover": {"service": {"name": "a"}, "fallback": {"port": 1}}}),
             "$.spec.failover.fallback.name",
-            "name is missing in fallback; it is required",
+            "spec.failover.fallback.name is required",
             TraefikService("s", "apps"),
         ),
     ],
@@ -598,12 +615,12 @@ def test_thousands_of_unknown_fields_are_reported_in_bounded_time() -> None:
 def test_a_missing_field_takes_its_object_along(
     tree: Any, path: str, message: str, resource: Any
 ) -> None:
-    structured = read(tree)
+    manifests = read(tree)
 
-    diagnostic = only(structured)
+    diagnostic = only(manifests)
     assert (diagnostic.code, diagnostic.location.path) == ("UPL007", path)
     assert (diagnostic.severity, diagnostic.message) == (Severity.ERROR, message)
-    assert structured.resources == (resource,)
+    assert manifests.resources == (resource,)
 
 
 def test_a_missing_field_is_reported_where_it_is_missing() -> None:
@@ -613,13 +630,13 @@ def test_a_missing_field_is_reported_where_it_is_missing() -> None:
 
 
 def test_a_required_field_of_the_wrong_type_takes_its_object_along() -> None:
-    structured = read(router_tree({"routes": [{"match": 5}, {"match": "M"}, 7]}))
+    manifests = read(router_tree({"routes": [{"match": 5}, {"match": "M"}, 7]}))
 
-    assert found(structured) == [
+    assert found(manifests) == [
         ("UPL006", "$.spec.routes[0].match"),
         ("UPL006", "$.spec.routes[2]"),
     ]
-    assert structured.resources == (IngressRoute("r", "apps", [Route("M")]),)
+    assert manifests.resources == (IngressRoute("r", "apps", [Route("M")]),)
 
 
 # --- which documents are read -----------------------------------------------
@@ -647,11 +664,11 @@ def test_a_required_field_of_the_wrong_type_takes_its_object_along() -> None:
     ],
 )
 def test_what_is_not_ours_is_counted(tree: Any) -> None:
-    assert read(tree) == Structured(skipped=1)
+    assert read(tree) == Manifests(skipped=1)
 
 
 def test_an_empty_document_is_nothing() -> None:
-    assert read(None) == Structured()
+    assert read(None) == Manifests()
 
 
 @pytest.mark.parametrize(
@@ -661,7 +678,7 @@ def test_an_empty_document_is_nothing() -> None:
             HUB,
             "Uplnk",
             "$.kind",
-            "unknown kind 'Uplnk' in hub.traefik.io; the object is not read",
+            "unknown kind 'Uplnk' in hub.traefik.io; the object was skipped",
             "Uplink",
         ),
         (
@@ -669,8 +686,8 @@ def test_an_empty_document_is_nothing() -> None:
             "Uplink",
             "$.kind",
             (
-                "unknown kind 'Uplink' in traefik.io; it is a kind of hub.traefik.io; "
-                "the object is not read"
+                "unknown kind 'Uplink' in traefik.io, it is a kind of hub.traefik.io; "
+                "the object was skipped"
             ),
             None,
         ),
@@ -678,14 +695,14 @@ def test_an_empty_document_is_nothing() -> None:
             "hub.traefik.io/v1",
             "Uplink",
             "$.apiVersion",
-            "unknown version 'v1' of hub.traefik.io; v1alpha1 is allowed; the object is not read",
+            "unknown version 'v1' of hub.traefik.io, must be v1alpha1; the object was skipped",
             HUB,
         ),
         (
             "traefik.io",
             "IngressRoute",
             "$.apiVersion",
-            "unknown version '' of traefik.io; v1alpha1 is allowed; the object is not read",
+            "unknown version '' of traefik.io, must be v1alpha1; the object was skipped",
             TRAEFIK,
         ),
         (
@@ -693,8 +710,8 @@ def test_an_empty_document_is_nothing() -> None:
             "Middleware",
             "$.apiVersion",
             (
-                "API group traefik.containo.us is no longer served; traefik.io took its place; "
-                "the object is not read"
+                "API group traefik.containo.us is no longer served, use traefik.io; "
+                "the object was skipped"
             ),
             TRAEFIK,
         ),
@@ -703,13 +720,13 @@ def test_an_empty_document_is_nothing() -> None:
 def test_an_unknown_kind_or_version_of_our_groups_is_a_warning(
     api_version: str, kind: str, path: str, message: str, suggestion: str | None
 ) -> None:
-    structured = read({"apiVersion": api_version, "kind": kind})
+    manifests = read({"apiVersion": api_version, "kind": kind})
 
-    diagnostic = only(structured)
+    diagnostic = only(manifests)
     assert (diagnostic.code, diagnostic.severity) == ("UPL008", Severity.WARNING)
     assert (diagnostic.location.path, diagnostic.message) == (path, message)
     assert diagnostic.suggestion == suggestion
-    assert (structured.resources, structured.skipped) == ((), 1)
+    assert (manifests.resources, manifests.skipped) == ((), 1)
 
 
 @pytest.mark.parametrize(
@@ -735,26 +752,26 @@ def test_a_list_is_its_items_in_order_each_with_its_place() -> None:
     items = [uplink_tree({}, name="a"), inner, deployment, wrong]
     tree = {"apiVersion": "v1", "kind": "List", "metadata": {}, "items": items}
 
-    structured = read(tree)
+    manifests = read(tree)
 
-    names = [r.name for r in structured.resources if isinstance(r, Uplink)]
+    names = [r.name for r in manifests.resources if isinstance(r, Uplink)]
     assert names == ["a", "b", "c"]
-    assert [r.origin.base for r in structured.resources] == [
+    assert [r.origin.base for r in manifests.resources] == [
         ("items", 0),
         ("items", 1, "items", 0),
         ("items", 3),
     ]
     # The path is the object's own, the place is the file's.
-    assert found(structured) == [("UPL006", "$.spec.weight")]
-    assert only(structured).location.span.line == 34
-    assert structured.skipped == 1
-    last = structured.resources[-1].origin.locate("spec", "weight")
-    assert last == only(structured).location
+    assert found(manifests) == [("UPL006", "$.spec.weight")]
+    assert only(manifests).location.span.line == 34
+    assert manifests.skipped == 1
+    last = manifests.resources[-1].origin.locate("spec", "weight")
+    assert last == only(manifests).location
 
 
 def test_a_list_without_items_is_empty_and_with_a_mapping_wrong() -> None:
-    assert read({"kind": "List"}) == Structured()
-    assert read({"kind": "List", "items": None}) == Structured()
+    assert read({"kind": "List"}) == Manifests()
+    assert read({"kind": "List", "items": None}) == Manifests()
     assert found(read({"kind": "List", "items": {}})) == [("UPL006", "$.items")]
 
 
@@ -763,16 +780,16 @@ def test_lists_may_nest_deeper_than_python_does() -> None:
     for _ in range(3_000):
         tree = {"kind": "List", "items": [tree]}
 
-    assert len(structure(Document(tree)).resources) == 1
+    assert len(structure([Document(tree)]).resources) == 1
 
 
 # --- trees without places, and writing --------------------------------------
 
 
 def test_a_plain_tree_is_read_as_well() -> None:
-    structured = structure(Document(uplink_tree({"weight": "5", 7: 1, None: 2})))
+    manifests = structure([Document(uplink_tree({"weight": "5", 7: 1, None: 2}))])
 
-    assert [(d.code, d.location.path, d.location.span) for d in structured.diagnostics] == [
+    assert [(d.code, d.location.path, d.location.span) for d in manifests.diagnostics] == [
         ("UPL006", "$.spec.weight", Span(1, 1, 1, 2)),
         ("UPL005", "$.spec[7]", Span(1, 1, 1, 2)),
         ("UPL005", "$.spec.None", Span(1, 1, 1, 2)),
@@ -820,7 +837,7 @@ def test_a_duration_beyond_64_bits_cannot_be_written() -> None:
 def test_a_header_without_a_value_is_found_but_not_named() -> None:
     diagnostic = only(read(uplink_tree({"healthCheck": {"headers": {SECRET: None}}})))
 
-    assert diagnostic.message == "a value in headers is nothing; a text is allowed"
+    assert diagnostic.message == "a value in spec.healthCheck.headers must be a string, got null"
     assert diagnostic.location.path == '$.spec.healthCheck.headers["***"]'
 
 
@@ -831,4 +848,4 @@ def test_a_router_without_routes_is_read_back_without_a_finding(router: IngressR
     tree = unstructure(router)
 
     assert tree["spec"]["routes"] == []
-    assert read(tree) == Structured((router,))
+    assert read(tree) == Manifests((router,))

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         weighted_service_name,
     )
     from uplinks.parent import Endpoint, Parent
-    from uplinks.reading import check_manifests, parse_manifests
+    from uplinks.parsing import check_manifests, parse_manifests
     from uplinks.render import to_traefik
     from uplinks.rules import check
     from uplinks.services import advertise, materialize
@@ -114,12 +114,12 @@ _HOMES = {
     "WeightedService": "model",
     "advertise": "services",
     "check": "rules",
-    "check_manifests": "reading",
+    "check_manifests": "parsing",
     "child_service_name": "naming",
     "format_duration": "durations",
     "materialize": "services",
     "parse_duration": "durations",
-    "parse_manifests": "reading",
+    "parse_manifests": "parsing",
     "parse_uplinks_annotation": "naming",
     "to_traefik": "render",
     "uplink_name": "naming",

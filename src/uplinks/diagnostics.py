@@ -18,7 +18,19 @@ from typing import NamedTuple
 
 from attrs import field, frozen
 
-__all__ = ["Diagnostic", "Location", "Related", "Report", "Severity", "Span"]
+__all__ = [
+    "LIMIT_EXCEEDED",
+    "Diagnostic",
+    "Location",
+    "Related",
+    "Report",
+    "Severity",
+    "Span",
+    "limit_exceeded",
+]
+
+LIMIT_EXCEEDED = "UPL004"
+"""The code of every limit: on texts, on refused items, on the findings of a rule."""
 
 
 class Severity(enum.Enum):
@@ -121,6 +133,16 @@ class Diagnostic:
     def __str__(self) -> str:
         hint = "" if self.suggestion is None else f" (did you mean {self.suggestion!r}?)"
         return f"{self.location}: {self.severity.value} {self.code}: {self.message}{hint}"
+
+
+def limit_exceeded(problem: str, location: Location) -> Diagnostic:
+    """Report that a text exceeds a limit, and that reading it ended there.
+
+    >>> print(limit_exceeded("more than 100 levels of nesting", Location(file="u.yaml")))
+    u.yaml:1:1: error UPL004: more than 100 levels of nesting; the rest of the text was not read
+    """
+    message = f"{problem}; the rest of the text was not read"
+    return Diagnostic(LIMIT_EXCEEDED, Severity.ERROR, message, location)
 
 
 def _sorted_unique(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

@@ -138,18 +138,21 @@ class ValidationError(UplinksError, ValueError):
 
 
 class CannotAdvertise(UplinksError, ValueError):
-    """An uplink cannot be offered to a parent.
+    """A child's manifests have errors, so nothing of the child is advertised.
 
-    Attributes: ``uplink`` (``namespace/name``), ``reason``.
+    Attributes: ``child``, ``report``.
     """
 
-    def __init__(self, uplink: str, reason: str) -> None:
-        super().__init__(f"cannot advertise uplink {_cut(uplink)}: {reason}")
-        self.uplink = uplink
-        self.reason = reason
+    def __init__(self, child: str, report: Report) -> None:
+        errors = report.errors
+        count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
+        first = "".join(f", first: {error}" for error in errors[:1])
+        super().__init__(f"cannot advertise child {shown(child)}: {count}{first}")
+        self.child = child
+        self.report = report
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.uplink, self.reason)
+        return type(self), (self.child, self.report)
 
 
 class NameCollision(UplinksError, ValueError):

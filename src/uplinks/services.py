@@ -1,23 +1,19 @@
-"""What a child offers, and what a parent makes of it.
+"""What a child advertises, and the services a parent makes of it.
 
-Rules of this file:
+`advertise` turns a child's manifests into advertisements, `materialize` turns
+advertisements into services. Both are pure, and the order of their input never shows
+in their output. Both are all or nothing: they raise before they make anything, with
+all errors or all name collisions at once.
 
-1. Two pure functions: `advertise` (a child's manifests → advertisements) and
-   `materialize` (advertisements → services). The order of the input never
-   shows in the output.
-2. All or nothing: whoever gets a result may use all of it. What is wrong is
-   raised before anything is made, all name collisions at once.
-3. Identity is a tuple, a service name is only a view of it. Two identities
-   with one name are refused, never settled by who came last.
-
-Identities, and when two advertisements share one:
+Identity is a tuple; a service name is a view of it. Two identities with one name are
+an error, never settled by order. Two advertisements share an identity as follows:
 
 - A child service is (uplink name, child, owner).
 - A weighted service is the owner (``namespace/name``) that its name was derived
-  from, over any number of children. A name chosen with ``exposeName`` was
-  chosen to be shared: it joins the weighted service of that name whoever the
-  owners are. Two *derived* names that are equal by accident (``a-b`` + ``c``
-  and ``a`` + ``b-c``) do not join, and within one child nothing joins.
+  from, over any number of children. A name set with ``exposeName`` is meant to be
+  shared: it joins the weighted service of that name, whatever the owners. Two
+  *derived* names that are equal by accident (``a-b`` + ``c`` and ``a`` + ``b-c``)
+  do not join, and within one child nothing joins.
 
 Source: reference page, "Uplink Naming" and "Weight Configuration".
 """
@@ -26,59 +22,50 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from uplinks import addresses, naming
+from uplinks import addresses, naming, rules
 from uplinks.errors import (
     CannotAdvertise,
     InvalidAddress,
-    InvalidName,
     InvalidWeight,
     NameCollision,
     UnknownChild,
-    shown,
 )
 from uplinks.model import (
-    MAX_WEIGHT,
     UPLINKS_ANNOTATION,
     Advertisement,
+    ChildConfig,
     ChildService,
     Cluster,
-    IngressRoute,
     ParentConfig,
     Services,
-    Uplink,
     WeightedChild,
     WeightedService,
 )
+from uplinks.rules.uplink import is_weight
 
 __all__ = ["advertise", "materialize"]
 
-# --- a child offers ---------------------------------------------------------
+# --- what a child advertises ------------------------------------------------
 
 
 def advertise(child: Cluster) -> tuple[Advertisement, ...]:
-    """Resolve what a child offers to its parents, sorted by uplink name.
+    """Return what a child offers to its parents, sorted by uplink name.
 
-    Entry points are the uplink's own, else every ``asDefault`` one of the
-    child. Routers are listed under each uplink they reference.
+    Entry points are those of the uplink, else every ``asDefault`` one of the child.
+    Each advertisement lists the routers that reference the uplink.
 
-    Law: it succeeds exactly when no rule finds an error in the child's uplinks
-    and in its routers with the annotation (``tests/laws/test_services_laws.py``).
-    A bad router is refused as loudly as a bad uplink: an advertisement without
-    it would be a half-applied change.
-    Complexity: O(n log n) for n uplinks and routers.
+    Law: it succeeds exactly when no rule reports an error for the child on its own
+    (``tests/laws/test_services_laws.py``). A child without a static configuration
+    counts as one without entry points. The check covers the whole child, because
+    leaving a broken router out would apply its manifests by half.
+    Complexity: O(n log n) for n objects.
 
-    Raises `CannotAdvertise` for the first uplink, by owner, that has a bad
-    name, namespace, ``exposeName`` or weight, is declared twice, names an
-    unknown entry point or has none; then for the first router with the
-    annotation that sets ``entryPoints`` or ``tls``, has an empty element or
-    names an unknown uplink. Raises `NameCollision` when two uplinks of the
-    child have one uplink name.
+    Raises: CannotAdvertise with the report.
 
-    >>> from uplinks.model import ChildConfig, UplinkEntryPoint
+    >>> from uplinks.model import ChildConfig, Uplink, UplinkEntryPoint
     >>> config = ChildConfig({"up": UplinkEntryPoint(":9443", as_default=True)})
     >>> eu = Cluster("eu", uplinks=[Uplink("api", "apps", weight=10)], child_config=config)
     >>> [(a.uplink_name, a.entry_points, a.weight) for a in advertise(eu)]
@@ -87,132 +74,37 @@ def advertise(child: Cluster) -> tuple[Advertisement, ...]:
     Source: reference page, "Configuration Options" and "Referencing Uplinks
     from Routers".
     """
-    uplinks = sorted(child.uplinks, key=lambda uplink: uplink.owner)
-    offered = [_offer(uplink, child) for uplink in uplinks]
-    for before, after in pairwise(uplinks):
-        if before.owner == after.owner:
-            raise CannotAdvertise(after.owner, "it is declared twice")
-    by_name: dict[str, list[str]] = defaultdict(list)
-    for advertisement in offered:
-        by_name[advertisement.uplink_name].append(advertisement.owner)
-    collisions = {
-        naming.weighted_service_name(name): tuple(
-            f"uplink {owner} of child {child.name!r}" for owner in by_name[name]
-        )
-        for name in sorted(by_name)
-        if len(by_name[name]) > 1
-    }
-    if collisions:
-        raise NameCollision(collisions)
-    routers = _routers_by_uplink(child.routers, {a.uplink_name: a.owner for a in offered})
+    config = child.child_config or ChildConfig()
+    report = rules.check_cluster(evolve(child, child_config=config), role="child")
+    if report.errors:
+        raise CannotAdvertise(child.name, report)
+    routers: dict[str, set[str]] = defaultdict(set)
+    for router in child.routers:
+        if router.advertised:
+            for name in naming.split_uplinks_annotation(router.annotations[UPLINKS_ANNOTATION]):
+                routers[name].add(f"{router.namespace}/{router.name}")
     return tuple(
         Advertisement(
-            uplink_name=a.uplink_name,
-            owner=a.owner,
-            entry_points=a.entry_points,
-            weight=a.weight,
-            health_check=a.health_check,
-            passive_health_check=a.passive_health_check,
-            routers=sorted(routers[a.uplink_name]),
-            exposed=a.exposed,
+            uplink_name=uplink.uplink_name,
+            owner=uplink.owner,
+            entry_points=uplink.entry_points or config.default_entry_points,
+            weight=uplink.weight,
+            health_check=uplink.health_check,
+            passive_health_check=uplink.passive_health_check,
+            routers=sorted(routers[uplink.uplink_name]),
+            exposed=uplink.expose_name is not None,
         )
-        for a in sorted(offered, key=lambda a: a.uplink_name)
+        for uplink in sorted(child.uplinks, key=lambda uplink: uplink.uplink_name)
     )
 
 
-def _offer(uplink: Uplink, child: Cluster) -> Advertisement:
-    for kind, text in (("name", uplink.name), ("namespace", uplink.namespace)):
-        problem = naming.problem_with_name(text)
-        if problem is not None:
-            raise CannotAdvertise(uplink.owner, f"invalid {kind} {shown(text)}: {problem}")
-    try:
-        name = naming.uplink_name(uplink.namespace, uplink.name, uplink.expose_name)
-    except InvalidName as error:
-        raise CannotAdvertise(uplink.owner, str(error)) from error
-    if not _is_weight(uplink.weight):
-        raise CannotAdvertise(
-            uplink.owner, f"weight is {shown(uplink.weight)}; 0 to {MAX_WEIGHT} is allowed"
-        )
-    return Advertisement(
-        uplink_name=name,
-        owner=uplink.owner,
-        entry_points=_entry_points(uplink, child),
-        weight=uplink.weight,
-        health_check=uplink.health_check,
-        passive_health_check=uplink.passive_health_check,
-        exposed=uplink.expose_name is not None,
-    )
-
-
-def _is_weight(weight: object) -> bool:
-    # A bool is an int to Python and a mistake to everybody else.
-    return isinstance(weight, int) and not isinstance(weight, bool) and 0 <= weight <= MAX_WEIGHT
-
-
-def _entry_points(uplink: Uplink, child: Cluster) -> tuple[str, ...]:
-    config = child.child_config
-    if not uplink.entry_points:
-        defaults = () if config is None else config.default_entry_points
-        if not defaults:
-            raise CannotAdvertise(
-                uplink.owner,
-                "it names no entry point and the child has none with asDefault: true",
-            )
-        return defaults
-    known = {} if config is None else config.uplink_entry_points
-    for name in uplink.entry_points:
-        if name not in known:
-            near = naming.nearest(name, known)
-            hint = "" if near is None else f"; did you mean {near!r}?"
-            raise CannotAdvertise(
-                uplink.owner, f"the child has no uplink entry point {shown(name)}{hint}"
-            )
-    return uplink.entry_points
-
-
-def _routers_by_uplink(
-    routers: Iterable[IngressRoute], owners: Mapping[str, str]
-) -> Mapping[str, set[str]]:
-    found: dict[str, set[str]] = defaultdict(set)
-    for router in sorted(routers, key=lambda router: (router.namespace, router.name)):
-        if not router.advertised:
-            continue
-        router_name = f"{router.namespace}/{router.name}"
-        text = router.annotations[UPLINKS_ANNOTATION]
-        names = naming.split_uplinks_annotation(text)
-        problem = _problem_with_router(router, names, owners)
-        if problem is not None:
-            uplink = next((owners[name] for name in names if name in owners), shown(text))
-            raise CannotAdvertise(uplink, f"router {router_name} {problem}")
-        for name in names:
-            found[name].add(router_name)
-    return found
-
-
-def _problem_with_router(
-    router: IngressRoute, names: Sequence[str], owners: Mapping[str, str]
-) -> str | None:
-    if router.entry_points is not None:
-        return "sets entryPoints, which come from the uplink"
-    if router.tls is not None:
-        return "sets tls, which the uplink entry point handles"
-    for name in names:
-        if not name:
-            return f"has an empty element in its {UPLINKS_ANNOTATION} annotation"
-        if name not in owners:
-            near = naming.nearest(name, owners)
-            hint = "" if near is None else f"; did you mean {near!r}?"
-            return f"references the unknown uplink {shown(name)}{hint}"
-    return None
-
-
-# --- a parent materializes --------------------------------------------------
+# --- what a parent materializes ---------------------------------------------
 
 
 def materialize(
     config: ParentConfig, advertisements: Mapping[str, Iterable[Advertisement]]
 ) -> Services:
-    """Make the services of a parent out of what its children advertise.
+    """Make the services of a parent from what its children advertise.
 
     ``advertisements`` is by child name. For each uplink name there is one
     `WeightedService` over all children that advertise it, sorted by child
@@ -277,7 +169,7 @@ def materialize(
 
 @frozen
 class _Offer:
-    """An advertisement, whose it is, and the child service it becomes."""
+    """An advertisement, its child, and the name of the child service made of it."""
 
     child: str
     service: str
@@ -292,7 +184,7 @@ def _offers(
         if child not in config.children:
             raise UnknownChild(child, naming.nearest(child, config.children))
         for advertisement in advertisements[child]:
-            if not _is_weight(advertisement.weight):
+            if not is_weight(advertisement.weight):
                 raise InvalidWeight(advertisement.weight)
             service = naming.child_service_name(advertisement.uplink_name, child)
             offers.append(_Offer(child, service, advertisement))
@@ -316,7 +208,7 @@ def _collisions(offers: Iterable[_Offer]) -> dict[str, tuple[str, ...]]:
 
 
 def _joins(offers: Sequence[_Offer]) -> bool:
-    """Whether advertisements of one uplink name are one weighted service."""
+    """Tell whether advertisements of one uplink name make one weighted service."""
     derived = {o.advertisement.owner for o in offers if not o.advertisement.exposed}
     return len(derived) <= 1 and len({o.child for o in offers}) == len(offers)
 

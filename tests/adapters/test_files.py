@@ -11,7 +11,6 @@ from uplinks.adapters.files import (
     load,
     load_cluster,
     load_fleet,
-    load_fleet_from,
     load_stream,
 )
 from uplinks.manifest import Limits
@@ -122,7 +121,7 @@ def test_a_file_that_is_not_there_is_a_finding() -> None:
     cluster = load_cluster("eu", ["no/such.yaml"])
 
     assert [str(d) for d in cluster.diagnostics] == [
-        "no/such.yaml:1:1: error UPL012: cannot read it: No such file or directory"
+        "no/such.yaml:1:1: error UPL012: cannot be read: No such file or directory"
     ]
     assert cluster.diagnostics[0].location.cluster == "eu"
 
@@ -151,7 +150,7 @@ def test_a_pipe_in_a_folder_is_not_waited_for(tmp_path: Path) -> None:
 
     cluster = load_cluster("eu", [tmp_path])
 
-    assert [d.message for d in cluster.diagnostics] == ["cannot read it: not a regular file"]
+    assert [d.message for d in cluster.diagnostics] == ["cannot be read: not a regular file"]
 
 
 def test_a_folder_called_like_a_manifest_is_a_folder(tmp_path: Path) -> None:
@@ -172,7 +171,7 @@ def test_a_place_without_a_document_is_a_finding(tmp_path: Path, text: str) -> N
     cluster = load_cluster("eu", [tmp_path])
 
     assert codes(cluster) == ["UPL011"]
-    assert cluster.diagnostics[0].message == "nothing found: there is no document here"
+    assert cluster.diagnostics[0].message == "nothing found: it has no document"
     assert codes(load_stream(text.encode())) == ["UPL011"]
 
 
@@ -182,7 +181,7 @@ def test_a_folder_without_a_manifest_is_a_finding(tmp_path: Path) -> None:
     (finding,) = cluster.diagnostics
     assert str(finding) == (
         f"{tmp_path}:1:1: error UPL011: nothing found: "
-        "there is no *.yaml, *.yml, *.json file here or below"
+        "it has no *.yaml, *.yml, *.json file, at any depth"
     )
 
 
@@ -214,7 +213,7 @@ def test_a_fleet_is_a_folder(tmp_path: Path) -> None:
 
     fleet = load_fleet(tmp_path / "u.yaml")
 
-    assert [d.message for d in fleet.parent.diagnostics] == ["cannot read it: a fleet is a folder"]
+    assert [d.message for d in fleet.parent.diagnostics] == ["cannot be read: a fleet is a folder"]
 
 
 def test_a_manifest_that_belongs_to_no_child_is_a_finding(tmp_path: Path) -> None:
@@ -235,16 +234,6 @@ def test_children_without_a_child_is_a_finding(tmp_path: Path) -> None:
     (tmp_path / "children").mkdir()
 
     assert codes(load_fleet(tmp_path).parent) == ["UPL011"]
-
-
-def test_every_cluster_may_have_its_own_path(tmp_path: Path) -> None:
-    write(tmp_path / "p.yaml", "p")
-    write(tmp_path / "somewhere" / "u.yaml", "u")
-
-    fleet = load_fleet_from(tmp_path / "p.yaml", {"eu": tmp_path / "somewhere"})
-
-    assert names(fleet.parent) == ["p"]
-    assert names(fleet.children["eu"]) == ["u"]
 
 
 def test_what_is_no_fleet_is_one_cluster_alone(tmp_path: Path) -> None:

@@ -1,9 +1,7 @@
-"""A browser that shows a page once, and the pixels of what it showed.
+"""Load a page in headless Chromium, and read the screenshot pixel by pixel.
 
-Rules of this file:
-
-1. A browser has a profile of its own and no network, and is gone when a test goes on.
-2. The reader knows what the browser writes: eight bits a channel, not interlaced.
+The browser has its own profile and no network, and exits before the test goes on. The PNG reader
+supports what Chromium writes: eight bits a channel, not interlaced.
 """
 
 from __future__ import annotations
@@ -35,7 +33,7 @@ FLAGS = (
     "--force-color-profile=srgb",
     "--host-resolver-rules=MAP * ~NOTFOUND",
 )
-LONGEST = 120  # s: a browser that hangs fails the test
+TIMEOUT = 120  # s
 
 MEASURE = """
 <!doctype html><body style="margin:0">
@@ -80,18 +78,18 @@ class Picture:
 
 @frozen
 class Chromium:
-    """A browser, and a folder for what it needs."""
+    """A browser program, and the folder of its profile and files."""
 
     program: str
     folder: Path
 
     @classmethod
-    def found(cls, folder: Path) -> Chromium | None:
+    def find(cls, folder: Path) -> Chromium | None:
         programs = filter(None, map(shutil.which, NAMES))
         return next((cls(program, folder) for program in programs), None)
 
     def show(self, page: str, width: int, height: int, *, dark: bool = False) -> Picture:
-        """Give what is seen of a page in a window of this size."""
+        """Return a screenshot of a page in a window of this size."""
         shot = self.folder / "shot.png"
         shot.unlink(missing_ok=True)
         scheme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
@@ -99,7 +97,7 @@ class Chromium:
         return read_png(shot.read_bytes())
 
     def measure(self, page: str, width: int) -> Any:
-        """Tell where things are on a page that is so wide."""
+        """Return the positions of charts and texts on a page of this width, in pixels."""
         wrapped = MEASURE.replace("WIDTH", str(width)).replace("PAGE", escape(page))
         written = self._run(wrapped, "--window-size=1200,4000", "--dump-dom")
         return json.loads(written.partition("<pre>")[2].partition("</pre>")[0])
@@ -113,13 +111,13 @@ class Chromium:
             capture_output=True,
             text=True,
             check=True,
-            timeout=LONGEST,
+            timeout=TIMEOUT,
         )
         return ran.stdout
 
 
 def read_png(data: bytes) -> Picture:
-    """Read a picture: the PNG specification, as far as it is needed."""
+    """Decode a PNG file. Source: the PNG specification, ISO/IEC 15948."""
     assert data.startswith(b"\x89PNG\r\n\x1a\n")
     at, packed, head = 8, b"", (0, 0, 0)
     while at < len(data):

@@ -117,7 +117,7 @@ def test_codes_are_ignored_in_some_files(
         ("[tool]\nx = 1", "unknown key 'tool'"),
         ('select = "UPL1"', "select is not a list of codes"),
         ("ignore = [1]", "ignore is not a list of codes"),
-        ('ignore = ["UPL9"]', "ignore: no code 'UPL9'"),
+        ('ignore = ["UPL9"]', "ignore: unknown code 'UPL9'"),
         ('ignore = ["UPL001"]', "ignore: UPL001 cannot be ignored"),
         ('fail-on = "fatal"', "fail-on is 'fatal'; error, warning, info, never is allowed"),
         ("format = 1", "format is 1; text, json, github, sarif, junit, gitlab is allowed"),

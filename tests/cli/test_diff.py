@@ -81,10 +81,10 @@ def test_what_is_removed_and_was_served_in_every_format(run: Run, tmp_path: Path
 @pytest.mark.parametrize(
     ("old", "message"),
     [
-        ("-", "standard input (-) is one cluster alone"),
-        ("", "a path is empty"),
+        ("-", "standard input (-) is a single cluster"),
+        ("", "a path must not be empty"),
         ("examples", "examples is a folder of fleets, not a fleet"),
-        ("examples/weighted/parent", "examples/weighted/parent is one cluster alone"),
+        ("examples/weighted/parent", "examples/weighted/parent is a single cluster"),
     ],
 )
 def test_what_is_no_fleet_is_bad_usage_on_either_side(run: Run, old: str, message: str) -> None:

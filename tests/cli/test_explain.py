@@ -44,7 +44,7 @@ def test_an_unknown_code_is_bad_usage(run: Run, code: str, hint: str) -> None:
     ran = run("explain", "UPL301", code)
 
     assert (ran.status, ran.out) == (2, "")
-    assert ran.err.startswith(f"uplinks: error: no code {code!r}")
+    assert ran.err.startswith(f"uplinks: error: unknown code {code!r}")
     assert hint in ran.err
 
 

@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from uplinks.cli import formats
-from uplinks.cli.check import catalogue
+from uplinks.cli.findings import catalogue
 from uplinks.cli.formats import MACHINES, Result
 from uplinks.diagnostics import Diagnostic, Location, Related, Report, Severity, Span
 

@@ -228,4 +228,4 @@ def test_standard_input_alone_is_refused_with_the_way_to_do_it(
     ran = run(*command, "-")
 
     assert (ran.status, ran.out) == (2, "")
-    assert "name it as --parent - or --child NAME=-" in ran.err
+    assert "use --parent - or --child NAME=- beside the others" in ran.err

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from uplinks.cli.check import catalogue
+from uplinks.cli.findings import catalogue
 from uplinks.cli.suppression import MOST, suppressions
 
 Run = Callable[..., Any]
@@ -121,16 +121,16 @@ def test_one_line_too_early_is_too_early(run: Run) -> None:
 @pytest.mark.parametrize(
     ("comment", "column", "message", "suggestion"),
     [
-        ("# uplinks: ignore[UPL1O3]", 32, "there is no code 'UPL1O3'", "UPL103"),
-        ("# uplinks: ignore[upl103]", 32, "there is no code 'upl103'", "UPL103"),
+        ("# uplinks: ignore[UPL1O3]", 32, "unknown code 'UPL1O3'", "UPL103"),
+        ("# uplinks: ignore[upl103]", 32, "unknown code 'upl103'", "UPL103"),
         ("# uplinks: ignore[UPL001]", 32, "UPL001 cannot be suppressed", None),
         ("# uplinks: ignore[UPL013]", 32, "UPL013 cannot be suppressed", None),
-        ("# uplinks: ignore", 14, "it names no code; write ignore[UPL104]", None),
-        ("# uplinks: ignore[]", 14, "it names no code; write ignore[UPL104]", None),
+        ("# uplinks: ignore", 14, "suppression names no code; write ignore[UPL104]", None),
+        ("# uplinks: ignore[]", 14, "suppression names no code; write ignore[UPL104]", None),
         (
             "# uplinks: ignore-file[UPL103]",
             37,
-            "ignore-file must stand alone, before anything else in its file",
+            "ignore-file must be alone on its line, before anything else in its file",
             None,
         ),
     ],
@@ -219,7 +219,7 @@ def test_very_many_suppressions_count_up_to_a_number() -> None:
     assert {(each.code, each.begin) for each in by} == {("UPL104", (MOST + 6, 1))}
     assert len(by) == MOST
     assert [(d.message, d.location.span.line) for d in wrong] == [
-        (f"more than {MOST} suppressions; from here on they do nothing", MOST + 1)
+        (f"more than {MOST} suppressions; the others have no effect", MOST + 1)
     ]
 
 

@@ -1,9 +1,9 @@
-"""A long run: ``python -m tests.fuzz [--runs N] [--seed S] [TARGET...]``.
+"""Fuzz for a long time: ``python -m tests.fuzz [--runs N] [--seed S] [TARGET...]``.
 
-With atheris (``pip install atheris``) it is led by what it covers; without, inputs
-are mutated blindly. Each target has a process of its own, with a limit on memory
-and on the time of one input. ``--large`` instead times inputs of a megabyte, with the
-collector off: it walks whatever else is in the process.
+With atheris (``pip install atheris``) coverage guides the mutations; without it they are
+random. Each target runs in its own process; atheris limits its memory and the time of one
+input. ``--large`` times inputs of a megabyte instead, with the garbage collector off, because
+a collection also walks the objects of the other inputs.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests.fuzz.mutation import TOKENS, mutated
+from tests.fuzz.mutation import TOKENS, mutate
 from tests.fuzz.targets import SEEDS, TARGETS
 
-from uplinks.reading import check_manifests
+from uplinks.parsing import check_manifests
 
 MEGABYTE = 1_000_000
-LIMIT = 1.0  # seconds that a megabyte may take
-COSTLY = {"loader": 0.4, "headers": 0.4}  # of the runs: these take longer
+LIMIT = 1.0  # s of CPU time for a megabyte
+SHARES = {"loader": 0.4, "headers": 0.4}  # of the runs, for targets with slow inputs
 
 GUIDED = """\
 import sys
@@ -39,32 +39,37 @@ atheris.Fuzz()
 """
 BLIND = """\
 import sys
-from tests.fuzz.mutation import mutated
+from tests.fuzz.mutation import mutate
 from tests.fuzz.targets import SEEDS, TARGETS
 name, runs, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-for data in mutated(SEEDS[name], runs, seed):
+for data in mutate(SEEDS[name], runs, seed):
     TARGETS[name](data)
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the targets; give 1 when one of them found something."""
+    """Run the targets; return 1 if one of them failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("targets", metavar="TARGET", nargs="*", choices=[[], *TARGETS])
-    parser.add_argument("--runs", type=int, default=100_000, help="inputs of a cheap target")
+    parser.add_argument(
+        "--runs",
+        type=int,
+        default=100_000,
+        help="inputs of a fast target",
+    )
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--large", action="store_true", help="time inputs of a megabyte")
     chosen = parser.parse_args(arguments)
     names = chosen.targets or list(TARGETS)
     if chosen.large:
-        return max(_large(name, chosen.seed) for name in names)
-    return max(_long(name, chosen.runs, chosen.seed) for name in names)
+        return max(_time_large(name, chosen.seed) for name in names)
+    return max(_fuzz(name, chosen.runs, chosen.seed) for name in names)
 
 
-def _long(name: str, runs: int, seed: int) -> int:
-    runs = int(runs * COSTLY.get(name, 1))
+def _fuzz(name: str, runs: int, seed: int) -> int:
+    runs = int(runs * SHARES.get(name, 1))
     with tempfile.TemporaryDirectory() as corpus:
-        for number, data in enumerate(mutated(SEEDS[name], 0, seed)):
+        for number, data in enumerate(mutate(SEEDS[name], 0, seed)):
             (Path(corpus) / f"{number:04}").write_bytes(data)
         if find_spec("atheris") is not None:
             options = [f"-runs={runs}", f"-seed={seed}", "-max_len=4096", "-timeout=5"]
@@ -85,7 +90,7 @@ def _long(name: str, runs: int, seed: int) -> int:
     return int(done.returncode != 0)
 
 
-def _large(name: str, seed: int) -> int:
+def _time_large(name: str, seed: int) -> int:
     chance = random.Random(seed)
     worst, input_ = 0.0, b""
     gc.disable()
@@ -97,7 +102,7 @@ def _large(name: str, seed: int) -> int:
         data = part * (MEGABYTE // len(part))
         gc.collect()
         begin = time.process_time()
-        # The loader's target does its work several times over, to compare.
+        # The loader's target parses several times to compare the results; time one pass.
         _ = check_manifests(data) if name == "loader" else TARGETS[name](data)
         lasted = time.process_time() - begin
         if lasted > worst:

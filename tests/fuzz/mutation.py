@@ -1,11 +1,11 @@
-"""Inputs out of seeds: the same for the same seed, without knowing what they reach."""
+"""Mutate seed inputs at random, reproducibly and without coverage feedback."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
 
-__all__ = ["TOKENS", "mutated"]
+__all__ = ["TOKENS", "mutate"]
 
 TOKENS = (
     *(b"\0", b"\n", b"\r\n", b"\t", b" ", b":", b": ", b",", b"-", b"- ", b"--- \n", b"...", b"#"),
@@ -17,8 +17,8 @@ TOKENS = (
 )
 
 
-def mutated(seeds: Sequence[bytes], count: int, seed: int) -> Iterator[bytes]:
-    """Give the seeds, then so many inputs, each of one to eight changes of a seed."""
+def mutate(seeds: Sequence[bytes], count: int, seed: int) -> Iterator[bytes]:
+    """Yield the seeds, then ``count`` inputs made by one to eight changes of a seed."""
     yield from seeds
     chance = random.Random(seed)
     for _ in range(count):

@@ -1,12 +1,9 @@
-"""What is fuzzed: each target takes any bytes and raises when a law is broken.
+"""Fuzz targets: each takes any bytes and raises if a law is broken.
 
-Rules of this file:
-
-1. A target calls public functions only, and catches exactly what they say they
-   raise. Any other exception, a `RecursionError` too, is a finding.
-2. Whatever is accepted comes back from a round trip; whatever is refused is
-   refused in few words.
-3. No secret that went in comes out.
+1. A target calls public functions only, and catches exactly their documented exceptions. Any
+   other exception, including `RecursionError`, is a failure.
+2. Accepted input survives a round trip; the message about refused input is short.
+3. A secret in the input never appears in the output.
 """
 
 from __future__ import annotations
@@ -19,21 +16,21 @@ from typing import Final
 from uplinks import addresses, naming, rules
 from uplinks.durations import format_duration, parse_duration
 from uplinks.errors import InvalidDuration, InvalidName
+from uplinks.located import Document
 from uplinks.model import Cluster, Fleet, StaticConfig
-from uplinks.reading import check_manifests, make_cluster, parse_manifests
+from uplinks.parsing import check_manifests, make_cluster, parse_manifests
 from uplinks.schema import structure, unstructure
-from uplinks.tree import Document
 
 __all__ = ["SEEDS", "TARGETS", "Target"]
 
 Target = Callable[[bytes], None]
 
 _SHORT: Final = 2_000
-_SECRET: Final = "S3cr3tS3cr3t"  # noqa: S105 - what must not be shown
+_SECRET: Final = "S3cr3tS3cr3t"  # noqa: S105 - must not appear in any output
 
 
 def loader(data: bytes) -> None:
-    """Read manifests, check them as each part of a fleet, and write back what was read."""
+    """Parse manifests, check them as parent and as child, and round-trip the resources."""
     read = parse_manifests(data, source="f.yaml")
     cluster = make_cluster("c", [read])
     alone = rules.check_cluster(cluster)
@@ -45,15 +42,15 @@ def loader(data: bytes) -> None:
             assert len(found.message) <= _SHORT
     for resource in read.resources:
         if isinstance(resource, StaticConfig) and resource.child and resource.parent:
-            continue  # where the parent's part is written is what exposes the child
+            continue  # writing the parent's part exposes the child
         if any(found.code == "UPL201" for found in read.diagnostics):
             continue
-        again = structure(Document(unstructure(resource)))
+        again = structure([Document(unstructure(resource))])
         assert again.resources == (resource,)
 
 
 def durations(data: bytes) -> None:
-    """Read a duration; write it; read it again."""
+    """Round-trip a duration."""
     text = data.decode("utf-8", "surrogateescape")
     try:
         value = parse_duration(text)
@@ -65,7 +62,7 @@ def durations(data: bytes) -> None:
 
 
 def names(data: bytes) -> None:
-    """Judge names, make the names of services of them, take these apart."""
+    """Build service names from an uplink, a namespace and a child, and split them again."""
     first, _, rest = data.decode("utf-8", "surrogateescape").partition("\0")
     namespace, _, child = rest.partition("\0")
     normal = naming.normalize(first)
@@ -83,7 +80,7 @@ def names(data: bytes) -> None:
 
 
 def uplink_lists(data: bytes) -> None:
-    """Read the list of uplinks; write it; read it again."""
+    """Round-trip the annotation that lists uplinks."""
     text = data.decode("utf-8", "surrogateescape")
     assert ",".join(naming.split_uplinks_annotation(text)).count(",") == text.count(",")
     try:
@@ -96,7 +93,7 @@ def uplink_lists(data: bytes) -> None:
 
 
 def headers(data: bytes) -> None:
-    """Check a header of any name, and a secret with anything around it as its value."""
+    """Check a header with any name, and with a secret in its value."""
     name, _, rest = data.decode("utf-8", "replace").partition("\0")
     before, _, after = rest.partition("\0")
     check = {"path": "/", "scheme": "http", "headers": {name: f"{before}{_SECRET}{after}"}}
@@ -115,7 +112,7 @@ def headers(data: bytes) -> None:
 
 
 def urls(data: bytes) -> None:
-    """Judge an address; show it without what may be secret."""
+    """Check an address, and mask its credentials."""
     before, _, after = data.decode("utf-8", "surrogateescape").partition("\0")
     shown = addresses.without_userinfo(f"{before}{_SECRET}@{after}")
     assert _SECRET not in shown
@@ -185,4 +182,4 @@ SEEDS: Final[Mapping[str, tuple[bytes, ...]]] = MappingProxyType(
         "urls": (b"https://a.b:1/\0", b"http://u:p\0a", b"https://[::1]:1", b"//\0?x#y"),
     }
 )
-"""What mutation begins with."""
+"""The inputs that mutation starts from."""

@@ -6,30 +6,15 @@ to, the checkers of widely used proxies.
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import evolve
+from tests.laws import test_health_exhaustive as exhaustive
+from tests.laws.test_health_model import simulate
 
 from uplinks.health import TRANSITIONS, Cause, Event, Health, Outcome, Probe, State, _machine
 
-
-def beside(name: str) -> Any:
-    """Load a test file that stands beside this one: test folders are not packages."""
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)  # pickling looks there
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
-exhaustive = beside("test_health_exhaustive")
-simulate = exhaustive.model.simulate
 SEEDS = 40
 
 

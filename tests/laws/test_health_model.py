@@ -9,7 +9,6 @@ the planted bugs in the files beside this one.
 
 from __future__ import annotations
 
-import os
 import random
 from typing import Any
 
@@ -318,7 +317,6 @@ ASKED = (None, *(HealthCheck(path=path) for path in ("/a", "/b")))
 PASSIVES = (None, PassiveHealthCheck(30, 2), PassiveHealthCheck(7, 1))
 TARGETS = ("a", "b", "c", "d", "e")
 OUTCOMES = (PASS, PASS, PASS, FAIL, FAIL, Outcome.TIMEOUT, Outcome.LATE)
-EVENTS = 1_000_000 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else 50_000
 PER_SEED = 1_000
 
 
@@ -388,14 +386,7 @@ def simulate(seed: int, events: int = PER_SEED, kind: type[Health] = Health) -> 
     return twin.health
 
 
-@pytest.mark.parametrize("part", range(10))
-def test_a_million_events_with_faults_follow_the_definition(part: int) -> None:
-    seeds = EVENTS // PER_SEED // 10
-    for seed in range(part * seeds, (part + 1) * seeds):
-        simulate(seed)
-
-
-def test_the_simulation_meets_every_fault() -> None:
+def test_a_simulation_with_every_fault_follows_the_definition() -> None:
     machines = [simulate(seed) for seed in range(20)]
 
     for name in ("stale", "duplicate", "late", "overslept"):

@@ -16,7 +16,7 @@ from jsonschema import Draft7Validator
 
 from uplinks.durations import parse_duration
 from uplinks.errors import InvalidDuration
-from uplinks.reading import check_manifests
+from uplinks.parsing import check_manifests
 from uplinks.schema import json_schema, unstructure
 from uplinks.testing import strategies
 

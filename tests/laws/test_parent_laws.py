@@ -11,6 +11,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from tests.profiles import scaled
 
 from uplinks import (
     Advertisement,
@@ -183,4 +184,4 @@ class Machine(RuleBasedStateMachine):
 
 
 TestParent = Machine.TestCase
-TestParent.settings = settings(max_examples=60, stateful_step_count=40)
+TestParent.settings = settings(max_examples=scaled(60), stateful_step_count=40)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
+from tests.profiles import scaled
 
 from uplinks import Advertisement, HealthCheck, Parent, ParentConfig, materialize
 from uplinks.errors import NameCollision
@@ -81,7 +82,7 @@ def seen(parent: Parent) -> dict[str, Any]:
     return {name: dict(parent.selector(name).weights) for name in parent.services}
 
 
-@settings(max_examples=300)
+@settings(max_examples=scaled(300))
 @given(st.lists(steps, max_size=12))
 def test_the_services_are_those_of_the_whole(history: list[Any]) -> None:
     parent, offers = Parent(CONFIG), dict[str, list[Advertisement]]()
@@ -110,7 +111,7 @@ def fresh(offers: dict[str, list[Advertisement]]) -> Parent:
     return parent
 
 
-@settings(max_examples=200)
+@settings(max_examples=scaled(200))
 @given(
     st.lists(steps.filter(lambda step: step[0] == "advertise"), max_size=6),
     st.sets(st.sampled_from(CHILDREN)),

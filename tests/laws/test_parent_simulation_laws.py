@@ -8,7 +8,6 @@ and once the world has stood still for the longest bound, who is up is who answe
 
 from __future__ import annotations
 
-import os
 import random
 from collections import Counter
 from typing import Any
@@ -44,7 +43,6 @@ CHECKS = (
     HealthCheck(path="/b", interval=3 * SECOND, timeout=SECOND),
 )
 PASSIVES = (None, None, PassiveHealthCheck(failure_window=5 * SECOND, max_failed_attempts=2))
-EVENTS = 1_000_000 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else 40_000
 PER_SEED = 2_000
 
 
@@ -213,14 +211,7 @@ def simulate(seed: int, events: int = PER_SEED) -> World:
     return world
 
 
-@pytest.mark.parametrize("part", range(10))
-def test_a_million_events_with_faults(part: int) -> None:
-    seeds = EVENTS // PER_SEED // 10
-    for seed in range(part * seeds, (part + 1) * seeds):
-        simulate(seed)
-
-
-def test_the_simulation_meets_every_fault() -> None:
+def test_a_simulation_with_every_fault_keeps_the_laws() -> None:
     worlds = [simulate(seed) for seed in range(6)]
     met = sum((world.met for world in worlds), Counter[str]())
 

@@ -8,11 +8,12 @@ from typing import Any
 import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.profiles import scaled
 
+from uplinks.located import Document, field_path
 from uplinks.model import Header, HealthCheck, PassiveHealthCheck, Uplink
 from uplinks.schema import structure, unstructure
 from uplinks.testing import strategies
-from uplinks.tree import Document, field_path
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 TEXTS = st.text(max_size=4)
@@ -55,32 +56,32 @@ def items_of(fleet: Any) -> list[Any]:
 
 @given(strategies.resources() | STRANGE_UPLINKS)
 def test_what_is_written_is_read_back(resource: Any) -> None:
-    structured = structure(Document(unstructure(resource)))
+    manifests = structure([Document(unstructure(resource))])
 
-    assert structured.resources == (resource,)
-    assert [d for d in structured.diagnostics if d.code != "UPL007"] == []
+    assert manifests.resources == (resource,)
+    assert [d for d in manifests.diagnostics if d.code != "UPL007"] == []
 
 
 @given(strategies.resources())
 def test_what_no_rule_calls_an_error_has_the_right_shape(resource: Any) -> None:
-    assert structure(Document(unstructure(resource))).diagnostics == ()
+    assert structure([Document(unstructure(resource))]).diagnostics == ()
 
 
 @given(strategies.resources())
 def test_writing_twice_writes_the_same(resource: Any) -> None:
     written = unstructure(resource)
-    (again,) = structure(Document(written)).resources
+    (again,) = structure([Document(written)]).resources
 
     assert unstructure(again) == written
 
 
 @given(strategies.fleets())
-@settings(max_examples=10)
+@settings(max_examples=scaled(10))
 def test_a_list_is_the_same_as_its_items(fleet: Any) -> None:
     items = items_of(fleet)
     tree = {"apiVersion": "v1", "kind": "List", "items": [unstructure(item) for item in items]}
 
-    assert structure(Document(tree)).resources == tuple(items)
+    assert structure([Document(tree)]).resources == tuple(items)
 
 
 def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -121,17 +122,17 @@ def test_every_finding_about_a_broken_document_stands_on_a_place_in_it(
     known = {field_path(path) for path in places(tree)}
     before = copy.deepcopy(tree)
 
-    structured = structure(Document(tree))
+    manifests = structure([Document(tree)])
 
     assert tree == before
-    for diagnostic in structured.diagnostics:
+    for diagnostic in manifests.diagnostics:
         path_text = diagnostic.location.path
         missing = diagnostic.code == "UPL007"
         above = path_text.rsplit(".", 1)[0]
         assert (above if missing else path_text) in known
     # What is left can be written and read again, without the errors.
-    for left in structured.resources:
-        assert structure(Document(unstructure(left))).resources == (left,)
+    for left in manifests.resources:
+        assert structure([Document(unstructure(left))]).resources == (left,)
 
 
 @given(strategies.uplinks(), st.sampled_from(["weight", "entry_points", "expose_name"]))
@@ -140,10 +141,10 @@ def test_one_wrong_field_costs_one_finding_and_one_field(uplink: Uplink, name: s
     tree = unstructure(uplink)
     tree["spec"] = {**tree.get("spec", {}), written[name]: {"a": 1}}
 
-    structured = structure(Document(tree))
+    manifests = structure([Document(tree)])
 
-    assert [(d.code, d.location.path) for d in structured.diagnostics] == [
+    assert [(d.code, d.location.path) for d in manifests.diagnostics] == [
         ("UPL006", f"$.spec.{written[name]}")
     ]
     default = getattr(Uplink("", ""), name)
-    assert structured.resources == (attrs.evolve(uplink, **{name: default}),)
+    assert manifests.resources == (attrs.evolve(uplink, **{name: default}),)

@@ -11,9 +11,10 @@ from itertools import combinations, product
 from typing import Any
 
 import pytest
-from attrs import evolve
+from attrs import evolve, fields
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
+from tests.profiles import scaled
 
 from uplinks import rules
 from uplinks.errors import CannotAdvertise, NameCollision
@@ -27,11 +28,13 @@ from uplinks.model import (
     HealthCheck,
     IngressRoute,
     ParentConfig,
+    PassiveHealthCheck,
     Uplink,
     UplinkEntryPoint,
 )
 from uplinks.render import dump, to_traefik
 from uplinks.services import advertise, materialize
+from uplinks.testing import _examples
 
 NAMES = st.sampled_from(["a", "b", "c", "a-b", "b-c", "c-d", "a-b-c"])
 CHECKS = st.none() | st.just(HealthCheck(path="/health"))
@@ -89,7 +92,7 @@ def _one(
     return ad.owner == other.owner or ad.exposed or other.exposed
 
 
-@settings(max_examples=300)
+@settings(max_examples=scaled(300))
 @given(OFFERS)
 def test_every_collision_is_found_and_nothing_else(offers: Offers) -> None:
     expected = colliding(offers)
@@ -176,14 +179,53 @@ def test_what_is_made_is_whole(offers: Offers) -> None:
 # --- the rules foresee what would be raised ---------------------------------
 
 
+# Python callers can pass anything.
+WEIGHTS: st.SearchStrategy[Any] = st.sampled_from([0, 1, 2, -1, 2**31 - 1, 2**31, True, 1.5])
+ODD_CHECKS = st.builds(
+    HealthCheck,
+    path=st.sampled_from(["/", "/health", "health", "//x", "", None]),
+    mode=st.sampled_from(["http", "grpc", "tcp"]),
+    scheme=st.sampled_from([None, "https", "ftp"]),
+    method=st.sampled_from(["GET", "GET /"]),
+    status=st.sampled_from([0, 200, 99]),
+    port=st.sampled_from([None, 80, 65_536]),
+    hostname=st.sampled_from([None, "a.example.com", "a b"]),
+    interval=st.sampled_from([0, 10**9, -1]),
+    unhealthy_interval=st.sampled_from([0, 2 * 10**9, -1]),
+    timeout=st.sampled_from([0, 10**9, -1]),
+    headers=st.sampled_from([{}, {"X-A": "b"}, {"Host": "a"}, {"X A": "b"}, {"X-A": "a\r\nb"}]),
+)
+PASSIVE_CHECKS = st.builds(
+    PassiveHealthCheck,
+    failure_window=st.sampled_from([0, 10**9, -1]),
+    max_failed_attempts=st.sampled_from([0, 1, -1]),
+)
+
+
 @st.composite
 def uplinks(draw: st.DrawFn) -> Uplink:
     return Uplink(
         draw(NAMES | st.sampled_from(["", "A"])),
         draw(NAMES | st.sampled_from([""])) if draw(st.booleans()) else draw(NAMES),
         expose_name=draw(st.none() | NAMES | st.just("")),
-        entry_points=draw(st.lists(st.sampled_from(["up", "down"]), max_size=1)),
-        weight=draw(st.sampled_from([0, 1, 2, -1, 2**31 - 1, 2**31])),
+        entry_points=draw(st.lists(st.sampled_from(["up", "down"]), max_size=2)),
+        weight=draw(WEIGHTS),
+    )
+
+
+@st.composite
+def checked_uplinks(draw: st.DrawFn) -> Uplink:
+    """Draw an uplink in which only the health checks can be wrong, most often in one field."""
+    good = HealthCheck(path="/health")
+    names = [field.name for field in fields(HealthCheck) if field.init]
+    name = draw(st.sampled_from(names))
+    odd = draw(ODD_CHECKS)
+    one = evolve(good, **{name: getattr(odd, name)})
+    return Uplink(
+        draw(NAMES),
+        draw(NAMES),
+        health_check=draw(st.sampled_from([None, one, one, odd])),
+        passive_health_check=draw(st.none() | PASSIVE_CHECKS),
     )
 
 
@@ -204,22 +246,48 @@ def routers(draw: st.DrawFn) -> IngressRoute:
     )
 
 
+CONFIGS = st.sampled_from(
+    [STATIC, STATIC, None, ChildConfig(), ChildConfig({"up": UplinkEntryPoint(":9443")})]
+)
+
+
+@settings(max_examples=300)
 @given(
-    st.lists(uplinks() | GOOD_UPLINKS, max_size=3),
+    st.lists(uplinks() | checked_uplinks() | GOOD_UPLINKS, max_size=3),
     st.lists(routers(), max_size=2, unique_by=lambda r: (r.namespace, r.name)),
+    CONFIGS,
 )
 def test_a_child_advertises_exactly_when_no_rule_finds_an_error(
-    declared: list[Uplink], referencing: list[IngressRoute]
+    declared: list[Uplink], referencing: list[IngressRoute], config: ChildConfig | None
 ) -> None:
-    cluster = Cluster("eu", uplinks=declared, routers=referencing, child_config=STATIC)
-    report = rules.check_cluster(cluster, role="child")
+    cluster = Cluster("eu", uplinks=declared, routers=referencing, child_config=config)
+    # Without a static configuration, a child has no entry points.
+    judged = evolve(cluster, child_config=config or ChildConfig())
+    report = rules.check_cluster(judged, role="child")
+    event(f"ok: {report.ok}")
 
-    try:
-        advertise(cluster)
-    except (CannotAdvertise, NameCollision):
-        assert not report.ok
-    else:
-        assert report.ok
+    if not report.ok:
+        with pytest.raises(CannotAdvertise) as caught:
+            advertise(cluster)
+        assert caught.value.report == report
+        return
+    advertised = advertise(cluster)
+    assert [a.owner for a in advertised] == [
+        u.owner for u in sorted(declared, key=lambda u: u.uplink_name)
+    ]
+    assert all(a.entry_points for a in advertised)
+
+
+@pytest.mark.parametrize("code", _examples.codes())
+def test_the_example_of_each_error_is_not_advertised(code: str) -> None:
+    for cluster in _examples.fleet(code, bad=True).children.values():
+        config = cluster.child_config or ChildConfig()
+        report = rules.check_cluster(evolve(cluster, child_config=config), role="child")
+        if report.ok:
+            assert len(advertise(cluster)) == len(cluster.uplinks)
+        else:
+            with pytest.raises(CannotAdvertise):
+                advertise(cluster)
 
 
 @given(st.dictionaries(NAMES, st.lists(GOOD_UPLINKS, max_size=3, unique_by=lambda u: u.owner)))
@@ -236,9 +304,11 @@ def test_a_parent_materializes_exactly_when_no_rule_finds_an_error(
 
     try:
         materialize(config, {name: advertise(child) for name, child in fleet.children.items()})
-    except NameCollision:
-        assert errors
+    except CannotAdvertise:
+        assert "UPL401" in errors
         assert errors <= {"UPL401", "UPL402"}
+    except NameCollision:
+        assert errors == {"UPL402"}
     else:
         assert not errors
 

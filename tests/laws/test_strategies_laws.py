@@ -8,6 +8,7 @@ import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.profiles import scaled
 
 from uplinks import check, check_manifests, model, rules
 from uplinks.diagnostics import Severity
@@ -22,7 +23,7 @@ from uplinks.testing.strategies import (
     values,
 )
 
-EACH = 5  # examples of each code
+EACH = scaled(5)  # examples of each code
 
 
 def errors(text: str) -> set[str]:
@@ -73,11 +74,11 @@ def test_there_is_something_wrong_for_every_code() -> None:
 
 @pytest.mark.parametrize("broken", [broken_fleets, broken_manifests])
 def test_for_another_code_nothing_is_drawn(broken: Any) -> None:
-    with pytest.raises(ValueError, match="nothing is made wrong for UPL000, UPL011"):
+    with pytest.raises(ValueError, match="there is no bad example for UPL000, UPL011"):
         broken("UPL011", "UPL000")
 
 
-@settings(max_examples=20)
+@settings(max_examples=scaled(20))
 @given(broken_fleets(), broken_manifests())
 def test_without_a_choice_it_is_any_of_them(
     fleet: tuple[Fleet, str], text: tuple[str, str]
@@ -95,7 +96,7 @@ CLASSES = [
 
 # Whether what is drawn is valid, is for the laws above to say.
 @pytest.mark.parametrize("kind", CLASSES)
-@settings(max_examples=10)
+@settings(max_examples=scaled(10))
 @given(st.data())
 def test_every_class_of_the_model_has_values(kind: type, data: st.DataObject) -> None:
     assert type(data.draw(values(kind))) is kind

@@ -126,7 +126,6 @@ def test_a_cluster_in_the_middle_leads_on_to_uplinks() -> None:
     [
         (HealthCheck(path="/health?deep=1"), "`/health`"),
         (HealthCheck(), "`/`"),
-        (HealthCheck(path="live"), "`/live`"),
         (HealthCheck(path='/a`"b'), '"/a`\\"b"'),
         (HealthCheck(mode="grpc"), "`/grpc.health.v1.Health/Check`"),
     ],

@@ -1,4 +1,4 @@
-"""Tests about the catalogue: that every rule is in it, whole, and honest."""
+"""The catalogue is complete, its examples are right, and rules declare what they read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,20 +13,16 @@ from typing import Any
 import pytest
 
 from uplinks import rules
-from uplinks.adapters.files import load_fleet
 from uplinks.diagnostics import Diagnostic
 from uplinks.model import Cluster, Fleet
-from uplinks.reading import make_cluster, parse_manifests
+from uplinks.parsing import check_manifests
+from uplinks.testing import _examples
 
 HERE = Path(__file__).parent
 PAGES = HERE.parent.parent / "docs" / "rules"
 
-# What is wrong is on the disk, or with a suppression: tests/adapters and tests/cli have these.
-WITHOUT_FIXTURES = {"UPL011", "UPL012", "UPL013", "UPL014"}
-
-# A code keeps its meaning for ever. Add a line for a new rule; never change one.
-# When a rule goes, its line stays here and its code moves to RETIRED.
-EVER_GIVEN = {
+# A published code keeps its name. Each release adds its new codes; no line ever changes.
+PUBLISHED = {
     "UPL001": "invalid-yaml",
     "UPL002": "duplicate-key",
     "UPL003": "alias-or-merge-key",
@@ -116,7 +111,7 @@ def each(argument: str) -> pytest.MarkDecorator:
 
 @cache
 def fleet(code: str, side: str) -> Fleet:
-    return load_fleet(HERE / code / side)
+    return _examples.fleet(code, bad=side == "bad")
 
 
 # --- codes ------------------------------------------------------------------
@@ -135,8 +130,8 @@ def test_the_tables_are_sorted_and_their_codes_unique() -> None:
 def test_a_code_keeps_its_meaning_and_a_retired_one_stays_retired() -> None:
     names = {code: rules.find(code).name for code in rules.codes()}
 
-    assert names == {code: name for code, name in EVER_GIVEN.items() if code not in rules.RETIRED}
-    assert set(rules.RETIRED) <= set(EVER_GIVEN)
+    assert names.items() >= {c: n for c, n in PUBLISHED.items() if c not in rules.RETIRED}.items()
+    assert set(rules.RETIRED) <= set(PUBLISHED)
     assert len(set(names.values())) == len(names)
     assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", name) for name in names.values())
 
@@ -160,9 +155,9 @@ def test_a_rule_is_a_generator_function_with_metadata(rule: rules.Rule) -> None:
     assert rule.needs == ("fleet" if rule.scope == "fleet" else "cluster")
 
 
-def test_find_knows_every_code_and_guesses_near_ones() -> None:
+def test_find_returns_every_code_and_suggests_similar_ones() -> None:
     assert rules.find("upl402").name == "service-name-collision"
-    with pytest.raises(KeyError, match=r"no code 'UPL3O1'; did you mean UPL301\?"):
+    with pytest.raises(KeyError, match=r"unknown code 'UPL3O1'; did you mean UPL301\?"):
         rules.find("UPL3O1")
 
 
@@ -193,84 +188,50 @@ def test_the_pages_in_the_docs_are_fresh() -> None:
     assert written == rules.pages(), "run: python docs/write_rules.py"
 
 
-# What an example on a page leaves out, by what it begins with.
-UPLINK = "apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink\n"
-ROUTER = "apiVersion: traefik.io/v1alpha1\nkind: IngressRoute\n"
-NAMED = "metadata: {name: api, namespace: apps}\n"
-ROUTE = f"{ROUTER}{NAMED}spec:\n  routes:\n  - match: PathPrefix(`/`)\n    kind: Rule\n    "
-LEFT_OUT = {"spec": UPLINK + NAMED, "metadata": ROUTER, "services": ROUTE}
+# What is not about a key or a value is reported in the middle of one.
+COLUMNS = {"UPL001": 5, "UPL004": 106}
 
-# These are not about what a text says: a limit, and what is on the disk.
-NOT_IN_A_TEXT = {"UPL004", *WITHOUT_FIXTURES}
+# --- examples ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("code", sorted(set(rules.codes()) - NOT_IN_A_TEXT))
-def test_a_page_shows_what_it_is_about(code: str) -> None:
-    page = rules.find(code).page
-    example = page.partition("## Bad\n\n```yaml\n")[2].partition("```")[0]
-    texts = [_filled(text) for text in example.split("---\n")]
-    whole, *parts = (
-        make_cluster("c", [parse_manifests(text, source="page.yaml", cluster="c")])
-        for text in ("---\n".join(texts), *texts, "---\n".join(texts[1:]))
-    )
-    first, rest = parts[0], parts.pop()
-    subjects = [
-        Fleet(whole),
-        Fleet(Cluster("parent"), {"c": whole}),
-        # A page about several clusters shows a document of each, the parent's first.
-        Fleet(Cluster("parent"), {f"c-{i}": part for i, part in enumerate(parts)}),
-        Fleet(Cluster("parent"), {"c": whole, "d": Cluster("d")}),
-        Fleet(first, {"c": rest}),
-    ]
-
-    found = [d.code for subject in subjects for d in rules.check(subject)]
-
-    assert code in found
+def test_every_code_that_manifests_can_show_has_a_bad_and_a_good_example() -> None:
+    assert _examples.codes() == tuple(sorted(set(rules.codes()) - _examples.WITHOUT_EXAMPLES))
+    for code in _examples.codes():
+        assert rules.find(code).bad.strip()
+        assert rules.find(code).good.strip()
+        assert code in {mark for _, _, mark in _examples.marks(_examples.files(code, bad=True))}
 
 
-def _filled(text: str) -> str:
-    text = re.sub(r"\A(?:#.*\n)+", "", text)
-    begins = re.match(r"\w*", text)
-    assert begins is not None
-    if begins[0] == "services":
-        text = text.replace("\n", "\n    ").rstrip(" ")
-    left_out = LEFT_OUT.get(begins[0], "")
-    return (UPLINK if "exposeName" in text and begins[0] == "metadata" else left_out) + text
+@pytest.mark.parametrize("code", _examples.codes())
+def test_the_bad_example_is_reported_where_it_is_marked_and_nowhere_else(code: str) -> None:
+    texts = _examples.files(code, bad=True)
+    found = rules.check(fleet(code, "bad"))
+
+    places = [(d.location.file, d.location.span.line, d.code) for d in found]
+    assert sorted(places) == sorted(_examples.marks(texts))
+    for d in found:
+        if code in COLUMNS:
+            assert d.location.span.column == COLUMNS[code]
+            continue
+        # A key or a value: never the middle of one, the space before it, or the comment.
+        line = texts[d.location.file].splitlines()[d.location.span.line - 1]
+        tokens = {token.start() + 1 for token in re.finditer(r"(?<![^\s{\[(])[^\s{\[(-]\S*", line)}
+        starts = tokens | {each.start() + 1 for each in re.finditer(r"(?<=\s)[-{\[]|^-", line)}
+        assert d.location.span.column in starts, (str(d), line)
+        assert d.location.span.column <= line.index(" # ")
 
 
-# --- fixtures ---------------------------------------------------------------
-
-
-def test_every_code_has_fixtures_and_every_fixture_a_code() -> None:
-    folders = {path.name for path in HERE.iterdir() if path.is_dir() and path.name[0] == "U"}
-
-    assert folders == set(rules.codes()) - WITHOUT_FIXTURES
-    for folder in folders:
-        assert {path.name for path in (HERE / folder).iterdir()} == {"bad", "good"}
-
-
-def _marked(code: str) -> Iterator[tuple[str, int, str]]:
-    """The lines of a bad fixture that end with codes in a comment."""
-    for path in sorted((HERE / code / "bad").rglob("*.yaml")):
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-            marks = re.search(r"# (UPL\d{3}(?: UPL\d{3})*)$", line)
-            for mark in marks[1].split() if marks else ():
-                yield str(path), number, mark
-
-
-@pytest.mark.parametrize("code", sorted(set(rules.codes()) - WITHOUT_FIXTURES))
-def test_the_bad_fixture_is_reported_where_it_is_marked_and_nowhere_else(code: str) -> None:
-    found = [
-        (d.location.file, d.location.span.line, d.code) for d in rules.check(fleet(code, "bad"))
-    ]
-
-    assert sorted(found) == sorted(_marked(code))
-    assert code in {found_code for _, _, found_code in found}
-
-
-@pytest.mark.parametrize("code", sorted(set(rules.codes()) - WITHOUT_FIXTURES))
-def test_the_good_fixture_is_clean(code: str) -> None:
+@pytest.mark.parametrize("code", _examples.codes())
+def test_the_good_example_is_clean(code: str) -> None:
     assert rules.check(fleet(code, "good")).diagnostics == ()
+
+
+def test_the_example_of_a_limit_is_exactly_one_level_too_deep() -> None:
+    bad = rules.find("UPL004").bad
+    shallower = bad.replace("[[", "[", 1).replace("]]", "]", 1)
+
+    assert [d.code for d in check_manifests(bad)] == ["UPL004"]
+    assert check_manifests(shallower).diagnostics == ()
 
 
 # --- honesty ----------------------------------------------------------------
@@ -301,7 +262,7 @@ class Recorder:
 @each("rule")
 def test_a_rule_reads_what_it_declares_and_nothing_else(rule: rules.Rule) -> None:
     read: set[str] = set()
-    for code in set(rules.codes()) - WITHOUT_FIXTURES:
+    for code in _examples.codes():
         for side in ("bad", "good"):
             subject = fleet(code, side)
             if rule.scope in {"fleet", "any"}:

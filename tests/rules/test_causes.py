@@ -1,4 +1,4 @@
-"""One cause gives one finding, and what is no mistake gives none."""
+"""One cause gives one diagnostic, and correct manifests give none."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from uplinks.model import (
     Uplink,
     Weighted,
 )
-from uplinks.reading import make_cluster, parse_manifests
+from uplinks.parsing import make_cluster, parse_manifests
 
 SECOND = 1_000_000_000
 

@@ -1,4 +1,4 @@
-"""What whoever checks may say, and the rules that others add."""
+"""Options of a check, and third-party rules."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from uplinks.diagnostics import Diagnostic, Location, Severity
 from uplinks.model import Cluster, Fleet, HealthCheck, Uplink
 
 
-def test_a_mode_that_can_be_probed_is_known_and_suggested() -> None:
+def test_a_known_mode_is_accepted_and_suggested() -> None:
     def modes(mode: str, *known: str) -> list[tuple[str, str | None]]:
         uplink = Uplink("api", "apps", health_check=HealthCheck(mode=mode))
         cluster = Cluster("eu", uplinks=[uplink])
@@ -24,10 +24,7 @@ def test_a_mode_that_can_be_probed_is_known_and_suggested() -> None:
     assert modes("redis", "redis", "mysql") == []
     assert modes("rediss", "redis", "http") == [
         (
-            (
-                "unknown health check mode 'rediss' of uplink apps/api; "
-                "http or grpc or redis is allowed"
-            ),
+            ("healthCheck.mode of uplink apps/api must be http, grpc or redis, got 'rediss'"),
             "redis",
         )
     ]
@@ -39,7 +36,7 @@ def own(code: str, function: Callable[[Any], Iterator[Any]], scope: rules.Scope)
 
 
 @pytest.mark.parametrize("scope", ["manifests", "cluster", "fleet", "any"])
-def test_a_rule_of_others_is_asked_and_its_findings_are_in_order(scope: rules.Scope) -> None:
+def test_a_third_party_rule_is_called_and_its_diagnostics_are_sorted(scope: rules.Scope) -> None:
     def found_in(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
         yield rule.at(Location(cluster="zz"), type(subject).__name__)
 
@@ -56,7 +53,7 @@ def test_a_rule_of_others_is_asked_and_its_findings_are_in_order(scope: rules.Sc
     assert (rule.family, rule.needs) == ("other", "fleet" if scope == "fleet" else "cluster")
 
 
-def test_a_rule_of_others_that_fails_is_an_error_that_names_it_and_shows_no_secret() -> None:
+def test_a_failing_third_party_rule_is_one_error_that_names_it_and_shows_no_secret() -> None:
     def fails(cluster: Cluster) -> Iterator[Diagnostic]:
         yield raises.at(Location(), "before")
         raise RuntimeError("Bearer S3cr3t")
@@ -83,12 +80,11 @@ def test_a_rule_of_others_that_fails_is_an_error_that_names_it_and_shows_no_secr
     assert [str(d) for d in report] == [
         "<text>:1:1: info ACME001: before",
         *(
-            f"<text>:1:1: error {code}: rule {code} (own) failed: {why}; "
-            "what it judges was not checked to the end"
+            f"<text>:1:1: error {code}: rule {code} (own) failed: {why}; its check is incomplete"
             for code, why in [
                 ("ACME001", "it raised RuntimeError"),
-                ("ACME002", "it yielded 'str', which is no finding of its own"),
-                ("ACME003", "it yielded 'UPL001', which is no finding of its own"),
+                ("ACME002", "it yielded 'str', not a diagnostic with its own code"),
+                ("ACME003", "it yielded 'UPL001', not a diagnostic with its own code"),
                 ("ACME004", "it raised TypeError"),
             ]
         ),
@@ -97,7 +93,7 @@ def test_a_rule_of_others_that_fails_is_an_error_that_names_it_and_shows_no_secr
 
 
 @pytest.mark.parametrize("codes", [["UPL103"], ["UPL999"], ["ACME001", "ACME001"]])
-def test_a_code_that_is_taken_is_refused(codes: list[str]) -> None:
+def test_a_code_that_is_taken_raises(codes: list[str]) -> None:
     def silent(cluster: Cluster) -> Iterator[Diagnostic]:
         yield from ()
 
@@ -112,5 +108,5 @@ def test_a_code_that_is_taken_is_refused(codes: list[str]) -> None:
     "code", ["", "acme001", "ACME", "001", "ACME-1", "A" * 99 + "001", "ACME001\n"]
 )
 def test_a_code_has_a_prefix_and_a_number(code: str) -> None:
-    with pytest.raises(ValueError, match="invalid code"):
+    with pytest.raises(ValueError, match="code must be an upper-case prefix and a number"):
         own(code, lambda _: iter(()), "manifests")

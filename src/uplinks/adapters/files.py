@@ -2,19 +2,17 @@
 
 Rules of this file:
 
-1. A fleet is a folder with ``parent/`` and ``children/<name>/``; any other
-   folder, and any file, is one cluster alone.
-2. A cluster's manifests are its ``*.yaml``, ``*.yml`` and ``*.json`` files, at
-   any depth, in the order of their names. What is hidden is not read.
-3. What cannot be read is a diagnostic (UPL012), and so is a place where
-   nothing is (UPL011); reading goes on with the next file.
-4. Files are called what the user called them: the path as given, and what was
-   found below it.
-5. Nothing is read twice and nothing is read for ever: each real folder is
-   entered once however many links lead to it, below a folder only regular
-   files are opened, and no more of a file is read than the limit allows.
-6. Whoever passes ``texts`` is given what was read, by the name that findings
-   call it, and so need not open anything again.
+1. A fleet is a folder with ``parent/`` and ``children/<name>/``; any other folder, and
+   any file, is a single cluster.
+2. A cluster's manifests are its ``*.yaml``, ``*.yml`` and ``*.json`` files, at any depth,
+   in the order of their names. Hidden files and folders are not read.
+3. What cannot be read is a diagnostic (UPL012), and so is a path without any document
+   (UPL011); reading continues with the next file.
+4. A file is named as the user named it: the given path, and what was found below it.
+5. Each real folder is entered once, however many links lead to it. Below a folder only
+   regular files are opened, and no more of a file is read than the limit allows.
+6. ``texts``, if given, receives the bytes of each file by its name, so that callers
+   need not read it again.
 """
 
 # pathlib rewrites paths (./a becomes a), and a file keeps the name it was given.
@@ -24,12 +22,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 
 from uplinks.diagnostics import Diagnostic, Location, Severity
 from uplinks.manifest import Limits
 from uplinks.model import Cluster, Fleet
-from uplinks.reading import Manifests, make_cluster, make_fleet, parse_manifests
+from uplinks.parsing import make_cluster, make_fleet, parse_manifests
+from uplinks.schema import Manifests
 
 __all__ = [
     "NOTHING_FOUND",
@@ -41,7 +40,6 @@ __all__ = [
     "load",
     "load_cluster",
     "load_fleet",
-    "load_fleet_from",
     "load_stream",
     "not_regular",
 ]
@@ -58,32 +56,32 @@ Texts = MutableMapping[str, bytes]
 
 
 def is_fleet(path: AnyPath) -> bool:
-    """Tell a fleet from one cluster alone: a fleet has ``parent/`` or ``children/``.
+    """Return whether a path is a fleet, a folder with ``parent/`` or ``children/``.
 
     Complexity: O(1). Raises nothing.
 
     >>> is_fleet("no/such/folder")
     False
 
-    Source: this library's; the page has no word on files.
+    Source: this library's; the page does not mention files.
     """
     return any(os.path.isdir(os.path.join(path, side)) for side in (PARENT, CHILDREN))
 
 
 def fleets_in(path: AnyPath) -> tuple[str, ...]:
-    """Name the folders in a folder that are whole fleets, in order.
+    """Give the folders in a folder that are complete fleets, in order.
 
-    Whole: with ``parent/`` and ``children/``, since a cluster's own folders may
-    be called anything. A fleet is not looked into, and neither is what is deeper.
+    Complete: with ``parent/`` and ``children/``, since a cluster's own folders may have
+    any name. The inside of a fleet, and deeper folders, are not searched.
     Complexity: O(f log f) for f entries. Raises nothing.
 
     >>> fleets_in("no/such/folder")
     ()
 
-    Source: this library's; the page has no word on files.
+    Source: this library's; the page does not mention files.
     """
     root = os.fspath(path)
-    if is_fleet(root) or not os.path.isdir(root):
+    if not os.path.isdir(root) or is_fleet(root):
         return ()
     below = [os.path.join(root, name) for name in _names(root, "", [])]
     sides = (PARENT, CHILDREN)
@@ -91,15 +89,15 @@ def fleets_in(path: AnyPath) -> tuple[str, ...]:
 
 
 def load(path: AnyPath, texts: Texts | None = None) -> Fleet | Cluster:
-    """Read whatever is there: a fleet, or else one cluster alone.
+    """Read a fleet, or else a single cluster.
 
-    The cluster of a file or a plain folder has no name. It never raises for
-    what is on the disk. Complexity: O(bytes).
+    The cluster of a file or an ordinary folder has no name. Nothing on the disk raises.
+    Complexity: O(bytes).
 
     >>> load("no/such/file.yaml").diagnostics[0].code
     'UPL012'
 
-    Source: this library's; the page has no word on files.
+    Source: this library's; the page does not mention files.
     """
     return load_fleet(path, texts) if is_fleet(path) else load_cluster("", [path], texts=texts)
 
@@ -107,56 +105,29 @@ def load(path: AnyPath, texts: Texts | None = None) -> Fleet | Cluster:
 def load_fleet(path: AnyPath, texts: Texts | None = None) -> Fleet:
     """Read a fleet: a folder with ``parent/`` and ``children/<name>/``.
 
-    A side that is missing, or a folder without a manifest, is a finding among
-    the diagnostics of the cluster concerned. It never raises for what is on
-    the disk.
+    A missing side, or a folder without a manifest, is a diagnostic of its cluster.
+    Nothing on the disk raises.
 
     >>> load_fleet("no/such/folder").parent.diagnostics[0].code
     'UPL012'
 
-    Source: reference page, "Complete Example", for what belongs to whom.
+    Source: reference page, "Complete Example", for the parts of a fleet.
     """
     root = os.fspath(path)
-    parent = os.path.join(root, PARENT)
-    folder = os.path.join(root, CHILDREN)
     if not is_fleet(root):
         problem = _problem_with_folder(root) or _nothing(
-            root, f"it has neither {PARENT}/ nor {CHILDREN}/; one cluster alone is no fleet"
+            root, f"a fleet has {PARENT}/ and {CHILDREN}/, this is a single cluster"
         )
         return make_fleet(make_cluster(PARENT, [], [problem]))
     found: list[Diagnostic] = []
-    children: dict[str, AnyPath] = {}
-    if os.path.isdir(folder):
-        children = _children(folder, found)
-    else:
-        found.append(_nothing(folder, f"a fleet has {CHILDREN}/<name>/ beside {PARENT}/"))
-    if os.path.isdir(parent):
-        return load_fleet_from(parent, children, found, texts=texts)
-    found.append(_nothing(parent, f"a fleet has {PARENT}/ beside {CHILDREN}/", PARENT))
-    clusters = [load_cluster(name, [child], texts=texts) for name, child in children.items()]
-    return make_fleet(make_cluster(PARENT, [], found), clusters)
-
-
-def load_fleet_from(
-    parent: AnyPath,
-    children: Mapping[str, AnyPath],
-    diagnostics: Iterable[Diagnostic] = (),
-    *,
-    texts: Texts | None = None,
-) -> Fleet:
-    """Read a fleet of which every cluster has its own path, a file or a folder.
-
-    ``children`` maps each child's name, as the parent's configuration knows
-    it, to its path; ``diagnostics`` are findings made on the way.
-
-    >>> sorted(load_fleet_from("p", {"eu": "e", "us": "u"}).children)
-    ['eu', 'us']
-
-    Source: reference page, "Complete Example", for what belongs to whom.
-    """
+    children = _children(os.path.join(root, CHILDREN), found)
+    parent = [os.path.join(root, PARENT)]
+    if not os.path.isdir(parent[0]):
+        found.append(_nothing(parent[0], f"a fleet has {PARENT}/ beside {CHILDREN}/", PARENT))
+        parent = []
     return make_fleet(
-        load_cluster(PARENT, [parent], diagnostics, texts=texts),
-        [load_cluster(name, [path], texts=texts) for name, path in children.items()],
+        load_cluster(PARENT, parent, found, texts=texts),
+        [load_cluster(name, [child], texts=texts) for name, child in children.items()],
     )
 
 
@@ -167,23 +138,23 @@ def load_cluster(
     *,
     texts: Texts | None = None,
 ) -> Cluster:
-    """Read one cluster from files and folders.
+    """Read one cluster from files and folders; ``diagnostics`` are those found before.
 
     Complexity: O(bytes), O(f log f) for the names of f files.
 
     >>> [str(d) for d in load_cluster("eu", ["nowhere.yaml"]).diagnostics]
-    ['nowhere.yaml:1:1: error UPL012: cannot read it: No such file or directory']
+    ['nowhere.yaml:1:1: error UPL012: cannot be read: No such file or directory']
 
-    Source: this library's; the page has no word on files.
+    Source: this library's; the page does not mention files.
     """
     found = list(diagnostics)
     manifests: list[Manifests] = []
     for path in (os.fspath(path) for path in paths):
         before = len(found)
         files = list(_walk(path, name, found)) if os.path.isdir(path) else [path]
-        read = [text for file in files for text in _read(file, name, found, texts)]
-        if len(found) == before and all(map(_empty, read)):
-            found.append(_nothing(path, _why_nothing(files), name))
+        read = [each for file in files for each in _read(file, name, found, texts)]
+        if len(found) == before and all(map(_is_empty, read)):
+            found.append(_nothing(path, _why_empty(files), name))
         manifests += read
     return make_cluster(name, manifests, found)
 
@@ -191,49 +162,73 @@ def load_cluster(
 def load_stream(
     data: bytes, source: str = "-", name: str = "", *, texts: Texts | None = None
 ) -> Cluster:
-    """Read one cluster from the bytes of a stream, called ``source``.
+    """Read one cluster from the bytes of a stream, named ``source`` in diagnostics.
 
     Complexity: O(bytes).
 
     >>> [d.code for d in load_stream(b"").diagnostics]
     ['UPL011']
 
-    Source: this library's; the page has no word on files.
+    Source: this library's; the page does not mention files.
     """
     if texts is not None:
         texts[source] = data
-    text = parse_manifests(data, source=source, cluster=name)
-    found = [_nothing(source, _why_nothing([source]), name)] if _empty(text) else []
-    return make_cluster(name, [text], found)
+    manifests = parse_manifests(data, source=source, cluster=name)
+    found = [_nothing(source, _why_empty([source]), name)] if _is_empty(manifests) else []
+    return make_cluster(name, [manifests], found)
 
 
-def _empty(text: Manifests) -> bool:
-    return not (text.resources or text.diagnostics or text.skipped)
+def _read(path: str, cluster: str, found: list[Diagnostic], texts: Texts | None) -> list[Manifests]:
+    # One byte more than allowed, so that the reader sees that it is too much; and no
+    # more room than the file needs, since allocating room is what costs.
+    most = Limits().size + 1
+    try:
+        with open(path, "rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            data: bytes = file.read(min(size + 1, most)) or b""
+            # A pipe or a device has no size.
+            while len(data) < most and (
+                part := file.read(min(len(data) + 65536, most - len(data)))
+            ):
+                data += part
+    except (OSError, ValueError) as error:
+        found.append(_unreadable(path, error, cluster))
+        return []
+    if texts is not None:
+        texts[path] = data
+    return [parse_manifests(data, source=path, cluster=cluster)]
 
 
-def _why_nothing(files: list[str]) -> str:
+def _is_empty(manifests: Manifests) -> bool:
+    return not (manifests.resources or manifests.diagnostics or manifests.skipped)
+
+
+def _why_empty(files: list[str]) -> str:
     if files:
-        return "there is no document here"
+        return "it has no document"
     kinds = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
-    return f"there is no {kinds} file here or below"
+    return f"it has no {kinds} file, at any depth"
 
 
-def _children(folder: str, found: list[Diagnostic]) -> dict[str, AnyPath]:
-    children: dict[str, AnyPath] = {}
+def _children(folder: str, found: list[Diagnostic]) -> dict[str, str]:
+    if not os.path.isdir(folder):
+        found.append(_nothing(folder, f"a fleet has {CHILDREN}/<name>/ beside {PARENT}/"))
+        return {}
+    children: dict[str, str] = {}
     for name in _names(folder, "", found):
         path = os.path.join(folder, name)
         if os.path.isdir(path):
             children[name] = path
         elif name.endswith(SUFFIXES):
-            reason = f"it belongs to no child: a child's files are below {CHILDREN}/<name>/"
-            found.append(_error(UNREADABLE, path, f"cannot tell whose it is: {reason}"))
+            reason = f"it belongs to no child, move it to {CHILDREN}/<name>/"
+            found.append(_error(UNREADABLE, path, f"not read: {reason}"))
     if not children and not found:
-        found.append(_nothing(folder, "there is no child's folder here", PARENT))
+        found.append(_nothing(folder, "it has no folder of a child", PARENT))
     return children
 
 
 def _walk(folder: str, cluster: str, found: list[Diagnostic]) -> Iterator[str]:
-    """Find the manifests below a folder, in the order of their names."""
+    """Give the manifests below a folder, in the order of their names."""
     entered: set[tuple[int, int]] = set()
     waiting = [folder]
     while waiting:
@@ -256,15 +251,6 @@ def _walk(folder: str, cluster: str, found: list[Diagnostic]) -> Iterator[str]:
             found.append(not_regular(path, cluster))
 
 
-def not_regular(path: str, cluster: str = "") -> Diagnostic:
-    """Refuse what is neither a file nor a folder: a pipe, a socket, a device.
-
-    >>> str(not_regular("pipe.yaml"))
-    'pipe.yaml:1:1: error UPL012: cannot read it: not a regular file'
-    """
-    return _error(UNREADABLE, path, "cannot read it: not a regular file", cluster)
-
-
 def _names(folder: str, cluster: str, found: list[Diagnostic]) -> list[str]:
     try:
         return sorted(name for name in os.listdir(folder) if not name.startswith("."))
@@ -273,45 +259,27 @@ def _names(folder: str, cluster: str, found: list[Diagnostic]) -> list[str]:
         return []
 
 
-def _read(path: str, cluster: str, found: list[Diagnostic], texts: Texts | None) -> list[Manifests]:
-    try:
-        data = _bytes(path)
-    except OSError as error:
-        found.append(_unreadable(path, error, cluster))
-        return []
-    except ValueError as error:  # a NUL in the path
-        found.append(_error(UNREADABLE, path, f"cannot read it: {error}", cluster))
-        return []
-    if texts is not None:
-        texts[path] = data
-    return [parse_manifests(data, source=path, cluster=cluster)]
+def not_regular(path: str, cluster: str = "") -> Diagnostic:
+    """Report a path that is neither a file nor a folder: a pipe, a socket, a device.
 
-
-def _bytes(path: str) -> bytes:
-    # One byte more than allowed, so that the reader sees it is too much; and no
-    # more room than the file needs, since asking for room is what costs.
-    most = Limits().size + 1
-    with open(path, "rb", buffering=0) as file:
-        data: bytes = file.read(min(os.fstat(file.fileno()).st_size + 1, most)) or b""
-        # A pipe or a device has no size to go by.
-        while len(data) < most and (more := file.read(min(len(data) + 65536, most - len(data)))):
-            data += more
-    return data
+    >>> str(not_regular("pipe.yaml"))
+    'pipe.yaml:1:1: error UPL012: cannot be read: not a regular file'
+    """
+    return _error(UNREADABLE, path, "cannot be read: not a regular file", cluster)
 
 
 def _problem_with_folder(path: str) -> Diagnostic | None:
     try:
-        if stat.S_ISDIR(os.stat(path).st_mode):
-            return None
-    except OSError as error:
+        is_folder = stat.S_ISDIR(os.stat(path).st_mode)
+    except (OSError, ValueError) as error:
         return _unreadable(path, error)
-    except ValueError as error:
-        return _error(UNREADABLE, path, f"cannot read it: {error}")
-    return _error(UNREADABLE, path, "cannot read it: a fleet is a folder")
+    return None if is_folder else _error(UNREADABLE, path, "cannot be read: a fleet is a folder")
 
 
-def _unreadable(path: str, error: OSError, cluster: str = "") -> Diagnostic:
-    return _error(UNREADABLE, path, f"cannot read it: {error.strerror or error}", cluster)
+def _unreadable(path: str, error: OSError | ValueError, cluster: str = "") -> Diagnostic:
+    # A ValueError is a NUL in the path.
+    reason = error.strerror if isinstance(error, OSError) else None
+    return _error(UNREADABLE, path, f"cannot be read: {reason or error}", cluster)
 
 
 def _nothing(path: str, reason: str, cluster: str = "") -> Diagnostic:
@@ -319,5 +287,5 @@ def _nothing(path: str, reason: str, cluster: str = "") -> Diagnostic:
 
 
 def _error(code: str, path: str, message: str, cluster: str = "") -> Diagnostic:
-    # A file without a name is called by what was given for it.
+    # An empty path is shown as ''.
     return Diagnostic(code, Severity.ERROR, message, Location(cluster, path or "''"))

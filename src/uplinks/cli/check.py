@@ -1,14 +1,12 @@
-"""``uplinks check``: everything that is wrong, with file, line and column.
+"""``uplinks check``: report every mistake with its file, line and column.
 
-Rules of this file:
-
-1. What was found, what of it counts, and how it is written are settled one
-   after the other, by `rules`, by `suppression` and `selection`, by `formats`.
-2. The exit status is the same in every format: 2 when something that was named
-   could not be read or a rule of others raised, else 1 when a finding is as
-   severe as ``--fail-on``, else 0.
-3. Standard output holds the report and nothing else. Where a program reads it,
-   the tally goes to standard error.
+1. `rules` makes the diagnostics, `suppression` and `selection` filter them, and
+   `formats` writes them, in this order.
+2. The exit status is the same in every format: 2 if a named input is unreadable or a
+   third-party rule raised, else 1 if a diagnostic is at least as severe as
+   ``--fail-on``, else 0.
+3. Standard output contains only the report. In a format for programs, the summary
+   goes to standard error.
 """
 
 from __future__ import annotations
@@ -16,9 +14,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from uplinks import rules
 from uplinks.adapters import plugins
@@ -27,86 +25,72 @@ from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Ink
 from uplinks.cli.formats import MACHINES, Result, text
 from uplinks.cli.inputs import Place
 from uplinks.cli.selection import Selection, checked
-from uplinks.diagnostics import Diagnostic, Location, Report, Severity
+from uplinks.diagnostics import LIMIT_EXCEEDED, Diagnostic, Location, Report, Severity
 from uplinks.errors import UnusablePlugin
 from uplinks.model import Cluster, Fleet
 
-__all__ = ["add", "catalogue", "documents", "run", "status"]
+__all__ = ["add", "documents", "run"]
 
-OVER_A_LIMIT: Final = "UPL004"
 _JUDGED_ALONE: Final = frozenset({"manifests", "any"})
-
-Entry = rules.Rule | rules.ShapeCode
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command and its arguments."""
     parser = commands.add_parser(
         "check",
-        help="find what is wrong in a fleet's manifests",
-        description="Find what is wrong in the manifests of a fleet, or of one cluster.",
+        help="check the manifests of a fleet",
+        description="Check the manifests of a fleet or of one cluster.",
         epilog="Exit status: 0 clean, 1 findings, 2 bad usage or unreadable input.",
         allow_abbrev=False,
     )
     inputs.add_places(parser)
-    codes = parser.add_argument_group("what counts")
+    codes = parser.add_argument_group("selection")
     codes.add_argument(
         "--select",
         metavar="CODES",
         action="append",
-        help="only these: codes, or their beginnings such as UPL2, with commas; repeatable",
+        help="report only these codes; a prefix such as UPL2 selects all codes that start with "
+        "it; comma-separated, repeatable",
     )
-    codes.add_argument("--ignore", metavar="CODES", action="append", help="not these; repeatable")
+    codes.add_argument(
+        "--ignore", metavar="CODES", action="append", help="ignore these codes; repeatable"
+    )
     codes.add_argument(
         "--fail-on",
         choices=config.FAIL_ON,
-        help="the mildest severity that gives exit status 1 (default: error)",
+        help="the lowest severity that gives exit status 1 (default: error)",
     )
     codes.add_argument(
         "--config",
         metavar="FILE",
-        help="the configuration, instead of the nearest uplinks.toml or pyproject.toml",
+        help="read this configuration, not the nearest uplinks.toml or pyproject.toml",
     )
-    written = parser.add_argument_group("how it is written")
-    written.add_argument("--format", choices=formats.FORMATS, help="(default: text)")
-    written.add_argument("--output", metavar="FILE", help="write to a file, whole or not at all")
+    written = parser.add_argument_group("output")
+    written.add_argument("--format", choices=formats.FORMATS, help="output format (default: text)")
+    written.add_argument("--output", metavar="FILE", help="write the report to a file, atomically")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Check every place and write all findings."""
+    """Check every input and write the report."""
     extra = plugins.load_rules()
-    entries = catalogue(extra)
+    entries = findings.catalogue(extra)
     selection, settings = _settings(arguments, entries)
     places = inputs.read_places(arguments)
-    watched = _Watched.all_of(extra)
-    result = _check(places, watched, entries, selection)
+    guarded = [rules.guard(rule) for rule in extra]
+    result = _check(places, guarded, entries, selection)
     result = evolve(result, fail_on=_threshold(settings.fail_on or "error"))
     _write(result, settings.format or "text", arguments.output, places, console)
-    for each in watched:
-        if each.raised:
-            # Also where its code is ignored: what it judges was not judged.
-            console.complain(str(UnusablePlugin(each.rule.code, f"it raised {each.raised[0]}")))
+    for rule, raised in _failures(guarded):
+        # Reported even if the code is ignored, because the check is incomplete.
+        console.complain(str(UnusablePlugin(rule.code, f"it raised {raised}")))
     if not result.readable:
         return UNUSABLE
     return CLEAN if result.ok else FINDINGS
 
 
-def status(report: Report) -> int:
-    """Turn a report into an exit status: what could not be read weighs most."""
-    if inputs.unreadable(report):
-        return UNUSABLE
-    return CLEAN if report.ok else FINDINGS
-
-
-def catalogue(extra: Iterable[rules.Rule] = ()) -> dict[str, Entry]:
-    """Give what each code stands for, with the rules of others."""
-    entries: list[Entry] = [*rules.SHAPE, *rules.ALL, *extra]
-    return {entry.code: entry for entry in sorted(entries, key=lambda entry: entry.code)}
-
-
 def documents(cluster: Cluster) -> int:
-    """Count what was read of a cluster; both parts of one configuration are one."""
+    """Count the documents of a cluster. Both parts of one configuration count once."""
     configs = {
         id(part.origin.document)
         for part in (cluster.child_config, cluster.parent_config)
@@ -116,13 +100,13 @@ def documents(cluster: Cluster) -> int:
     return len(objects) + len(configs) + cluster.skipped
 
 
-# --- what counts ------------------------------------------------------------
+# --- selection --------------------------------------------------------------
 
 
 def _settings(
     arguments: argparse.Namespace, codes: Collection[str]
 ) -> tuple[Selection, config.Config]:
-    """Lay the command line over the configuration."""
+    """Combine the configuration with the command line, which takes precedence."""
     file = arguments.config or config.find(_first(arguments))
     settings = config.Config() if file is None else config.load(file, codes)
     select, ignore = settings.select, settings.ignore
@@ -147,31 +131,30 @@ def _threshold(name: str) -> Severity | None:
     return None if name == "never" else Severity(name)
 
 
-# --- what was found ---------------------------------------------------------
+# --- diagnostics ------------------------------------------------------------
 
 
 def _check(
     places: Sequence[Place],
-    watched: Sequence[_Watched],
-    entries: Mapping[str, Entry],
+    guarded: Sequence[rules.Rule],
+    entries: Mapping[str, rules.Entry],
     selection: Selection,
 ) -> Result:
     modes = plugins.modes()
     found: list[Diagnostic] = []
     suppressed = 0
     for place in places:
-        report = _report(place.subject, [each.rule for each in watched], modes)
+        report = _report(place.subject, guarded, modes)
         by, wrong = suppression.suppressions(place.clusters, place.texts, entries, place.sources)
         judged = set(filter(selection.has, _judged(place.subject, entries)))
-        settled = suppression.settle(report, by, judged)
-        suppressed += sum(map(selection.counts, settled.suppressed))
-        found += [*settled.kept, *wrong, *settled.unused]
-    failed = any(each.raised for each in watched)
+        applied = suppression.apply(report, by, judged)
+        suppressed += sum(map(selection.counts, applied.suppressed))
+        found += [*applied.kept, *wrong, *applied.unused]
     return Result(
         Report(filter(selection.counts, found)),
         entries,
         _read([place.subject for place in places]),
-        readable=not (failed or inputs.unreadable(found)),
+        readable=not (any(_failures(guarded)) or inputs.unreadable(found)),
         suppressed=suppressed,
     )
 
@@ -182,8 +165,8 @@ def _report(subject: Fleet | Cluster, extra: Iterable[rules.Rule], modes: Iterab
     return rules.check_cluster(subject, extra=extra, known_modes=modes)
 
 
-def _judged(subject: Fleet | Cluster, entries: Mapping[str, Entry]) -> Collection[str]:
-    """Name the codes that were looked for: a cluster alone shows less than a fleet."""
+def _judged(subject: Fleet | Cluster, entries: Mapping[str, rules.Entry]) -> Collection[str]:
+    """Return the codes that this check covers. A single cluster covers fewer."""
     if isinstance(subject, Fleet):
         return entries.keys()
     scopes = _JUDGED_ALONE | ({"cluster"} if subject.uplinks else set())
@@ -194,34 +177,11 @@ def _judged(subject: Fleet | Cluster, entries: Mapping[str, Entry]) -> Collectio
     }
 
 
-@frozen
-class _Watched:
-    """A rule of others, and what it raised: its finding may be ignored, the failure may not."""
-
-    rule: rules.Rule
-    raised: list[str]
-
-    @classmethod
-    def all_of(cls, extra: Iterable[rules.Rule]) -> list[_Watched]:
-        return [cls._one(rule) for rule in extra]
-
-    @classmethod
-    def _one(cls, rule: rules.Rule) -> _Watched:
-        raised: list[str] = []
-        return cls(evolve(rule, function=_noting(rule.function, raised)), raised)
-
-
-def _noting(
-    function: Callable[..., Iterator[Any]], raised: list[str]
-) -> Callable[..., Iterator[Any]]:
-    def watched(subject: Any) -> Iterator[Any]:
-        try:
-            yield from function(subject)
-        except Exception as error:
-            raised.append(type(error).__name__)
-            raise
-
-    return watched
+def _failures(guarded: Iterable[rules.Rule]) -> Iterator[tuple[rules.Rule, str]]:
+    """Yield each guarded rule that raised, with the class name of its first exception."""
+    for rule in guarded:
+        if isinstance(rule.function, rules.Guard) and rule.function.raised:
+            yield rule, rule.function.raised[0]
 
 
 def _read(subjects: Sequence[Fleet | Cluster]) -> dict[str, int]:
@@ -235,7 +195,7 @@ def _read(subjects: Sequence[Fleet | Cluster]) -> dict[str, int]:
     }
 
 
-# --- how it is written ------------------------------------------------------
+# --- output -----------------------------------------------------------------
 
 
 def _excerpts(
@@ -245,9 +205,9 @@ def _excerpts(
 
     texts = {file: data for place in places for file, data in place.texts.items()}
     known = {file: source for place in places for file, source in place.sources.items()}
-    # Where a reader gave up there is nothing to see, and all before it to look through.
+    # A limit has no useful excerpt, and finding its line means scanning the whole file.
     first = islice(report, findings.EXCERPTS)
-    shown = [finding.location for finding in first if finding.code != OVER_A_LIMIT]
+    shown = [finding.location for finding in first if finding.code != LIMIT_EXCEEDED]
     return excerpts(texts, encoding, shown, known)
 
 

@@ -20,8 +20,8 @@ from typing import Final, NamedTuple
 from attrs import frozen
 
 from uplinks.cli.console import printable
+from uplinks.cli.source import Source, look_through
 from uplinks.diagnostics import Location, Span
-from uplinks.manifest.source import Source, look_through
 
 __all__ = ["CUT", "MASK", "TAB", "WIDTH", "excerpts"]
 

@@ -1,4 +1,4 @@
-"""``uplinks explain``: what a code means, and which codes there are. It needs no network."""
+"""``uplinks explain``: show the pages of codes, or the list of all codes. Works offline."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import re
 from typing import Any, Final
 
 from uplinks.adapters import plugins
-from uplinks.cli.check import catalogue
 from uplinks.cli.console import CLEAN, Console, Ink, Unusable, printable
+from uplinks.cli.findings import catalogue
 from uplinks.cli.selection import nearest_code
 from uplinks.cli.tables import Column, table
-from uplinks.rules import RETIRED, Rule, ShapeCode
+from uplinks.rules import RETIRED, Entry
 
 __all__ = ["add", "run"]
 
@@ -26,21 +26,21 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command and its arguments."""
     parser = commands.add_parser(
         "explain",
-        help="tell what a code means",
-        description="Tell what codes mean: the whole page of each, or a list of all.",
+        help="explain a code",
+        description="Show the page of each code, or list all codes.",
         allow_abbrev=False,
     )
     parser.add_argument(
-        "code", metavar="CODE", nargs="*", help="such as UPL301; all if there is none"
+        "code", metavar="CODE", nargs="*", help="a code such as UPL301; without one, list all codes"
     )
     parser.add_argument(
-        "--format", choices=("text", "json"), default="text", help="how to write (default: text)"
+        "--format", choices=("text", "json"), default="text", help="output format (default: text)"
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Write the pages that are asked for, or the list of all codes."""
+    """Write the pages of the given codes, or the list of all codes."""
     entries = catalogue(plugins.load_rules())
     asked = [_find(code, entries) for code in arguments.code]
     ink = console.ink(console.out)
@@ -59,18 +59,18 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return CLEAN
 
 
-def _find(code: str, entries: dict[str, Rule | ShapeCode]) -> Rule | ShapeCode:
+def _find(code: str, entries: dict[str, Entry]) -> Entry:
     wanted = code.upper()
     if wanted in entries:
         return entries[wanted]
     if wanted in RETIRED:
-        raise Unusable(f"{wanted} is retired; nothing reports it any more")
+        raise Unusable(f"code {wanted} is retired and no longer reported")
     near = nearest_code(code, entries)
-    hint = f"; did you mean {near}?" if near else "; uplinks explain lists all"
-    raise Unusable(f"no code {code!r}{hint}")
+    hint = f"; did you mean {near}?" if near else "; run 'uplinks explain' to list all codes"
+    raise Unusable(f"unknown code {code!r}{hint}")
 
 
-def _as_data(entry: Rule | ShapeCode) -> dict[str, Any]:
+def _as_data(entry: Entry) -> dict[str, Any]:
     return {
         "code": entry.code,
         "name": entry.name,
@@ -83,7 +83,7 @@ def _as_data(entry: Rule | ShapeCode) -> dict[str, Any]:
 
 
 def _readable(page: str, ink: Ink) -> str:
-    """Set a page for a terminal: headings stand out, examples are indented."""
+    """Format a page for a terminal, with bold headings and indented examples."""
     lines = []
     example = False
     for line in map(printable, page.splitlines()):

@@ -1,11 +1,8 @@
-"""Findings as text for people.
+"""Diagnostics as text.
 
-Rules of this file:
-
-1. Each finding begins a line with ``file:line:column:``, which editors and CI
-   systems turn into links. What belongs to it is indented below.
-2. However many there are, all are written; but only the first `EXCERPTS` with the
-   line that they are about.
+Each diagnostic starts a line with ``file:line:column:``, which editors and CI systems
+turn into links. Its details are indented below. All diagnostics are written, but only
+the first `EXCERPTS` with an excerpt of the file.
 """
 
 from __future__ import annotations
@@ -13,43 +10,47 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from uplinks.cli.console import Ink, printable
+from uplinks import rules
+from uplinks.cli import inputs
+from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Ink, printable
 from uplinks.diagnostics import Diagnostic, Location, Report, Severity
 
-__all__ = ["EXCERPTS", "as_text", "counted", "tally"]
+__all__ = ["EXCERPTS", "as_text", "catalogue", "counted", "status", "tally"]
 
 EXCERPTS: Final = 500
-"""So many findings are shown with their line: nobody reads more, and a line takes longer."""
+"""How many diagnostics get an excerpt. Excerpts are slow, and nearly all reports are shorter."""
 
 
 def as_text(
-    findings: Iterable[Diagnostic],
+    diagnostics: Iterable[Diagnostic],
     ink: Ink,
     excerpt: Callable[[Location], list[str]] | None = None,
 ) -> str:
-    """Write findings, each with its related places below; the first ones with an ``excerpt``."""
+    """Format diagnostics, each with its related places; the first ones with an ``excerpt``."""
     return "".join(
-        _one(finding, ink, excerpt if number < EXCERPTS else None)
-        for number, finding in enumerate(findings)
+        _one(each, ink, excerpt if number < EXCERPTS else None)
+        for number, each in enumerate(diagnostics)
     )
 
 
-def _one(finding: Diagnostic, ink: Ink, excerpt: Callable[[Location], list[str]] | None) -> str:
-    place = ink("bold", f"{printable(str(finding.location))}:")
-    severity = ink(finding.severity.value, finding.severity.value)
-    lines = [f"{place} {severity} {finding.code}: {printable(finding.message)}"]
+def _one(diagnostic: Diagnostic, ink: Ink, excerpt: Callable[[Location], list[str]] | None) -> str:
+    place = ink("bold", f"{printable(str(diagnostic.location))}:")
+    severity = ink(diagnostic.severity.value, diagnostic.severity.value)
+    lines = [f"{place} {severity} {diagnostic.code}: {printable(diagnostic.message)}"]
     if excerpt is not None:
-        lines += [f"  {line}" for line in excerpt(finding.location)]
-    if finding.suggestion is not None:
-        lines.append(f"  {ink('dim', 'help:')} did you mean {printable(repr(finding.suggestion))}?")
-    for related in finding.related:
+        lines += [f"  {line}" for line in excerpt(diagnostic.location)]
+    if diagnostic.suggestion is not None:
+        lines.append(
+            f"  {ink('dim', 'help:')} did you mean {printable(repr(diagnostic.suggestion))}?"
+        )
+    for related in diagnostic.related:
         place = printable(str(related.location))
         lines.append(f"  {ink('dim', 'see:')} {place}: {printable(related.message)}")
     return "".join(f"{line}\n" for line in lines)
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
-    """Count a thing.
+    """Format a number with its noun, singular or plural.
 
     >>> counted(1, "uplink"), counted(2, "child", "children")
     ('1 uplink', '2 children')
@@ -58,10 +59,23 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
 
 
 def tally(report: Report) -> str:
-    """Count findings by severity, worst first.
+    """Summarize a report by severity, highest first.
 
     >>> tally(Report())
     'no findings'
     """
     counts = [(severity.value, len(report.of(severity))) for severity in Severity]
     return ", ".join(counted(n, noun) for noun, n in counts if n) or "no findings"
+
+
+def status(report: Report) -> int:
+    """Return the exit status of a report. Unreadable input takes precedence."""
+    if inputs.unreadable(report):
+        return UNUSABLE
+    return CLEAN if report.ok else FINDINGS
+
+
+def catalogue(extra: Iterable[rules.Rule] = ()) -> dict[str, rules.Entry]:
+    """Map each code to its rule or shape code, third-party rules included."""
+    entries: list[rules.Entry] = [*rules.SHAPE, *rules.ALL, *extra]
+    return {entry.code: entry for entry in sorted(entries, key=lambda entry: entry.code)}

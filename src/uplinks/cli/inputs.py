@@ -1,14 +1,14 @@
-"""What a command reads: a fleet, or one cluster alone.
+"""The inputs of a command: fleets and single clusters.
 
 Rules of this file:
 
-1. A place is a folder, a file, or ``-`` for standard input; or a parent and
-   its children each have a path of their own, one of which may be ``-``.
-2. A stream, a file, and a folder without ``parent/`` and ``children/`` are one
-   cluster alone. Only `check` can do something with that.
-3. A folder of fleets is neither: which of them is meant is for the user to say.
-4. A pattern that the shell has left alone (``'apps/**/*.yaml'``) is expanded here,
-   unless there is a file of that very name. One that matches nothing is a finding.
+1. An input is a folder, a file, or ``-`` for standard input; or the parent and each
+   child have a path of their own, one of which may be ``-``.
+2. A stream, a file, and a folder without ``parent/`` and ``children/`` are a single
+   cluster. Only `check` accepts one.
+3. A folder of fleets is refused: the user chooses one of them.
+4. A pattern that the shell did not expand (``'apps/**/*.yaml'``) is expanded here, unless
+   a file has that name. A pattern without a match is a diagnostic.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import glob
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
@@ -41,10 +41,10 @@ from uplinks.cli.console import Unusable
 from uplinks.diagnostics import Diagnostic, Location, Severity
 from uplinks.manifest import Limits
 from uplinks.model import Cluster, Fleet
-from uplinks.reading import make_fleet
+from uplinks.parsing import make_fleet
 
 if TYPE_CHECKING:
-    from uplinks.manifest.source import Source
+    from uplinks.cli.source import Source
 
 __all__ = [
     "Place",
@@ -60,12 +60,14 @@ __all__ = [
 STREAM = "-"
 MOST_NAMED = 10
 
+_NO_INPUT: Final = "a FLEET is required, or --parent PATH and a --child NAME=PATH for each child"
+
 
 @frozen
 class Place:
-    """What was read at one place, and the texts that were read, by file.
+    """What was read from one input, and its texts by file.
 
-    ``sources`` are those of the texts that somebody has looked through.
+    ``sources`` are the texts that were scanned so far.
     """
 
     subject: Fleet | Cluster
@@ -74,18 +76,18 @@ class Place:
 
     @property
     def clusters(self) -> tuple[Cluster, ...]:
-        """All clusters of the place."""
+        """All clusters of the input."""
         return self.subject.clusters if isinstance(self.subject, Fleet) else (self.subject,)
 
 
 def add_places(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of a command that reads any number of places."""
+    """Add the arguments of a command with any number of inputs."""
     parser.add_argument(
         "fleet",
         metavar="FLEET",
         nargs="*",
-        help="a folder with parent/ and children/NAME/; or one cluster: a folder, a file, or - "
-        "for standard input; a pattern such as 'apps/**/*.yaml' names files",
+        help="a folder with parent/ and children/NAME/; or a single cluster: a folder, a file, or "
+        "- for standard input; a pattern such as 'apps/**/*.yaml' selects files",
     )
     _add_paths(parser)
 
@@ -107,28 +109,29 @@ def _add_paths(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         type=_child,
-        help="a child's name, as the parent lists it, and its folder or file, or -; repeatable",
+        help="a child's name in the parent's configuration, and its folder or file, or -; "
+        "repeatable",
     )
 
 
 def _child(text: str) -> tuple[str, str]:
     name, equals, path = text.partition("=")
     if not (name and equals and path):
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=PATH")
+        raise argparse.ArgumentTypeError(f"must be NAME=PATH, got {text!r}")
     return name, path
 
 
 def read_places(arguments: argparse.Namespace) -> list[Place]:
-    """Read every place that was named.
+    """Read every input on the command line.
 
-    Raises: Unusable when none was, when they contradict each other, or when one
-    is a folder of fleets.
+    Raises: Unusable without any, if they contradict each other, or if one is a folder
+    of fleets.
     """
     if arguments.parent is not None or arguments.child:
         texts: dict[str, bytes] = {}
         return [Place(_read_paths(arguments, texts), texts)]
     if not arguments.fleet:
-        raise Unusable("name a FLEET, or a --parent and a --child NAME=PATH for each child")
+        raise Unusable(_NO_INPUT)
     _check_places(arguments.fleet)
     return [place for path in arguments.fleet for place in _read_place(path)]
 
@@ -137,51 +140,47 @@ def _read_place(path: str) -> Iterator[Place]:
     texts: dict[str, bytes] = {}
     if path == STREAM:
         yield Place(_read_stream(texts=texts), texts)
-    elif not _is_pattern(path):
+    elif not glob.has_magic(path) or os.path.lexists(path):
         yield Place(load(path, texts), texts)
     elif matches := _matches(path):
         for match in matches:
             texts = {}
-            # A pipe that nobody named: to open it is to wait for whoever writes to it.
+            # Opening a pipe waits for its writer, and a pattern did not ask for it.
             if _is_special(match):
                 yield Place(Cluster("", diagnostics=[not_regular(match)]))
             else:
                 yield Place(load(match, texts), texts)
     else:
-        reason = "nothing found: no file or folder matches this pattern"
-        finding = Diagnostic(NOTHING_FOUND, Severity.ERROR, reason, Location(file=path))
-        yield Place(Cluster("", diagnostics=[finding]))
+        message = "nothing found: no file or folder matches this pattern"
+        nothing = Diagnostic(NOTHING_FOUND, Severity.ERROR, message, Location(file=path))
+        yield Place(Cluster("", diagnostics=[nothing]))
 
 
 def _is_special(path: str) -> bool:
-    """Tell whether there is something that is neither a file nor a folder."""
+    """Return whether a path is neither a file nor a folder, but exists."""
     return os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))  # noqa: PTH110, PTH112, PTH113
 
 
-def _is_pattern(path: str) -> bool:
-    return glob.has_magic(path) and not os.path.lexists(path)
-
-
 def _matches(pattern: str) -> list[str]:
-    """Expand a pattern: manifests; and folders, but those below ``**`` are met as files."""
+    """Expand a pattern to manifests and folders; below ``**`` a folder's files are matches."""
     matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - names as they were given
     deep = "**" in pattern
     return [p for p in matches if (not deep if os.path.isdir(p) else p.endswith(SUFFIXES))]  # noqa: PTH112
 
 
 def read_fleet(arguments: argparse.Namespace) -> Fleet:
-    """Read the one fleet that was named.
+    """Read the fleet on the command line.
 
-    Raises: Unusable, also for what is one cluster alone.
+    Raises: Unusable, also for a single cluster.
     """
     if arguments.parent is not None or arguments.child:
         return _read_paths(arguments)
     if arguments.fleet is None:
-        raise Unusable("name a FLEET, or a --parent and a --child NAME=PATH for each child")
+        raise Unusable(_NO_INPUT)
     if arguments.fleet == STREAM:
         raise Unusable(
-            "standard input (-) is one cluster alone; name it as --parent - or --child NAME=-, "
-            "beside the others"
+            "standard input (-) is a single cluster, not a fleet; use --parent - or "
+            "--child NAME=- beside the others"
         )
     return read_folder(arguments.fleet)
 
@@ -189,27 +188,27 @@ def read_fleet(arguments: argparse.Namespace) -> Fleet:
 def read_folder(path: str) -> Fleet:
     """Read the fleet of a folder.
 
-    Raises: Unusable for what is one cluster alone, or a folder of fleets.
+    Raises: Unusable for a single cluster, or a folder of fleets.
     """
     if path == STREAM:
-        raise Unusable("standard input (-) is one cluster alone; name a folder with a fleet")
+        raise Unusable("standard input (-) is a single cluster; use a folder with a fleet")
     _check_places([path])
     fleet = load_fleet(path)
     readable = all(d.code != UNREADABLE for d in fleet.parent.diagnostics)
     if readable and not is_fleet(path):
-        raise Unusable(f"{path} is one cluster alone; a fleet has parent/ and children/NAME/")
+        raise Unusable(f"{path} is a single cluster; a fleet has parent/ and children/NAME/")
     return fleet
 
 
 def _read_paths(arguments: argparse.Namespace, texts: Texts | None = None) -> Fleet:
     if arguments.fleet:
-        raise Unusable("name a FLEET or its --parent and --child, not both")
+        raise Unusable("FLEET cannot be combined with --parent and --child")
     if arguments.parent is None:
-        raise Unusable("a --child needs a --parent")
+        raise Unusable("--child requires --parent")
     names = [name for name, _ in arguments.child]
     for name in names:
         if names.count(name) > 1:
-            raise Unusable(f"two children are called {name}")
+            raise Unusable(f"two children have the name {name}")
     _check_places([arguments.parent, *(path for _, path in arguments.child)])
     children = [_read_cluster(name, path, texts) for name, path in arguments.child]
     return make_fleet(_read_cluster(PARENT, arguments.parent, texts), children)
@@ -217,18 +216,17 @@ def _read_paths(arguments: argparse.Namespace, texts: Texts | None = None) -> Fl
 
 def _check_places(paths: Sequence[str]) -> None:
     if "" in paths:
-        raise Unusable("a path is empty; name a folder, a file, or - for standard input")
+        raise Unusable("a path must not be empty; use a folder, a file, or - for standard input")
     if paths.count(STREAM) > 1:
         raise Unusable("standard input (-) can be read only once")
     for path in paths:
-        fleets = () if path == STREAM else fleets_in(path)
-        if fleets:
+        if path != STREAM and (fleets := fleets_in(path)):
             names = listed(fleets)
-            raise Unusable(f"{path} is a folder of fleets, not a fleet or a cluster; name {names}")
+            raise Unusable(f"{path} is a folder of fleets, not a fleet or a cluster; use {names}")
 
 
 def listed(names: Sequence[str]) -> str:
-    """Name what there is, but not very much of it.
+    """Join names, at most `MOST_NAMED` of them.
 
     >>> listed(["a", "b"])
     'a, b'
@@ -246,11 +244,11 @@ def _read_cluster(name: str, path: AnyPath, texts: Texts | None) -> Cluster:
 
 
 def _read_stream(name: str = "", texts: Texts | None = None) -> Cluster:
-    # One byte more than allowed, so that the reader sees it is too much.
+    # One byte more than allowed, so that the reader sees that it is too much.
     data = sys.stdin.buffer.read(Limits().size + 1)
     return load_stream(data, source="<stdin>", name=name, texts=texts)
 
 
 def unreadable(report: Iterable[Diagnostic]) -> bool:
-    """Tell whether something that was named is not there or could not be read."""
-    return any(finding.code in {NOTHING_FOUND, UNREADABLE} for finding in report)
+    """Return whether an input is missing or could not be read."""
+    return any(each.code in {NOTHING_FOUND, UNREADABLE} for each in report)

@@ -16,7 +16,6 @@ from attrs import asdict
 
 from uplinks import render, rules
 from uplinks.cli import findings, inputs, output
-from uplinks.cli.check import status
 from uplinks.cli.console import CLEAN, Console, Ink, Unusable
 from uplinks.cli.tables import Column, table
 from uplinks.durations import format_duration
@@ -107,7 +106,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     report = rules.check(fleet)
     console.err.write(findings.as_text(report, console.ink(console.err)))
     if not report.ok:
-        return status(report)
+        return findings.status(report)
     if child is not None:
         text = _CHILD[arguments.format](child, options)
     else:

@@ -19,11 +19,11 @@ from attrs import frozen
 
 from uplinks import naming
 from uplinks.cli.console import Unusable
-from uplinks.diagnostics import Diagnostic
+from uplinks.diagnostics import LIMIT_EXCEEDED, Diagnostic
 
 __all__ = ["ALWAYS", "PathIgnore", "Selection", "checked", "nearest_code", "path_pattern"]
 
-ALWAYS: Final = frozenset({"UPL001", "UPL002", "UPL003", "UPL004", "UPL011", "UPL012"})
+ALWAYS: Final = frozenset({"UPL001", "UPL002", "UPL003", LIMIT_EXCEEDED, "UPL011", "UPL012"})
 """Codes of what was not read: these are always reported."""
 
 _FIGURES: Final = str.maketrans("OIL", "011")
@@ -82,7 +82,7 @@ def checked(given: Iterable[str], codes: Collection[str], what: str) -> tuple[st
         if not code or not any(known.startswith(code) for known in codes):
             near = nearest_code(code, codes)
             hint = f"; did you mean {near}?" if near else "; see uplinks explain"
-            raise Unusable(f"{what}: no code {text!r}{hint}")
+            raise Unusable(f"{what}: unknown code {text!r}{hint}")
         if code in ALWAYS and not what.endswith("select"):
             raise Unusable(f"{what}: {code} cannot be ignored: what it is about was not read")
         found.append(code)

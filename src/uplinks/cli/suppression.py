@@ -1,17 +1,14 @@
-"""Findings that somebody has seen and wants to live with.
+"""Suppressions: comments and annotations that hide diagnostics.
 
-Rules of this file:
-
-1. ``# uplinks: ignore[UPL104]`` is about its own line, or, on a line of its own,
-   about the next line that is no such comment. ``# uplinks: ignore-file[UPL104]``,
-   before anything else in a file, is about the file. The annotation
-   `ANNOTATION` is about its object.
-2. A suppression names codes, whole ones. It takes out findings whose first
-   place it covers, and nothing else.
-3. What is not a sound text cannot be suppressed, and neither can a finding
-   about a suppression.
-4. A suppression that does nothing is reported (UPL013), but only if its rule was
-   asked; one that can do nothing is reported too (UPL014).
+1. ``# uplinks: ignore[UPL104]`` covers its own line, or, alone on a line, the next
+   line that is not such a comment. ``# uplinks: ignore-file[UPL104]``, before
+   anything else in a file, covers the file. The annotation `ANNOTATION` covers its
+   object.
+2. A suppression names whole codes. It hides the diagnostics whose primary place it
+   covers, and no others.
+3. Diagnostics about unreadable files and about suppressions cannot be suppressed.
+4. A suppression without effect is reported (UPL013) if the check covers its code. One
+   that cannot have an effect is always reported (UPL014).
 """
 
 from __future__ import annotations
@@ -28,22 +25,22 @@ from uplinks.diagnostics import Diagnostic, Location, Severity, Span
 from uplinks.model import Cluster, IngressRoute, TraefikService, Uplink
 
 if TYPE_CHECKING:
-    from uplinks.manifest.source import Comment, Source
+    from uplinks.cli.source import Comment, Source
 
 __all__ = [
     "ANNOTATION",
     "MOST",
     "UNKNOWN",
     "UNUSED",
-    "Settled",
+    "Applied",
     "Suppression",
-    "settle",
+    "apply",
     "suppressions",
 ]
 
 ANNOTATION: Final = "uplinks/ignore"
 MOST: Final = 10_000
-"""So many suppressions count in the comments of a text, and in a cluster's annotations."""
+"""How many suppressions count in the comments of a file, and in a cluster's annotations."""
 
 UNUSED: Final = "UPL013"
 UNKNOWN: Final = "UPL014"
@@ -54,18 +51,18 @@ _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 _COMMENT: Final = re.compile(r"#\s*uplinks: ignore(?P<file>-file)?(?:\[(?P<codes>[^\]]*)\])?")
 _CODE: Final = re.compile(r"[^\s,]+")
 _EVERYWHERE: Final = (2**62, 0)
-# So many unknown codes get a suggestion: a guess looks at every code that there is.
-_GUESSES: Final = 50
+# How many unknown codes get a suggestion, because each one compares all codes.
+_SUGGESTIONS: Final = 50
 
 Place = tuple[int, int]
 
 
 @frozen
 class Suppression:
-    """One code that is not to be reported from ``begin`` to ``end`` of a file.
+    """One code that is hidden from ``begin`` to ``end`` of a file.
 
     Both are a line and a column, the end exclusive. ``cluster`` is ``None`` for a
-    comment: that is about the file, whoever reads it.
+    comment, which covers the file in every cluster that contains it.
     """
 
     code: str
@@ -74,11 +71,11 @@ class Suppression:
     end: Place
     cluster: str | None = None
 
-    def covers(self, finding: Diagnostic) -> bool:
-        """Tell whether this is what takes a finding out."""
-        place = finding.location
+    def covers(self, diagnostic: Diagnostic) -> bool:
+        """Tell whether this suppression hides a diagnostic."""
+        place = diagnostic.location
         return (
-            finding.code == self.code
+            diagnostic.code == self.code
             and place.file == self.location.file
             and self.cluster in {None, place.cluster}
             and self.begin <= place.span[:2] < self.end
@@ -86,8 +83,8 @@ class Suppression:
 
 
 @frozen
-class Settled:
-    """What is left of the findings, what was taken out, and what took out nothing."""
+class Applied:
+    """The kept and the suppressed diagnostics, and diagnostics of unused suppressions."""
 
     kept: tuple[Diagnostic, ...]
     suppressed: tuple[Diagnostic, ...]
@@ -100,10 +97,10 @@ def suppressions(
     codes: Collection[str],
     sources: dict[str, Source] | None = None,
 ) -> tuple[list[Suppression], list[Diagnostic]]:
-    """Find every suppression, and what is wrong with those that can do nothing.
+    """Find every suppression, and the diagnostics of those that cannot have an effect.
 
-    ``codes`` are those that there are. Only texts that hold the mark are looked
-    through; they are kept in ``sources``. Complexity: O(bytes), and O(objects).
+    ``codes`` are all known codes. Only files that contain the mark are scanned, and
+    the result is added to ``sources``. Complexity: O(bytes + objects).
     """
     found: list[Suppression] = []
     wrong: list[Diagnostic] = []
@@ -114,7 +111,7 @@ def suppressions(
             found.append(each)
             continue
         unknown = not miswritten and each.code not in codes
-        if unknown and each.code not in meant and len(meant) < _GUESSES:
+        if unknown and each.code not in meant and len(meant) < _SUGGESTIONS:
             meant[each.code] = nearest_code(each.code, codes)
         near = meant.get(each.code) if unknown else None
         about = (UNKNOWN, Severity.WARNING, problem, each.location)
@@ -122,45 +119,45 @@ def suppressions(
     return found, wrong
 
 
-def settle(
-    findings: Iterable[Diagnostic],
+def apply(
+    diagnostics: Iterable[Diagnostic],
     by: Iterable[Suppression],
     judged: Collection[str],
-) -> Settled:
-    """Take out what is suppressed; ``judged`` are the codes that were looked for.
+) -> Applied:
+    """Remove the suppressed diagnostics. ``judged`` are the codes the check covers.
 
-    Complexity: O(f log s + s log s) for f findings and s suppressions.
+    Complexity: O(d log s + s log s) for d diagnostics and s suppressions.
     """
     by = tuple(by)
     index = _Index(by)
     kept: list[Diagnostic] = []
     suppressed: list[Diagnostic] = []
     used: set[Suppression] = set()
-    for finding in findings:
-        covering = index.covering(finding)
-        (suppressed if covering else kept).append(finding)
+    for each in diagnostics:
+        covering = index.covering(each)
+        (suppressed if covering else kept).append(each)
         used.update(covering)
     unused = [
         Diagnostic(
             UNUSED,
             Severity.WARNING,
-            f"there is no {each.code} here to suppress; remove it",
+            f"unused suppression of {each.code}; remove it",
             each.location,
         )
         for each in by
         if each not in used and each.code in judged
     ]
-    return Settled(tuple(kept), tuple(suppressed), tuple(unused))
+    return Applied(tuple(kept), tuple(suppressed), tuple(unused))
 
 
 def _problem(code: str, codes: Collection[str]) -> str | None:
     if code not in codes:
-        return f"there is no code {code[:40]!r}"
+        return f"unknown code {code[:40]!r}"
     return f"{code} cannot be suppressed" if code in _NEVER else None
 
 
 class _Index:
-    """Suppressions by what they are about. Those of one kind never overlap in part."""
+    """Suppressions by the range they cover. Ranges of one kind never overlap partly."""
 
     def __init__(self, by: Iterable[Suppression]) -> None:
         self.groups: dict[tuple[str, str], dict[object, dict[Place, list[Suppression]]]] = {}
@@ -175,28 +172,28 @@ class _Index:
             for kind, starting in kinds.items()
         }
 
-    def covering(self, finding: Diagnostic) -> list[Suppression]:
-        """Find what covers a finding: of each kind, only what begins last can."""
-        key = (finding.code, finding.location.file)
+    def covering(self, diagnostic: Diagnostic) -> list[Suppression]:
+        """Find the suppressions of a diagnostic: of each kind, the last to begin or none."""
+        key = (diagnostic.code, diagnostic.location.file)
         found: list[Suppression] = []
         for kind, starting in self.groups.get(key, {}).items():
             begins = self.begins[key, kind]
-            at = bisect_right(begins, finding.location.span[:2])
+            at = bisect_right(begins, diagnostic.location.span[:2])
             last = starting[begins[at - 1]] if at else []
-            found += (each for each in last if each.covers(finding))
+            found += (each for each in last if each.covers(diagnostic))
         return found
 
 
 def _asked(
     clusters: tuple[Cluster, ...], texts: Mapping[str, bytes], sources: dict[str, Source]
 ) -> Iterator[tuple[Suppression, str]]:
-    """Find every suppression, and what is wrong with how it is written.
+    """Yield every suppression, with a description of its mistake or ``""``.
 
-    Of more than `MOST` in one text or in one cluster's annotations the first count.
+    Only the first `MOST` of one file, or of one cluster's annotations, count.
     """
     for file, data in texts.items():
         if _MARK in data or data[:2] in _UTF16:
-            from uplinks.manifest.source import look_through  # noqa: PLC0415 - seldom needed
+            from uplinks.cli.source import look_through  # noqa: PLC0415 - seldom needed
 
             sources[file] = look_through(data)
             yield from _first(_in_comments(file, _owner(file, clusters), sources[file]))
@@ -207,7 +204,7 @@ def _asked(
 def _first(asked: Iterable[tuple[Suppression, str]]) -> Iterator[tuple[Suppression, str]]:
     for number, (each, problem) in enumerate(asked):
         if number == MOST:
-            yield each, f"more than {MOST} suppressions; from here on they do nothing"
+            yield each, f"more than {MOST} suppressions; the others have no effect"
             return
         yield each, problem
 
@@ -218,7 +215,7 @@ def _in_comments(file: str, cluster: str, source: Source) -> Iterator[tuple[Supp
         for comment in source.comments()
         for match in _COMMENT.finditer(comment.text)
     ]
-    # Where a comment stands alone: the next line that holds something else.
+    # A comment alone on its line covers the next line that holds anything else.
     below: dict[int, int] = {}
     for comment, _ in reversed(comments):
         if comment.alone:
@@ -228,13 +225,13 @@ def _in_comments(file: str, cluster: str, source: Source) -> Iterator[tuple[Supp
         if match["file"]:
             reach = ((1, 1), _EVERYWHERE)
             if not (comment.alone and comment.head):
-                problem = "ignore-file must stand alone, before anything else in its file"
+                problem = "ignore-file must be alone on its line, before anything else in its file"
         else:
             line = below.get(comment.line, comment.line)
             reach = ((line, 1), (line + 1, 1))
         named = list(_CODE.finditer(match["codes"] or ""))
         if not named:
-            problem = problem or "it names no code; write ignore[UPL104]"
+            problem = problem or "suppression names no code; write ignore[UPL104]"
             where = _at(file, cluster, comment, *match.span())
             yield Suppression("", where, *reach), problem
         for code in named:
@@ -258,7 +255,7 @@ def _in_annotations(cluster: Cluster) -> Iterator[Suppression]:
 
 
 def _owner(file: str, clusters: Iterable[Cluster]) -> str:
-    """Name the cluster that a file belongs to, ``""`` if nothing was read of it."""
+    """Return the cluster of a file, ``""`` if no object was read from the file."""
     for cluster in clusters:
         parts = (cluster.child_config, cluster.parent_config)
         origins = [each.origin for each in _objects(cluster)]

@@ -1,13 +1,12 @@
-r"""From bytes to characters, and where characters stand.
+r"""From bytes to characters, lines and columns.
 
-Rules of this file:
+A text ends before its first unreadable byte or character. Lines end as in YAML 1.1:
+at ``\n``, ``\r\n``, ``\r``, U+0085, U+2028 and U+2029. A byte order mark is not part of
+the text.
 
-1. What cannot be read ends the text; the text before it is still good.
-2. A line ends where YAML 1.1 ends one: at ``\n``, ``\r\n``, ``\r``, U+0085,
-   U+2028 and U+2029. A byte order mark is not a character of the text.
-3. JSON may write one character as the escapes of two surrogates; YAML may not.
-   Stand-ins of the same width get such a pair past the YAML parser, so that
-   all places stay true.
+JSON may escape one character as a pair of surrogates, YAML may not. Such a pair is
+replaced by private characters of the same width before parsing (`hide_pairs`) and put
+back in each scalar (`reveal_pairs`), so that all places stay correct.
 """
 
 from __future__ import annotations
@@ -21,8 +20,6 @@ __all__ = [
     "decode",
     "end",
     "hide_pairs",
-    "most_documents",
-    "most_nodes",
     "reveal_pairs",
     "size",
     "tag_directives",
@@ -39,29 +36,11 @@ def size(data: bytes | str) -> int:
     return len(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass"))
 
 
-def most_nodes(size: int, limit: int) -> int:
-    """Say how many nodes a text of a size may have: the densest JSON of ours has one for 7 bytes.
-
-    >>> most_nodes(1_000_000, 300_000), most_nodes(16_000_000, 300_000)
-    (191666, 300000)
-    """
-    return min(limit, 25_000 + size // 6)
-
-
-def most_documents(size: int, limit: int) -> int:
-    """Say how many documents a text of a size may have: an object takes more than 64 bytes.
-
-    >>> most_documents(1_000_000, 50_000), most_documents(16_000_000, 50_000)
-    (16625, 50000)
-    """
-    return min(limit, 1000 + size // 64)
-
-
 def decode(data: bytes | str) -> tuple[str, str]:
-    r"""Give the text up to the first thing that is none, and what is wrong with that.
+    r"""Give the text up to its first unreadable part, and what is wrong with that part.
 
     >>> decode(b"a: \xff")
-    ('a: ', 'this is not UTF-8: invalid start byte')
+    ('a: ', 'the text is not UTF-8: invalid start byte')
     >>> decode("\ufeffa: b")
     ('a: b', '')
     """
@@ -75,22 +54,22 @@ def decode(data: bytes | str) -> tuple[str, str]:
         try:
             text = data.decode(encoding)
         except UnicodeDecodeError as error:
-            problem = f"this is not {encoding[:6].rstrip('-').upper()}: {error.reason}"
+            problem = f"the text is not {encoding[:6].rstrip('-').upper()}: {error.reason}"
             text = data[: error.start].decode(encoding)
     text = text.removeprefix("\ufeff")
     if match := _unreadable().search(text):
-        problem = f"the character U+{ord(match[0]):04X} may not stand in YAML; escape it"
+        problem = f"the character U+{ord(match[0]):04X} is not valid in YAML; escape it"
         text = text[: match.start()]
     return text, problem
 
 
-@cache  # made when it is needed: the ranges are long, and most texts are ASCII
+@cache  # compiled when needed: the ranges are long, and most texts are ASCII
 def _unreadable() -> re.Pattern[str]:
     return re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def end(text: str) -> tuple[int, int]:
-    r"""Tell the line and column just behind a text, both from 1.
+    r"""Give the line and column just after a text, both from 1.
 
     >>> end("a: 1\r\nb")
     (2, 2)
@@ -104,27 +83,29 @@ def tag_directives(text: str) -> int:
     return len(_TAG_DIRECTIVE.findall(text)) if "%TAG" in text else 0
 
 
-# d8 … db (a high surrogate) and dc … df (a low one) become e0 … e3 and e4 … e7,
-# which are private: nobody else may mean anything by them.
-_LOWER: Final = dict(zip(("d8", "d9", "da", "db", "dc", "dd", "de", "df"), range(8), strict=True))
+# d8 … db (a high surrogate) and dc … df (a low one) become e0 … e3 and e4 … e7, which
+# are for private use.
+_HEX_DIGITS: Final = dict(
+    zip(("d8", "d9", "da", "db", "dc", "dd", "de", "df"), range(8), strict=True)
+)
 _STAND_INS: Final = {
-    **{half: f"e{digit}" for half, digit in _LOWER.items()},
-    **{half.upper(): f"E{digit}" for half, digit in _LOWER.items()},
+    **{half: f"e{digit}" for half, digit in _HEX_DIGITS.items()},
+    **{half.upper(): f"E{digit}" for half, digit in _HEX_DIGITS.items()},
 }
-_STOOD_FOR: Final = {stand_in: half for half, stand_in in _STAND_INS.items()}
+_HALVES: Final = {stand_in: half for half, stand_in in _STAND_INS.items()}
 _PAIR: Final = re.compile(
     r"(?<!\\)((?:\\\\)*\\u)(d[89ab]|D[89AB])([0-9a-fA-F]{2}\\u)(d[c-f]|D[C-F])(?=[0-9a-fA-F]{2})"
 )
-_TAKEN: Final = re.compile("[\ue000-\ue7ff]|" + r"\\(?:u|U0000)[eE][0-7]")
+_USES_STAND_INS: Final = re.compile("[\ue000-\ue7ff]|" + r"\\(?:u|U0000)[eE][0-7]")
 _HIDDEN: Final = re.compile("([\ue000-\ue3ff])([\ue400-\ue7ff])")
 _HIDDEN_ESCAPES: Final = re.compile(r"(\\u)([eE][0-3])([0-9a-fA-F]{2}\\u)([eE][4-7])")
 
 
 def hide_pairs(text: str) -> tuple[str, bool]:
-    r"""Put stand-ins for escaped surrogate pairs; say whether there were any.
+    r"""Replace escaped surrogate pairs by stand-ins; return whether there were any.
 
-    A text that uses the stand-ins itself is left alone (and the parser will
-    refuse its pairs).
+    A text that itself contains the stand-ins is left as it is, so the parser refuses
+    its pairs.
 
     >>> hide_pairs(r'"\ud83d\ude00"')
     ('"\\ue03d\\ue600"', True)
@@ -135,14 +116,14 @@ def hide_pairs(text: str) -> tuple[str, bool]:
         lambda m: m[1] + _STAND_INS[m[2]] + m[3] + _STAND_INS[m[4]],
         text,
     )
-    return (text, False) if count == 0 or _TAKEN.search(text) else (hidden, True)
+    return (text, False) if count == 0 or _USES_STAND_INS.search(text) else (hidden, True)
 
 
 def reveal_pairs(value: str, *, escaped: bool) -> str:
     """Undo `hide_pairs` in one scalar.
 
-    ``escaped``: the scalar's style has escapes, so the parser has made
-    characters of them; otherwise they are still written out.
+    ``escaped``: the scalar's style has escapes, so the parser has decoded them;
+    otherwise they are still written out.
 
     >>> reveal_pairs(chr(0xE03D) + chr(0xE600), escaped=True) == chr(0x1F600)
     True
@@ -152,6 +133,6 @@ def reveal_pairs(value: str, *, escaped: bool) -> str:
             lambda m: chr(0x10000 + ((ord(m[1]) - 0xE000) << 10) + ord(m[2]) - 0xE400), value
         )
     return _HIDDEN_ESCAPES.sub(
-        lambda m: m[1] + _STOOD_FOR[m[2]] + m[3] + _STOOD_FOR[m[4]],
+        lambda m: m[1] + _HALVES[m[2]] + m[3] + _HALVES[m[4]],
         value,
     )

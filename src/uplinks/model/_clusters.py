@@ -8,10 +8,10 @@ from typing import Any
 from attrs import field, frozen
 
 from uplinks.diagnostics import Diagnostic
+from uplinks.located import Origin
 from uplinks.model._fields import address_shown, mapping_field, origin_field, rest_field, to_tuple
 from uplinks.model._objects import IngressRoute, TraefikService, Uplink
 from uplinks.model._transport import ServersTransport
-from uplinks.tree import Origin
 
 __all__ = [
     "Child",

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import field
 
 from uplinks.addresses import without_userinfo
-from uplinks.tree import UNLOCATED
+from uplinks.located import UNLOCATED
 
 __all__ = [
     "address_shown",

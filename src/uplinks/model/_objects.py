@@ -8,9 +8,9 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from uplinks import naming
+from uplinks.located import Origin
 from uplinks.model._checks import HealthCheck, PassiveHealthCheck
 from uplinks.model._fields import mapping_field, origin_field, rest_field, to_tuple
-from uplinks.tree import Origin
 
 __all__ = [
     "MAX_WEIGHT",

@@ -1,23 +1,18 @@
-"""The catalogue of what is checked, and the check itself.
+"""The catalogue of rules, and `check`, which applies them.
 
-Rules of this package:
-
-1. One rule is one function, its docstring is its page, and `ALL` is the one
-   table of them: literal, sorted by code. A new rule is a function, a line in
-   `ALL`, and a bad and a good fixture in ``tests/rules/<code>/``.
-2. A code is never given to another rule. When a rule goes, its code moves to
-   `RETIRED`.
-3. Findings made while reading are part of each report, so that whoever checks
-   gets everything at once.
-4. Rules of others are values that the caller passes. One that raises, or yields
-   what is no finding of its own, becomes one error with its code that names it:
-   the rest of the report stands, and its text, which may hold anything, does
-   not get in. A rule of `ALL` that raises is a bug of ours and is raised.
+1. One rule is one function and its docstring is its page. `ALL` lists the rules,
+   sorted by code. CONTRIBUTING.md says how to add one.
+2. A code is never reused. When a rule goes, its code moves to `RETIRED`.
+3. A report includes the diagnostics made while reading, so that one check shows
+   everything.
+4. Third-party rules are values the caller passes. One that fails becomes one error
+   with its code, and the rest of the report stands (see `guard`). A rule in `ALL`
+   that raises is a bug, and the exception propagates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from functools import partial
 from itertools import islice
 from typing import Final, Literal
@@ -25,11 +20,13 @@ from typing import Final, Literal
 from attrs import evolve
 
 from uplinks import naming
-from uplinks.diagnostics import Diagnostic, Location, Report, Severity
+from uplinks.diagnostics import LIMIT_EXCEEDED, Diagnostic, Report
 from uplinks.model import Cluster, Fleet
 from uplinks.rules import (
     address,
     agreement,
+    annotation,
+    circle,
     collision,
     entry_point,
     fleet,
@@ -41,14 +38,17 @@ from uplinks.rules import (
     renamed,
     router,
     timing,
-    traefik,
+    traefik_checks,
+    traefik_routes,
     transport,
     unused,
     uplink,
     weight,
 )
-from uplinks.rules._guess import Finding, Guess, settle
-from uplinks.rules._rule import OWN_PREFIX, SECTIONS, Family, Rule, Scope, rule
+from uplinks.rules._guard import Guard, guard
+from uplinks.rules._page import SECTIONS
+from uplinks.rules._rule import OWN_PREFIX, Family, Rule, Scope, rule
+from uplinks.rules._suggestion import RuleResult, Suggestion, resolve
 from uplinks.rules.shape import SHAPE, ShapeCode
 
 __all__ = [
@@ -57,7 +57,9 @@ __all__ = [
     "RETIRED",
     "SECTIONS",
     "SHAPE",
+    "Entry",
     "Family",
+    "Guard",
     "Role",
     "Rule",
     "Scope",
@@ -66,6 +68,7 @@ __all__ = [
     "check_cluster",
     "codes",
     "find",
+    "guard",
     "pages",
     "rule",
 ]
@@ -101,14 +104,14 @@ ALL: Final[tuple[Rule, ...]] = (
     health_check.invalid_passive_check,  # 217
     router.entry_points_with_uplinks,  # 301
     router.tls_with_uplinks,  # 302
-    router.unknown_uplink,  # 303
-    router.uplink_named_twice,  # 304
-    router.empty_element,  # 305
+    annotation.unknown_uplink,  # 303
+    annotation.uplink_named_twice,  # 304
+    annotation.empty_element,  # 305
     router.no_routes,  # 306
     reference.unresolved_service,  # 307
     reference.missing_kind,  # 308
     renamed.renamed_uplink,  # 309
-    reference.circle,  # 310
+    circle.circle,  # 310
     objects.uncomposed_type,  # 311
     reference.unknown_traefik_service,  # 312
     weight.reference_weight,  # 313
@@ -131,37 +134,40 @@ ALL: Final[tuple[Rule, ...]] = (
     address.shared_address,  # 415
     fleet.invalid_child_name,  # 416
     transport.invalid_transport,  # 420
-    traefik.grpc_over_tls,  # 501
-    traefik.passive_without_effect,  # 502
-    traefik.status_not_passed_on,  # 503
-    traefik.failover_without_check,  # 504
-    traefik.advertised_below_another,  # 505
+    traefik_checks.grpc_over_tls,  # 501
+    traefik_checks.passive_without_effect,  # 502
+    traefik_routes.status_not_passed_on,  # 503
+    traefik_routes.failover_without_check,  # 504
+    traefik_routes.advertised_below_another,  # 505
 )
 """Every rule, sorted by code."""
 
 MOST_OF_A_RULE: Final = 5_000
-"""So many findings of one rule are kept for one cluster, and for what only a fleet shows."""
+"""How many diagnostics of one rule are kept for one cluster, or for the fleet itself."""
 
 RETIRED: Final[tuple[str, ...]] = ()
-"""Codes of rules that are gone, sorted. They are never used again."""
+"""Codes of removed rules, sorted. They are never reused."""
+
+Entry = Rule | ShapeCode
+"""One entry of the catalogue."""
 
 Role = Literal["child", "parent"]
-"""What a whole cluster is in its fleet."""
+"""The role of a cluster in its fleet."""
 
 
 def check(subject: Fleet, extra: Iterable[Rule] = (), *, known_modes: Iterable[str] = ()) -> Report:
-    """Check a parent and its children: every rule on everything it is about.
+    """Check a parent and its children with every rule.
 
-    ``extra`` are rules of others, made with `rule`; ``known_modes`` are modes of
-    health checks that can be probed beside ``http`` and ``grpc``.
+    ``extra`` are third-party rules, made with `rule`. ``known_modes`` are health-check
+    modes to accept in addition to ``http`` and ``grpc``.
 
-    Law: a pure function; the report does not depend on the order of anything
-    in the fleet, unless a rule finds more than `MOST_OF_A_RULE`. It never raises for
-    what was read from a manifest, nor for what an extra rule does.
-    Complexity: O(n log n) for n objects, and a bounded time for all suggestions
-    together: of a great many unknown names only the first get one. To that comes
-    what the extra rules take. Raises ValueError for an extra rule whose code is
-    taken or has this library's prefix.
+    Law: a pure function. The report does not depend on the order of anything in the
+    fleet, unless a rule yields more than `MOST_OF_A_RULE` diagnostics. No manifest and
+    no third-party rule makes it raise.
+    Complexity: O(n log n) for n objects, plus a bounded time for all suggestions (of
+    very many unknown names only the first get one), plus the third-party rules.
+    Raises: ValueError for a third-party rule whose code is taken or has the prefix
+    ``UPL``.
 
     >>> from uplinks.model import Uplink
     >>> bad = Cluster("eu", uplinks=[Uplink("api", "apps", weight=-1)])
@@ -171,13 +177,13 @@ def check(subject: Fleet, extra: Iterable[Rule] = (), *, known_modes: Iterable[s
     Source: reference page, "Configuration Options", "Uplink Naming",
     "Referencing Uplinks from Routers" and "Health Check Fields".
     """
-    judges = _judges(extra, known_modes)
-    found: list[Finding] = []
+    applied = _rules(extra, known_modes)
+    found: list[RuleResult] = []
     for cluster in subject.clusters:
         found += cluster.diagnostics
-        found += _found(judges, {"manifests", "cluster"}, cluster)
-    found += _found(judges, {"fleet", "any"}, subject)
-    return Report(settle(found))
+        found += _results(applied, {"manifests", "cluster"}, cluster)
+    found += _results(applied, {"fleet", "any"}, subject)
+    return Report(resolve(found))
 
 
 def check_cluster(
@@ -187,15 +193,15 @@ def check_cluster(
     *,
     known_modes: Iterable[str] = (),
 ) -> Report:
-    """Check one cluster on its own, without what only a fleet can show.
+    """Check one cluster on its own, with the rules that do not need a fleet.
 
-    With a ``role`` all manifests of the cluster are taken to be there. Without
-    one, as for a single file, they may be a part only: then a router's uplinks
-    are judged only if there are uplinks, and entry points only if there is a
-    static configuration. ``extra`` and ``known_modes`` are as for `check`.
+    With a ``role``, the manifests are all of the cluster. Without one, as for a single
+    file, they can be a part: references from routers to uplinks are then checked only
+    if there are uplinks, and entry points only if there is a static configuration.
+    ``extra`` and ``known_modes`` are as for `check`.
 
     Law: a pure function, as `check`. Complexity: O(n log n) for n objects.
-    Raises ValueError as `check`.
+    Raises: ValueError, as `check`.
 
     >>> from uplinks.model import UPLINKS_ANNOTATION, IngressRoute
     >>> route = IngressRoute("r", "apps", tls={}, annotations={UPLINKS_ANNOTATION: "apps-api"})
@@ -209,70 +215,45 @@ def check_cluster(
     whole = role is not None or bool(cluster.uplinks)
     scopes: list[Scope] = ["manifests", "any"]
     scopes += ["cluster"] if whole else []
-    judges = _judges(extra, known_modes)
-    return Report(settle([*cluster.diagnostics, *_found(judges, scopes, cluster)]))
+    applied = _rules(extra, known_modes)
+    return Report(resolve([*cluster.diagnostics, *_results(applied, scopes, cluster)]))
 
 
-def _judges(extra: Iterable[Rule], known_modes: Iterable[str]) -> list[tuple[Rule, bool]]:
-    """Give every rule, and whether it is one of ours."""
+def _rules(extra: Iterable[Rule], known_modes: Iterable[str]) -> list[Rule]:
     taken = {*codes(), *RETIRED}
-    judges = [(each, True) for each in ALL]
+    guarded = []
     for each in extra:
         if each.code.startswith(OWN_PREFIX) or each.code in taken:
             raise ValueError(f"code {each.code} of rule {each.name!r} is taken; choose another")
         taken.add(each.code)
-        judges.append((each, False))
+        guarded.append(guard(each))
     modes = tuple(dict.fromkeys([*health_check.MODES, *known_modes]))
-    mode = judges.index((health_check.unknown_mode, True))
-    # The one rule that a caller may tell something.
-    knowing = partial(health_check.unknown_mode.function, modes=modes)
-    judges[mode] = (evolve(health_check.unknown_mode, function=knowing), True)
-    return judges
+    with_modes = partial(health_check.unknown_mode.function, modes=modes)
+    mode_rule = evolve(health_check.unknown_mode, function=with_modes)
+    return [*(mode_rule if each.code == mode_rule.code else each for each in ALL), *guarded]
 
 
-def _found(
-    judges: Iterable[tuple[Rule, bool]], scopes: Collection[Scope], subject: Cluster | Fleet
-) -> list[Finding]:
-    found: list[Finding] = []
-    for each, ours in judges:
+def _results(
+    applied: Iterable[Rule], scopes: Collection[Scope], subject: Cluster | Fleet
+) -> list[RuleResult]:
+    found: list[RuleResult] = []
+    for each in applied:
         if each.scope in scopes:
-            findings = iter(each.function(subject) if ours else _guarded(each, subject))
-            found += islice(findings, MOST_OF_A_RULE)
-            found += (_too_many(each, finding) for finding in islice(findings, 1))
+            results = iter(each.function(subject))
+            found += islice(results, MOST_OF_A_RULE)
+            found += (_too_many(each, result) for result in islice(results, 1))
     return found
 
 
-def _too_many(each: Rule, first: Finding) -> Diagnostic:
-    where = (first.finding if isinstance(first, Guess) else first).location
-    message = f"more than {MOST_OF_A_RULE} findings {each.code}; the others are left out"
-    # As severe as what is left out: many warnings are no error.
-    return Diagnostic("UPL004", each.severity, message, where)
-
-
-def _guarded(each: Rule, subject: Cluster | Fleet) -> Iterator[Finding]:
-    """Ask a rule of others, which may do anything."""
-    where = Location(cluster=subject.name if isinstance(subject, Cluster) else subject.parent.name)
-    try:
-        for finding in each.function(subject):
-            if not isinstance(finding, Diagnostic) or finding.code != each.code:
-                got = finding.code if isinstance(finding, Diagnostic) else type(finding).__name__
-                what = f"it yielded {got!r}, which is no finding of its own"
-                break
-            yield finding
-        else:
-            return
-    except Exception as problem:  # noqa: BLE001 - whatever it is, the report stands without it
-        what = f"it raised {type(problem).__name__}"
-    yield Diagnostic(
-        each.code,
-        Severity.ERROR,
-        f"rule {each.code} ({each.name}) failed: {what}; what it judges was not checked to the end",
-        where,
-    )
+def _too_many(each: Rule, first: RuleResult) -> Diagnostic:
+    where = (first.diagnostic if isinstance(first, Suggestion) else first).location
+    message = f"{each.code} is reported more than {MOST_OF_A_RULE} times; the others are left out"
+    # The severity of what is left out: many warnings are not an error.
+    return Diagnostic(LIMIT_EXCEEDED, each.severity, message, where)
 
 
 def codes() -> tuple[str, ...]:
-    """List every code that a report can hold, sorted; retired ones are not among them.
+    """Return every code that a report can contain, sorted, without retired codes.
 
     Complexity: O(rules).
 
@@ -284,30 +265,30 @@ def codes() -> tuple[str, ...]:
     return tuple(sorted([*(each.code for each in ALL), *(each.code for each in SHAPE)]))
 
 
-def find(code: str) -> Rule | ShapeCode:
-    """Find what a code stands for; its ``page`` explains it.
+def find(code: str) -> Entry:
+    """Return the rule or shape code with a code, in upper or lower case.
 
-    Complexity: O(rules). Raises `KeyError` with a near code for an unknown one.
+    Complexity: O(rules). Raises: KeyError, with a similar code, for an unknown one.
 
     >>> find("upl301").summary
-    'Refuse `entryPoints` beside the uplinks annotation'
+    'Refuse `entryPoints` in a router with the uplinks annotation'
 
     Source: this library's catalogue.
     """
     wanted = code.upper()
-    entries: list[Rule | ShapeCode] = [*ALL, *SHAPE]
+    entries: list[Entry] = [*ALL, *SHAPE]
     for each in entries:
         if each.code == wanted:
             return each
     near = naming.nearest(wanted, codes())
     hint = "" if near is None else f"; did you mean {near}?"
-    raise KeyError(f"no code {code!r}{hint}")
+    raise KeyError(f"unknown code {code!r}{hint}")
 
 
 def pages() -> dict[str, str]:
-    """Write the catalogue as Markdown: file names to texts, an index among them.
+    """Render the catalogue as Markdown pages by file name, an index among them.
 
-    ``docs/rules`` holds exactly these, and a test keeps it so.
+    ``docs/rules`` contains exactly these files; a test compares them.
     Complexity: O(rules).
 
     >>> pages()["UPL301.md"].splitlines()[0]
@@ -315,7 +296,7 @@ def pages() -> dict[str, str]:
 
     Source: this library's catalogue.
     """
-    entries: list[Rule | ShapeCode] = sorted([*ALL, *SHAPE], key=lambda each: each.code)
+    entries: list[Entry] = sorted([*ALL, *SHAPE], key=lambda each: each.code)
     rows = [
         f"| [{each.code}]({each.code}.md) | {each.name} | {each.severity.value} | {each.summary} |"
         for each in entries
@@ -323,7 +304,7 @@ def pages() -> dict[str, str]:
     lines = [
         "# Codes",
         "",
-        "Every finding has a code. A code is never given another meaning.",
+        "Every diagnostic has a code. A code never changes its meaning.",
         "",
         "| code | name | severity | what |",
         "| --- | --- | --- | --- |",
@@ -337,6 +318,6 @@ def pages() -> dict[str, str]:
         "```",
     ]
     if RETIRED:
-        lines += ["", f"Retired, and never used again: {', '.join(RETIRED)}."]
+        lines += ["", f"Retired and never reused: {', '.join(RETIRED)}."]
     index = "\n".join(lines) + "\n"
     return {"index.md": index, **{f"{each.code}.md": each.page for each in entries}}

@@ -1,14 +1,13 @@
-"""What a rule is.
+"""What a rule is: a generator function with metadata.
 
-Rules of this file:
-
-1. A rule is a generator function with metadata attached. The decorator does
-   nothing else: no registry is filled by importing, no order matters.
-2. A rule yields findings: diagnostics, or guesses at what was meant. It never
-   raises, never mends, and reads only the fields that it declares; a test
-   compares declared and read.
-3. A rule's docstring is its page: a summary, then *What it checks*, *Why*,
-   *Bad*, *Good* and *Source*, in Markdown.
+1. The decorator only attaches metadata. Importing a module registers nothing, so
+   the order of imports never matters.
+2. A rule yields diagnostics, or suggestions still to be resolved. It never raises,
+   never changes its subject, and reads only the fields it declares; a test compares
+   the declared and the read fields.
+3. A rule's docstring is its page: a summary, then *What it checks*, *Why*, *Bad*,
+   *Good* and *Source*, in Markdown. The bad and the good example are also what the
+   tests check and what `uplinks.testing.strategies` draws from.
 """
 
 from __future__ import annotations
@@ -22,31 +21,30 @@ from typing import Any, Final, Literal
 from attrs import field, frozen
 
 from uplinks.diagnostics import Diagnostic, Location, Related, Severity
-from uplinks.rules._guess import Finding, settle
+from uplinks.errors import shown as quote
+from uplinks.rules._page import yaml_example
+from uplinks.rules._suggestion import RuleResult, resolve
 
 __all__ = [
     "OWN_PREFIX",
-    "SECTIONS",
     "Family",
     "Rule",
     "Scope",
     "family_of",
+    "join_names",
+    "quote",
     "rule",
-    "shown",
-    "some",
 ]
 
 Scope = Literal["manifests", "cluster", "fleet", "any"]
-"""How much a rule must see: any manifests of one cluster, all manifests of one
-cluster, or the parent and all its children. ``any``: it is asked about a whole
-`uplinks.Fleet` if there is one, else about the manifests of one `uplinks.Cluster`."""
+"""What a rule must see: any manifests of one cluster, all manifests of one cluster,
+or the parent and all its children. ``any``: it takes a whole `uplinks.Fleet` if
+there is one, else the manifests of one `uplinks.Cluster`."""
 
 Family = Literal["shape", "uplink", "health check", "router", "fleet", "traefik", "other"]
-"""What a code is about, told by its first digit; ``other`` for a code of others."""
+"""What a code is about, from its first digit; ``other`` for third-party codes."""
 
-SECTIONS: Final = ("What it checks", "Why", "Bad", "Good", "Source")
-
-_JUDGED_ON: Final = {
+_NEEDS: Final = {
     "manifests": "any manifests of a cluster, even one file alone",
     "cluster": "all manifests of a cluster",
     "fleet": "a parent together with its children",
@@ -62,7 +60,7 @@ _CODE: Final = re.compile(r"[A-Z]{2,12}[0-9]{3,6}")
 
 
 def family_of(code: str) -> Family:
-    """Tell what a code is about.
+    """Return what a code is about.
 
     >>> family_of("UPL203"), family_of("ACME001")
     ('health check', 'other')
@@ -71,30 +69,15 @@ def family_of(code: str) -> Family:
     return _FAMILIES.get(code[len(OWN_PREFIX)], "other") if own else "other"
 
 
-_LONGEST: Final = 60
 _MOST: Final = 10
 
 
-def shown(got: str | int) -> str:
-    """Show what is written, but never at any length.
+def join_names(names: Iterable[str]) -> str:
+    """Join names, sorted; of many, the first ones and the number of the others.
 
-    >>> shown("ftp"), shown(99999), len(shown("x" * 10**6)) < 100
-    ("'ftp'", '99999', True)
-    """
-    # Python refuses to write an int of more than 4300 digits.
-    if isinstance(got, int) and got.bit_length() > 3 * _LONGEST:
-        return f"a number of {got.bit_length()} bits"
-    if isinstance(got, str) and len(got) > _LONGEST:
-        return f"{got[:_LONGEST]!r}… ({len(got)} characters)"
-    return repr(got)
-
-
-def some(names: Iterable[str]) -> str:
-    """List names, sorted; of many, the first ones and how many more there are.
-
-    >>> some(["b", "a"]), some([])
+    >>> join_names(["b", "a"]), join_names([])
     ('a, b', 'none')
-    >>> some(f"n{i:02}" for i in range(12))
+    >>> join_names(f"n{i:02}" for i in range(12))
     'n00, n01, n02, n03, n04, n05, n06, n07, n08, n09 and 2 more'
     """
     names = sorted(names)
@@ -120,15 +103,15 @@ class Rule:
     severity: Severity
     scope: Scope
     reads: tuple[str, ...]
-    function: Callable[..., Iterator[Finding]] = field(repr=False)
+    function: Callable[..., Iterator[RuleResult]] = field(repr=False)
 
     def __call__(self, subject: Any) -> Iterator[Diagnostic]:
         """Check a `uplinks.Cluster`, or a `uplinks.Fleet` if that is the scope.
 
-        The findings come sorted by place. Whoever asks several rules settles
-        what all their functions yield together, so that the bound holds once.
+        The diagnostics are sorted by place. `uplinks.check` resolves the suggestions
+        of all rules together instead, so that their cost is bounded once.
         """
-        return iter(settle(self.function(subject)))
+        return iter(resolve(self.function(subject)))
 
     def at(
         self,
@@ -137,7 +120,7 @@ class Rule:
         related: Iterable[Related] = (),
         suggestion: str | None = None,
     ) -> Diagnostic:
-        """Make a finding of this rule: its code and its severity, at a place."""
+        """Make a diagnostic with this rule's code and severity."""
         return Diagnostic(self.code, self.severity, message, location, tuple(related), suggestion)
 
     @property
@@ -147,7 +130,7 @@ class Rule:
 
     @property
     def needs(self) -> Literal["cluster", "fleet"]:
-        """The least that the rule can judge."""
+        """The smallest subject the rule can check."""
         return "fleet" if self.scope == "fleet" else "cluster"
 
     @property
@@ -156,11 +139,21 @@ class Rule:
         return self._text.partition("\n")[0].removesuffix(".")
 
     @property
+    def bad(self) -> str:
+        """The page's bad example, in YAML. ``# UPL103`` ends a line that is reported."""
+        return yaml_example(self.page, "Bad")
+
+    @property
+    def good(self) -> str:
+        """The page's good example, in YAML."""
+        return yaml_example(self.page, "Good")
+
+    @property
     def page(self) -> str:
         """The rule's page, in Markdown."""
         return (
             f"# {self.code}: {self.name}\n\n"
-            f"Severity: {self.severity.value}. Judged on: {_JUDGED_ON[self.scope]}.\n\n"
+            f"Severity: {self.severity.value}. Needs: {_NEEDS[self.scope]}.\n\n"
             f"{self._text}\n"
         )
 
@@ -171,14 +164,14 @@ class Rule:
 
 def rule(
     code: str, *, name: str, severity: Severity, scope: Scope, reads: tuple[str, ...]
-) -> Callable[[Callable[[Any], Iterator[Finding]]], Rule]:
-    r"""Make a rule of the generator function that checks: the decorator for own rules.
+) -> Callable[[Callable[[Any], Iterator[RuleResult]]], Rule]:
+    r"""Turn a generator function into a rule.
 
     The function takes a `uplinks.Cluster` (``scope`` ``manifests`` or
-    ``cluster``) or a `uplinks.Fleet` (``fleet``) and yields findings, made with
-    the rule's ``at``. Its docstring is the rule's page. ``code`` is a prefix in
-    capitals and a number; the prefix ``UPL`` is this library's. ``reads`` says
-    which fields are read, for whoever reads the catalogue.
+    ``cluster``) or a `uplinks.Fleet` (``fleet``) and yields diagnostics, made with
+    the rule's ``at``. Its docstring is the rule's page. ``code`` is an upper-case
+    prefix and a number; the prefix ``UPL`` is reserved. ``reads`` documents which
+    fields the function reads.
 
     Raises: ValueError for a malformed code.
 
@@ -198,10 +191,10 @@ def rule(
     """
     if _CODE.fullmatch(code) is None:
         raise ValueError(
-            f"invalid code {shown(code)}; a prefix in capitals and a number is allowed"
+            f"code must be an upper-case prefix and a number, such as 'ACME001', got {quote(code)}"
         )
 
-    def attach(function: Callable[[Any], Iterator[Finding]]) -> Rule:
+    def attach(function: Callable[[Any], Iterator[RuleResult]]) -> Rule:
         return Rule(code, name, severity, scope, reads, function)
 
     return attach

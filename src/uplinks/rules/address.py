@@ -1,6 +1,6 @@
 """Rules about the addresses by which a parent reaches its children (UPL406, UPL414, UPL415).
 
-An address is never shown: it may hold a password.
+No message shows an address, because it can hold a password.
 
 Source: reference page, "Complete Example".
 """
@@ -13,7 +13,7 @@ from typing import Final
 from uplinks import addresses
 from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.model import Cluster
-from uplinks.rules._rule import rule, shown
+from uplinks.rules._rule import quote, rule
 
 __all__ = ["invalid_address", "plain_address", "shared_address"]
 
@@ -28,39 +28,39 @@ _CHILDREN: Final = ("hub", "providers", "multicluster", "children")
     reads=("parent_config",),
 )
 def invalid_address(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Require a usable address of each child.
+    """Require a valid address for each child.
 
     ## What it checks
 
-    `address` of each child below `hub.providers.multicluster.children` is a
-    URL with `http` or `https`, a host and perhaps a port from 1 to 65535;
-    nothing else, except for a `/` at the end.
+    The `address` of each child in `hub.providers.multicluster.children` is a URL
+    with the scheme `http` or `https`, a host, an optional port from 1 to 65535 and
+    an optional trailing `/`. It has no other part.
 
     ## Why
 
-    It becomes the server URL of the child's services, where Traefik takes the
-    path from the request and knows no user or password.
+    The address becomes the server URL of the child's services. Traefik takes the
+    path from the request there and supports no user name or password.
 
     ## Bad
 
     ```yaml
+    # parent
     hub:
       providers:
         multicluster:
           children:
-            child-1:
-              address: child1.example.com:9443
+            child-1: {address: child-1.example.com:9443} # UPL406
     ```
 
     ## Good
 
     ```yaml
+    # parent
     hub:
       providers:
         multicluster:
           children:
-            child-1:
-              address: https://child1.example.com:9443
+            child-1: {address: "https://[::1]:9443/"}
     ```
 
     ## Source
@@ -73,11 +73,11 @@ def invalid_address(cluster: Cluster) -> Iterator[Diagnostic]:
     for name in sorted(config.children):
         problem = addresses.problem_with_address(config.children[name].address)
         if problem is not None:
-            # The address itself is not shown: it may hold a password.
+            # The message leaves out the address, which can hold a password.
             yield invalid_address.at(
                 config.origin.locate(*_CHILDREN, name, "address"),
-                f"invalid address of child {shown(name)}: {problem}; "
-                "write https://, a host and perhaps a port",
+                f"address of child {quote(name)} is invalid: {problem}; "
+                "write https:// and a host, and a port if needed",
             )
 
 
@@ -89,38 +89,38 @@ def invalid_address(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("parent_config",),
 )
 def plain_address(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Warn of a child that is reached over plain http.
+    """Warn about a child reached over plain HTTP.
 
     ## What it checks
 
-    `address` of each child below `hub.providers.multicluster.children` begins
-    with `https://`.
+    The `address` of each child in `hub.providers.multicluster.children` starts with
+    `https://`.
 
     ## Why
 
-    All requests from one cluster to the other, their cookies and tokens too,
-    can be read and changed on the way.
+    Anyone on the network path can read and change all requests between the
+    clusters, including their cookies and tokens.
 
     ## Bad
 
     ```yaml
+    # parent
     hub:
       providers:
         multicluster:
           children:
-            child-1:
-              address: http://child1.example.com:9443
+            child-1: {address: http://child1.example.com:9443} # UPL414
     ```
 
     ## Good
 
     ```yaml
+    # parent
     hub:
       providers:
         multicluster:
           children:
-            child-1:
-              address: https://child1.example.com:9443
+            child-1: {address: https://child-1.example.com:9443}
     ```
 
     ## Source
@@ -136,8 +136,8 @@ def plain_address(cluster: Cluster) -> Iterator[Diagnostic]:
         if addresses.is_plain(address) and addresses.problem_with_address(address) is None:
             yield plain_address.at(
                 config.origin.locate(*_CHILDREN, name, "address"),
-                f"child {shown(name)} is reached over plain http; use https:// and give its "
-                "uplink entry point tls",
+                f"address of child {quote(name)} uses plain http; use https:// and configure "
+                "TLS for the child's uplink entry point",
             )
 
 
@@ -149,42 +149,50 @@ def plain_address(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("parent_config",),
 )
 def shared_address(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Warn of two children with one address.
+    """Warn about two children with the same address.
 
     ## What it checks
 
-    The addresses below `hub.providers.multicluster.children` lead to different
-    servers: they differ in scheme, host or port.
+    The addresses in `hub.providers.multicluster.children` differ in scheme, host or
+    port.
 
     ## Why
 
-    It is one cluster under two names, mostly a line that was copied. It takes
-    both shares of the requests, and when it is down, both children are.
+    They are one cluster under two names, usually because a line was copied. That
+    cluster receives both shares of the requests, and both children fail together.
 
     ## Bad
 
     ```yaml
+    # parent
     hub:
       providers:
         multicluster:
           children:
-            child-1:
-              address: https://child1.example.com:9443
-            child-2:
-              address: https://child1.example.com:9443
+            child-1: {address: https://child1.example.com}
+            child-2: {address: https://CHILD1.example.com:443/} # UPL415
+    ---
+    # child-2
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
     ```
 
     ## Good
 
     ```yaml
+    # parent
     hub:
       providers:
         multicluster:
           children:
-            child-1:
-              address: https://child1.example.com:9443
-            child-2:
-              address: https://child2.example.com:9443
+            child-1: {address: https://child-1.example.com:9443}
+            child-2: {address: https://child-2.example.com:9443}
+    ---
+    # child-2
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
     ```
 
     ## Source
@@ -202,7 +210,7 @@ def shared_address(cluster: Cluster) -> Iterator[Diagnostic]:
         if other != name:
             yield shared_address.at(
                 places[name],
-                f"child {shown(name)} has the address of child {shown(other)}; "
-                "each child is a cluster of its own and has one of its own",
-                [Related(places[other], f"child {shown(other)} is here")],
+                f"child {quote(name)} has the same address as child {quote(other)}; "
+                "give each child the address of its own cluster",
+                [Related(places[other], f"child {quote(other)} is here")],
             )

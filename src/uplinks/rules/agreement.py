@@ -1,7 +1,7 @@
-"""Rules about one workload as several children offer it (UPL403, UPL404, UPL411, UPL412).
+"""Rules about one workload in several children (UPL403, UPL404, UPL411, UPL412).
 
-Children that offer one uplink name are the targets of one service, so what they
-say about it should agree.
+Children that offer the same uplink name are the targets of one service, so their
+settings should agree.
 
 Source: reference page, "Weight Configuration" and "Health Check Behavior".
 """
@@ -16,12 +16,12 @@ from typing import Final
 from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.model import Cluster, Fleet, HealthCheck, Uplink
 from uplinks.rules import health_check, probe_request, timing
-from uplinks.rules._rule import rule, shown
-from uplinks.rules._use import composed, named_at, offers_by
+from uplinks.rules._references import composed, named_at, offers_by
+from uplinks.rules._rule import quote, rule
 
 __all__ = ["different_checks", "different_names", "no_failover", "partly_checked"]
 
-# Hostname, port, scheme and the values of headers are a child's own.
+# Hostname, port, scheme and headers may differ between children.
 _COMPARED: Final[Mapping[str, Callable[[HealthCheck], object]]] = {
     "mode": lambda check: check.mode,
     "path": lambda check: check.path,
@@ -43,14 +43,14 @@ def _owner(uplink: Uplink) -> str:
 
 
 class _Refused:
-    """Where fields of health checks were refused while reading: no value was meant there."""
+    """The places where health-check fields could not be read, so their defaults mean nothing."""
 
     def __init__(self, fleet: Fleet) -> None:
         self._places = sorted(
-            (finding.location.file, finding.location.span.line)
+            (each.location.file, each.location.span.line)
             for child in sorted(fleet.children)
-            for finding in fleet.children[child].diagnostics
-            if ".healthCheck" in finding.location.path
+            for each in fleet.children[child].diagnostics
+            if ".healthCheck" in each.location.path
         )
 
     def is_in(self, uplink: Uplink) -> bool:
@@ -60,7 +60,7 @@ class _Refused:
 
 
 def _is_wrong(uplink: Uplink) -> bool:
-    """Whether a rule about health checks has found the cause of a difference already."""
+    """Tell whether another rule already reports this health check."""
     alone = Cluster("", uplinks=[uplink])
     return any(found for each in _OF_ONE_CHECK for found in each.function(alone))
 
@@ -86,40 +86,54 @@ _OF_ONE_CHECK: Final = (
     reads=("children", "children.diagnostics", "children.uplinks"),
 )
 def different_checks(fleet: Fleet) -> Iterator[Diagnostic]:
-    """Warn of children that want to be probed differently for one uplink.
+    """Warn about children with different health checks for one uplink.
 
     ## What it checks
 
-    `spec.healthCheck` of all children that advertise one uplink name agrees in
-    `mode`, `path`, `method`, `status`, `interval`, `unhealthyInterval`,
-    `timeout` and `followRedirects`. `hostname`, `port`, `scheme` and `headers`
-    may be each child's own, and a child may have none: see UPL411. Nothing is
-    said of a check that has another finding: it may be the cause.
+    The `spec.healthCheck` of all children that advertise one uplink name agrees in
+    `mode`, `path`, `method`, `status`, `interval`, `unhealthyInterval`, `timeout`
+    and `followRedirects`. `hostname`, `port`, `scheme` and `headers` may differ. A
+    child without a health check is UPL411. A check that another rule reports is not
+    compared, because that mistake can be the cause of the difference.
 
     ## Why
 
-    The children serve one workload. One that is probed in another way is taken
-    out at another moment, or for another reason, than the rest; mostly somebody
-    changed one cluster and forgot the others.
+    The children serve one workload. A child with a different check leaves the
+    rotation at a different time, or for a different reason, than the others. The
+    usual cause is a change in one cluster that the others did not get.
 
     ## Bad
 
     ```yaml
     # child-1
     spec:
-      healthCheck: {path: /health, interval: 10s}
+      healthCheck:
+        path: /health
+        interval: 10s
     ---
     # child-2
     spec:
-      healthCheck: {path: /healthz, interval: 10s}
+      healthCheck:
+        path: /healthz # UPL403
+        interval: 10s
     ```
 
     ## Good
 
     ```yaml
-    # child-1 and child-2
+    # child-1
     spec:
-      healthCheck: {path: /health, interval: 10s}
+      healthCheck:
+        path: /health
+        interval: 10s
+    ---
+    # child-2
+    spec:
+      healthCheck:
+        path: /health
+        interval: 10s
+        hostname: api.us.example.com
+        port: 443
     ```
 
     ## Source
@@ -133,16 +147,16 @@ def different_checks(fleet: Fleet) -> Iterator[Diagnostic]:
             first_child, first, wanted = checked[0]
             fields = [f for f, of in _COMPARED.items() if of(check) != of(wanted)]
             if wanted.unhealthy_interval == wanted.interval and "interval" in fields:
-                # Where it only follows the interval it is no difference of its own.
+                # An inherited unhealthyInterval only repeats the difference of the interval.
                 inherited = check.unhealthy_interval == check.interval
                 fields = [f for f in fields if f != "unhealthyInterval" or not inherited]
             if fields and not any(refused.is_in(u) or _is_wrong(u) for u in (first, uplink)):
                 path = ("spec", "healthCheck", *fields[:1])
                 yield different_checks.at(
                     uplink.origin.locate(*path),
-                    f"health check of uplink {shown(name)} on child {child!r} differs from that "
-                    f"on child {first_child!r} in {', '.join(fields)}; write the same in both",
-                    [Related(first.origin.locate(*path), f"child {first_child!r} says so here")],
+                    f"healthCheck of uplink {quote(name)} on child {child!r} differs from child "
+                    f"{first_child!r} in {', '.join(fields)}; use the same check on both",
+                    [Related(first.origin.locate(*path), f"the check of child {first_child!r}")],
                 )
 
 
@@ -154,43 +168,51 @@ def different_checks(fleet: Fleet) -> Iterator[Diagnostic]:
     reads=("children", "children.uplinks", "parent.routers", "parent.traefik_services"),
 )
 def different_names(fleet: Fleet) -> Iterator[Diagnostic]:
-    """Warn of one object that children expose under different names.
+    """Warn about one uplink with different names on different children.
 
     ## What it checks
 
-    An `Uplink` of one namespace and name has the same uplink name in each child,
-    unless a route, or a weighted or failover `TraefikService`, of the parent
-    leads to all of the names.
+    An `Uplink` with the same namespace and name has the same uplink name on each
+    child, unless one route, or one weighted or failover `TraefikService`, of the
+    parent uses all of the names.
 
     ## Why
 
-    Children share a service only if they share the uplink name. Under different
-    names each has a service of its own, and none takes over for another.
+    Children share a service only if they share the uplink name. With different
+    names each child has its own service, and none can take over for another.
 
     ## Bad
 
     ```yaml
-    # child eu
-    metadata: {name: api-workload, namespace: apps}
-    spec: {exposeName: api-workload-eu}
+    # child-1
+    spec:
+      exposeName: api-eu
     ---
-    # child us
-    metadata: {name: api-workload, namespace: apps}
-    spec: {exposeName: api-workload-us}
+    # child-2
+    spec:
+      exposeName: api-us # UPL404
     ```
 
     ## Good
 
-    Take the same name in both, or compose them on the parent:
-
     ```yaml
+    # parent
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
-    metadata: {name: api-workload, namespace: apps}
+    metadata: {name: api, namespace: apps}
     spec:
       failover:
-        service: {name: api-workload-eu@multicluster, kind: TraefikService}
-        fallback: {name: api-workload-us@multicluster, kind: TraefikService}
+        service: {name: api-eu@multicluster, kind: TraefikService}
+        fallback: {name: api-us-child-2@multicluster, kind: TraefikService}
+        errors: {status: ["500-599"]}
+    ---
+    # child-1
+    spec:
+      exposeName: api-eu
+    ---
+    # child-2
+    spec:
+      exposeName: api-us
     ```
 
     ## Source
@@ -201,7 +223,7 @@ def different_names(fleet: Fleet) -> Iterator[Diagnostic]:
     for owner, every in offers_by(_owner, fleet).items():
         firsts: dict[str, Uplink] = {}
         for child, uplink in every:
-            firsts.setdefault(child, uplink)  # what one child declares twice is UPL010
+            firsts.setdefault(child, uplink)  # an uplink declared twice is UPL010
         offers = list(firsts.items())
         if len({together[uplink.uplink_name] for _, uplink in offers}) == 1:
             continue
@@ -209,10 +231,10 @@ def different_names(fleet: Fleet) -> Iterator[Diagnostic]:
         child, uplink = next(o for o in others if o[1].uplink_name != first.uplink_name)
         yield different_names.at(
             named_at(uplink),
-            f"uplink {owner} is {shown(uplink.uplink_name)} on child {child!r} and "
-            f"{shown(first.uplink_name)} on child {first_child!r}, so they never share a "
-            "service; take one name, or compose both in a TraefikService of the parent",
-            [Related(named_at(first), f"child {first_child!r} names it here")],
+            f"uplink {owner} is named {quote(uplink.uplink_name)} on child {child!r} and "
+            f"{quote(first.uplink_name)} on child {first_child!r}, so the children share no "
+            "service; use one name, or combine both in a TraefikService of the parent",
+            [Related(named_at(first), f"the name on child {first_child!r}")],
         )
 
 
@@ -224,28 +246,34 @@ def different_names(fleet: Fleet) -> Iterator[Diagnostic]:
     reads=("children", "children.uplinks"),
 )
 def partly_checked(fleet: Fleet) -> Iterator[Diagnostic]:
-    """Warn of an uplink that only some of its children let be checked.
+    """Warn about an uplink with a health check on only some children.
 
     ## What it checks
 
-    Of the children that advertise one uplink name either all or none have
-    `spec.healthCheck`. A child with `spec.passiveHealthCheck` alone is let
-    through, since failing requests take it out.
+    Either all children that advertise an uplink name have `spec.healthCheck`, or
+    none has. A child with only `spec.passiveHealthCheck` is not reported, because
+    failed requests take it out of rotation.
 
     ## Why
 
-    A child without a check is never taken out, however long it is down, and gets
-    its share of the requests. Nor does the service as a whole ever count as
-    down.
+    A child without a check stays in rotation while it is down and keeps its share
+    of the requests. The service as a whole never counts as down either.
 
     ## Bad
 
     ```yaml
     # child-1
     spec:
-      healthCheck: {path: /health}
+      healthCheck:
+        path: /health
+        interval: 10s
     ---
     # child-2
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata:
+      name: api-workload # UPL411
+      namespace: apps
     spec:
       weight: 10
     ```
@@ -253,9 +281,17 @@ def partly_checked(fleet: Fleet) -> Iterator[Diagnostic]:
     ## Good
 
     ```yaml
-    # child-1 and child-2
+    # child-1
     spec:
-      healthCheck: {path: /health}
+      healthCheck:
+        path: /health
+        interval: 10s
+    ---
+    # child-2
+    spec:
+      healthCheck:
+        path: /health
+        interval: 10s
     ```
 
     ## Source
@@ -266,15 +302,20 @@ def partly_checked(fleet: Fleet) -> Iterator[Diagnostic]:
     for name, offers in offers_by(_uplink_name, fleet).items():
         checked = [(c, u) for c, u in offers if u.health_check is not None]
         for child, uplink in offers if checked else ():
-            # A check that was refused as a whole is reported, and was not none.
+            # A check that could not be read is reported already and is not missing.
             has_none = uplink.origin.written("spec", "healthCheck") is None
             if has_none and uplink.health_check is None and uplink.passive_health_check is None:
                 other, has_it = checked[0]
                 yield partly_checked.at(
                     uplink.origin.locate("metadata", "name"),
-                    f"uplink {shown(name)} has no health check on child {child!r}, so that child "
-                    f"is never taken out; write the one of child {other!r} here too",
-                    [Related(has_it.origin.locate("spec", "healthCheck", key=True), "it is here")],
+                    f"uplink {quote(name)} has no healthCheck on child {child!r}, so that child "
+                    f"stays in rotation while it is down; add the check of child {other!r}",
+                    [
+                        Related(
+                            has_it.origin.locate("spec", "healthCheck", key=True),
+                            f"the check of child {other!r}",
+                        )
+                    ],
                 )
 
 
@@ -286,22 +327,33 @@ def partly_checked(fleet: Fleet) -> Iterator[Diagnostic]:
     reads=("children", "children.uplinks", "parent.routers", "parent.traefik_services"),
 )
 def no_failover(fleet: Fleet) -> Iterator[Diagnostic]:
-    """Note an uplink that only one child of several offers.
+    """Note an uplink offered by only one of several children.
 
     ## What it checks
 
-    In a fleet of two children or more, each uplink name is advertised by two of
-    them, or composed with another uplink in a route, or a weighted or failover
-    `TraefikService`, of the parent.
+    In a fleet of two or more children, at least two of them advertise each uplink
+    name, or one route, or one weighted or failover `TraefikService`, of the parent
+    combines it with another uplink.
 
     ## Why
 
-    When the only child is down, nobody takes over.
+    When that child is down, no other child can serve the requests.
 
     ## Bad
 
     ```yaml
-    # child-1 only; there is a child-2
+    # child-1
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata:
+      name: other # UPL412
+      namespace: apps
+    ---
+    # child-2
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
     metadata: {name: api-workload, namespace: apps}
@@ -310,7 +362,26 @@ def no_failover(fleet: Fleet) -> Iterator[Diagnostic]:
     ## Good
 
     ```yaml
-    # child-1 and child-2
+    # parent
+    apiVersion: traefik.io/v1alpha1
+    kind: TraefikService
+    metadata: {name: api, namespace: apps}
+    spec:
+      failover:
+        service: {name: apps-other@multicluster, kind: TraefikService}
+        fallback: {name: apps-api-workload@multicluster, kind: TraefikService}
+        errors: {status: ["500-599"]}
+    ---
+    # child-1
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: other, namespace: apps}
+    ---
+    # child-2
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
     metadata: {name: api-workload, namespace: apps}
@@ -331,6 +402,6 @@ def no_failover(fleet: Fleet) -> Iterator[Diagnostic]:
         if alone and declared[uplink.owner] == 1:  # else it is UPL404
             yield no_failover.at(
                 named_at(uplink),
-                f"only child {child!r} offers uplink {shown(name)}, so nobody takes over when "
-                "it is down",
+                f"only child {child!r} offers uplink {quote(name)}, so no other child can take "
+                "over when it is down",
             )

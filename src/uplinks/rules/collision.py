@@ -1,8 +1,8 @@
 """Rules about two owners of one name (UPL401, UPL402).
 
-A name is only a view of an identity. What is one identity and what is two is
-said in the docstrings of the rules; `uplinks.services.materialize` keeps the
-same law, and a test holds the two together.
+A name is a view of an identity. The docstrings of the rules define when two
+identities are the same; `uplinks.services.materialize` keeps the same law, and
+``tests/laws/test_services_laws.py`` compares the two.
 
 Source: reference page, "Uplink Naming".
 """
@@ -18,8 +18,8 @@ from attrs import frozen
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Location, Related, Severity
 from uplinks.model import Cluster, Fleet, Uplink
+from uplinks.rules._references import named_at
 from uplinks.rules._rule import rule
-from uplinks.rules._use import named_at
 
 __all__ = ["service_name_collision", "uplink_name_collision"]
 
@@ -32,27 +32,35 @@ __all__ = ["service_name_collision", "uplink_name_collision"]
     reads=("uplinks",),
 )
 def uplink_name_collision(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse two uplinks of one cluster with one uplink name.
+    """Refuse two uplinks of one cluster with the same uplink name.
 
     ## What it checks
 
-    No two `Uplink`s of a cluster have the same uplink name, be it derived from
-    namespace and name or chosen with `exposeName`.
+    No two `Uplink`s of a cluster have the same uplink name, whether it is derived
+    from the namespace and name or set with `exposeName`.
 
     ## Why
 
-    The annotation of a router and the parent's services would mean either.
+    A router's annotation and the parent's services could mean either uplink.
 
     ## Bad
 
     ```yaml
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
-    metadata: {name: c, namespace: a-b} # a-b-c
+    metadata: {name: cards, namespace: payments-eu}
     ---
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
-    metadata: {name: b-c, namespace: a} # a-b-c
+    metadata:
+      name: eu-cards # UPL401
+      namespace: payments
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: cards, namespace: apps}
+    spec:
+      exposeName: payments-eu-cards # UPL401
     ```
 
     ## Good
@@ -60,12 +68,13 @@ def uplink_name_collision(cluster: Cluster) -> Iterator[Diagnostic]:
     ```yaml
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
-    metadata: {name: c, namespace: a-b} # a-b-c
+    metadata: {name: cards, namespace: payments-eu}
     ---
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
-    metadata: {name: b-c, namespace: a}
-    spec: {exposeName: other-c}
+    metadata: {name: eu-cards, namespace: payments}
+    spec:
+      exposeName: european-cards
     ```
 
     ## Source
@@ -84,9 +93,9 @@ def uplink_name_collision(cluster: Cluster) -> Iterator[Diagnostic]:
                 continue
             yield uplink_name_collision.at(
                 named_at(uplink),
-                f"uplink {uplink.owner} has the uplink name {name!r}, "
-                f"which uplink {other.owner} has already; give one of them another exposeName",
-                [Related(named_at(other), f"uplink {other.owner} takes the name here")],
+                f"uplink {uplink.owner} has the same uplink name as uplink {other.owner}, "
+                f"{name!r}; give one of them another exposeName",
+                [Related(named_at(other), f"the name of uplink {other.owner}")],
             )
 
 
@@ -95,7 +104,7 @@ _MOST_SHOWN: Final = 20
 
 @frozen
 class _Claim:
-    """One uplink that would become a part of a service."""
+    """One uplink that contributes to a service name."""
 
     child: str
     uplink: Uplink
@@ -115,16 +124,16 @@ class _Claim:
     reads=("children", "children.uplinks"),
 )
 def service_name_collision(fleet: Fleet) -> Iterator[Diagnostic]:
-    """Refuse two services of a parent with one name.
+    """Refuse two services of a parent with the same name.
 
     ## What it checks
 
-    No two different services get one name on the parent: not the weighted
-    services of two owners in different children whose derived names are equal
-    (`a-b` + `c` and `a` + `b-c`), not two child services (uplink `a` on child
-    `b-c` and uplink `a-b` on child `c`), not a weighted and a child service.
-    Uplinks of different children may share a name that one of them chose with
-    `exposeName`: that is what it is for. Within one cluster it is UPL401.
+    No two services get the same name on the parent. Three kinds of services can
+    collide: the weighted services of two owners whose derived names are equal
+    (`a-b` + `c` and `a` + `b-c`), two child services (uplink `a` on child `b-c` and
+    uplink `a-b` on child `c`), and a weighted and a child service. Uplinks of
+    different children may share a name set with `exposeName`; that is its purpose.
+    Two uplinks of one cluster are UPL401.
 
     ## Why
 
@@ -133,25 +142,35 @@ def service_name_collision(fleet: Fleet) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
-    # child c
+    # child-1
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
-    metadata: {name: b, namespace: a} # a-b, and a-b-c for child c
+    metadata:
+      name: cards # UPL412
+      namespace: payments
     ---
-    # child d
+    # child-2
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
-    metadata: {name: c, namespace: a-b} # a-b-c
+    metadata:
+      name: child-1 # UPL402 UPL412
+      namespace: payments-cards
     ```
 
     ## Good
 
     ```yaml
-    # child d
+    # child-1
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
-    metadata: {name: c, namespace: a-b}
-    spec: {exposeName: other-c}
+    metadata: {name: cards, namespace: payments}
+    ---
+    # child-2
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: child-1, namespace: payments-cards}
+    spec:
+      exposeName: payments-cards
     ```
 
     ## Source
@@ -187,9 +206,9 @@ def _order(claim: _Claim) -> tuple[str, str, Location]:
 
 
 def _by_accident(claims: Sequence[_Claim]) -> bool:
-    """Whether owners in different children derived one name from different parts.
+    """Tell whether owners in different children derive one name from different parts.
 
-    Two owners and two children suffice: then some pair differs in both.
+    With two owners and two children, some pair differs in both.
     """
     derived = [claim for claim in claims if claim.uplink.expose_name is None]
     owners = {claim.uplink.owner for claim in derived}

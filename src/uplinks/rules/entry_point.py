@@ -1,7 +1,7 @@
 """Rules about the entry points of uplinks (UPL108 to UPL110, UPL410).
 
-Where there is no uplink entry point at all, that is the one finding: nothing is
-said about each uplink.
+A child without any uplink entry point gets one diagnostic, UPL410, and none for each
+uplink.
 
 Source: reference page, "Configuration Options" and "Complete Example".
 """
@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.model import Cluster
-from uplinks.rules._guess import Finding, Guess
-from uplinks.rules._rule import rule, shown, some
+from uplinks.rules._rule import join_names, quote, rule
+from uplinks.rules._suggestion import RuleResult, Suggestion
 
 __all__ = [
     "child_without_entry_points",
@@ -30,41 +30,33 @@ __all__ = [
     scope="cluster",
     reads=("child_config", "uplinks"),
 )
-def unknown_entry_point(cluster: Cluster) -> Iterator[Finding]:
-    """Require that an uplink's entry points exist.
+def unknown_entry_point(cluster: Cluster) -> Iterator[RuleResult]:
+    """Require that the entry points of an uplink exist.
 
     ## What it checks
 
     Each name in `spec.entryPoints` of an `Uplink` is a key of
     `hub.uplinkEntryPoints` in the static configuration of the same cluster.
-    Nothing is checked when no static configuration was read.
+    Without a static configuration there is no check.
 
     ## Why
 
-    An uplink on an entry point that does not exist is reachable by no parent.
+    No parent can reach an uplink on an entry point that does not exist.
 
     ## Bad
 
     ```yaml
-    hub:
-      uplinkEntryPoints:
-        multicluster:
-          address: ":9443"
-    ---
-    apiVersion: hub.traefik.io/v1alpha1
-    kind: Uplink
-    metadata: {name: api-workload, namespace: apps}
     spec:
       entryPoints:
-        - multiclustre
+        - multicluster
+        - multiclustre # UPL108
     ```
 
     ## Good
 
     ```yaml
     spec:
-      entryPoints:
-        - multicluster
+      entryPoints: [multicluster]
     ```
 
     ## Source
@@ -73,20 +65,20 @@ def unknown_entry_point(cluster: Cluster) -> Iterator[Finding]:
     """
     config = cluster.child_config
     if config is None or not config.uplink_entry_points:
-        return  # without any it is UPL410, once
-    known, there_are = config.uplink_entry_points, some(config.uplink_entry_points)
+        return  # no entry points at all is UPL410
+    known, there_are = config.uplink_entry_points, join_names(config.uplink_entry_points)
     declared = config.origin.locate("hub", "uplinkEntryPoints", key=True)
     for uplink in cluster.uplinks:
         for index, entry_point in enumerate(uplink.entry_points):
             if entry_point in known:
                 continue
-            finding = unknown_entry_point.at(
+            diagnostic = unknown_entry_point.at(
                 uplink.origin.locate("spec", "entryPoints", index),
-                f"uplink {uplink.owner} names the unknown uplink entry point "
-                f"{shown(entry_point)}; there are: {there_are}",
+                f"spec.entryPoints of uplink {uplink.owner} must name uplink entry points of the "
+                f"cluster ({there_are}), got {quote(entry_point)}",
                 [Related(declared, "uplink entry points are declared here")],
             )
-            yield Guess(finding, entry_point, known)
+            yield Suggestion(diagnostic, entry_point, known)
 
 
 @rule(
@@ -101,13 +93,13 @@ def no_default_entry_point(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ## What it checks
 
-    An `Uplink` without `spec.entryPoints` is in a cluster where at least one of
-    `hub.uplinkEntryPoints` has `asDefault: true`. Nothing is checked when no
-    static configuration was read.
+    In a cluster with an `Uplink` without `spec.entryPoints`, at least one of the
+    `hub.uplinkEntryPoints` has `asDefault: true`. Without a static configuration
+    there is no check.
 
     ## Why
 
-    Without an entry point an uplink is reachable by no parent.
+    No parent can reach an uplink without an entry point.
 
     ## Bad
 
@@ -116,10 +108,11 @@ def no_default_entry_point(cluster: Cluster) -> Iterator[Diagnostic]:
       uplinkEntryPoints:
         multicluster:
           address: ":9443"
+      providers:
+        multicluster: {}
     ---
-    apiVersion: hub.traefik.io/v1alpha1
-    kind: Uplink
-    metadata: {name: api-workload, namespace: apps}
+    spec:
+      weight: 10 # UPL109
     ```
 
     ## Good
@@ -129,7 +122,11 @@ def no_default_entry_point(cluster: Cluster) -> Iterator[Diagnostic]:
       uplinkEntryPoints:
         multicluster:
           address: ":9443"
-          asDefault: true
+      providers:
+        multicluster: {}
+    ---
+    spec:
+      entryPoints: [multicluster]
     ```
 
     ## Source
@@ -144,13 +141,12 @@ def no_default_entry_point(cluster: Cluster) -> Iterator[Diagnostic]:
         if not uplink.entry_points:
             yield no_default_entry_point.at(
                 uplink.origin.locate("spec", "entryPoints"),
-                f"uplink {uplink.owner} names no entry point and no uplink entry point of "
-                "the cluster has asDefault: true; name one in spec.entryPoints, "
-                "or make one a default",
+                f"uplink {uplink.owner} has no spec.entryPoints, and no uplink entry point of "
+                "the cluster has asDefault: true; set one of the two",
                 [
                     Related(
                         config.origin.locate("hub", "uplinkEntryPoints", key=True),
-                        "none of these is a default",
+                        "none of these entry points is a default",
                     )
                 ],
             )
@@ -164,15 +160,15 @@ def no_default_entry_point(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("uplinks",),
 )
 def entry_point_named_twice(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Warn of an entry point that an uplink names twice.
+    """Warn about an entry point listed twice.
 
     ## What it checks
 
-    `spec.entryPoints` of an `Uplink` names each entry point once.
+    `spec.entryPoints` of an `Uplink` lists each entry point once.
 
     ## Why
 
-    The second one does nothing. Perhaps another entry point was meant.
+    The repetition has no effect. Another entry point may have been intended.
 
     ## Bad
 
@@ -180,15 +176,14 @@ def entry_point_named_twice(cluster: Cluster) -> Iterator[Diagnostic]:
     spec:
       entryPoints:
         - multicluster
-        - multicluster
+        - multicluster # UPL110
     ```
 
     ## Good
 
     ```yaml
     spec:
-      entryPoints:
-        - multicluster
+      entryPoints: [multicluster]
     ```
 
     ## Source
@@ -203,9 +198,9 @@ def entry_point_named_twice(cluster: Cluster) -> Iterator[Diagnostic]:
                 locate = uplink.origin.locate
                 yield entry_point_named_twice.at(
                     locate("spec", "entryPoints", index),
-                    f"uplink {uplink.owner} names the entry point {shown(entry_point)} again; "
+                    f"spec.entryPoints of uplink {uplink.owner} lists {quote(entry_point)} twice; "
                     "remove one",
-                    [Related(locate("spec", "entryPoints", before), "named here first")],
+                    [Related(locate("spec", "entryPoints", before), "first listed here")],
                 )
 
 
@@ -217,29 +212,25 @@ def entry_point_named_twice(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("child_config", "uplinks"),
 )
 def child_without_entry_points(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Require an uplink entry point of each child with uplinks.
+    """Require an uplink entry point in each child with uplinks.
 
     ## What it checks
 
-    The static configuration of a cluster with an `Uplink` has at least one
-    entry point in `hub.uplinkEntryPoints`. Nothing is checked when no static
-    configuration was read.
+    The static configuration of a cluster with an `Uplink` has at least one entry
+    point in `hub.uplinkEntryPoints`. Without a static configuration there is no
+    check.
 
     ## Why
 
-    Parents reach an uplink through an uplink entry point. Without one they
-    reach none of the cluster's uplinks.
+    Parents reach uplinks through uplink entry points. Without one, they reach no
+    uplink of the cluster.
 
     ## Bad
 
     ```yaml
-    hub:
+    hub: # UPL410
       providers:
         multicluster: {}
-    ---
-    apiVersion: hub.traefik.io/v1alpha1
-    kind: Uplink
-    metadata: {name: api-workload, namespace: apps}
     ```
 
     ## Good
@@ -247,9 +238,7 @@ def child_without_entry_points(cluster: Cluster) -> Iterator[Diagnostic]:
     ```yaml
     hub:
       uplinkEntryPoints:
-        multicluster:
-          address: ":9443"
-          asDefault: true
+        multicluster: {address: ":9443", asDefault: true}
       providers:
         multicluster: {}
     ```
@@ -264,7 +253,7 @@ def child_without_entry_points(cluster: Cluster) -> Iterator[Diagnostic]:
     first = min(uplink.origin.locate("metadata", "name") for uplink in cluster.uplinks)
     yield child_without_entry_points.at(
         config.origin.locate("hub", key=True),
-        "there are uplinks but no hub.uplinkEntryPoints, so no parent can reach them; "
-        'add one, with its address (":9443") and asDefault: true',
-        [Related(first, "an uplink is here")],
+        "hub.uplinkEntryPoints is missing or empty, so no parent can reach the uplinks; "
+        'add an entry point with an address (":9443") and asDefault: true',
+        [Related(first, "the first uplink")],
     )

@@ -1,4 +1,4 @@
-"""Rules about clusters that belong together (UPL407 to UPL409, UPL416).
+"""Rules about a parent and its children (UPL407 to UPL409, UPL416).
 
 Source: reference page, "Complete Example".
 """
@@ -11,8 +11,8 @@ from typing import Final
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Location, Related, Severity
 from uplinks.model import Cluster, Fleet
-from uplinks.rules._guess import Finding, Guess
-from uplinks.rules._rule import rule, some
+from uplinks.rules._rule import join_names, quote, rule
+from uplinks.rules._suggestion import RuleResult, Suggestion
 
 __all__ = [
     "child_without_manifests",
@@ -32,38 +32,51 @@ _CHILDREN: Final = ("hub", "providers", "multicluster", "children")
     reads=("parent_config",),
 )
 def invalid_child_name(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Require a usable name of each child.
+    """Require a valid name for each child.
 
     ## What it checks
 
-    Each key below `hub.providers.multicluster.children` is made of letters,
-    digits, `-`, `_` and `.`, and begins and ends with a letter or digit.
+    Each key of `hub.providers.multicluster.children` consists of letters, digits,
+    `-`, `_` and `.`, and starts and ends with a letter or digit.
 
     ## Why
 
-    The name becomes a part of `<uplink-name>-<child>@multicluster`, the name by
-    which routers reach the child directly.
+    The name becomes part of `<uplink-name>-<child>@multicluster`, the service for
+    direct access to the child.
 
     ## Bad
 
     ```yaml
+    # parent
     hub:
       providers:
         multicluster:
           children:
-            child@1:
-              address: https://child1.example.com:9443
+            child-1: {address: https://child-1.example.com:9443}
+            child@2: # UPL416
+              address: https://child-2.example.com:9443
+    ---
+    # child@2
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
     ```
 
     ## Good
 
     ```yaml
+    # parent
     hub:
       providers:
         multicluster:
           children:
-            child-1:
-              address: https://child1.example.com:9443
+            child-1: {address: https://child-1.example.com:9443}
+            child-2: {address: https://child-2.example.com:9443}
+    ---
+    # child-2
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
     ```
 
     ## Source
@@ -78,12 +91,12 @@ def invalid_child_name(cluster: Cluster) -> Iterator[Diagnostic]:
         if problem is not None:
             yield invalid_child_name.at(
                 config.origin.locate(*_CHILDREN, name, key=True),
-                f"invalid name of child {name!r}: {problem}",
+                f"name of child {quote(name)} is invalid: {problem}",
             )
 
 
 def _anywhere(child: str, cluster: Cluster) -> Location:
-    """The first place that was read of a cluster: its static configuration, if any."""
+    """Locate the static configuration of a cluster, or else its first object."""
     config, uplinks, routers = cluster.child_config, cluster.uplinks, cluster.routers
     if config is not None:
         return config.origin.locate("hub", key=True)
@@ -105,39 +118,55 @@ def _anywhere(child: str, cluster: Cluster) -> Location:
         "parent.parent_config",
     ),
 )
-def unlisted_child(fleet: Fleet) -> Iterator[Finding]:
+def unlisted_child(fleet: Fleet) -> Iterator[RuleResult]:
     """Require that the parent lists each child.
 
     ## What it checks
 
-    The name of each child whose manifests are there is a key of
+    The name of each child with manifests is a key of
     `hub.providers.multicluster.children` in the parent's static configuration.
 
     ## Why
 
-    A parent discovers nothing from a child that it does not list.
+    A parent discovers no uplinks of a child that it does not list.
 
     ## Bad
 
     ```yaml
-    # parent; there are manifests of child-1
+    # parent
     hub:
       providers:
         multicluster:
           children:
-            chidl-1:
-              address: https://child1.example.com:9443
+            child-1: {address: https://child-1.example.com:9443}
+    ---
+    # child-2
+    hub: # UPL407
+      uplinkEntryPoints:
+        multicluster: {address: ":9443", asDefault: true}
+      providers:
+        multicluster: {}
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
     ```
 
     ## Good
 
     ```yaml
+    # parent
     hub:
       providers:
         multicluster:
           children:
-            child-1:
-              address: https://child1.example.com:9443
+            child-1: {address: https://child-1.example.com:9443}
+            child-2: {address: https://child-2.example.com:9443}
+    ---
+    # child-2
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
     ```
 
     ## Source
@@ -146,20 +175,20 @@ def unlisted_child(fleet: Fleet) -> Iterator[Finding]:
     """
     config = fleet.parent.parent_config
     listed = frozenset(config.children if config is not None else ())
-    # A name that is there on both sides was not meant for another.
-    unmatched, it_lists = listed - set(fleet.children), some(listed)
+    # A name present on both sides is not a misspelling of another.
+    unmatched, it_lists = listed - set(fleet.children), join_names(listed)
     related = []
     if config is not None:
         place = config.origin.locate(*_CHILDREN, key=True)
-        related.append(Related(place, "children are listed here"))
+        related.append(Related(place, "the list of children"))
     for name in sorted(set(fleet.children) - listed):
-        finding = unlisted_child.at(
+        diagnostic = unlisted_child.at(
             _anywhere(name, fleet.children[name]),
-            f"the parent does not list child {name!r}; it lists: {it_lists}; "
+            f"child {quote(name)} is not among the children the parent lists ({it_lists}); "
             "add it there, with its address",
             related,
         )
-        yield Guess(finding, name, unmatched)
+        yield Suggestion(diagnostic, name, unmatched)
 
 
 @rule(
@@ -169,41 +198,47 @@ def unlisted_child(fleet: Fleet) -> Iterator[Finding]:
     scope="fleet",
     reads=("children", "parent.parent_config"),
 )
-def child_without_manifests(fleet: Fleet) -> Iterator[Finding]:
-    """Warn of a listed child whose manifests are not there.
+def child_without_manifests(fleet: Fleet) -> Iterator[RuleResult]:
+    """Warn about a listed child without manifests.
 
     ## What it checks
 
-    Each key of `hub.providers.multicluster.children` in the parent's static
-    configuration is a child whose manifests were read.
+    The manifests of each child in `hub.providers.multicluster.children` of the
+    parent's static configuration are part of the fleet.
 
     ## Why
 
-    What the child advertises is not known, so nothing about it was checked: a
-    reference to one of its services may be reported as unresolved.
+    Without the manifests the child's uplinks are unknown. They are not checked, and a
+    reference to one of them is reported as unresolved.
 
     ## Bad
 
     ```yaml
-    # parent; there are manifests of child-1 only
+    # parent
     hub:
       providers:
         multicluster:
           children:
-            child-1:
-              address: https://child1.example.com:9443
-            child-2:
-              address: https://child2.example.com:9443
+            child-1: {address: https://child-1.example.com:9443}
+            child-2: # UPL408
+              address: https://child-2.example.com:9443
     ```
 
     ## Good
 
-    Put the manifests of `child-2` beside those of `child-1`.
-
-    ```
-    fleet/parent/traefik.yaml
-    fleet/children/child-1/uplink.yaml
-    fleet/children/child-2/uplink.yaml
+    ```yaml
+    # parent
+    hub:
+      providers:
+        multicluster:
+          children:
+            child-1: {address: https://child-1.example.com:9443}
+            child-2: {address: https://child-2.example.com:9443}
+    ---
+    # child-2
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
     ```
 
     ## Source
@@ -213,15 +248,15 @@ def child_without_manifests(fleet: Fleet) -> Iterator[Finding]:
     config = fleet.parent.parent_config
     if config is None:
         return
-    # A name that is there on both sides was not meant for another.
+    # A name present on both sides is not a misspelling of another.
     unmatched = set(fleet.children) - set(config.children)
     for name in sorted(set(config.children) - set(fleet.children)):
-        finding = child_without_manifests.at(
+        diagnostic = child_without_manifests.at(
             config.origin.locate(*_CHILDREN, name, key=True),
-            f"the parent lists child {name!r}, but there are no manifests of it; "
-            "add them to what is checked, or take it off the list",
+            f"child {quote(name)} has no manifests in this fleet; add them, or remove the child "
+            "from the list",
         )
-        yield Guess(finding, name, unmatched)
+        yield Suggestion(diagnostic, name, unmatched)
 
 
 @rule(
@@ -232,25 +267,23 @@ def child_without_manifests(fleet: Fleet) -> Iterator[Finding]:
     reads=("children", "children.child_config", "children.routers", "children.uplinks"),
 )
 def child_without_provider(fleet: Fleet) -> Iterator[Diagnostic]:
-    """Require the multicluster provider of each child.
+    """Require the multicluster provider in each child.
 
     ## What it checks
 
-    The static configuration of each child has `hub.providers.multicluster`,
-    even if it is empty.
+    The static configuration of each child has `hub.providers.multicluster`. It may
+    be empty.
 
     ## Why
 
-    It exposes the API that parents poll. Without it they discover nothing.
+    The provider exposes the API that parents poll to discover uplinks.
 
     ## Bad
 
     ```yaml
-    hub:
+    hub: # UPL409
       uplinkEntryPoints:
-        multicluster:
-          address: ":9443"
-          asDefault: true
+        multicluster: {address: ":9443", asDefault: true}
     ```
 
     ## Good
@@ -258,9 +291,7 @@ def child_without_provider(fleet: Fleet) -> Iterator[Diagnostic]:
     ```yaml
     hub:
       uplinkEntryPoints:
-        multicluster:
-          address: ":9443"
-          asDefault: true
+        multicluster: {address: ":9443", asDefault: true}
       providers:
         multicluster: {}
     ```
@@ -274,13 +305,13 @@ def child_without_provider(fleet: Fleet) -> Iterator[Diagnostic]:
         cluster = fleet.children[name]
         config, where = cluster.child_config, _anywhere(name, cluster)
         if config is None:
-            message = f"there is no static configuration of child {name!r}"
+            message = f"child {quote(name)} has no static configuration"
         elif not config.multicluster:
-            message = f"child {name!r} does not have hub.providers.multicluster"
+            message = f"child {quote(name)} has no hub.providers.multicluster"
         else:
             continue
         yield child_without_provider.at(
             where,
             f"{message}, so no parent can discover its uplinks; "
-            "write multicluster: {} below hub.providers",
+            "add multicluster: {} to hub.providers",
         )

@@ -14,11 +14,12 @@ from typing import Final
 
 from uplinks.diagnostics import Diagnostic, Severity
 from uplinks.model import Cluster, HealthCheck, Uplink
-from uplinks.rules._guess import Finding, Guess
-from uplinks.rules._rule import rule, shown
+from uplinks.rules._rule import quote, rule
+from uplinks.rules._suggestion import RuleResult, Suggestion
 
 __all__ = [
     "MODES",
+    "checked_uplinks",
     "ignored_by_grpc",
     "invalid_passive_check",
     "unknown_mode",
@@ -29,10 +30,16 @@ MODES: Final = ("http", "grpc")
 _SCHEMES: Final = ("http", "https")
 
 
-def _checked(cluster: Cluster) -> Iterator[tuple[Uplink, HealthCheck]]:
+def checked_uplinks(cluster: Cluster) -> Iterator[tuple[Uplink, HealthCheck]]:
+    """Yield the uplinks that have a health check, with the check."""
     for uplink in cluster.uplinks:
         if uplink.health_check is not None:
             yield uplink, uplink.health_check
+
+
+def _one_of(names: Collection[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 @rule(
@@ -42,46 +49,50 @@ def _checked(cluster: Cluster) -> Iterator[tuple[Uplink, HealthCheck]]:
     scope="manifests",
     reads=("uplinks",),
 )
-def unknown_mode(cluster: Cluster, modes: Collection[str] = MODES) -> Iterator[Finding]:
-    """Require a known mode of a health check.
+def unknown_mode(cluster: Cluster, modes: Collection[str] = MODES) -> Iterator[RuleResult]:
+    """Require a known health-check mode.
 
     ## What it checks
 
-    `mode` of `spec.healthCheck` is `http` or `grpc`, or a further mode that
-    whoever checks says it can probe (`check(..., known_modes=["tcp"])`).
+    `mode` of `spec.healthCheck` is `http`, `grpc`, or one of the modes passed to
+    `check(..., known_modes=["tcp"])`.
 
     ## Why
 
-    A proxy probes with http in any other mode, whatever was meant.
+    Traefik probes over HTTP in any other mode.
 
     ## Bad
 
     ```yaml
     spec:
-      healthCheck:
-        mode: tcp
+      healthCheck: {mode: tcp} # UPL204
+    ---
+    spec:
+      healthCheck: {mode: GRPC} # UPL204
     ```
 
     ## Good
 
     ```yaml
     spec:
-      healthCheck:
-        mode: grpc
+      healthCheck: {mode: grpc, scheme: http, port: 9000}
+    ---
+    spec:
+      healthCheck: {mode: http, path: /}
     ```
 
     ## Source
 
     Uplink reference, "Health Check Fields".
     """
-    for uplink, check in _checked(cluster):
+    for uplink, check in checked_uplinks(cluster):
         if check.mode not in modes:
-            finding = unknown_mode.at(
+            diagnostic = unknown_mode.at(
                 uplink.origin.locate("spec", "healthCheck", "mode"),
-                f"unknown health check mode {shown(check.mode)} of uplink {uplink.owner}; "
-                f"{' or '.join(modes)} is allowed",
+                f"healthCheck.mode of uplink {uplink.owner} must be {_one_of(modes)}, "
+                f"got {quote(check.mode)}",
             )
-            yield Guess(finding, check.mode, modes)
+            yield Suggestion(diagnostic, check.mode, modes)
 
 
 @rule(
@@ -91,47 +102,54 @@ def unknown_mode(cluster: Cluster, modes: Collection[str] = MODES) -> Iterator[F
     scope="manifests",
     reads=("uplinks",),
 )
-def unknown_scheme(cluster: Cluster) -> Iterator[Finding]:
-    """Require a known scheme of a health check.
+def unknown_scheme(cluster: Cluster) -> Iterator[RuleResult]:
+    """Require a known health-check scheme.
 
     ## What it checks
 
-    `scheme` of `spec.healthCheck`, if it is written, is `http` or `https`, in
-    small letters. Traefik knows `h2c` for servers of its own; an uplink's
-    reference does not allow it, and neither does this rule.
+    `scheme` of `spec.healthCheck`, if set, is `http` or `https`, in lower case.
+    Traefik supports `h2c` for its own servers, but the Uplink reference does not
+    list it.
 
     ## Why
 
-    With another scheme no probe can be sent, and the child counts as down.
+    A probe cannot use another scheme, so the child counts as down.
 
     ## Bad
 
     ```yaml
     spec:
-      healthCheck:
-        scheme: ftp
+      healthCheck: {path: /health, scheme: ftp} # UPL205
+    ---
+    spec:
+      healthCheck: {path: /health, scheme: h2c} # UPL205
+    ---
+    spec:
+      healthCheck: {path: /health, scheme: HTTPS} # UPL205
     ```
 
     ## Good
 
     ```yaml
     spec:
-      healthCheck:
-        scheme: https
+      healthCheck: {path: /health, scheme: https}
+    ---
+    spec:
+      healthCheck: {path: /health, scheme: http}
     ```
 
     ## Source
 
     Uplink reference, "Health Check Fields": "(http, https)".
     """
-    for uplink, check in _checked(cluster):
+    for uplink, check in checked_uplinks(cluster):
         if check.scheme is not None and check.scheme not in _SCHEMES:
-            finding = unknown_scheme.at(
+            diagnostic = unknown_scheme.at(
                 uplink.origin.locate("spec", "healthCheck", "scheme"),
-                f"unknown health check scheme {shown(check.scheme)} of uplink {uplink.owner}; "
-                f"{' or '.join(_SCHEMES)} is allowed",
+                f"healthCheck.scheme of uplink {uplink.owner} must be {_one_of(_SCHEMES)}, "
+                f"got {quote(check.scheme)}",
             )
-            yield Guess(finding, check.scheme, _SCHEMES)
+            yield Suggestion(diagnostic, check.scheme, _SCHEMES)
 
 
 @rule(
@@ -142,19 +160,19 @@ def unknown_scheme(cluster: Cluster) -> Iterator[Finding]:
     reads=("uplinks",),
 )
 def ignored_by_grpc(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Warn of a field that a health check in gRPC mode ignores.
+    """Warn about a field that a gRPC health check ignores.
 
     ## What it checks
 
-    With `mode: grpc`, `path`, `method`, `status`, `headers` and
-    `followRedirects` of `spec.healthCheck` are not set, or have their defaults.
-    (`hostname` is the call's authority.)
+    With `mode: grpc`, the fields `path`, `method`, `status`, `headers` and
+    `followRedirects` of `spec.healthCheck` are unset or have their default values.
+    `hostname` is used, as the authority of the call.
 
     ## Why
 
-    The probe is one call of the gRPC health checking protocol: it has no path
-    of its own, no status but the protocol's, and sends no headers. What is
-    written does nothing; perhaps http mode was meant.
+    The probe is one call of the gRPC health checking protocol, which has its own path
+    and status and sends no configured headers. The field has no effect; `mode: http`
+    may have been intended.
 
     ## Bad
 
@@ -162,7 +180,14 @@ def ignored_by_grpc(cluster: Cluster) -> Iterator[Diagnostic]:
     spec:
       healthCheck:
         mode: grpc
-        path: /healthz
+        scheme: http
+        path: /health # UPL210
+        method: HEAD # UPL210
+        status: 204 # UPL210
+        hostname: example.com
+        followRedirects: false # UPL210
+        headers: # UPL210
+          X-Health-Check: "true"
     ```
 
     ## Good
@@ -171,6 +196,11 @@ def ignored_by_grpc(cluster: Cluster) -> Iterator[Diagnostic]:
     spec:
       healthCheck:
         mode: grpc
+        scheme: http
+        port: 9000
+        status: 200
+        interval: 10s
+        timeout: 5s
     ```
 
     ## Source
@@ -178,7 +208,7 @@ def ignored_by_grpc(cluster: Cluster) -> Iterator[Diagnostic]:
     Uplink reference, "Health Check Fields"; the gRPC health checking protocol.
     """
     unset = HealthCheck(mode="grpc")
-    for uplink, check in _checked(cluster):
+    for uplink, check in checked_uplinks(cluster):
         if check.mode != "grpc":
             continue
         fields = {
@@ -192,8 +222,8 @@ def ignored_by_grpc(cluster: Cluster) -> Iterator[Diagnostic]:
             if is_set:
                 yield ignored_by_grpc.at(
                     uplink.origin.locate("spec", "healthCheck", name, key=True),
-                    f"{name} of uplink {uplink.owner} is ignored by a health check in grpc mode; "
-                    "remove it, or take http mode",
+                    f"healthCheck.{name} of uplink {uplink.owner} has no effect in grpc mode; "
+                    "remove it, or use http mode",
                 )
 
 
@@ -209,25 +239,29 @@ def invalid_passive_check(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ## What it checks
 
-    `maxFailedAttempts` of `spec.passiveHealthCheck` is not below 0. 0 means
-    unset: the default, 1, is taken. Its `failureWindow` is judged by UPL202.
+    `maxFailedAttempts` of `spec.passiveHealthCheck` is 0 or more. 0 means unset, and
+    the default is 1. UPL202 checks `failureWindow`.
 
     ## Why
 
-    No number of failures could ever be as small, so nothing says when the child
-    is to be taken out.
+    A negative number does not define after how many failures the child leaves the
+    rotation.
 
     ## Bad
 
     ```yaml
     spec:
       passiveHealthCheck:
-        maxFailedAttempts: -3
+        maxFailedAttempts: -3 # UPL217
     ```
 
     ## Good
 
     ```yaml
+    spec:
+      passiveHealthCheck:
+        maxFailedAttempts: 0
+    ---
     spec:
       passiveHealthCheck:
         maxFailedAttempts: 3
@@ -242,6 +276,6 @@ def invalid_passive_check(cluster: Cluster) -> Iterator[Diagnostic]:
         if passive is not None and passive.max_failed_attempts < 0:
             yield invalid_passive_check.at(
                 uplink.origin.locate("spec", "passiveHealthCheck", "maxFailedAttempts"),
-                f"maxFailedAttempts of uplink {uplink.owner} is "
-                f"{shown(passive.max_failed_attempts)}; 0 (unset) or more is allowed",
+                f"passiveHealthCheck.maxFailedAttempts of uplink {uplink.owner} must be 0 (unset) "
+                f"or more, got {quote(passive.max_failed_attempts)}",
             )

@@ -1,5 +1,4 @@
-"""Rules about objects as such, before what they mean (UPL010, UPL311, UPL314,
-UPL315).
+"""Rules about identity and type of objects (UPL010, UPL311, UPL314, UPL315).
 
 Source: Kubernetes, "Object Names and IDs".
 """
@@ -12,8 +11,8 @@ from typing import Any, Final
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.model import Cluster, IngressRoute, TraefikService, Uplink
-from uplinks.rules._rule import rule, shown
-from uplinks.rules._use import is_refused
+from uplinks.rules._references import is_refused
+from uplinks.rules._rule import quote, rule
 
 __all__ = ["declared_twice", "missing_identity", "more_than_one_type", "uncomposed_type"]
 
@@ -28,17 +27,16 @@ _TYPES: Final = ("weighted", "failover", "mirroring", "highestRandomWeight")
     reads=("routers", "traefik_services", "uplinks"),
 )
 def declared_twice(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse an object that is declared twice in one cluster.
+    """Refuse an object declared twice in one cluster.
 
     ## What it checks
 
-    A cluster has at most one `Uplink`, one `IngressRoute` and one
-    `TraefikService` of each namespace and name, and each part of the static
-    configuration once.
+    A cluster declares each `Uplink`, `IngressRoute` and `TraefikService` once per
+    namespace and name, and each part of the static configuration once.
 
     ## Why
 
-    Only one of them can exist: which one depends on what is applied last.
+    Only one of them can exist. The one applied last replaces the others.
 
     ## Bad
 
@@ -46,12 +44,38 @@ def declared_twice(cluster: Cluster) -> Iterator[Diagnostic]:
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
     metadata: {name: api-workload, namespace: apps}
-    spec: {weight: 90}
     ---
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
-    metadata: {name: api-workload, namespace: apps}
-    spec: {weight: 10}
+    metadata:
+      name: api-workload # UPL010
+      namespace: apps
+    spec:
+      weight: 10
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata:
+      name: r
+      namespace: apps
+      annotations:
+        hub.traefik.io/router.uplinks: "apps-api-workload"
+    spec:
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+          services: [{name: api, port: 8080}]
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata:
+      name: r # UPL010
+      namespace: apps
+    spec:
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+          services: [{name: api, port: 8080}]
     ```
 
     ## Good
@@ -60,7 +84,25 @@ def declared_twice(cluster: Cluster) -> Iterator[Diagnostic]:
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
     metadata: {name: api-workload, namespace: apps}
-    spec: {weight: 90}
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: other, namespace: apps}
+    spec:
+      weight: 10
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata:
+      name: api-workload
+      namespace: apps
+      annotations:
+        hub.traefik.io/router.uplinks: "apps-api-workload,apps-other"
+    spec:
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+          services: [{name: api, port: 8080}]
     ```
 
     ## Source
@@ -74,7 +116,7 @@ def declared_twice(cluster: Cluster) -> Iterator[Diagnostic]:
         *(("TraefikService", service) for service in cluster.traefik_services),
     ]
     for kind, item in objects:
-        if item.name:  # else it is reported as missing; two of these are not one object
+        if item.name:  # objects without a name are reported as such, and are not equal
             declared.setdefault((kind, item.namespace, item.name), []).append(item)
     for (kind, namespace, name), items in declared.items():
         if len(items) == 1:
@@ -86,8 +128,8 @@ def declared_twice(cluster: Cluster) -> Iterator[Diagnostic]:
         for where in others:
             yield declared_twice.at(
                 where,
-                f"{kind} {namespace}/{name} is declared twice in one cluster; remove one",
-                [Related(first, "declared here first")],
+                f"{kind} {namespace}/{name} is declared twice; remove one",
+                [Related(first, "first declared here")],
             )
 
 
@@ -99,7 +141,7 @@ def declared_twice(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("traefik_services",),
 )
 def uncomposed_type(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Warn of uplinks in a type of service that uplinks does not compose.
+    """Warn about uplinks in a service type that is not supported here.
 
     ## What it checks
 
@@ -108,32 +150,37 @@ def uncomposed_type(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ## Why
 
-    Only `weighted` and `failover` are composed here. The reference is not
-    checked, and `materialize` and `simulate` know nothing of it; Traefik does.
+    This library supports only `weighted` and `failover`. It does not check the
+    reference, and `materialize` and `simulate` ignore it. Traefik does use it.
 
     ## Bad
 
     ```yaml
+    # parent
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
     metadata: {name: api, namespace: apps}
     spec:
-      mirroring:
-        name: apps-api-workload@multicluster
-        kind: TraefikService
+      mirroring: # UPL311
+        name: api
+        port: 80
+        mirrors:
+          - name: apps-api-workload@multicluster
+            kind: TraefikService
+            percent: 10
     ```
 
     ## Good
 
     ```yaml
+    # parent
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
     metadata: {name: api, namespace: apps}
     spec:
       weighted:
         services:
-          - name: apps-api-workload@multicluster
-            kind: TraefikService
+          - {name: apps-api-workload@multicluster, kind: TraefikService}
     ```
 
     ## Source
@@ -145,14 +192,14 @@ def uncomposed_type(cluster: Cluster) -> Iterator[Diagnostic]:
             if _refers_to_uplinks(service.rest.get(name)):
                 yield uncomposed_type.at(
                     service.origin.locate("spec", name, key=True),
-                    f"TraefikService {service.namespace}/{service.name} has uplinks in {name}, "
-                    "which is not composed here, so its references are not checked; "
-                    "take weighted or failover, or check them by hand",
+                    f"TraefikService {service.namespace}/{service.name} refers to uplinks in "
+                    f"{name}, whose references are not checked; use weighted or failover, or "
+                    "check them manually",
                 )
 
 
 def _refers_to_uplinks(node: Any) -> bool:
-    """Look into the type itself and the lists of services in it: that is all there is."""
+    """Look for uplinks in the service type itself and in its lists of services."""
     if not isinstance(node, dict):
         return False
     lists = (node.get("services"), node.get("mirrors"))
@@ -169,7 +216,7 @@ def _refers_to_uplinks(node: Any) -> bool:
     reads=("traefik_services",),
 )
 def more_than_one_type(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse a TraefikService of more than one type.
+    """Refuse a TraefikService with more than one type.
 
     ## What it checks
 
@@ -178,33 +225,55 @@ def more_than_one_type(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ## Why
 
-    Only one of them is built, and which one is not for the manifest to say.
+    Traefik builds only one of them, and the manifest does not define which.
 
     ## Bad
 
     ```yaml
+    # parent
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
     metadata: {name: api, namespace: apps}
     spec:
       weighted:
         services:
-          - {name: apps-eu@multicluster, kind: TraefikService}
+          - {name: apps-api-workload@multicluster, kind: TraefikService}
+      failover: # UPL314
+        service: {name: apps-api-workload@multicluster, kind: TraefikService}
+        fallback: {name: local, port: 80}
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: TraefikService
+    metadata: {name: mirror, namespace: apps}
+    spec:
       failover:
-        service: {name: apps-eu@multicluster, kind: TraefikService}
-        fallback: {name: apps-us@multicluster, kind: TraefikService}
+        service: {name: apps-api-workload@multicluster, kind: TraefikService}
+        fallback: {name: local, port: 80}
+      mirroring: # UPL314
+        name: local
+        port: 80
     ```
 
     ## Good
 
     ```yaml
+    # parent
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
     metadata: {name: api, namespace: apps}
     spec:
+      weighted:
+        services:
+          - {name: apps-api-workload@multicluster, kind: TraefikService}
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: TraefikService
+    metadata: {name: safe, namespace: apps}
+    spec:
       failover:
-        service: {name: apps-eu@multicluster, kind: TraefikService}
-        fallback: {name: apps-us@multicluster, kind: TraefikService}
+        service: {name: apps-api-workload@multicluster, kind: TraefikService}
+        fallback: {name: local, port: 80}
+        errors: {status: ["500-599"]}
     ```
 
     ## Source
@@ -218,9 +287,9 @@ def more_than_one_type(cluster: Cluster) -> Iterator[Diagnostic]:
             locate = service.origin.locate
             yield more_than_one_type.at(
                 locate("spec", there[1], key=True),
-                f"TraefikService {service.namespace}/{service.name} has {' and '.join(there)}; "
-                "one type is allowed, so remove the others",
-                [Related(locate("spec", there[0], key=True), f"{there[0]} is here")],
+                f"TraefikService {service.namespace}/{service.name} must have one type, got "
+                f"{' and '.join(there)}; remove all but one",
+                [Related(locate("spec", there[0], key=True), f"the type {there[0]}")],
             )
 
 
@@ -232,33 +301,45 @@ def more_than_one_type(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("routers", "traefik_services"),
 )
 def missing_identity(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Require a name and a namespace of each IngressRoute and TraefikService.
+    """Require a name and a namespace in each IngressRoute and TraefikService.
 
     ## What it checks
 
-    `metadata.name` and `metadata.namespace` of an `IngressRoute` and of a
-    `TraefikService` are there. For an `Uplink` these are UPL101 and UPL102.
+    Each `IngressRoute` and `TraefikService` has `metadata.name` and
+    `metadata.namespace`. UPL101 and UPL102 check those of an `Uplink`.
 
     ## Why
 
-    References are resolved by both. A manifest that leaves the namespace to
-    whoever applies it means another object in each place.
+    Both are needed to resolve references. Without a namespace, a manifest declares a
+    different object in each namespace it is applied to.
 
     ## Bad
 
     ```yaml
+    # parent
     apiVersion: traefik.io/v1alpha1
     kind: IngressRoute
-    metadata: {name: api}
+    metadata:
+      name: api # UPL315
     spec:
       routes:
         - match: PathPrefix(`/api`)
           kind: Rule
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: TraefikService
+    metadata:
+      namespace: apps # UPL315
+    spec:
+      weighted:
+        services:
+          - {name: apps-api-workload@multicluster, kind: TraefikService}
     ```
 
     ## Good
 
     ```yaml
+    # parent
     apiVersion: traefik.io/v1alpha1
     kind: IngressRoute
     metadata: {name: api, namespace: apps}
@@ -266,6 +347,14 @@ def missing_identity(cluster: Cluster) -> Iterator[Diagnostic]:
       routes:
         - match: PathPrefix(`/api`)
           kind: Rule
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: TraefikService
+    metadata: {name: api, namespace: apps}
+    spec:
+      weighted:
+        services:
+          - {name: apps-api-workload@multicluster, kind: TraefikService}
     ```
 
     ## Source
@@ -279,9 +368,9 @@ def missing_identity(cluster: Cluster) -> Iterator[Diagnostic]:
     for kind, item in objects:
         if not item.name and not is_refused(item.origin, "name"):
             where = item.origin.locate("metadata", "name")
-            yield missing_identity.at(where, f"{kind} has no metadata.name; it is required")
+            yield missing_identity.at(where, f"{kind} has no metadata.name; add it")
         if not item.namespace and not is_refused(item.origin, "namespace"):
             yield missing_identity.at(
                 item.origin.locate("metadata", "namespace"),
-                f"{kind} {shown(item.name)} has no metadata.namespace; it is required",
+                f"{kind} {quote(item.name)} has no metadata.namespace; add it",
             )

@@ -1,6 +1,7 @@
 """Rules about the headers that a probe sends (UPL211, UPL212, UPL214).
 
-The value of a header is never shown, and neither is a name that cannot be one.
+No message shows the value of a header or an invalid name, because either can be a
+credential.
 
 Source: reference page, "Health Check Fields"; RFC 9110.
 """
@@ -15,8 +16,9 @@ from attrs import evolve
 
 from uplinks import addresses
 from uplinks.diagnostics import Diagnostic, Related, Severity
-from uplinks.model import Cluster, Fleet, HealthCheck, Uplink
-from uplinks.rules._rule import rule, shown
+from uplinks.model import Cluster, Fleet
+from uplinks.rules._rule import quote, rule
+from uplinks.rules.health_check import checked_uplinks
 
 __all__ = ["header_of_the_probe", "invalid_header", "plain_credential"]
 
@@ -38,18 +40,12 @@ _OWNED: Final = frozenset(
     }
 )
 
-# Words that make a header's name that of a credential, and pairs of them.
+# Words, and pairs of words, by which a header's name suggests a credential.
 _CREDENTIALS: Final = re.compile(
     r"(?:^|[-_])(?:authorization|auth|cookie|credentials?|password|secret|token|apikey|"
     r"(?:api|access|private)[-_]key)(?:$|[-_])",
     re.IGNORECASE,
 )
-
-
-def _checked(cluster: Cluster) -> Iterator[tuple[Uplink, HealthCheck]]:
-    for uplink in cluster.uplinks:
-        if uplink.health_check is not None:
-            yield uplink, uplink.health_check
 
 
 @rule(
@@ -60,26 +56,31 @@ def _checked(cluster: Cluster) -> Iterator[tuple[Uplink, HealthCheck]]:
     reads=("uplinks",),
 )
 def header_of_the_probe(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse a header that the probe itself writes.
+    """Refuse a header that the probe sets itself.
 
     ## What it checks
 
-    `headers` of `spec.healthCheck` has none of `Connection`, `Content-Length`,
+    `headers` of `spec.healthCheck` contains none of `Connection`, `Content-Length`,
     `Expect`, `Host`, `Keep-Alive`, `Proxy-Connection`, `TE`, `Trailer`,
-    `Transfer-Encoding` and `Upgrade`, in any case.
+    `Transfer-Encoding` and `Upgrade`, in upper or lower case.
 
     ## Why
 
-    They frame the request or belong to one connection. Some are silently left
-    out, others make the request another one. For `Host` there is `hostname`.
+    These headers frame the request or belong to one connection. A client drops some
+    of them silently; others change the meaning of the request. Use `hostname` instead
+    of `Host`.
 
     ## Bad
 
     ```yaml
     spec:
       healthCheck:
+        path: /health
         headers:
-          Host: api.example.com
+          Host: example.com # UPL211
+          content-length: "0" # UPL211
+          Transfer-Encoding: chunked # UPL211
+          CONNECTION: close # UPL211
     ```
 
     ## Good
@@ -87,21 +88,25 @@ def header_of_the_probe(cluster: Cluster) -> Iterator[Diagnostic]:
     ```yaml
     spec:
       healthCheck:
-        hostname: api.example.com
+        path: /health
+        hostname: example.com
+        headers:
+          User-Agent: probe
+          Authorization: Bearer token123
     ```
 
     ## Source
 
     Uplink reference, "Health Check Fields"; RFC 9110, sections 7.2 and 7.6.1.
     """
-    for uplink, check in _checked(cluster):
+    for uplink, check in checked_uplinks(cluster):
         for header in check.headers:
             name = header.name.lower()
             if name in _OWNED:
                 yield header_of_the_probe.at(
                     uplink.origin.locate("spec", "healthCheck", "headers", header.name, key=True),
-                    f"header {header.name} of uplink {uplink.owner} is written by the probe "
-                    "itself; remove it",
+                    f"healthCheck.headers of uplink {uplink.owner} must not contain {header.name}, "
+                    "which the probe sets itself; remove it",
                     suggestion="hostname" if name == "host" else None,
                 )
 
@@ -114,28 +119,39 @@ def header_of_the_probe(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("uplinks",),
 )
 def invalid_header(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Require a valid name and value of each header of a health check.
+    r"""Require valid names and values of health-check headers.
 
     ## What it checks
 
-    The names in `headers` of `spec.healthCheck` are tokens: letters, digits and
-    ``!#$%&'*+-.^_`|~``. The values have no control characters but tabs: no line
-    break, so none at the end either, and no NUL.
+    The names in `headers` of `spec.healthCheck` are HTTP tokens: letters, digits and
+    ``!#$%&'*+-.^_`|~``. The values contain no control character except tabs: no line
+    break, not even at the end, and no NUL.
 
     ## Why
 
-    A line break ends the header, and what follows is another one, or another
-    request. No proxy sends it, and the child counts as down. Neither the value
-    nor an invalid name is shown: either may be a credential.
+    A line break ends the header, and the text after it becomes another header or
+    another request. Proxies reject it, so the child counts as down. The message shows
+    neither the value nor an invalid name, because either can be a credential.
 
     ## Bad
 
     ```yaml
     spec:
       healthCheck:
+        path: /health
         headers:
-          Authorization: |
-            Bearer abc
+          X Y: a # UPL212
+          "": b # UPL212
+          "A\r\nB": c # UPL212
+          Authorization: "Bearer\r\nX: y" # UPL212
+          X-Nul: "a\0b" # UPL212
+    ---
+    spec:
+      healthCheck:
+        path: /health
+        headers:
+          X-Token: | # UPL212
+            token123
     ```
 
     ## Good
@@ -143,29 +159,32 @@ def invalid_header(cluster: Cluster) -> Iterator[Diagnostic]:
     ```yaml
     spec:
       healthCheck:
+        path: /health
         headers:
-          Authorization: Bearer abc
+          X-Empty: ""
+          X-Tab: "a\tb"
+          X-Name: Zoë
     ```
 
     ## Source
 
     Uplink reference, "Health Check Fields"; RFC 9110, sections 5.1 and 5.5.
     """
-    for uplink, check in _checked(cluster):
+    for uplink, check in checked_uplinks(cluster):
         path = ("spec", "healthCheck", "headers")
         for position, header in enumerate(check.headers, start=1):
             if _TOKEN.fullmatch(header.name) is None:
                 where = uplink.origin.locate(*path, header.name, key=True)
                 yield invalid_header.at(
                     evolve(where, path=uplink.origin.locate(*path).path),
-                    f"invalid name of header {position} of uplink {uplink.owner}; only letters, "
-                    "digits and !#$%&'*+-.^_`|~ are allowed",
+                    f"name of header {position} in healthCheck.headers of uplink {uplink.owner} is "
+                    "invalid; use only letters, digits and !#$%&'*+-.^_`|~",
                 )
             elif _CONTROL.search(header.value) is not None:
                 yield invalid_header.at(
                     uplink.origin.locate(*path, header.name, key=True),
-                    f"invalid value of header {shown(header.name)} of uplink {uplink.owner}: "
-                    "it has a line break or another control character",
+                    f"value of header {quote(header.name)} in healthCheck.headers of uplink "
+                    f"{uplink.owner} contains a line break or another control character; remove it",
                 )
 
 
@@ -177,40 +196,69 @@ def invalid_header(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("children", "children.uplinks", "parent.parent_config", "parent.uplinks"),
 )
 def plain_credential(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
-    """Warn of a credential that is sent over plain http.
+    """Warn about a credential sent over plain HTTP.
 
     ## What it checks
 
-    `headers` of `spec.healthCheck` has no header that looks like a credential
-    (`Authorization`, `Cookie`, `X-Api-Key`, any name with `token`, `secret`,
-    `password` and the like in it) when `scheme` is `http`, or when there is no
-    `scheme` and the parent reaches the child at `http://`. Only a fleet shows
-    the address.
+    If probes use plain HTTP, `headers` of `spec.healthCheck` contains no credential.
+    Probes use plain HTTP if `scheme` is `http`, or if `scheme` is unset and the
+    child's address starts with `http://`, which only the check of a fleet can tell. A
+    header counts as a credential by its name: `Authorization`, `Cookie`, `X-Api-Key`,
+    and names with words such as `token`, `secret` and `password`.
 
     ## Why
 
-    Whoever sees the network reads it, at every probe.
+    Anyone on the network path can read the credential at every probe.
 
     ## Bad
 
     ```yaml
+    # parent
+    hub:
+      providers:
+        multicluster:
+          children:
+            child-1: {address: https://child-1.example.com:9443}
+            child-2: {address: http://child2.example.com:9443} # UPL414
+    ---
+    # child-1
     spec:
       healthCheck:
         path: /health
         scheme: http
         headers:
-          Authorization: Bearer abc
+          X-Health-Check: "true"
+          Authorization: Bearer abc # UPL214
+          X-Api-Key: abc # UPL214
+    ---
+    # child-2
+    spec:
+      healthCheck:
+        path: /health
+        headers:
+          X-Health-Check: "true"
+          X-Auth-Token: abc # UPL214
     ```
 
     ## Good
 
     ```yaml
+    # child-1
     spec:
       healthCheck:
         path: /health
         scheme: https
         headers:
+          X-Health-Check: "true"
           Authorization: Bearer abc
+    ---
+    # child-2
+    spec:
+      healthCheck:
+        path: /health
+        headers:
+          X-Health-Check: "true"
+          X-Auth-Token: abc
     ```
 
     ## Source
@@ -227,15 +275,15 @@ def plain_credential(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
         plain = config is not None and child is not None and addresses.is_plain(child.address)
         path = ("hub", "providers", "multicluster", "children", name, "address")
         where = config.origin.locate(*path) if plain and config is not None else None
-        related = None if where is None else Related(where, "the child's address is plain http")
+        related = None if where is None else Related(where, "the child's address, with plain http")
         yield from _plain_credentials(subject.children[name], related)
 
 
 def _plain_credentials(cluster: Cluster, address: Related | None) -> Iterator[Diagnostic]:
-    for uplink, check in _checked(cluster):
+    for uplink, check in checked_uplinks(cluster):
         locate = uplink.origin.locate
         if check.scheme == "http":
-            why = Related(locate("spec", "healthCheck", "scheme"), "the scheme is plain http")
+            why = Related(locate("spec", "healthCheck", "scheme"), "the scheme, plain http")
         elif check.scheme is None and address is not None:
             why = address
         else:
@@ -245,7 +293,7 @@ def _plain_credentials(cluster: Cluster, address: Related | None) -> Iterator[Di
             if _TOKEN.fullmatch(name) and _CREDENTIALS.search(name) and check.mode != "grpc":
                 yield plain_credential.at(
                     locate("spec", "healthCheck", "headers", name, key=True),
-                    f"header {shown(name)} of uplink {uplink.owner} looks like a credential and "
-                    "is sent over plain http; use https",
+                    f"header {quote(name)} of uplink {uplink.owner} looks like a credential, and "
+                    "probes send it over plain http; use https",
                     [why],
                 )

@@ -1,7 +1,6 @@
-"""Rules about references from routers and services to services (UPL307 to UPL312).
+"""Rules about references from routers and services to services (UPL307, UPL308, UPL312).
 
-Only `weighted` and `failover` of a TraefikService are followed; the other types
-are kept as they are written and not looked into.
+They follow only `weighted` and `failover` of a TraefikService.
 
 Source: reference page, "Uplink Naming"; Traefik's Kubernetes CRD provider.
 """
@@ -9,25 +8,22 @@ Source: reference page, "Uplink Naming"; Traefik's Kubernetes CRD provider.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping
 
 from uplinks import naming
-from uplinks.diagnostics import Diagnostic, Related, Severity
-from uplinks.model import Cluster, Fleet, TraefikService
-from uplinks.rules._guess import Finding, Guess
-from uplinks.rules._rule import rule, shown
-from uplinks.rules._use import (
+from uplinks.diagnostics import Diagnostic, Severity
+from uplinks.model import Cluster, Fleet
+from uplinks.rules._references import (
     KIND,
     KUBERNETES,
     MULTICLUSTER,
-    Use,
     of_cluster,
-    of_service,
     renamed_services,
 )
+from uplinks.rules._rule import quote, rule
+from uplinks.rules._suggestion import RuleResult, Suggestion
 
-__all__ = ["circle", "missing_kind", "unknown_traefik_service", "unresolved_service"]
+__all__ = ["missing_kind", "unknown_traefik_service", "unresolved_service"]
 
 
 @rule(
@@ -37,34 +33,73 @@ __all__ = ["circle", "missing_kind", "unknown_traefik_service", "unresolved_serv
     scope="fleet",
     reads=("children", "children.uplinks", "parent.routers", "parent.traefik_services"),
 )
-def unresolved_service(fleet: Fleet) -> Iterator[Finding]:
-    """Require that `name@multicluster` is a service the parent materializes.
+def unresolved_service(fleet: Fleet) -> Iterator[RuleResult]:
+    """Require that `name@multicluster` names a service of the parent.
 
     ## What it checks
 
-    Each reference `name@multicluster` of kind `TraefikService`, in an
-    `IngressRoute` or a weighted or failover `TraefikService` of the parent, is
-    `<uplink-name>` or `<uplink-name>-<child>` of an uplink that a child
-    declares.
+    Each reference `name@multicluster` of kind `TraefikService`, in an `IngressRoute`
+    or a weighted or failover `TraefikService` of the parent, names an uplink of a
+    child: `<uplink-name>` or `<uplink-name>-<child>`.
 
     ## Why
 
-    A router to a service that does not exist answers every request with 404.
+    A router to a service that does not exist responds to every request with 404.
 
     ## Bad
 
     ```yaml
-    services:
-      - name: apps-api-worklaod@multicluster
-        kind: TraefikService
+    # parent
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata: {name: api, namespace: apps}
+    spec:
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+          services:
+            - {name: apps-api-worklaod@multicluster, kind: TraefikService} # UPL307
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: TraefikService
+    metadata: {name: api, namespace: apps}
+    spec:
+      weighted:
+        services:
+          - {name: apps-api-workload-child-2@multicluster, kind: TraefikService} # UPL307
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: TraefikService
+    metadata: {name: safe, namespace: apps}
+    spec:
+      failover:
+        service: {name: apps-api-workload@multicluster, kind: TraefikService}
+        fallback: {name: other@multicluster, kind: TraefikService} # UPL307
+        errors: {status: ["500-599"]}
     ```
 
     ## Good
 
     ```yaml
-    services:
-      - name: apps-api-workload@multicluster
-        kind: TraefikService
+    # parent
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata: {name: api, namespace: apps}
+    spec:
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+          services:
+            - {name: apps-api-workload@multicluster, kind: TraefikService}
+            - {name: metrics@file, kind: TraefikService}
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: TraefikService
+    metadata: {name: api, namespace: apps}
+    spec:
+      weighted:
+        services:
+          - {name: apps-api-workload-child-1@multicluster, kind: TraefikService}
     ```
 
     ## Source
@@ -77,18 +112,18 @@ def unresolved_service(fleet: Fleet) -> Iterator[Finding]:
             known.add(uplink.uplink_name)
             known.add(f"{uplink.uplink_name}-{child}")
     renamed = renamed_services(fleet)
-    for use in of_cluster(fleet.parent):
-        name, provider = naming.split_service_reference(use.reference.name)
-        if provider != MULTICLUSTER or use.reference.kind != KIND or name in renamed:
-            continue  # UPL309 knows what a renamed one is called now
+    for reference in of_cluster(fleet.parent):
+        name, provider = naming.split_service_reference(reference.service.name)
+        if provider != MULTICLUSTER or reference.service.kind != KIND or name in renamed:
+            continue  # UPL309 reports it, with the new name
         if name not in known:
-            finding = unresolved_service.at(
-                use.location,
-                f"{use.holder} references {shown(use.reference.name)}, "
-                "but no child declares such an uplink",
+            diagnostic = unresolved_service.at(
+                reference.location,
+                f"{reference.holder} references {quote(reference.service.name)}, "
+                "but no child declares this uplink; correct the name, or declare the uplink",
             )
-            # Compared without the provider, which would make all names look alike.
-            yield Guess(finding, name, known, naming.PROVIDER_SUFFIX)
+            # Compared without the common provider suffix, which would make all names similar.
+            yield Suggestion(diagnostic, name, known, naming.PROVIDER_SUFFIX)
 
 
 @rule(
@@ -109,181 +144,58 @@ def missing_kind(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ## Why
 
-    Without it the name is looked up as a Kubernetes Service, whose name cannot
-    have an `@`, and the whole route is dropped.
+    Without it, Traefik looks for a Kubernetes Service, whose name cannot contain `@`,
+    and drops the whole route.
 
     ## Bad
 
     ```yaml
-    services:
-      - name: apps-api-workload@multicluster
-        port: 80
+    # parent
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata: {name: api, namespace: apps}
+    spec:
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+          services:
+            - name: apps-api-workload@multicluster # UPL308
+              port: 80
+            - name: apps-api-workload@multicluster # UPL308
+              kind: Service
+              port: 80
     ```
 
     ## Good
 
     ```yaml
-    services:
-      - name: apps-api-workload@multicluster
-        kind: TraefikService
+    # parent
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata: {name: api, namespace: apps}
+    spec:
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+          services:
+            - {name: apps-api-workload@multicluster, kind: TraefikService}
+            - name: local
+              port: 80
     ```
 
     ## Source
 
     Uplink reference, "Complete Example"; Traefik's Kubernetes CRD provider.
     """
-    for use in of_cluster(cluster):
-        _, provider = naming.split_service_reference(use.reference.name)
-        if provider is not None and use.reference.kind != KIND:
+    for reference in of_cluster(cluster):
+        _, provider = naming.split_service_reference(reference.service.name)
+        if provider is not None and reference.service.kind != KIND:
             yield missing_kind.at(
-                use.location,
-                f"{use.holder} references {shown(use.reference.name)} with kind "
-                f"{shown(use.reference.kind)}; only kind {KIND!r} is allowed",
+                reference.location,
+                f"{reference.holder} must reference {quote(reference.service.name)} with kind "
+                f"{KIND!r}, got {quote(reference.service.kind)}",
                 suggestion=f"kind: {KIND}",
             )
-
-
-@rule(
-    "UPL310",
-    name="circle",
-    severity=Severity.ERROR,
-    scope="manifests",
-    reads=("traefik_services",),
-)
-def circle(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse TraefikServices that contain themselves.
-
-    ## What it checks
-
-    No weighted or failover `TraefikService` leads back to itself, directly or
-    through others of the same cluster. Each reference that closes a circle is
-    reported once.
-
-    ## Why
-
-    Such a service can never be built, and neither can what routes to it.
-
-    ## Bad
-
-    ```yaml
-    apiVersion: traefik.io/v1alpha1
-    kind: TraefikService
-    metadata: {name: api, namespace: apps}
-    spec:
-      weighted:
-        services:
-          - name: api
-            kind: TraefikService
-    ```
-
-    ## Good
-
-    ```yaml
-    apiVersion: traefik.io/v1alpha1
-    kind: TraefikService
-    metadata: {name: api, namespace: apps}
-    spec:
-      weighted:
-        services:
-          - name: apps-api-workload@multicluster
-            kind: TraefikService
-    ```
-
-    ## Source
-
-    Traefik, "recursion detected"; this library's selectors refuse it as well.
-    """
-    services, uses = _merged(cluster.traefik_services)
-    targets = _targets(services, uses)
-    finished: set[int] = set()
-    for start in range(len(services)):
-        # Depth first on an explicit stack: a chain of services may be long.
-        path = [start] if start not in finished else []
-        depth = {start: 0}
-        waiting = [iter(targets[start])]
-        while path:
-            edge = next(waiting[-1], None)
-            if edge is None:
-                waiting.pop()
-                done = path.pop()
-                del depth[done]
-                finished.add(done)
-                continue
-            use, target = edge
-            if target in depth:
-                start_at = depth[target]
-                first = [services[i] for i in path[start_at : start_at + _MOST_SHOWN]]
-                message = _way(first, len(path) - start_at)
-                yield circle.at(use.location, message, _places(first))
-            elif target not in finished:
-                depth[target] = len(path)
-                path.append(target)
-                waiting.append(iter(targets[target]))
-
-
-def _merged(
-    declared: Sequence[TraefikService],
-) -> tuple[Sequence[TraefikService], Sequence[Sequence[Use]]]:
-    """The services and their references; one that is declared again is the same one.
-
-    Otherwise each reference would lead to all of them, and cost a square.
-    """
-    services: list[TraefikService] = []
-    uses: list[list[Use]] = []
-    for service in sorted(
-        declared, key=lambda s: (s.namespace, s.name, s.origin.locate().sort_key)
-    ):
-        last = services[-1] if services else None
-        if last is None or (last.namespace, last.name) != (service.namespace, service.name):
-            services.append(service)
-            uses.append([])
-        uses[-1].extend(use for each in of_service(service) for use in each)
-    return services, uses
-
-
-def _targets(
-    services: Sequence[TraefikService], uses: Sequence[Sequence[Use]]
-) -> Sequence[Sequence[tuple[Use, int]]]:
-    """For each service the references to others of the cluster, and to which."""
-    by_owner = {(service.namespace, service.name): i for i, service in enumerate(services)}
-    by_name: Mapping[str, list[int]] = defaultdict(list)
-    for i, service in enumerate(services):
-        by_name[service.service_name].append(i)
-    found: list[list[tuple[Use, int]]] = [[] for _ in services]
-    for i, made in enumerate(uses):
-        for use in made:
-            if use.reference.kind != KIND:
-                continue
-            name, provider = naming.split_service_reference(use.reference.name)
-            near: list[int] = []
-            if provider is None:
-                owner = by_owner.get((use.namespace, name))
-                near = [] if owner is None else [owner]
-            elif provider == KUBERNETES:
-                near = by_name.get(use.reference.name, [])
-            found[i].extend((use, target) for target in near)
-    return found
-
-
-_MOST_SHOWN: Final = 20
-"""Members of a circle that are named. Many references may close a long one."""
-
-
-def _way(members: Sequence[TraefikService], length: int) -> str:
-    names = [f"{service.namespace}/{service.name}" for service in members]
-    more = length - len(names)
-    way = " -> ".join([*names, *([f"{more} more"] if more else []), names[0]])
-    return f"TraefikServices in a circle: {way}; take one of these references out"
-
-
-def _places(members: Sequence[TraefikService]) -> list[Related]:
-    return [
-        Related(
-            service.origin.locate("metadata", "name"),
-            f"TraefikService {service.namespace}/{service.name} is part of the circle",
-        )
-        for service in members
-    ]
 
 
 @rule(
@@ -293,50 +205,87 @@ def _places(members: Sequence[TraefikService]) -> list[Related]:
     scope="fleet",
     reads=("parent.routers", "parent.traefik_services"),
 )
-def unknown_traefik_service(fleet: Fleet) -> Iterator[Finding]:
-    """Require that a referenced TraefikService of the parent exists.
+def unknown_traefik_service(fleet: Fleet) -> Iterator[RuleResult]:
+    """Require that the parent has each TraefikService it references.
 
     ## What it checks
 
     Each reference of kind `TraefikService` in an `IngressRoute` or a weighted or
-    failover `TraefikService` of the parent is one of its own: `name` without a
-    provider is a `TraefikService` of the same namespace (or of the reference's
-    `namespace`), `<namespace>-<name>@kubernetescrd` one of any namespace. A
-    provider that is written almost like `multicluster` or `kubernetescrd` is
-    reported as well; services of other providers are not looked for.
+    failover `TraefikService` of the parent names a `TraefikService` of the parent.
+    `name` without a provider is one of the same namespace, or of the reference's
+    `namespace`. `<namespace>-<name>@kubernetescrd` is one of any namespace. A
+    misspelt provider `multicluster` or `kubernetescrd` is reported too. Services of
+    other providers are not checked.
 
-    The manifests of a fleet's parent are taken to be all there, as they are for
-    references to uplinks. One cluster checked alone is not judged.
+    The check assumes that a fleet contains all manifests of its parent. It does not
+    apply to a single cluster.
 
     ## Why
 
-    What refers to a service that does not exist can never be built, and every
-    router to it answers with 404.
+    Traefik cannot build a service on one that does not exist, and every router to it
+    responds with 404.
 
     ## Bad
 
     ```yaml
+    # parent
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
     metadata: {name: api, namespace: apps}
     spec:
       weighted:
         services:
-          - name: nowhere
-            kind: TraefikService
+          - {name: nowhere, kind: TraefikService} # UPL312
+          - {name: apps-apy@kubernetescrd, kind: TraefikService} # UPL312
+          - {name: apps-api-workload@Multicluster, kind: TraefikService} # UPL312
+          - {name: apps-other@KubernetesCRD, kind: TraefikService} # UPL312
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata: {name: api, namespace: apps}
+    spec:
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+          services:
+            - {name: api, kind: TraefikService}
+            - {name: apy, kind: TraefikService} # UPL312
+            - name: api # UPL312
+              kind: TraefikService
+              namespace: other
     ```
 
     ## Good
 
     ```yaml
+    # parent
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
     metadata: {name: api, namespace: apps}
     spec:
       weighted:
         services:
-          - name: apps-api-workload@multicluster
-            kind: TraefikService
+          - {name: apps-api-workload@multicluster, kind: TraefikService}
+          - {name: other@file, kind: TraefikService}
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: TraefikService
+    metadata: {name: top, namespace: apps}
+    spec:
+      weighted:
+        services:
+          - {name: api, kind: TraefikService}
+          - {name: apps-api@kubernetescrd, kind: TraefikService}
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata: {name: api, namespace: apps}
+    spec:
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+          services:
+            - {name: top, kind: TraefikService}
     ```
 
     ## Source
@@ -348,33 +297,33 @@ def unknown_traefik_service(fleet: Fleet) -> Iterator[Finding]:
     in_namespace: Mapping[str, set[str]] = defaultdict(set)
     for service in services:
         in_namespace[service.namespace].add(service.name)
-    for use in of_cluster(fleet.parent):
-        if use.reference.kind != KIND:
+    for reference in of_cluster(fleet.parent):
+        if reference.service.kind != KIND:
             continue
-        name, provider = naming.split_service_reference(use.reference.name)
-        message = f"{use.holder} references {shown(use.reference.name)}, "
-        if provider is None and name not in in_namespace[use.namespace]:
-            message += f"but the parent has no such TraefikService in {use.namespace!r}"
-            yield Guess(
-                unknown_traefik_service.at(use.location, message),
+        name, provider = naming.split_service_reference(reference.service.name)
+        message = f"{reference.holder} references {quote(reference.service.name)}, "
+        if provider is None and name not in in_namespace[reference.namespace]:
+            message += f"but the parent has no such TraefikService in {reference.namespace!r}"
+            yield Suggestion(
+                unknown_traefik_service.at(reference.location, message),
                 name,
-                in_namespace[use.namespace],
+                in_namespace[reference.namespace],
             )
-        elif provider == KUBERNETES and use.reference.name not in known:
+        elif provider == KUBERNETES and reference.service.name not in known:
             message += "but the parent has no such TraefikService"
-            finding = unknown_traefik_service.at(use.location, message)
-            yield Guess(finding, use.reference.name, known)
+            diagnostic = unknown_traefik_service.at(reference.location, message)
+            yield Suggestion(diagnostic, reference.service.name, known)
         elif provider is not None and (meant := _misspelt(provider)) is not None:
             yield unknown_traefik_service.at(
-                use.location,
-                f"{message}but there is no provider {shown(provider)}",
+                reference.location,
+                f"{message}but there is no provider {quote(provider)}",
                 suggestion=f"{name}@{meant}",
             )
 
 
 def _misspelt(provider: str) -> str | None:
-    """The provider that was meant, if this one is almost but not quite its name."""
+    """Return the provider of which this one is a misspelling, if any."""
     if provider.casefold() == KUBERNETES:
         return None if provider == KUBERNETES else KUBERNETES
-    # Traefik's other providers are nothing like it, and those of plugins are not known.
+    # No other provider of Traefik has a similar name, and plugins can have any name.
     return None if provider == MULTICLUSTER else naming.nearest(provider, (MULTICLUSTER,))

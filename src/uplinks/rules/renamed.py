@@ -1,4 +1,4 @@
-"""The rule about names that `exposeName` took away (UPL309).
+"""The rule about references by a name that `exposeName` replaced (UPL309).
 
 Source: reference page, "Uplink Naming".
 """
@@ -10,8 +10,14 @@ from collections.abc import Iterator
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Location, Related, Severity
 from uplinks.model import UPLINKS_ANNOTATION, Cluster, Fleet, Uplink
-from uplinks.rules._rule import rule, shown
-from uplinks.rules._use import KIND, MULTICLUSTER, of_cluster, renamed_names, renamed_services
+from uplinks.rules._references import (
+    KIND,
+    MULTICLUSTER,
+    of_cluster,
+    renamed_names,
+    renamed_services,
+)
+from uplinks.rules._rule import quote, rule
 
 __all__ = ["renamed_uplink"]
 
@@ -35,40 +41,67 @@ def renamed_uplink(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
 
     ## What it checks
 
-    An `Uplink` with `exposeName` is referenced by that name, not as
-    `<namespace>-<name>`: in the annotation `hub.traefik.io/router.uplinks` of
-    routers in its cluster, and as `name@multicluster` on the parent. Only a
-    fleet shows the parent's references.
+    References to an `Uplink` with `exposeName` use that name, not
+    `<namespace>-<name>`, both in the annotation `hub.traefik.io/router.uplinks` of its
+    cluster and as `name@multicluster` on the parent. Only the check of a fleet covers
+    the parent's references.
 
     ## Why
 
-    The derived name is gone, so nothing is found by it. A router is advertised
-    to nobody, and a parent's route answers with 404.
+    The derived name no longer exists. The router is not advertised to any parent, and
+    the parent's route responds with 404.
 
     ## Bad
 
     ```yaml
-    apiVersion: hub.traefik.io/v1alpha1
-    kind: Uplink
-    metadata: {name: api-workload, namespace: apps}
-    spec: {exposeName: api}
-    ---
+    # parent
     apiVersion: traefik.io/v1alpha1
     kind: IngressRoute
-    metadata:
-      name: api
-      namespace: apps
-      annotations:
-        hub.traefik.io/router.uplinks: "apps-api-workload"
+    metadata: {name: api, namespace: apps}
     spec:
+      entryPoints: [websecure]
       routes:
-        - match: PathPrefix(`/api`)
+        - match: Host(`apps-api-workload.example.com`)
           kind: Rule
+          services:
+            - {name: apps-api-workload@multicluster, kind: TraefikService} # UPL309
+        - match: Host(`apps-api-workload-child-1.example.com`)
+          kind: Rule
+          services:
+            - {name: apps-api-workload-child-1@multicluster, kind: TraefikService} # UPL309
+    ---
+    # child-1
+    spec:
+      exposeName: api
+    ---
+    metadata:
+      annotations:
+        hub.traefik.io/router.uplinks: "apps-api-workload" # UPL309
     ```
 
     ## Good
 
     ```yaml
+    # parent
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata: {name: api, namespace: apps}
+    spec:
+      entryPoints: [websecure]
+      routes:
+        - match: Host(`api.example.com`)
+          kind: Rule
+          services:
+            - {name: api@multicluster, kind: TraefikService}
+        - match: Host(`api-child-1.example.com`)
+          kind: Rule
+          services:
+            - {name: api-child-1@multicluster, kind: TraefikService}
+    ---
+    # child-1
+    spec:
+      exposeName: api
+    ---
     metadata:
       annotations:
         hub.traefik.io/router.uplinks: "api"
@@ -86,12 +119,14 @@ def renamed_uplink(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
     for child in sorted(subject.children):
         yield from _annotations(subject.children[child])
     renamed = renamed_services(subject)
-    for use in of_cluster(subject.parent):
-        name, provider = naming.split_service_reference(use.reference.name)
-        if provider == MULTICLUSTER and use.reference.kind == KIND and name in renamed:
+    for reference in of_cluster(subject.parent):
+        name, provider = naming.split_service_reference(reference.service.name)
+        if provider == MULTICLUSTER and reference.service.kind == KIND and name in renamed:
             now, uplink = renamed[name]
             wanted = now + naming.PROVIDER_SUFFIX
-            yield _finding(use.holder, use.reference.name, wanted, uplink, use.location)
+            yield _renamed(
+                reference.holder, reference.service.name, wanted, uplink, reference.location
+            )
 
 
 def _annotations(cluster: Cluster) -> Iterator[Diagnostic]:
@@ -102,14 +137,14 @@ def _annotations(cluster: Cluster) -> Iterator[Diagnostic]:
                 uplink = renamed[name]
                 where = router.origin.locate("metadata", "annotations", UPLINKS_ANNOTATION)
                 holder = f"router {router.namespace}/{router.name}"
-                yield _finding(holder, name, uplink.uplink_name, uplink, where)
+                yield _renamed(holder, name, uplink.uplink_name, uplink, where)
 
 
-def _finding(holder: str, name: str, now: str, uplink: Uplink, where: Location) -> Diagnostic:
+def _renamed(holder: str, name: str, now: str, uplink: Uplink, where: Location) -> Diagnostic:
     return renamed_uplink.at(
         where,
-        f"{holder} references {shown(name)}, but exposeName of uplink {uplink.owner} "
-        f"makes it {shown(now)}",
-        [Related(uplink.origin.locate("spec", "exposeName"), "renamed here")],
+        f"{holder} references {quote(name)}, but exposeName of uplink {uplink.owner} "
+        f"renames it; use {quote(now)}",
+        [Related(uplink.origin.locate("spec", "exposeName"), "the new name")],
         suggestion=now,
     )

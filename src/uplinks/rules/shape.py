@@ -1,9 +1,8 @@
-"""The codes that reading reports, before any rule is asked (UPL0xx, UPL201).
+"""The codes reported while reading, before any rule runs (UPL0xx, UPL201).
 
-Text, fields and files are read by others, who know what is wrong the moment
-they see it. Their codes are listed here so that there is one catalogue, with a
-page for each. The table is sorted by code. UPL010 is a rule as well: see
-`uplinks.rules.objects`.
+The modules that read text, fields and files report these codes themselves. They are
+listed here so that one catalogue has a page for each code. The table is sorted by
+code. UPL010 is also a rule, in `uplinks.rules.objects`.
 
 Source: reference page, "Configuration Options"; YAML 1.2.2; RFC 8259.
 """
@@ -14,7 +13,7 @@ from typing import Final, Literal
 
 from attrs import frozen
 
-from uplinks.diagnostics import Severity
+from uplinks.diagnostics import LIMIT_EXCEEDED, Severity
 from uplinks.rules._rule import Family, family_of
 
 __all__ = ["SHAPE", "ShapeCode"]
@@ -22,13 +21,13 @@ __all__ = ["SHAPE", "ShapeCode"]
 
 @frozen
 class ShapeCode:
-    """One code that reading reports: what a rule has, without a function.
+    """One code reported while reading: the metadata of a rule, without a function.
 
-    ``severity`` is the worst that is reported with this code.
+    ``severity`` is the highest severity reported with this code.
 
     >>> from uplinks import rules
     >>> rules.find("UPL002").summary
-    'A key is written twice in one mapping'
+    'A key occurs twice in one mapping'
     """
 
     code: str
@@ -48,7 +47,7 @@ class ShapeCode:
 
     @property
     def needs(self) -> Literal["cluster", "fleet"]:
-        """The least that shows it: any text of a cluster."""
+        """The smallest subject that shows it: any manifest of a cluster."""
         return "cluster"
 
     @property
@@ -66,26 +65,28 @@ class ShapeCode:
         )
 
 
+_CONFIG_MAP: Final = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\n"
+
 SHAPE: Final[tuple[ShapeCode, ...]] = (
     ShapeCode(
         "UPL001",
         "invalid-yaml",
         Severity.ERROR,
         "The text is not YAML or JSON in UTF-8",
-        "Each file is UTF-8 text and a stream of YAML or JSON documents.",
-        "What cannot be read cannot be applied either.",
-        "metadata: {name: api-workload",
-        "metadata: {name: api-workload}",
+        "Each file is UTF-8 text and consists of YAML or JSON documents.",
+        "A file that cannot be parsed cannot be applied either.",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings\ndata: {} # UPL001",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {}",
         "YAML 1.2.2; RFC 8259.",
     ),
     ShapeCode(
         "UPL002",
         "duplicate-key",
         Severity.ERROR,
-        "A key is written twice in one mapping",
-        "The keys of each mapping differ.",
-        "Most readers silently keep the last one, some the first.",
-        "spec:\n  weight: 90\n  weight: 10",
+        "A key occurs twice in one mapping",
+        "The keys of each mapping are different.",
+        "Most parsers silently keep the last value, some the first.",
+        "spec:\n  weight: 90\n  weight: 10 # UPL002",
         "spec:\n  weight: 90",
         "YAML 1.2.2, section 3.2.1.1: keys are unique.",
     ),
@@ -93,26 +94,28 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "UPL003",
         "alias-or-merge-key",
         Severity.ERROR,
-        "An alias or a merge key is used",
-        "No value is an alias (`*name`) and no key is a merge key (`<<`).",
-        "A few aliases can stand for billions of values, and JSON has neither.",
-        "spec:\n  entryPoints: &points [multicluster]\n  other: *points",
-        "spec:\n  entryPoints: [multicluster]",
-        "YAML 1.2.2, section 7.1; the YAML 1.1 merge key.",
+        "An alias or a merge key stands for nothing",
+        "Every alias (`*name`) follows the anchor (`&name`) that it names and is not inside\n"
+        "that anchor's value. The value of a merge key (`<<`) is a mapping or a list of\n"
+        "mappings.",
+        "The API server refuses the text.",
+        "spec:\n  entryPoints: *points # UPL003",
+        "spec:\n  entryPoints: &points [multicluster]",
+        "YAML 1.2.2, section 7.1; the YAML 1.1 merge key; sigs.k8s.io/yaml.",
     ),
     ShapeCode(
-        "UPL004",
+        LIMIT_EXCEEDED,
         "over-a-limit",
         Severity.ERROR,
-        "The text is larger, deeper or denser than the reader's limits",
-        "A text has at most 16 MiB, 100 levels of nesting, 300,000 keys and values, and 50,000\n"
-        "documents; 25,000 keys and values and 1,000 documents may stand close together, of\n"
-        "more each takes 6 and 64 bytes on average. Of very many findings the first are kept:\n"
-        "5,000 of one rule in one cluster, 1,000 of one list or mapping; a finding with this\n"
-        "code says where the others begin.",
-        "A reader without limits can be stopped by one file.",
-        "[[[[[[[[ # and so on, hundreds deep",
-        "[[]]",
+        "A file exceeds the limits of the parser",
+        "A file has at most 16 MiB, 100 levels of nesting, 300,000 keys and values, and 50,000\n"
+        "documents. Beyond 25,000 keys and values, each takes at least 6 bytes on average;\n"
+        "beyond 1,000 documents, each takes at least 64 bytes. An alias counts like a copy. Of\n"
+        "very many diagnostics the first are kept: 5,000 of one rule in one cluster, 1,000 of\n"
+        "one list or mapping. A diagnostic with this code marks where the others start.",
+        "Without limits, a single file can exhaust memory or time.",
+        f"{_CONFIG_MAP}deep: {'[' * 100}{']' * 100} # UPL004",
+        f"{_CONFIG_MAP}deep: {'[' * 20}{']' * 20}",
         "The limits are this library's.",
     ),
     ShapeCode(
@@ -120,10 +123,10 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "unknown-field",
         Severity.ERROR,
         "A field does not exist",
-        "Each field of an `Uplink` and of the static configuration is known. In an\n"
-        "`IngressRoute` or a `TraefikService` an unknown field is a warning only.",
-        "An API server drops it in silence, and a mistyped `wieght` is weight 1.",
-        "spec:\n  wieght: 10",
+        "Each field of an `Uplink` and of the static configuration exists. In an\n"
+        "`IngressRoute` or a `TraefikService` an unknown field is only a warning.",
+        "The API server drops unknown fields silently: with `wieght`, the weight is 1.",
+        "spec:\n  wieght: 10 # UPL005",
         "spec:\n  weight: 10",
         'Uplink reference, "Configuration Options".',
     ),
@@ -132,9 +135,9 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "wrong-type",
         Severity.ERROR,
         "A value has the wrong type",
-        'Each value has the type of its field. Nothing is converted: `"10"` is no number.',
-        "An API server refuses it, or reads it as something else than was meant.",
-        'spec:\n  weight: "10"',
+        'Each value has the type of its field. Nothing is converted: `"10"` is a string.',
+        "The API server rejects the object, or reads another value than intended.",
+        'spec:\n  weight: "10" # UPL006',
         "spec:\n  weight: 10",
         'Uplink reference, "Configuration Options".',
     ),
@@ -143,11 +146,25 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "missing-field",
         Severity.ERROR,
         "A required field is missing",
-        "Each required field is there. Names and namespaces have rules of their own.",
-        "The object would be refused, or mean nothing.",
-        "hub:\n  providers:\n    multicluster:\n      children:\n        child-1: {}",
-        "hub:\n  providers:\n    multicluster:\n      children:\n        child-1:\n"
-        "          address: https://child1.example.com:9443",
+        "Each required field is present. Other rules check names and namespaces.",
+        "The API server rejects the object, or it has no effect.",
+        "apiVersion: traefik.io/v1alpha1\n"
+        "kind: TraefikService\n"
+        "metadata: {name: api, namespace: apps}\n"
+        "spec:\n"
+        "  failover:\n"
+        "    service:\n"
+        "      kind: TraefikService # UPL007\n"
+        "    fallback: {name: static, port: 80}",
+        "apiVersion: traefik.io/v1alpha1\n"
+        "kind: TraefikService\n"
+        "metadata: {name: api, namespace: apps}\n"
+        "spec:\n"
+        "  failover:\n"
+        "    service:\n"
+        "      name: main\n"
+        "      port: 80\n"
+        "    fallback: {name: static, port: 80}",
         'Uplink reference, "Complete Example".',
     ),
     ShapeCode(
@@ -155,81 +172,86 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "unknown-kind",
         Severity.WARNING,
         "A kind or version of Traefik's API groups is unknown",
-        "An object of `hub.traefik.io` or `traefik.io` has a known kind and version.",
-        "It was skipped. Perhaps another kind was meant.",
-        "apiVersion: hub.traefik.io/v1\nkind: Uplink",
-        "apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink",
+        "Objects of `hub.traefik.io` and `traefik.io` have a known kind and version.",
+        "The object is skipped. Another kind may have been intended.",
+        "apiVersion: hub.traefik.io/v1 # UPL008\n"
+        "kind: Uplink\n"
+        "metadata: {name: api-workload, namespace: apps}",
+        "apiVersion: hub.traefik.io/v1alpha1\n"
+        "kind: Uplink\n"
+        "metadata: {name: api-workload, namespace: apps}",
         'Uplink reference, "Configuration Options".',
     ),
     ShapeCode(
         "UPL009",
         "ambiguous-scalar",
         Severity.WARNING,
-        "A scalar means different things to different readers",
-        "No plain scalar looks like `yes`, `012`, `1:30` or `1_0`.",
-        "YAML 1.1 and 1.2 disagree about these: `012` is 10 or 12.",
-        "spec:\n  weight: 012",
-        "spec:\n  weight: 12",
-        "YAML 1.1, type repository; YAML 1.2.2, section 10.3.",
+        "A number is octal because of a leading zero",
+        "No number in a field of numbers, such as `weight` or `port`, has a leading zero that\n"
+        "changes its value.",
+        "The API server reads `012` as 10.",
+        "spec:\n  weight: 012 # UPL009",
+        "spec:\n  weight: 10",
+        "YAML 1.1, type repository; sigs.k8s.io/yaml.",
     ),
     ShapeCode(
         "UPL011",
         "nothing-found",
         Severity.ERROR,
         "There is nothing to check",
-        "Each path that is given holds at least one document.",
-        "A mistyped path must not pass as a clean check.",
+        "Each given path contains at least one document.",
+        "A misspelt path must not look like a clean check.",
         "# a file with nothing but this comment",
         "apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink\n"
         "metadata: {name: api-workload, namespace: apps}",
-        "This library's.",
+        "This library.",
     ),
     ShapeCode(
         "UPL012",
         "unreadable-file",
         Severity.ERROR,
         "A file cannot be read",
-        "Each file that is given, or found in a folder, can be opened and read.",
-        "What was not read was not checked.",
+        "Each given file, and each file in a given folder, is readable.",
+        "A file that is not read is not checked.",
         "# no such file, a folder in its place, no permission",
         "# a file",
-        "This library's.",
+        "This library.",
     ),
     ShapeCode(
         "UPL013",
         "unused-suppression",
         Severity.WARNING,
         "A suppression suppresses nothing",
-        "Each code of a suppression takes out at least one finding. A code that was not\n"
-        "looked for is not judged: a file alone does not show what a fleet shows.",
-        "What was mended can come back unseen.",
+        "Each code of a suppression hides at least one diagnostic. A code that this check does\n"
+        "not cover is not reported: a single file cannot show the mistakes of a fleet.",
+        "A mistake that was fixed can return without notice.",
         "spec:\n  weight: 10 # uplinks: ignore[UPL103]",
         "spec:\n  weight: 10",
-        "This library's.",
+        "This library.",
     ),
     ShapeCode(
         "UPL014",
         "unknown-suppression",
         Severity.WARNING,
-        "A suppression can suppress nothing",
-        "A suppression names codes that exist and can be suppressed: not what makes a text\n"
-        "unreadable (UPL001 to UPL004, UPL011, UPL012), and not findings about suppressions.\n"
-        "`ignore-file` stands alone on its line, before anything else in its file.",
-        "A mistyped code hides nothing, and the wrong place hides something else.",
+        "A suppression cannot have an effect",
+        "A suppression names codes that exist and can be suppressed. Codes about unreadable\n"
+        "files (UPL001 to UPL004, UPL011, UPL012) and about suppressions cannot be.\n"
+        "`ignore-file` is alone on its line, before anything else in its file.",
+        "A misspelt code hides nothing, and a misplaced one hides another diagnostic.",
         "spec:\n  weight: -1 # uplinks: ignore[UPL1O3]",
         "spec:\n  weight: -1 # uplinks: ignore[UPL103]",
-        "This library's.",
+        "This library.",
     ),
     ShapeCode(
         "UPL201",
         "invalid-duration",
         Severity.ERROR,
         "A value is not a duration",
-        "A duration is a whole number of seconds or has Go's form: `1m30s`, `1.5s`, `500ms`.\n"
-        "It is not negative.",
-        "Traefik drops a service whose health check it cannot read.",
-        "spec:\n  healthCheck:\n    interval: 1d",
-        "spec:\n  healthCheck:\n    interval: 24h",
+        "A duration is an integer number of seconds, or a string in Go's format: `1m30s`,\n"
+        "`1.5s`, `500ms`.",
+        "Traefik drops a service whose health check it cannot parse.",
+        "spec:\n  healthCheck:\n    path: /health\n    interval: 1d # UPL201",
+        "spec:\n  healthCheck:\n    path: /health\n    interval: 24h",
         'Uplink reference, "Health Check Fields"; Go, `time.ParseDuration`.',
     ),
 )

@@ -1,6 +1,6 @@
 """Rules about when a child is probed (UPL202, UPL203, UPL216).
 
-They judge what the model holds: a duration that is not written, or is 0, has its
+They check the values of the model, where a duration that is unset or 0 has its
 default.
 
 Source: reference page, "Health Check Fields".
@@ -12,16 +12,11 @@ from collections.abc import Iterator
 
 from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.durations import format_duration
-from uplinks.model import DEFAULT_TIMEOUT, Cluster, HealthCheck, Uplink
+from uplinks.model import DEFAULT_TIMEOUT, Cluster
 from uplinks.rules._rule import rule
+from uplinks.rules.health_check import checked_uplinks
 
 __all__ = ["negative_duration", "slow_timeout", "slower_when_unhealthy"]
-
-
-def _checked(cluster: Cluster) -> Iterator[tuple[Uplink, HealthCheck]]:
-    for uplink in cluster.uplinks:
-        if uplink.health_check is not None:
-            yield uplink, uplink.health_check
 
 
 @rule(
@@ -32,25 +27,31 @@ def _checked(cluster: Cluster) -> Iterator[tuple[Uplink, HealthCheck]]:
     reads=("uplinks",),
 )
 def negative_duration(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse a negative duration of a health check.
+    """Refuse a negative duration in a health check.
 
     ## What it checks
 
     `interval`, `unhealthyInterval` and `timeout` of `spec.healthCheck`, and
-    `failureWindow` of `spec.passiveHealthCheck`, are not below 0. 0 means
-    unset: the default is taken.
+    `failureWindow` of `spec.passiveHealthCheck`, are 0 or more. 0 means unset.
 
     ## Why
 
-    A proxy takes some default instead, and not always the one that an unset
-    field has. Nothing that was written would come true.
+    A proxy replaces a negative duration by a default, which can differ from that of an
+    unset field.
 
     ## Bad
 
     ```yaml
     spec:
       healthCheck:
-        interval: -10s
+        path: /health
+        interval: -10s # UPL202
+        unhealthyInterval: -1 # UPL202
+        timeout: -1s # UPL202
+    ---
+    spec:
+      passiveHealthCheck:
+        failureWindow: -1s # UPL202
     ```
 
     ## Good
@@ -58,7 +59,14 @@ def negative_duration(cluster: Cluster) -> Iterator[Diagnostic]:
     ```yaml
     spec:
       healthCheck:
-        interval: 10s
+        path: /health
+        interval: 0
+        unhealthyInterval: 0s
+        timeout: 1s
+    ---
+    spec:
+      passiveHealthCheck:
+        failureWindow: 0
     ```
 
     ## Source
@@ -70,7 +78,7 @@ def negative_duration(cluster: Cluster) -> Iterator[Diagnostic]:
         active, passive = uplink.health_check, uplink.passive_health_check
         if active is not None:
             durations.append(("healthCheck", "interval", active.interval))
-            if active.unhealthy_interval != active.interval:  # else it is only inherited
+            if active.unhealthy_interval != active.interval:  # else it is inherited
                 durations.append(("healthCheck", "unhealthyInterval", active.unhealthy_interval))
             durations.append(("healthCheck", "timeout", active.timeout))
         if passive is not None:
@@ -79,8 +87,8 @@ def negative_duration(cluster: Cluster) -> Iterator[Diagnostic]:
             if duration < 0:
                 yield negative_duration.at(
                     uplink.origin.locate("spec", check, name),
-                    f"{name} of uplink {uplink.owner} is {format_duration(duration)}; "
-                    "0 (unset) or more is allowed",
+                    f"{check}.{name} of uplink {uplink.owner} must be 0 (unset) or more, "
+                    f"got {format_duration(duration)}",
                 )
 
 
@@ -92,25 +100,32 @@ def negative_duration(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("uplinks",),
 )
 def slow_timeout(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Warn of a timeout that is not below the interval.
+    """Warn about a timeout that is not shorter than the interval.
 
     ## What it checks
 
-    `timeout` of `spec.healthCheck` (5s if unset) is below `interval` (30s if
-    unset). `unhealthyInterval` is not compared: to look often for a child that
-    is down is what it is for.
+    `timeout` of `spec.healthCheck` (5s if unset) is shorter than `interval` (30s if
+    unset). `unhealthyInterval` can be shorter than the timeout, because its purpose is
+    to probe a child often while it is down.
 
     ## Why
 
-    The next probe is due before the last one has ended. The interval is not
-    kept, and a child that fails is noticed later than it says.
+    A probe can still be running when the next one is due. The interval is then not
+    kept, and a failure is detected later than expected.
 
     ## Bad
 
     ```yaml
     spec:
       healthCheck:
-        interval: 3s
+        path: /health
+        interval: 3s # UPL203
+    ---
+    spec:
+      healthCheck:
+        path: /health
+        interval: 10s
+        timeout: 10s # UPL203
     ```
 
     ## Good
@@ -118,27 +133,33 @@ def slow_timeout(cluster: Cluster) -> Iterator[Diagnostic]:
     ```yaml
     spec:
       healthCheck:
-        interval: 3s
-        timeout: 1s
+        path: /health
+        interval: 10s
+        unhealthyInterval: 2s
+        timeout: 9s
+    ---
+    spec:
+      healthCheck:
+        path: /health
     ```
 
     ## Source
 
     Uplink reference, "Health Check Fields".
     """
-    for uplink, check in _checked(cluster):
+    for uplink, check in checked_uplinks(cluster):
         if not 0 <= check.interval <= check.timeout:
             continue
         interval = uplink.origin.locate("spec", "healthCheck", "interval")
         timeout = uplink.origin.locate("spec", "healthCheck", "timeout")
-        # The default is not written anywhere, but the interval beside it is.
+        # A default timeout has no place in the file, but the interval has.
         unset = check.timeout == DEFAULT_TIMEOUT
-        related = [] if unset else [Related(interval, "the interval is here")]
+        related = [] if unset else [Related(interval, "the interval")]
         yield slow_timeout.at(
             interval if unset else timeout,
-            f"timeout of uplink {uplink.owner} is {format_duration(check.timeout)}, not below "
-            f"its interval of {format_duration(check.interval)}; make it shorter, so that one "
-            "probe ends before the next begins",
+            f"healthCheck.timeout of uplink {uplink.owner} must be shorter than its interval of "
+            f"{format_duration(check.interval)}, got {format_duration(check.timeout)}; shorten it, "
+            "so that one probe ends before the next starts",
             related,
         )
 
@@ -151,18 +172,17 @@ def slow_timeout(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("uplinks",),
 )
 def slower_when_unhealthy(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Note that a child that is down is probed less often than one that is up.
+    """Note a child that is probed less often while it is down.
 
     ## What it checks
 
-    `unhealthyInterval` of `spec.healthCheck` is not above `interval` (30s if
-    unset).
+    `unhealthyInterval` of `spec.healthCheck` is at most `interval` (30s if unset).
 
     ## Why
 
-    The child that has recovered waits longer to be picked again than a failing
-    one is picked in vain. That may be wanted, to spare a child that starts; more
-    often the two were mixed up.
+    After a recovery the child waits longer for its first request than a failing child
+    keeps receiving requests. This can be intended, to spare a child that starts. More
+    often the two values are swapped.
 
     ## Bad
 
@@ -171,7 +191,7 @@ def slower_when_unhealthy(cluster: Cluster) -> Iterator[Diagnostic]:
       healthCheck:
         path: /health
         interval: 10s
-        unhealthyInterval: 1m
+        unhealthyInterval: 1m # UPL216
     ```
 
     ## Good
@@ -188,13 +208,13 @@ def slower_when_unhealthy(cluster: Cluster) -> Iterator[Diagnostic]:
 
     Uplink reference, "Health Check Fields".
     """
-    for uplink, check in _checked(cluster):
+    for uplink, check in checked_uplinks(cluster):
         if 0 < check.interval < check.unhealthy_interval:
             locate = uplink.origin.locate
             yield slower_when_unhealthy.at(
                 locate("spec", "healthCheck", "unhealthyInterval"),
-                f"uplink {uplink.owner} is probed every {format_duration(check.interval)} while "
-                f"it is up and only every {format_duration(check.unhealthy_interval)} while it "
-                "is down; were the two mixed up?",
-                [Related(locate("spec", "healthCheck", "interval"), "the interval is here")],
+                f"healthCheck.unhealthyInterval of uplink {uplink.owner} is longer than its "
+                f"interval of {format_duration(check.interval)}, got "
+                f"{format_duration(check.unhealthy_interval)}; swap them unless this is intended",
+                [Related(locate("spec", "healthCheck", "interval"), "the interval")],
             )

@@ -10,7 +10,7 @@ from attrs import fields_dict
 from uplinks import addresses
 from uplinks.diagnostics import Diagnostic, Severity
 from uplinks.model import Cluster, ForwardingTimeouts, ServersTransport
-from uplinks.rules._rule import rule, shown
+from uplinks.rules._rule import quote, rule
 
 __all__ = ["invalid_transport"]
 
@@ -42,32 +42,44 @@ def invalid_transport(cluster: Cluster) -> Iterator[Diagnostic]:
     ## Bad
 
     ```yaml
+    # parent
     hub:
       providers:
         multicluster:
           children:
             child-1:
-              address: https://child1.example.com:9443
+              address: https://child-1.example.com:9443
               serversTransport:
-                minVersion: TLS1.2
+                serverName: child-1.example.com:9443 # UPL420
+                rootCAs:
+                  - "" # UPL420
                 certificates:
-                  - certFile: /tls/client.crt
+                  - certFile: /tls/client.crt # UPL420
+                minVersion: TLS12 # UPL420
+                forwardingTimeouts:
+                  dialTimeout: -1s # UPL420
     ```
 
     ## Good
 
     ```yaml
+    # parent
     hub:
       providers:
         multicluster:
           children:
             child-1:
-              address: https://child1.example.com:9443
+              address: https://child-1.example.com:9443
               serversTransport:
-                minVersion: VersionTLS12
+                serverName: child-1.example.com
+                rootCAs:
+                  - /tls/ca.pem
                 certificates:
                   - certFile: /tls/client.crt
                     keyFile: /tls/client.key
+                minVersion: VersionTLS12
+                forwardingTimeouts:
+                  dialTimeout: 10s
     ```
 
     ## Source
@@ -82,13 +94,13 @@ def invalid_transport(cluster: Cluster) -> Iterator[Diagnostic]:
         for path, problem in _problems(transport) if transport is not None else ():
             yield invalid_transport.at(
                 config.origin.locate(*_CHILDREN, name, "serversTransport", *path),
-                f"serversTransport of child {shown(name)}: {problem}",
+                f"serversTransport of child {quote(name)}: {problem}",
             )
 
 
 def _problems(transport: ServersTransport) -> Iterator[tuple[tuple[str | int, ...], str]]:
     if transport.server_name and not _is_host(transport.server_name):
-        got = shown(transport.server_name)
+        got = quote(transport.server_name)
         yield ("serverName",), f"serverName must be a host without a port, got {got}"
     for index, each in enumerate(transport.root_cas):
         if not each:
@@ -125,7 +137,7 @@ def _version_problems(transport: ServersTransport) -> Iterator[tuple[tuple[str, 
     wrong = {name: got for name, got in pair.items() if got and got not in _VERSIONS}
     for name, got in wrong.items():
         allowed = f"{_VERSIONS[0]} to {_VERSIONS[-1]}"
-        yield (name,), f"{name} must be {allowed}, got {shown(got)}"
+        yield (name,), f"{name} must be {allowed}, got {quote(got)}"
     low, high = pair["minVersion"], pair["maxVersion"]
     if not wrong and low and high and low > high:
         yield ("minVersion",), f"minVersion {low} is above maxVersion {high}"

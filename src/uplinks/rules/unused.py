@@ -1,8 +1,7 @@
-"""Rules about uplinks that nobody uses (UPL111, UPL413).
+"""Rules about unused uplinks (UPL111, UPL413).
 
-Whoever sees only a part of what uses an uplink must not say that nobody does. So
-these are silent while some reference leads nowhere: it may be the one that was
-meant, and it is reported.
+They are silent while any reference is unresolved: that reference is reported itself,
+and it can be a misspelling of the uplink that seems unused.
 
 Source: reference page, "Overview" and "Referencing Uplinks from Routers".
 """
@@ -14,8 +13,8 @@ from collections.abc import Iterator
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.model import UPLINKS_ANNOTATION, Cluster, Fleet, IngressRoute, Uplink
-from uplinks.rules._rule import rule, shown
-from uplinks.rules._use import named_at, offers_by, used_uplinks
+from uplinks.rules._references import named_at, offers_by, used_uplinks
+from uplinks.rules._rule import quote, rule
 
 __all__ = ["unrouted_uplink", "unused_uplink"]
 
@@ -28,17 +27,17 @@ __all__ = ["unrouted_uplink", "unused_uplink"]
     reads=("routers", "uplinks"),
 )
 def unused_uplink(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Warn of an uplink that no router references.
+    """Warn about an uplink that no router references.
 
     ## What it checks
 
-    Each `Uplink` is named by the annotation `hub.traefik.io/router.uplinks` of
-    at least one `IngressRoute` of the same cluster. A cluster without any
-    `IngressRoute` is not judged: its routers may be of another kind.
+    The annotation `hub.traefik.io/router.uplinks` of at least one `IngressRoute` of
+    the same cluster lists each `Uplink`. A cluster without an `IngressRoute` is not
+    checked, because its routers can be of another kind.
 
     ## Why
 
-    Parents send requests to an uplink, and no router of the child takes them.
+    Parents send requests to the uplink, but no router of the child handles them.
 
     ## Bad
 
@@ -47,21 +46,31 @@ def unused_uplink(cluster: Cluster) -> Iterator[Diagnostic]:
     kind: Uplink
     metadata: {name: api-workload, namespace: apps}
     ---
-    apiVersion: traefik.io/v1alpha1
-    kind: IngressRoute
-    metadata: {name: api, namespace: apps}
-    spec:
-      routes:
-        - match: PathPrefix(`/api`)
-          kind: Rule
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata:
+      name: other # UPL111
+      namespace: apps
+    ---
+    metadata:
+      annotations:
+        hub.traefik.io/router.uplinks: "apps-api-workload"
     ```
 
     ## Good
 
     ```yaml
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: other, namespace: apps}
+    ---
     metadata:
       annotations:
-        hub.traefik.io/router.uplinks: "apps-api-workload"
+        hub.traefik.io/router.uplinks: "apps-api-workload, apps-other"
     ```
 
     ## Source
@@ -76,9 +85,9 @@ def unused_uplink(cluster: Cluster) -> Iterator[Diagnostic]:
         if uplink.uplink_name not in named:
             yield unused_uplink.at(
                 uplink.origin.locate("metadata", "name"),
-                f"no router references uplink {uplink.owner}, so nothing answers its requests; "
-                f"name it in the annotation of a router, {UPLINKS_ANNOTATION}: "
-                f"{shown(uplink.uplink_name)}",
+                f"no router references uplink {uplink.owner}, so its requests are not handled; "
+                f"add {quote(uplink.uplink_name)} to the annotation {UPLINKS_ANNOTATION} of a "
+                "router",
             )
 
 
@@ -99,45 +108,69 @@ def unrouted_uplink(fleet: Fleet) -> Iterator[Diagnostic]:
 
     ## What it checks
 
-    Each uplink name is referenced at least once, as `<uplink-name>@multicluster`
-    or as `<uplink-name>-<child>@multicluster`, by an `IngressRoute` or a weighted
-    or failover `TraefikService` of the parent. A parent that references no
-    uplink at all is not judged: its routers may be elsewhere.
+    An `IngressRoute` or a weighted or failover `TraefikService` of the parent
+    references each uplink name at least once, as `<uplink-name>@multicluster` or as
+    `<uplink-name>-<child>@multicluster`. A parent that references no uplink at all is
+    not checked, because its routers can be defined elsewhere.
 
     ## Why
 
-    The service is materialized and probed, and gets no request.
+    The service is created and probed, but receives no requests.
 
     ## Bad
 
     ```yaml
-    # parent; the children also declare apps/other-workload
+    # parent
     apiVersion: traefik.io/v1alpha1
     kind: IngressRoute
     metadata: {name: api, namespace: apps}
     spec:
       entryPoints: [websecure]
       routes:
-        - match: Host(`api.example.com`)
+        - match: Host(`apps-api-workload.example.com`)
           kind: Rule
           services:
             - {name: apps-api-workload@multicluster, kind: TraefikService}
     ---
-    # child
+    # child-1
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
     metadata: {name: api-workload, namespace: apps}
     ---
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
-    metadata: {name: other-workload, namespace: apps}
+    metadata:
+      name: other # UPL413
+      namespace: apps
     ```
 
     ## Good
 
     ```yaml
-    services:
-      - {name: apps-other-workload@multicluster, kind: TraefikService}
+    # parent
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata: {name: api, namespace: apps}
+    spec:
+      entryPoints: [websecure]
+      routes:
+        - match: Host(`apps-api-workload.example.com`)
+          kind: Rule
+          services:
+            - {name: apps-api-workload@multicluster, kind: TraefikService}
+        - match: Host(`apps-other-child-1.example.com`)
+          kind: Rule
+          services:
+            - {name: apps-other-child-1@multicluster, kind: TraefikService}
+    ---
+    # child-1
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-workload, namespace: apps}
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: other, namespace: apps}
     ```
 
     ## Source
@@ -154,10 +187,10 @@ def unrouted_uplink(fleet: Fleet) -> Iterator[Diagnostic]:
         (_, first), *others = offers
         yield unrouted_uplink.at(
             named_at(first),
-            f"the parent routes nothing to uplink {shown(name)}; reference "
-            f"{shown(name + naming.PROVIDER_SUFFIX)} there, or remove the uplink",
+            f"no router or service of the parent references uplink {quote(name)}; reference "
+            f"{quote(name + naming.PROVIDER_SUFFIX)} there, or remove the uplink",
             [
-                Related(named_at(uplink), f"child {child!r} offers it too")
+                Related(named_at(uplink), f"child {child!r} also offers it")
                 for child, uplink in others
             ],
         )

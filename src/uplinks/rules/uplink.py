@@ -10,17 +10,28 @@ from collections.abc import Iterator
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Severity
 from uplinks.model import MAX_WEIGHT, Cluster
-from uplinks.rules._rule import rule, shown
-from uplinks.rules._use import is_refused
+from uplinks.rules._references import is_refused
+from uplinks.rules._rule import quote, rule
 
 __all__ = [
     "invalid_expose_name",
     "invalid_name",
     "invalid_namespace",
+    "is_weight",
     "negative_weight",
     "normalized_name",
     "weight_too_large",
 ]
+
+
+def is_integer(value: object) -> bool:
+    """Tell an integer from everything else. A Python bool is an int, but not an integer here."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_weight(value: object) -> bool:
+    """Tell whether a value is a valid weight."""
+    return isinstance(value, int) and is_integer(value) and 0 <= value <= MAX_WEIGHT
 
 
 @rule(
@@ -31,16 +42,17 @@ __all__ = [
     reads=("uplinks",),
 )
 def invalid_name(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Require a valid name of an uplink.
+    """Require a valid uplink name.
 
     ## What it checks
 
-    `metadata.name` of an `Uplink` is a DNS label: 1 to 63 characters out of
-    `a-z`, `0-9` and `-`, with a letter or digit at both ends.
+    `metadata.name` of an `Uplink` is a DNS label: 1 to 63 characters from `a-z`, `0-9`
+    and `-`, with a letter or digit at both ends.
 
     ## Why
 
-    The parent's services and the annotation of routers are made of this name.
+    The names of the parent's services, and the names in router annotations, are
+    derived from it.
 
     ## Bad
 
@@ -48,7 +60,7 @@ def invalid_name(cluster: Cluster) -> Iterator[Diagnostic]:
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
     metadata:
-      name: API_workload
+      name: API_workload # UPL101
       namespace: apps
     ```
 
@@ -57,9 +69,7 @@ def invalid_name(cluster: Cluster) -> Iterator[Diagnostic]:
     ```yaml
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
-    metadata:
-      name: api-workload
-      namespace: apps
+    metadata: {name: api-workload, namespace: apps}
     ```
 
     ## Source
@@ -71,7 +81,8 @@ def invalid_name(cluster: Cluster) -> Iterator[Diagnostic]:
         if problem is not None and not is_refused(uplink.origin, "name"):
             yield invalid_name.at(
                 uplink.origin.locate("metadata", "name"),
-                f"invalid uplink name {shown(uplink.name)}: {problem}",
+                f"metadata.name of uplink {uplink.owner} is invalid, got {quote(uplink.name)}: "
+                f"{problem}",
             )
 
 
@@ -83,17 +94,17 @@ def invalid_name(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("uplinks",),
 )
 def invalid_namespace(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Require a valid namespace of an uplink.
+    """Require a valid uplink namespace.
 
     ## What it checks
 
-    `metadata.namespace` of an `Uplink` is there and is a DNS label: 1 to 63
-    characters out of `a-z`, `0-9` and `-`, with a letter or digit at both ends.
+    Each `Uplink` has a `metadata.namespace`, which is a DNS label: 1 to 63 characters
+    from `a-z`, `0-9` and `-`, with a letter or digit at both ends.
 
     ## Why
 
-    The uplink name begins with the namespace. A manifest that leaves it to
-    whoever applies it gets another name in each place.
+    The uplink name starts with the namespace. Without it, a manifest declares a
+    different uplink name in each namespace it is applied to.
 
     ## Bad
 
@@ -101,7 +112,13 @@ def invalid_namespace(cluster: Cluster) -> Iterator[Diagnostic]:
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
     metadata:
-      name: api-workload
+      name: api-workload # UPL102
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata:
+      name: other
+      namespace: Apps # UPL102
     ```
 
     ## Good
@@ -109,9 +126,7 @@ def invalid_namespace(cluster: Cluster) -> Iterator[Diagnostic]:
     ```yaml
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
-    metadata:
-      name: api-workload
-      namespace: apps
+    metadata: {name: api-workload, namespace: apps}
     ```
 
     ## Source
@@ -124,12 +139,14 @@ def invalid_namespace(cluster: Cluster) -> Iterator[Diagnostic]:
             continue
         if not uplink.namespace:
             message = (
-                f"uplink {shown(uplink.name)} has no namespace, of which its name is made; "
-                "write metadata.namespace"
+                f"uplink {quote(uplink.name)} has no metadata.namespace, from which its uplink "
+                "name is derived; add it"
             )
         elif problem is not None:
-            name = shown(uplink.name)
-            message = f"invalid namespace {shown(uplink.namespace)} of uplink {name}: {problem}"
+            message = (
+                f"metadata.namespace of uplink {quote(uplink.name)} is invalid, got "
+                f"{quote(uplink.namespace)}: {problem}"
+            )
         else:
             continue
         yield invalid_namespace.at(uplink.origin.locate("metadata", "namespace"), message)
@@ -147,25 +164,25 @@ def negative_weight(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ## What it checks
 
-    `spec.weight` of an `Uplink` is not below 0.
+    `spec.weight` of an `Uplink` is an integer of 0 or more.
 
     ## Why
 
-    A weight is a share of the requests. To advertise a child that is never
-    picked, write 0.
+    A weight is a share of the requests. Use 0 to advertise a child that is never
+    picked.
 
     ## Bad
 
     ```yaml
     spec:
-      weight: -1
+      weight: -1 # UPL103
     ```
 
     ## Good
 
     ```yaml
     spec:
-      weight: 1
+      weight: 10
     ```
 
     ## Source
@@ -173,11 +190,12 @@ def negative_weight(cluster: Cluster) -> Iterator[Diagnostic]:
     Uplink reference, "Configuration Options": "Must be >=0".
     """
     for uplink in cluster.uplinks:
-        if uplink.weight < 0:
+        # A weight given in Python can be anything; UPL105 reports the large integers.
+        if not (is_weight(uplink.weight) or (is_integer(uplink.weight) and uplink.weight > 0)):
             yield negative_weight.at(
                 uplink.origin.locate("spec", "weight"),
-                f"weight of uplink {uplink.owner} is {shown(uplink.weight)}; "
-                f"0 to {MAX_WEIGHT} is allowed",
+                f"spec.weight of uplink {uplink.owner} must be an integer between 0 and "
+                f"{MAX_WEIGHT}, got {quote(uplink.weight)}",
             )
 
 
@@ -189,7 +207,7 @@ def negative_weight(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("uplinks",),
 )
 def weight_too_large(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse a weight of more than 31 bits.
+    """Refuse a weight above 2147483647.
 
     ## What it checks
 
@@ -197,21 +215,21 @@ def weight_too_large(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ## Why
 
-    Weights are added and multiplied exactly; the limit is what keeps that
-    exact. Only the ratio of the weights matters, so smaller ones do the same.
+    The limit keeps the arithmetic with weights exact. Only the ratio of the weights
+    matters, so smaller weights have the same effect.
 
     ## Bad
 
     ```yaml
     spec:
-      weight: 9000000000
+      weight: 2147483648 # UPL105
     ```
 
     ## Good
 
     ```yaml
     spec:
-      weight: 90
+      weight: 2147483647
     ```
 
     ## Source
@@ -219,11 +237,11 @@ def weight_too_large(cluster: Cluster) -> Iterator[Diagnostic]:
     Uplink reference, "Weight Configuration"; the limit is this library's.
     """
     for uplink in cluster.uplinks:
-        if uplink.weight > MAX_WEIGHT:
+        if is_integer(uplink.weight) and uplink.weight > MAX_WEIGHT:
             yield weight_too_large.at(
                 uplink.origin.locate("spec", "weight"),
-                f"weight of uplink {uplink.owner} is {shown(uplink.weight)}; "
-                f"0 to {MAX_WEIGHT} is allowed",
+                f"spec.weight of uplink {uplink.owner} must be an integer between 0 and "
+                f"{MAX_WEIGHT}, got {quote(uplink.weight)}",
             )
 
 
@@ -239,25 +257,31 @@ def invalid_expose_name(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ## What it checks
 
-    `spec.exposeName` of an `Uplink`, if it is written, has 1 to 253 characters
-    out of `a-z`, `0-9`, `-` and `.`, with a letter or digit at both ends.
+    `spec.exposeName` of an `Uplink`, if set, has 1 to 253 characters from `a-z`,
+    `0-9`, `-` and `.`, with a letter or digit at both ends.
 
     ## Why
 
-    The name becomes a service on every parent, and part of what routers match.
+    The name becomes the name of a service on every parent.
 
     ## Bad
 
     ```yaml
     spec:
-      exposeName: API_workload
+      exposeName: api_workload # UPL106
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: other, namespace: apps}
+    spec:
+      exposeName: "" # UPL106
     ```
 
     ## Good
 
     ```yaml
     spec:
-      exposeName: api-workload
+      exposeName: api-workload-v1
     ```
 
     ## Source
@@ -271,8 +295,8 @@ def invalid_expose_name(cluster: Cluster) -> Iterator[Diagnostic]:
         if problem is not None:
             yield invalid_expose_name.at(
                 uplink.origin.locate("spec", "exposeName"),
-                f"invalid exposeName {shown(uplink.expose_name)} of uplink {uplink.owner}: "
-                f"{problem}",
+                f"spec.exposeName of uplink {uplink.owner} is invalid, got "
+                f"{quote(uplink.expose_name)}: {problem}",
             )
 
 
@@ -284,25 +308,31 @@ def invalid_expose_name(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("uplinks",),
 )
 def normalized_name(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Warn of an uplink name that a router's reference changes.
+    """Warn about an uplink name that Traefik rewrites in references.
 
     ## What it checks
 
-    The uplink name (`exposeName`, else `<namespace>-<name>`) has no `.` and no
-    two `-` in a row.
+    The uplink name (`exposeName`, else `<namespace>-<name>`) contains no `.` and no
+    two consecutive `-`.
 
     ## Why
 
-    Traefik rewrites `name@provider` in an `IngressRoute`: every run of other
-    characters than letters and digits becomes one `-`. A reference to
-    `api.v1@multicluster` looks for `api-v1`, which may be nobody's, or another
-    uplink's.
+    Traefik rewrites `name@provider` in an `IngressRoute`: it replaces each sequence of
+    characters that are not letters or digits by one `-`. A reference to
+    `api.v1@multicluster` then means `api-v1`, which does not exist or is another
+    uplink.
 
     ## Bad
 
     ```yaml
     spec:
-      exposeName: api.v1
+      exposeName: api.v1 # UPL107
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata:
+      name: api--eu # UPL107
+      namespace: apps
     ```
 
     ## Good
@@ -310,6 +340,10 @@ def normalized_name(cluster: Cluster) -> Iterator[Diagnostic]:
     ```yaml
     spec:
       exposeName: api-v1
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: api-eu, namespace: apps}
     ```
 
     ## Source
@@ -319,13 +353,13 @@ def normalized_name(cluster: Cluster) -> Iterator[Diagnostic]:
     for uplink in cluster.uplinks:
         name = uplink.uplink_name
         normal = naming.normalize(name)
-        # What is no name at all is reported as such.
+        # An invalid name is reported as such.
         if normal != name and naming.problem_with_expose_name(name) is None:
             chosen = uplink.expose_name is not None
             where = ("spec", "exposeName") if chosen else ("metadata", "name")
             yield normalized_name.at(
                 uplink.origin.locate(*where),
-                f"uplink name {shown(name)} of uplink {uplink.owner} becomes {shown(normal)} "
-                "where a router refers to it; choose an exposeName that stays as it is",
+                f"Traefik rewrites uplink name {quote(name)} of uplink {uplink.owner} to "
+                f"{quote(normal)} in references; set an exposeName without '.' and '--'",
                 suggestion=normal if chosen else None,
             )

@@ -1,4 +1,4 @@
-"""Rules about weights of 0, and of references (UPL104, UPL313, UPL405).
+"""Rules about weights of 0 and weights of references (UPL104, UPL313, UPL405).
 
 Source: Traefik's Kubernetes CRD provider.
 """
@@ -10,8 +10,16 @@ from collections.abc import Hashable, Iterator, Sequence
 
 from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.model import MAX_WEIGHT, Cluster, Fleet, Uplink
-from uplinks.rules._rule import rule, shown
-from uplinks.rules._use import KIND, KUBERNETES, Offer, Use, of_router, of_service, offers_by
+from uplinks.rules._references import (
+    KIND,
+    KUBERNETES,
+    Offer,
+    Reference,
+    of_router,
+    of_service,
+    offers_by,
+)
+from uplinks.rules._rule import quote, rule
 
 __all__ = ["only_zero_weights", "reference_weight", "zero_weight"]
 
@@ -24,23 +32,23 @@ __all__ = ["only_zero_weights", "reference_weight", "zero_weight"]
     reads=("routers", "traefik_services"),
 )
 def reference_weight(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Require a valid weight of each reference to a service.
+    """Require a valid weight in each reference to a service.
 
     ## What it checks
 
     `weight` of each reference, in an `IngressRoute` or a weighted or failover
-    `TraefikService`, is from 0 to 2147483647. References of one list to one
-    service are one target: the sum of their weights is in that range too.
+    `TraefikService`, is between 0 and 2147483647. References of one list to the same
+    service are one target, and the sum of their weights is in the same range.
 
     ## Why
 
-    A weight is a share of the requests, and shares are computed exactly within
-    this range. Only the ratio of the weights matters, so smaller ones do the
-    same.
+    A weight is a share of the requests. The limit keeps the arithmetic exact. Only the
+    ratio of the weights matters, so smaller weights have the same effect.
 
     ## Bad
 
     ```yaml
+    # parent
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
     metadata: {name: api, namespace: apps}
@@ -49,12 +57,41 @@ def reference_weight(cluster: Cluster) -> Iterator[Diagnostic]:
         services:
           - name: apps-api-workload@multicluster
             kind: TraefikService
-            weight: -1
+            weight: -1 # UPL313
+          - name: apps-api-workload-child-1@multicluster
+            kind: TraefikService
+            weight: 2147483648 # UPL313
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: TraefikService
+    metadata: {name: sum, namespace: apps}
+    spec:
+      weighted:
+        services:
+          - name: apps-api-workload@multicluster
+            kind: TraefikService
+            weight: 2147483647
+          - name: apps-api-workload@multicluster
+            kind: TraefikService
+            weight: 1 # UPL313
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata: {name: api, namespace: apps}
+    spec:
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+          services:
+            - name: api
+              kind: TraefikService
+              weight: -1 # UPL313
     ```
 
     ## Good
 
     ```yaml
+    # parent
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
     metadata: {name: api, namespace: apps}
@@ -63,7 +100,22 @@ def reference_weight(cluster: Cluster) -> Iterator[Diagnostic]:
         services:
           - name: apps-api-workload@multicluster
             kind: TraefikService
-            weight: 1
+            weight: 2147483647
+          - name: apps-api-workload-child-1@multicluster
+            kind: TraefikService
+            weight: 2147483647
+    ---
+    apiVersion: traefik.io/v1alpha1
+    kind: IngressRoute
+    metadata: {name: api, namespace: apps}
+    spec:
+      routes:
+        - match: PathPrefix(`/api`)
+          kind: Rule
+          services:
+            - name: api
+              kind: TraefikService
+              weight: 0
     ```
 
     ## Source
@@ -72,34 +124,35 @@ def reference_weight(cluster: Cluster) -> Iterator[Diagnostic]:
     library's.
     """
     groups = [
-        *(uses for router in cluster.routers for uses in of_router(router)),
-        *(uses for service in cluster.traefik_services for uses in of_service(service)),
+        *(references for router in cluster.routers for references in of_router(router)),
+        *(references for service in cluster.traefik_services for references in of_service(service)),
     ]
-    for uses in groups:
+    for references in groups:
         sums: dict[Hashable, int] = defaultdict(int)
-        for use in uses:
-            weight, before = use.reference.weight, sums[_target(use)]
-            name = shown(use.reference.name)
-            allowed = f"0 to {MAX_WEIGHT} is allowed"
+        for reference in references:
+            weight, before = reference.service.weight, sums[_target(reference)]
+            name = quote(reference.service.name)
+            limits = f"must be between 0 and {MAX_WEIGHT}"
             if not 0 <= weight <= MAX_WEIGHT:
-                what = f"weight of {name} in {use.holder} is {shown(weight)}"
+                message = f"weight of {name} in {reference.holder} {limits}, got {quote(weight)}"
             elif before <= MAX_WEIGHT < before + weight:
-                what = f"weights of {name} in {use.holder} add up to {before + weight}"
+                total = f"the sum of the weights of {name} in {reference.holder}"
+                message = f"{total} {limits}, got {before + weight}"
             else:
-                sums[_target(use)] = before + weight
+                sums[_target(reference)] = before + weight
                 continue
-            where = use.origin.locate(*use.path, "weight")
-            yield reference_weight.at(where, f"{what}; {allowed}")
+            where = reference.origin.locate(*reference.path, "weight")
+            yield reference_weight.at(where, message)
 
 
-def _target(use: Use) -> Hashable:
-    """What a reference refers to, however it is written."""
-    reference = use.reference
-    if reference.kind != KIND:
-        return (use.namespace, reference.name, reference.port)
-    if "@" in reference.name:
-        return reference.name
-    return f"{use.namespace}-{reference.name}@{KUBERNETES}"
+def _target(reference: Reference) -> Hashable:
+    """Identify the service that a reference names, in either notation."""
+    service = reference.service
+    if service.kind != KIND:
+        return (reference.namespace, service.name, service.port)
+    if "@" in service.name:
+        return service.name
+    return f"{reference.namespace}-{service.name}@{KUBERNETES}"
 
 
 @rule(
@@ -110,28 +163,38 @@ def _target(use: Use) -> Hashable:
     reads=("children", "children.uplinks", "parent.uplinks"),
 )
 def zero_weight(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
-    """Warn of weight 0.
+    """Warn about weight 0.
 
     ## What it checks
 
-    `spec.weight` of an `Uplink` is above 0. When no child of a fleet has a
-    weight above 0, that is UPL405.
+    `spec.weight` of an `Uplink` is more than 0. UPL405 reports an uplink with weight 0
+    on all children of a fleet.
 
     ## Why
 
-    The child is advertised but never picked, not even when all others are down.
-    That drains a child on purpose; left in, it is a failover that never comes.
+    The child is advertised but never picked, not even when all others are down. This
+    is a way to drain a child, but not a way to keep one in reserve.
 
     ## Bad
 
     ```yaml
+    # child-1
     spec:
-      weight: 0
+      weight: 0 # UPL104
+    ---
+    # child-2
+    spec:
+      weight: 10
     ```
 
     ## Good
 
     ```yaml
+    # child-1
+    spec:
+      weight: 1
+    ---
+    # child-2
     spec:
       weight: 10
     ```
@@ -154,8 +217,8 @@ def zero_weight(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
         if uplink.weight == 0 and uplink.uplink_name not in drained:
             yield zero_weight.at(
                 uplink.origin.locate("spec", "weight"),
-                f"weight of uplink {uplink.owner} is 0: it is advertised but never picked; "
-                "write 1 or more, unless it is drained on purpose",
+                f"spec.weight of uplink {uplink.owner} is 0, so the uplink is advertised but never "
+                "picked; set 1 or more unless you are draining it",
             )
 
 
@@ -167,22 +230,26 @@ def zero_weight(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
     reads=("children", "children.uplinks"),
 )
 def only_zero_weights(fleet: Fleet) -> Iterator[Diagnostic]:
-    """Refuse an uplink that every child offers with weight 0.
+    """Refuse an uplink with weight 0 on every child.
 
     ## What it checks
 
-    Of the children that advertise an uplink name, at least one has a
-    `spec.weight` above 0.
+    At least one child that advertises an uplink name has a `spec.weight` of more than
+    0.
 
     ## Why
 
-    A child of weight 0 is never picked, so the weighted service has nobody to
-    pick and every request fails.
+    A child with weight 0 is never picked, so the weighted service has no child to pick
+    and every request fails.
 
     ## Bad
 
     ```yaml
-    # in every child
+    # child-1
+    spec:
+      weight: 0 # UPL405
+    ---
+    # child-2
     spec:
       weight: 0
     ```
@@ -190,7 +257,11 @@ def only_zero_weights(fleet: Fleet) -> Iterator[Diagnostic]:
     ## Good
 
     ```yaml
-    # in at least one child
+    # child-1
+    spec:
+      weight: 10
+    ---
+    # child-2
     spec:
       weight: 10
     ```
@@ -204,10 +275,12 @@ def only_zero_weights(fleet: Fleet) -> Iterator[Diagnostic]:
             (_, first), *others = offers
             yield only_zero_weights.at(
                 first.origin.locate("spec", "weight"),
-                f"every child that offers uplink {shown(name)} has weight 0, so no request is "
-                "ever served; give at least one child a weight above 0",
+                f"uplink {quote(name)} has weight 0 on every child, so no request is served; set "
+                "a weight of 1 or more on at least one child",
                 [
-                    Related(uplink.origin.locate("spec", "weight"), f"child {child!r} has 0 too")
+                    Related(
+                        uplink.origin.locate("spec", "weight"), f"the weight on child {child!r}"
+                    )
                     for child, uplink in others
                 ],
             )

@@ -3,34 +3,36 @@
 Rules of this package:
 
 1. It is the only place that knows camelCase and the only one that uses cattrs.
-2. Everything wrong with a document is reported at once, each thing where it
-   stands, and nothing that is wrong is coerced into something right.
-3. What is wrong is left out, what is right is kept: a refused field has its
-   default, a refused item of a list or mapping is gone, an object that lacks a
-   required field is gone as a whole. So rules can still speak about the rest.
-4. It says whether a document has the right shape, not whether it makes sense:
-   a negative weight, or a missing ``metadata.name`` (``""`` in the model), is a
-   rule's business.
-5. Documents of other kinds are counted, not reported. So is a mapping with
-   neither ``kind``, ``apiVersion`` nor ``hub``, and whatever is no mapping. An
-   empty document is nothing at all.
+2. Everything wrong with a document is reported at once, at its place, and nothing
+   wrong is converted into something right.
+3. What is wrong is left out and the rest is kept: a refused field has its default, a
+   refused item of a list or mapping is gone, and so is an object without a required
+   field. So rules can check the rest.
+4. It checks the shape of a document, not its meaning: a negative weight, or a missing
+   ``metadata.name`` (``""`` in the model), is left to a rule.
+5. Documents of other kinds are counted, not reported. So are mappings with neither
+   ``kind``, ``apiVersion`` nor ``hub``, and documents that are no mapping. Empty
+   documents are not counted.
 
-The files: ``_shapes`` (the mappings of a manifest), ``_converter`` (values and
-refusals), ``_findings`` (refusals with paths), ``_kinds`` (which kinds there
-are), ``_fields`` (the fields of Traefik's kinds), ``_json_schema`` (the shape of
-an Uplink for others); here each kind is put together.
+``_layout`` tells where fields are written, ``_converter`` structures values or raises
+``_refusals``, ``_problems`` gives refusals their paths, ``_kinds`` and ``_fields``
+list the kinds and the fields of Traefik's kinds, ``_json_schema`` writes the shape of an
+Uplink for others. Here each kind is read and written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, Final
 
 import attrs
 from attrs import frozen
 
-from uplinks.diagnostics import Diagnostic, Severity
+from uplinks.diagnostics import LIMIT_EXCEEDED, Diagnostic, Severity, limit_exceeded
+from uplinks.located import Document, Origin
 from uplinks.model import (
     ChildConfig,
     IngressRoute,
@@ -40,119 +42,94 @@ from uplinks.model import (
     TraefikService,
     Uplink,
 )
-from uplinks.schema._converter import CONVERTER, MOST_REFUSED, Refused, read_duration
-from uplinks.schema._fields import INGRESS_ROUTE_SPEC, TRAEFIK_SERVICE_SPEC, strange_fields
-from uplinks.schema._findings import (
+from uplinks.schema._converter import (
+    CONVERTER,
+    MOST_REFUSED,
+    object_reader,
+    read_duration,
+)
+from uplinks.schema._fields import INGRESS_ROUTE_SPEC, TRAEFIK_SERVICE_SPEC, Table, strange_fields
+from uplinks.schema._kinds import HUB_API, TRAEFIK_API, is_list, strange_kind
+from uplinks.schema._problems import (
     MISSING_FIELD,
-    OVER_A_LIMIT,
     UNKNOWN_FIELD,
-    WRONG_TYPE,
-    Finding,
     Path,
+    Problem,
     build,
+    format_name,
     unknown_fields,
 )
-from uplinks.schema._kinds import HUB_API, TRAEFIK_API, is_list, strange_kind
-from uplinks.schema._shapes import (
-    IngressRouteManifest,
-    IngressRouteSpec,
-    Metadata,
-    StaticManifest,
-    TraefikServiceManifest,
-    TraefikServiceSpec,
-    UplinkManifest,
-    UplinkSpec,
-)
-from uplinks.tree import Document, Origin
+from uplinks.schema._refusals import WRONG_TYPE, Refused, quote
 
-__all__ = ["Structured", "json_schema", "structure", "unstructure"]
+__all__ = ["Manifests", "json_schema", "structure", "unstructure"]
 
 
 @frozen
-class Structured:
-    """What one document held.
+class Manifests:
+    """What one text contains.
 
-    ``resources`` are in the order in which they are written; ``skipped`` counts
-    the objects of kinds that are not read. ``cut``: there was too much to say, and
-    the rest was left unread.
+    ``resources`` are in the order in which they are written, ``skipped`` counts
+    the objects of kinds that are not read.
+
+    >>> Manifests()
+    Manifests(resources=(), diagnostics=(), skipped=0)
     """
 
     resources: tuple[Resource, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     skipped: int = 0
-    cut: bool = False
 
 
-def structure(document: Document, cluster: str = "", *, most: int | None = None) -> Structured:
-    """Read the resources of one document.
+def structure(
+    documents: Iterable[Document],
+    diagnostics: Iterable[Diagnostic] = (),
+    *,
+    most: int | None = None,
+) -> Manifests:
+    """Read the resources of one text's documents.
 
-    The document may be a ``kind: List``, also one of lists: its items are read
-    as if each were a document. ``cluster`` goes into every location. With more than
-    ``most`` findings the rest is left unread, which is one more finding (``UPL004``).
+    A document may be a ``kind: List``, also one of lists: its items are read as if each
+    were a document. ``diagnostics`` are those about the text; they come first in the
+    result. With more than ``most`` diagnostics the rest is not read, which is one more
+    diagnostic (``UPL004``).
 
-    Law: ``structure(Document(unstructure(x))).resources == (x,)``.
-    Complexity: O(size of the document). Raises nothing.
+    Law: ``structure([Document(unstructure(x))]).resources == (x,)``.
+    Complexity: O(size of the documents). Raises nothing.
 
     >>> tree = {"apiVersion": "hub.traefik.io/v1alpha1", "kind": "Uplink",
     ...         "metadata": {"name": "api", "namespace": "apps"}, "spec": {"wieght": 10}}
-    >>> read = structure(Document(tree, file="u.yaml"))
-    >>> [uplink.uplink_name for uplink in read.resources]
+    >>> manifests = structure([Document(tree, file="u.yaml")])
+    >>> [uplink.uplink_name for uplink in manifests.resources]
     ['apps-api']
-    >>> [(d.code, d.location.path, d.suggestion) for d in read.diagnostics]
+    >>> [(d.code, d.location.path, d.suggestion) for d in manifests.diagnostics]
     [('UPL005', '$.spec.wieght', 'weight')]
 
     Source: reference page, "Configuration Options" and "Complete Example".
     """
     resources: list[Resource] = []
-    diagnostics: list[Diagnostic] = []
+    found = list(diagnostics)
     skipped = 0
-    # A stack of our own: nesting in a document must not become nesting in Python.
-    waiting: list[tuple[Path, Any]] = [((), document.root)]
-    while waiting:
-        base, node = waiting.pop()
-        if node is None:
-            continue
-        origin = Origin(document, cluster, base)
-        if is_list(node):
-            items = node.get("items")
-            if isinstance(items, list):
-                inside = [((*base, "items", index), item) for index, item in enumerate(items)]
-                waiting.extend(reversed(inside))
-            elif items is not None:
-                message = "items is not a list; a list is allowed"
-                diagnostics.append(Finding(WRONG_TYPE, ("items",), message).at(origin))
-            continue
-        read = _reader(node)
-        if read is None:
-            skipped += 1
-            findings = list(strange_kind(node))
-        else:
-            resource, findings = read(node, origin)
-            findings = _each_cause_once(findings)
+    for origin, node in _objects(documents):
+        resource, problems = _read(node, origin)
+        if resource is not None:
             resources.append(resource)
-        room = len(findings) if most is None else max(0, most - len(diagnostics))
-        diagnostics.extend(finding.at(origin) for finding in findings[:room])
-        if len(findings) > room:
-            where = findings[room].at(origin).location
-            message = "too many findings in this text; nothing behind this place was read"
-            diagnostics.append(Diagnostic(OVER_A_LIMIT, Severity.ERROR, message, where))
-            return Structured(tuple(resources), tuple(diagnostics), skipped, cut=True)
-    return Structured(tuple(resources), tuple(diagnostics), skipped)
-
-
-def _each_cause_once(findings: list[Finding]) -> list[Finding]:
-    """Leave out that a field is missing where it is there, but mistyped."""
-    meant = {(*each.path[:-1], each.suggestion) for each in findings if each.code == UNKNOWN_FIELD}
-    return [each for each in findings if each.code != MISSING_FIELD or each.path not in meant]
+        elif not is_list(node):
+            skipped += 1
+        room = len(problems) if most is None else max(0, most - len(found))
+        found.extend(problem.at(origin) for problem in problems[:room])
+        if len(problems) > room:
+            found.append(limit_exceeded("too many diagnostics", problems[room].at(origin).location))
+            break
+    return Manifests(tuple(resources), tuple(found), skipped)
 
 
 def unstructure(resource: Resource) -> dict[str, Any]:
     """Write a resource as a manifest: plain dicts, lists and scalars.
 
-    What equals its default is left out, durations are written in Go's form,
+    Values that equal their default are left out, durations are written in Go's form,
     header values are written out. A static configuration gives ``{"hub": …}``.
 
-    Law: ``structure(Document(unstructure(x))).resources == (x,)``, provided
+    Law: ``structure([Document(unstructure(x))]).resources == (x,)``, provided
     that no header is there twice, durations fit into 64 bits, and a child
     beside a parent has ``multicluster``: the parent's part is written at
     ``hub.providers.multicluster``, whose presence is what exposes the child.
@@ -163,23 +140,19 @@ def unstructure(resource: Resource) -> dict[str, Any]:
 
     Source: reference page, "Configuration Options" and "Complete Example".
     """
-    match resource:
-        case Uplink():
-            return _written(HUB_API, "Uplink", _uplink_manifest(resource))
-        case IngressRoute():
-            return _written(TRAEFIK_API, "IngressRoute", _ingress_route_manifest(resource))
-        case TraefikService():
-            return _written(TRAEFIK_API, "TraefikService", _traefik_service_manifest(resource))
-        case StaticConfig():
-            return {"hub": _written_hub(resource)}
+    if isinstance(resource, StaticConfig):
+        return {"hub": _written_hub(resource)}
+    cls = type(resource)
+    written = CONVERTER.unstructure(resource)
+    return {"apiVersion": _OBJECTS[cls][0], "kind": cls.__name__, **written}
 
 
 def json_schema() -> dict[str, Any]:
     """Give the JSON Schema (draft 7) of one Uplink, as plain values.
 
-    Law: what the reader or a rule about one Uplink refuses, this refuses, and
-    the reverse, but for what its description names. ``null`` is unset, as when
-    reading. `tests/laws/test_json_schema_laws.py` shows it.
+    Law: it refuses exactly what the reader or a rule about one Uplink refuses, but for
+    what its description names. ``null`` is unset, as when reading.
+    `tests/laws/test_json_schema_laws.py` shows it.
     Complexity: O(fields). Raises nothing.
 
     >>> schema = json_schema()
@@ -193,175 +166,170 @@ def json_schema() -> dict[str, Any]:
     return uplink_schema()
 
 
-Read = tuple[Resource, list[Finding]]
+# --- which objects are read -------------------------------------------------
 
 
-def _reader(node: Any) -> Callable[[dict[str, Any], Origin], Read] | None:
+def _objects(documents: Iterable[Document]) -> Iterator[tuple[Origin, Any]]:
+    """Give every object and list, with its origin; a list before its items."""
+    for document in documents:
+        # A stack, since nesting in a document must not become nesting in Python.
+        waiting: list[tuple[Path, Any]] = [((), document.root)]
+        while waiting:
+            base, node = waiting.pop()
+            if node is None:
+                continue
+            yield Origin(document, base), node
+            items = node.get("items") if is_list(node) else None
+            if isinstance(items, list):
+                inside = [((*base, "items", index), item) for index, item in enumerate(items)]
+                waiting.extend(reversed(inside))
+
+
+def _read(node: Any, origin: Origin) -> tuple[Resource | None, list[Problem]]:
+    """Read one object; ``None`` for a list and for what is not one of our kinds."""
+    resource: Resource | None = None
+    cls = _class_of(node)
+    if cls is not None:
+        read = _read_static_config if cls is StaticConfig else _read_object
+        resource, problems = read(cls, node, origin)
+        if problems:
+            # A missing field that is there, but misspelt, is one problem.
+            meant = {(*p.path[:-1], p.suggestion) for p in problems if p.code == UNKNOWN_FIELD}
+            problems = [p for p in problems if p.code != MISSING_FIELD or p.path not in meant]
+    elif is_list(node):
+        items = node.get("items")
+        wrong = items is not None and not isinstance(items, list)
+        problems = [_wrong_type(("items",), items, "a list")] if wrong else []
+    else:
+        problems = list(strange_kind(node))
+    return resource, problems
+
+
+def _class_of(node: Any) -> type | None:
     if not isinstance(node, dict):
         return None
     kind, api_version = node.get("kind"), node.get("apiVersion")
     if kind is None and api_version is None:
-        return _static_config if "hub" in node else None
-    # No dict lookup: a kind may be anything, also something unhashable.
-    if api_version == HUB_API and kind == "Uplink":
-        return _uplink
-    if api_version == TRAEFIK_API and kind == "IngressRoute":
-        return _ingress_route
-    if api_version == TRAEFIK_API and kind == "TraefikService":
-        return _traefik_service
+        return StaticConfig if "hub" in node else None
+    for cls, (api, _) in _OBJECTS.items():
+        # No lookup by kind, which may be anything, also unhashable.
+        if api_version == api and kind == cls.__name__:
+            return cls
     return None
+
+
+def _wrong_type(path: Path, value: object, expected: str) -> Problem:
+    message = f"{format_name(path)} must be {expected}, got {quote(value)}"
+    return Problem(WRONG_TYPE, path, message)
 
 
 # --- reading each kind ------------------------------------------------------
 
-
-def _uplink(node: dict[str, Any], origin: Origin) -> Read:
-    manifest, findings = build(node, UplinkManifest, Severity.ERROR)
-    metadata, spec = manifest.metadata, manifest.spec
-    uplink = Uplink(
-        metadata.name,
-        metadata.namespace,
-        spec.expose_name,
-        spec.entry_points,
-        spec.weight,
-        spec.health_check,
-        spec.passive_health_check,
-        metadata.annotations,
-        origin=origin,
-    )
-    return uplink, findings
+# The API of each kind and the fields of its spec, where the model has only some of them.
+_OBJECTS: Final[Mapping[type, tuple[str, Table | None]]] = MappingProxyType(
+    {
+        Uplink: (HUB_API, None),
+        IngressRoute: (TRAEFIK_API, INGRESS_ROUTE_SPEC),
+        TraefikService: (TRAEFIK_API, TRAEFIK_SERVICE_SPEC),
+    }
+)
 
 
-def _ingress_route(node: dict[str, Any], origin: Origin) -> Read:
-    manifest, findings = build(node, IngressRouteManifest, Severity.WARNING)
-    spec_node = node.get("spec")
-    findings += strange_fields(spec_node, INGRESS_ROUTE_SPEC, ("spec",))
-    if isinstance(spec_node, dict) and spec_node.get("routes") is None:
-        # Required, but a router without routes still has entry points and TLS
-        # to speak about; so the shape has a default and the finding is made here.
-        message = "routes is missing in spec; it is required"
-        findings.append(Finding(MISSING_FIELD, ("spec", "routes"), message))
-    metadata, spec = manifest.metadata, manifest.spec
-    router = IngressRoute(
-        metadata.name,
-        metadata.namespace,
-        spec.routes,
-        spec.entry_points,
-        spec.tls,
-        metadata.annotations,
-        rest=spec.rest,
-        origin=origin,
-    )
-    return router, findings
+def _read_object(cls: Any, node: dict[str, Any], origin: Origin) -> tuple[Any, list[Problem]]:
+    _, table = _OBJECTS[cls]
+    # Traefik may be newer than the tables of its own kinds.
+    unknown = Severity.ERROR if table is None else Severity.WARNING
+    read = object_reader(cls)
+    resource, problems = build(node, lambda tree: read(tree, origin), unknown)
+    spec = node.get("spec")
+    if table is not None:
+        problems += strange_fields(spec, table, ("spec",))
+    if cls is IngressRoute and isinstance(spec, dict) and spec.get("routes") is None:
+        # Required, but the entry points and TLS of a router without routes can be
+        # checked; so the model has a default and the problem is reported here.
+        problems.append(Problem(MISSING_FIELD, ("spec", "routes"), "spec.routes is required"))
+    return resource, problems
 
 
-def _traefik_service(node: dict[str, Any], origin: Origin) -> Read:
-    manifest, findings = build(node, TraefikServiceManifest, Severity.WARNING)
-    findings += strange_fields(node.get("spec"), TRAEFIK_SERVICE_SPEC, ("spec",))
-    metadata, spec = manifest.metadata, manifest.spec
-    service = TraefikService(
-        metadata.name,
-        metadata.namespace,
-        spec.weighted,
-        spec.failover,
-        metadata.annotations,
-        rest=spec.rest,
-        origin=origin,
-    )
-    return service, findings
-
-
-def _static_config(node: dict[str, Any], origin: Origin) -> Read:
-    """Read a static configuration, which may make a cluster a child, a parent, or both.
-
-    A ``multicluster`` that says anything makes a parent; an empty one only
-    exposes the API of a child.
-    """
-    manifest, findings = build({"hub": node["hub"]}, StaticManifest, Severity.ERROR)
-    points, parent = manifest.hub.uplink_entry_points, manifest.hub.providers.multicluster
-    path = ("hub", "providers", "multicluster")
-    exposed = parent is not None
-    if parent is not None:
-        provider = node["hub"]["providers"]["multicluster"]
-        findings += _provider_findings(provider, parent, path)
-        parent = attrs.evolve(parent, origin=origin) if provider else None
-    child = None
-    if points is not None or (exposed and parent is None):
-        child = ChildConfig(points or {}, exposed, origin=origin)
-    return StaticConfig(child, parent, origin=origin), findings
-
-
+_MULTICLUSTER: Final = ("hub", "providers", "multicluster")
 _PROVIDER: Final = ("children", "pollInterval", "pollTimeout")
 _CHILD: Final = ("address", "serversTransport")
 
 
-def _provider_findings(
-    provider: dict[str, Any], parent: ParentConfig, path: Path
-) -> Iterator[Finding]:
+def _read_static_config(
+    _: type, node: dict[str, Any], origin: Origin
+) -> tuple[StaticConfig, list[Problem]]:
+    """Read a static configuration, which may make a cluster a child, a parent, or both.
+
+    A ``multicluster`` with any content makes a parent; an empty one only exposes the
+    API of a child.
+    """
+    problems: list[Problem] = []
+    hub = _mapping_at(node, ("hub",), problems) or {}
+    points = _mapping_at(hub, ("hub", "uplinkEntryPoints"), problems)
+    providers = _mapping_at(hub, _MULTICLUSTER[:2], problems) or {}
+    provider = _mapping_at(providers, _MULTICLUSTER, problems)
+    child = parent = None
+    if points is not None or provider == {}:
+        tree = {"uplinkEntryPoints": points}
+        structure_child = partial(CONVERTER.structure, cl=ChildConfig)
+        child, found = build(tree, structure_child, Severity.ERROR, ("hub",))
+        child = attrs.evolve(child, multicluster=provider is not None, origin=origin)
+        problems += found
+    if provider:
+        structure_parent = partial(CONVERTER.structure, cl=ParentConfig)
+        parent, found = build(provider, structure_parent, Severity.ERROR, _MULTICLUSTER)
+        parent = attrs.evolve(parent, origin=origin)
+        problems += [*found, *_provider_problems(provider, parent)]
+    return StaticConfig(child, parent, origin=origin), problems
+
+
+def _mapping_at(
+    parent: dict[str, Any], path: Path, problems: list[Problem]
+) -> dict[str, Any] | None:
+    """Give the mapping at the last step of a path, ``None`` if it is absent or none."""
+    value = parent.get(path[-1])
+    if value is None or isinstance(value, dict):
+        return value
+    problems.append(_wrong_type(path, value, "a mapping"))
+    return None
+
+
+def _provider_problems(provider: dict[str, Any], parent: ParentConfig) -> Iterator[Problem]:
     """Find near misses and bad durations in what the model only keeps.
 
-    The provider has fields that are documented nowhere, so an unknown field is
-    an error only when it looks like a known one.
+    The provider has undocumented fields, so an unknown field is an error only if it
+    resembles a known one.
     """
-    yield from _near_misses(provider, _PROVIDER, path)
+    yield from _near_misses(provider, _PROVIDER, _MULTICLUSTER)
     children = provider.get("children")
-    misses = _misses_in_children(children if isinstance(children, dict) else {}, path)
+    misses = _misses_in_children(children if isinstance(children, dict) else {})
     yield from islice(misses, MOST_REFUSED)
     for miss in islice(misses, 1):
-        message = f"more than {MOST_REFUSED} unknown fields in children; the others are left out"
-        yield Finding(OVER_A_LIMIT, miss.path, message, key=True)
+        message = f"children have more than {MOST_REFUSED} unknown fields; the others are left out"
+        yield Problem(LIMIT_EXCEEDED, miss.path, message, key=True)
     for name in ("pollInterval", "pollTimeout"):
         value = parent.rest.get(name)
         if value is not None:
+            path = (*_MULTICLUSTER, name)
             try:
                 read_duration(value)
             except Refused as refused:
-                yield Finding(refused.code, (*path, name), f"{name} {refused.said}")
+                yield Problem(refused.code, path, f"{format_name(path)} {refused.predicate}")
 
 
-def _misses_in_children(children: dict[str, Any], path: Path) -> Iterator[Finding]:
+def _misses_in_children(children: dict[str, Any]) -> Iterator[Problem]:
     for name, child in children.items():
         if isinstance(child, dict):
-            yield from _near_misses(child, _CHILD, (*path, "children", name))
+            yield from _near_misses(child, _CHILD, (*_MULTICLUSTER, "children", name))
 
 
-def _near_misses(node: dict[str, Any], known: tuple[str, ...], path: Path) -> Iterator[Finding]:
+def _near_misses(node: dict[str, Any], known: tuple[str, ...], path: Path) -> Iterator[Problem]:
     unknown = unknown_fields(path, node.keys() - set(known), known, Severity.ERROR)
-    return (finding for finding in unknown if finding.suggestion is not None)
+    return (problem for problem in unknown if problem.suggestion is not None)
 
 
-# --- writing each kind ------------------------------------------------------
-
-
-def _written(api_version: str, kind: str, manifest: Any) -> dict[str, Any]:
-    return {"apiVersion": api_version, "kind": kind, **CONVERTER.unstructure(manifest)}
-
-
-def _uplink_manifest(uplink: Uplink) -> UplinkManifest:
-    return UplinkManifest(
-        Metadata(uplink.name, uplink.namespace, uplink.annotations),
-        UplinkSpec(
-            uplink.expose_name,
-            uplink.entry_points,
-            uplink.weight,
-            uplink.health_check,
-            uplink.passive_health_check,
-        ),
-    )
-
-
-def _ingress_route_manifest(router: IngressRoute) -> IngressRouteManifest:
-    return IngressRouteManifest(
-        Metadata(router.name, router.namespace, router.annotations),
-        IngressRouteSpec(router.entry_points, router.routes, router.tls, router.rest),
-    )
-
-
-def _traefik_service_manifest(service: TraefikService) -> TraefikServiceManifest:
-    return TraefikServiceManifest(
-        Metadata(service.name, service.namespace, service.annotations),
-        TraefikServiceSpec(service.weighted, service.failover, service.rest),
-    )
+# --- writing ----------------------------------------------------------------
 
 
 def _written_hub(config: StaticConfig) -> dict[str, Any]:

@@ -1,59 +1,113 @@
-"""The converter: values from trees and back, and what it refuses.
+"""The converter: values from trees and back.
 
 Rules of this file:
 
-1. No value is coerced. A text is not a number, a boolean is not a number, and
-   ``1.0`` is not ``1``; whatever a hook does not accept it refuses.
+1. No value is coerced. A string is not a number, a boolean is not a number, and
+   ``1.0`` is not ``1``; what a hook does not accept, it refuses.
 2. ``null`` is the same as leaving the field out.
-3. A refusal never carries the contents of a list, of a mapping, or of a header.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Final, get_args, get_origin
 
 import attrs
-from cattrs import BaseValidationError, Converter, IterableValidationError, IterableValidationNote
+from cattrs import (
+    BaseValidationError,
+    ClassValidationError,
+    Converter,
+    IterableValidationError,
+    IterableValidationNote,
+)
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
+from uplinks.diagnostics import LIMIT_EXCEEDED
 from uplinks.durations import format_duration, parse_duration
 from uplinks.errors import InvalidDuration
+from uplinks.located import Origin
 from uplinks.model import (
+    ChildConfig,
     ForwardingTimeouts,
     Header,
     HealthCheck,
+    IngressRoute,
     ParentConfig,
     PassiveHealthCheck,
 )
-from uplinks.schema._shapes import (
-    IngressRouteManifest,
-    IngressRouteSpec,
-    accepted_fields,
-    camel_case,
-    own_fields,
+from uplinks.schema._layout import METADATA, OBJECTS, Fields, camel_case, fields_at
+from uplinks.schema._refusals import (
+    WRONG_TYPE,
+    Refused,
+    UnknownFields,
+    quote,
+    type_name,
+    wrong_container,
+    wrong_type,
 )
 
-__all__ = ["CONVERTER", "MOST_REFUSED", "Refused", "read_duration"]
+__all__ = ["CONVERTER", "MOST_REFUSED", "object_reader", "read_duration"]
+
+INVALID_DURATION: Final = "UPL201"
+
+# --- scalars ----------------------------------------------------------------
 
 
-class Refused(Exception):
-    """A value that does not have the shape it should have.
+def _string(value: object, _: object = None) -> str:
+    if type(value) is not str:
+        raise wrong_type(value, "a string")
+    return value
 
-    ``said`` is what a finding says after the name of the field; ``hidden``: the
-    name may be a value that stands in the wrong place, and must not be said.
-    """
 
-    def __init__(self, code: str, said: str, *, hidden: bool = False) -> None:
-        super().__init__(said)
-        self.code = code
-        self.said = said
-        self.hidden = hidden
+def _integer(value: object, _: object = None) -> int:
+    if type(value) is not int:
+        raise wrong_type(value, "an integer")
+    return value
+
+
+def _boolean(value: object, _: object = None) -> bool:
+    if type(value) is not bool:
+        raise wrong_type(value, "a boolean")
+    return value
+
+
+def _port(value: object, _: object = None) -> int | str:
+    if type(value) is not int and type(value) is not str:
+        raise wrong_type(value, "an integer or a string")
+    return value
+
+
+def read_duration(value: object, _: object = None) -> int:
+    """Read seconds or a duration as nanoseconds. Raises `Refused`."""
+    expected = "seconds (30) or a Go duration (1m30s, 1.5s, 500ms)"
+    if not isinstance(value, bool | float | int | str):
+        raise wrong_type(value, expected)
+    try:
+        return parse_duration(value)  # type: ignore[arg-type] # it refuses what is neither
+    except InvalidDuration as error:
+        predicate = f"must be {expected}, got {quote(value)}: {error.reason}"
+        raise Refused(INVALID_DURATION, predicate) from None
+
+
+def _header_value(value: object, _: object = None) -> str:
+    if type(value) is not str:
+        # Never the value: it may be a credential, whatever its type. A name
+        # without a value may be one too: `headers: {Bearer abc}`.
+        predicate = f"must be a string, got {type_name(value)}"
+        raise Refused(WRONG_TYPE, predicate, hidden=value is None)
+    return value
+
+
+# --- containers -------------------------------------------------------------
+
+MOST_REFUSED: Final = 1000
+"""The number of items of one list or mapping that are refused one by one."""
 
 
 def _plain(value: Any) -> Any:
-    """Copy a tree into plain ``dict`` and ``list``, leaving its places behind."""
+    """Copy a tree into plain ``dict`` and ``list``, without its places."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -61,105 +115,28 @@ def _plain(value: Any) -> Any:
     return value
 
 
-_NAMES: Final = MappingProxyType(
-    {bool: "a boolean", int: "an integer", float: "a number", str: "a text", type(None): "nothing"}
-)
-
-
-def _type_name(value: object) -> str:
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list):
-        return "a list"
-    return _NAMES.get(type(value), f"a {type(value).__name__}")
-
-
-def _shown(value: object) -> str:
-    """Show a scalar with its type and at no great length; of others the type."""
-    limit = 40
-    if value is None or isinstance(value, dict | list) or type(value) not in _NAMES:
-        return _type_name(value)
-    if isinstance(value, float):
-        # Python would write it in another way than it is written: 1e2 as 100.0.
-        return "a number with a fraction or an exponent"
-    if isinstance(value, int) and value.bit_length() > 3 * limit:
-        return f"an integer of {value.bit_length()} bits"
-    if isinstance(value, str) and len(value) > limit:
-        return f"{value[:limit]!r}… (a text of {len(value)} characters)"
-    text = str(value).lower() if isinstance(value, bool) else repr(value)
-    return f"{text} ({_type_name(value)})"
-
-
-def _wrong_type(value: object, allowed: str) -> Refused:
-    return Refused("UPL006", f"is {_shown(value)}; {allowed} is allowed")
-
-
-def _wrong_container(value: object, allowed: str) -> Refused:
-    # Only the type: what stands where a mapping should be may hold a header.
-    return Refused("UPL006", f"is {_type_name(value)}; {allowed} is allowed")
-
-
-def _text(value: object, _: object = None) -> str:
-    if type(value) is not str:
-        raise _wrong_type(value, "a text")
-    return value
-
-
-def _integer(value: object, _: object = None) -> int:
-    if type(value) is not int:
-        raise _wrong_type(value, "an integer")
-    return value
-
-
-def _boolean(value: object, _: object = None) -> bool:
-    if type(value) is not bool:
-        raise _wrong_type(value, "true or false")
-    return value
-
-
-def _port(value: object, _: object = None) -> int | str:
-    if type(value) is not int and type(value) is not str:
-        raise _wrong_type(value, "an integer or a text")
-    return value
-
-
-def read_duration(value: object, _: object = None) -> int:
-    """Read seconds or a duration; refuse everything else."""
-    allowed = "seconds (30) or a Go duration (1m30s, 1.5s, 500ms)"
-    if isinstance(value, bool | float | int | str):
-        try:
-            return parse_duration(value)  # type: ignore[arg-type] # it refuses what is neither
-        except InvalidDuration as error:
-            said = f"is {_shown(value)}, not a duration: {error.reason}; {allowed} is allowed"
-            raise Refused("UPL201", said) from None
-    raise _wrong_type(value, allowed)
-
-
 def _anything(value: object, _: object = None) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise _wrong_container(value, "a mapping")
+        raise wrong_container(value, "a mapping")
     copy: dict[str, Any] = _plain(value)
     return copy
 
 
-def _header_value(value: object, _: object = None) -> str:
-    if type(value) is not str:
-        # Never the value: it may be a credential, whatever its type. A name
-        # without a value may be one too: `headers: {Bearer abc}`.
-        said = f"is {_type_name(value)}; a text is allowed"
-        raise Refused("UPL006", said, hidden=value is None)
-    return value
-
-
 def _headers(value: object, _: object = None) -> tuple[Header, ...]:
-    texts = _each_value(value, _header_value, str)
-    return tuple(Header(name, text) for name, text in texts.items())
+    values = _each_value(value, _header_value, str)
+    return tuple(Header(name, text) for name, text in values.items())
+
+
+def _at(step: Any, error: Exception) -> Exception:
+    """Note where, in its container, an error arose."""
+    error.add_note(IterableValidationNote(f"at {step!r}", step, None))
+    return error
 
 
 def _collect(
     pairs: Any, hook: Callable[[Any, Any], Any], kind: Any, cls: Any
 ) -> list[tuple[Any, Any]]:
-    """Structure every item; raise once, with all that was refused and where.
+    """Structure every item; raise once, with everything refused and its place.
 
     With more than `MOST_REFUSED` items refused, the container is refused as well.
     """
@@ -169,11 +146,12 @@ def _collect(
         try:
             done.append((index, hook(item, kind)))
         except (Refused, BaseValidationError) as error:
-            error.add_note(IterableValidationNote(f"item {index!r}", index, kind))
-            failed.append(error)
+            failed.append(_at(index, error))
             if len(failed) > MOST_REFUSED:
-                said = f"has more than {MOST_REFUSED} wrong items; the rest was left unread"
-                failed[-1] = Refused("UPL004", said)
+                predicate = (
+                    f"has more than {MOST_REFUSED} invalid items; the others were not checked"
+                )
+                failed[-1] = Refused(LIMIT_EXCEEDED, predicate)
                 break
     if failed:
         raise IterableValidationError("items refused", failed, cls)
@@ -182,7 +160,7 @@ def _collect(
 
 def _each_value(value: object, hook: Callable[[Any, Any], Any], kind: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise _wrong_container(value, "a mapping")
+        raise wrong_container(value, "a mapping")
     return dict(_collect(value.items(), hook, kind, dict))
 
 
@@ -192,7 +170,7 @@ def _tuple_hook(converter: Converter, cls: Any) -> Callable[[Any, Any], Any]:
 
     def structure(value: Any, _: Any) -> tuple[Any, ...]:
         if not isinstance(value, list):
-            raise _wrong_container(value, "a list")
+            raise wrong_container(value, "a list")
         return tuple(item for _, item in _collect(enumerate(value), hook, kind, list))
 
     return structure
@@ -204,8 +182,7 @@ def _mapping_hook(converter: Converter, cls: Any) -> Callable[[Any, Any], Any]:
     return lambda value, _: _each_value(value, hook, kind)
 
 
-MOST_REFUSED: Final = 1000
-"""So many items of one list or mapping are refused one by one."""
+# --- classes ----------------------------------------------------------------
 
 _HOOKS: Final[Mapping[tuple[type, str], tuple[Callable[..., Any], Callable[..., Any]]]] = (
     MappingProxyType(
@@ -222,73 +199,95 @@ _HOOKS: Final[Mapping[tuple[type, str], tuple[Callable[..., Any], Callable[..., 
                 (ForwardingTimeouts, each.name): (read_duration, format_duration)
                 for each in attrs.fields(ForwardingTimeouts)
             },
-            (IngressRouteSpec, "tls"): (
+            (IngressRoute, "tls"): (
                 _anything,
                 lambda tls: None if tls is None else _plain(tls),
             ),
         }
     )
 )
-"""The fields whose type alone does not say how they are written."""
+"""The fields whose type alone does not determine how they are written."""
+
+_ALWAYS_WRITTEN: Final = frozenset(
+    {
+        (IngressRoute, "routes"),  # required
+        # Without it an empty parent would look like a child that exposes its API.
+        (ParentConfig, "children"),
+    }
+)
+# Set by the reader of the kind, not written as a field.
+_NOT_READ: Final = frozenset({(ChildConfig, "multicluster")})
+
+
+def _same(value: Any, _: Any) -> Any:
+    return value
 
 
 def _overrides(cls: Any) -> dict[str, Any]:
     overrides: dict[str, Any] = {}
     for attribute in attrs.fields(cls):
         name = attribute.name
-        if name == "origin":
+        if name == "origin" or (cls, name) in _NOT_READ:
             overrides[name] = override(omit=True)
         elif name == "rest":
             overrides[name] = override(
-                struct_hook=lambda value, _: value, unstruct_hook=_plain, omit_if_default=True
-            )
-        elif (cls, name) in _HOOKS:
-            read, write = _HOOKS[cls, name]
-            overrides[name] = override(
-                rename=camel_case(name), struct_hook=read, unstruct_hook=write
+                struct_hook=_same, unstruct_hook=_plain, omit_if_default=True
             )
         else:
-            overrides[name] = override(rename=camel_case(name))
-    if cls is IngressRouteManifest:
-        overrides["spec"] = override(rename="spec", omit_if_default=False)
-    if cls is IngressRouteSpec:
-        # Required, so it is written even when there are none.
-        overrides["routes"] = override(rename="routes", omit_if_default=False)
-    if cls is ParentConfig:
-        # Without it an empty parent would look like a child that exposes its API.
-        overrides["children"] = override(rename="children", omit_if_default=False)
+            read, write = _HOOKS.get((cls, name), (None, None))
+            overrides[name] = override(
+                rename=camel_case(name),
+                struct_hook=read,
+                unstruct_hook=write,
+                omit_if_default=False if (cls, name) in _ALWAYS_WRITTEN else None,
+            )
     return overrides
+
+
+def _take(value: Any, fields: Fields, taken: dict[str, Any]) -> list[Exception]:
+    """Put the fields of a mapping into ``taken``, and return what is wrong with it."""
+    if not isinstance(value, dict):
+        return [wrong_container(value, "a mapping")]
+    own, accepted = fields.own, fields.accepted
+    unknown = []
+    for key, item in value.items():
+        if key in own:
+            if item is not None:
+                taken[key] = item
+        elif fields.open:
+            taken["rest"][key] = _plain(item)
+        elif key not in accepted:
+            unknown.append(key)
+    return [UnknownFields(unknown, fields.known)] if unknown else []
+
+
+def _structure(
+    inner: Callable[[Any, Any], Any], taken: dict[str, Any], cls: Any, errors: list[Exception]
+) -> Any:
+    """Make a class of its fields; raise once, with the errors so far and all others."""
+    try:
+        value = inner(taken, cls)
+    except BaseValidationError as error:
+        errors = [*error.exceptions, *errors]
+    else:
+        if not errors:
+            return value
+    raise ClassValidationError("fields refused", errors, cls)
 
 
 def _class_reader(converter: Converter, cls: Any) -> Callable[[Any, Any], Any]:
     inner = make_dict_structure_fn(
-        cls,
-        converter,
-        _cattrs_forbid_extra_keys=True,
-        _cattrs_detailed_validation=True,
-        **_overrides(cls),
+        cls, converter, _cattrs_detailed_validation=True, **_overrides(cls)
     )
-    own = own_fields(cls)
-    accepted = accepted_fields(cls)
+    fields = fields_at(cls)
 
     def structure(value: Any, _: Any) -> Any:
         if not isinstance(value, dict):
-            raise _wrong_container(value, "a mapping")
-        known = {
-            key: item
-            for key, item in value.items()
-            if (item is not None if key in own else key not in accepted)
-        }
-        return inner(known, cls)
+            raise wrong_container(value, "a mapping")
+        taken: dict[str, Any] = {"rest": {}} if fields.open else {}
+        return _structure(inner, taken, cls, _take(value, fields, taken))
 
-    def structure_with_rest(value: Any, _: Any) -> Any:
-        if not isinstance(value, dict):
-            raise _wrong_container(value, "a mapping")
-        known = {key: item for key, item in value.items() if key in own and item is not None}
-        known["rest"] = {key: _plain(item) for key, item in value.items() if key not in own}
-        return inner(known, cls)
-
-    return structure_with_rest if "rest" in attrs.fields_dict(cls) else structure
+    return structure
 
 
 def _class_writer(converter: Converter, cls: Any) -> Callable[[Any], Any]:
@@ -300,9 +299,15 @@ def _class_writer(converter: Converter, cls: Any) -> Callable[[Any], Any]:
         written = inner(value)
         if cls is HealthCheck and value.unhealthy_interval == value.interval:
             written.pop("unhealthyInterval", None)
-        # A field of ours wins over one of the same name that somebody put into `rest`.
         rest: dict[str, Any] = written.pop("rest", {})
-        return written | {key: item for key, item in rest.items() if key not in written}
+        metadata = {}
+        if cls in OBJECTS:
+            metadata = {name: written.pop(name) for name in METADATA if name in written}
+        # A field of the model takes precedence over one of the same name in `rest`.
+        written |= {key: item for key, item in rest.items() if key not in written}
+        if cls not in OBJECTS:
+            return written
+        return {"metadata": metadata, **({"spec": written} if written else {})}
 
     return unstructure
 
@@ -320,8 +325,8 @@ def _is_port(cls: Any) -> bool:
 
 
 def _converter() -> Converter:
-    converter = Converter(detailed_validation=True, forbid_extra_keys=True)
-    converter.register_structure_hook(str, _text)
+    converter = Converter(detailed_validation=True)
+    converter.register_structure_hook(str, _string)
     converter.register_structure_hook(int, _integer)
     converter.register_structure_hook(bool, _boolean)
     converter.register_structure_hook_func(_is_port, _port)
@@ -346,3 +351,28 @@ def _converter() -> Converter:
 
 CONVERTER: Final = _converter()
 """The one converter. Nothing registers with it after this line."""
+
+
+@cache  # made when needed: a start that reads no manifest does not pay for it
+def object_reader(cls: Any) -> Callable[[dict[str, Any], Origin], Any]:
+    """Give the function that reads a Kubernetes object: its ``metadata`` and ``spec`` as one.
+
+    The function raises cattrs' `BaseValidationError`, with everything refused.
+    """
+    overrides = _overrides(cls) | {"origin": override(struct_hook=_same)}
+    inner = make_dict_structure_fn(cls, CONVERTER, _cattrs_detailed_validation=True, **overrides)
+    top, metadata, spec = (fields_at(cls, each) for each in ("", "metadata", "spec"))
+
+    def read(node: dict[str, Any], origin: Origin) -> Any:
+        parts: dict[str, Any] = {}
+        errors = _take(node, top, parts)
+        taken = {"name": "", "namespace": "", "origin": origin}
+        if spec.open:
+            taken["rest"] = {}
+        for container, fields in (("metadata", metadata), ("spec", spec)):
+            if container in parts:
+                problems = _take(parts[container], fields, taken)
+                errors += (_at(container, problem) for problem in problems)
+        return _structure(inner, taken, cls, errors)
+
+    return read

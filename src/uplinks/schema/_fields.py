@@ -1,12 +1,8 @@
-"""The fields of Traefik's own kinds, and which fields nobody knows.
+"""The fields of Traefik's own kinds, and unknown ones.
 
-Rules of this file:
-
-1. A table says which fields a kind has, never what is valid in them. Most of
-   them mean nothing here; they are listed so that a typo can be told from a
-   feature.
-2. An unknown field is a warning, not an error: Traefik may be newer than the
-   table.
+A table lists the fields of a kind, never what is valid in them. Most of them are not
+used here; they are listed to tell a typo from a feature. An unknown field is a warning,
+not an error: Traefik may be newer than the table.
 
 Source: Traefik's Kubernetes CRDs, ``traefik.io/v1alpha1``.
 """
@@ -17,12 +13,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from uplinks.diagnostics import Severity
-from uplinks.schema._findings import Finding, Path, unknown_fields
+from uplinks.schema._problems import Path, Problem, unknown_fields
 
-__all__ = ["INGRESS_ROUTE_SPEC", "TRAEFIK_SERVICE_SPEC", "strange_fields"]
+__all__ = ["INGRESS_ROUTE_SPEC", "TRAEFIK_SERVICE_SPEC", "Table", "strange_fields"]
 
-# A table maps each field to: None, and nothing is said about what it holds; a
-# table, for a mapping; a list of one table, for a list of mappings.
+# A table maps each field to None, which allows any content; to a table, for a mapping;
+# or to a list of one table, for a list of mappings.
 Table = Mapping[str, Any]
 
 _REFERENCE: Final[Table] = {"name": None, "namespace": None}
@@ -115,11 +111,11 @@ TRAEFIK_SERVICE_SPEC: Final[Table] = {
 }
 
 
-def strange_fields(node: Any, table: Table, path: Path) -> Iterator[Finding]:
+def strange_fields(node: Any, table: Table, path: Path) -> Iterator[Problem]:
     """Find the fields that no table lists, in the mapping at a path and below.
 
-    What does not have the table's shape is passed over: somebody else reports
-    it. Complexity: O(size), to the depth of the table.
+    Values without the table's shape are skipped: the converter reports them.
+    Complexity: O(size), to the depth of the table.
     """
     if not isinstance(node, dict):
         return

@@ -25,16 +25,16 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 import attrs
 
 from uplinks.durations import format_duration
-from uplinks.model import MAX_WEIGHT, UPLINKS_ANNOTATION, Header, HealthCheck, PassiveHealthCheck
-from uplinks.schema._kinds import HUB_API
-from uplinks.schema._shapes import (
-    Metadata,
-    UplinkManifest,
-    UplinkSpec,
-    accepted_fields,
-    camel_case,
-    own_fields,
+from uplinks.model import (
+    MAX_WEIGHT,
+    UPLINKS_ANNOTATION,
+    Header,
+    HealthCheck,
+    PassiveHealthCheck,
+    Uplink,
 )
+from uplinks.schema._kinds import HUB_API
+from uplinks.schema._layout import fields_at, written_path
 
 __all__ = ["uplink_schema"]
 
@@ -57,22 +57,20 @@ _PATH_BYTE_BUT_SLASH: Final = r"""!"$&-.0-\[\]-~"""
 
 _SAID: Final[Mapping[tuple[type, str], Mapping[str, Any]]] = types.MappingProxyType(
     {
-        (UplinkManifest, "metadata"): {"description": "What the object is called."},
-        (UplinkManifest, "spec"): {"description": "How the workload is offered to parents."},
-        (Metadata, "name"): {
+        (Uplink, "name"): {
             "description": "Name of the uplink; with the namespace it makes the uplink name.",
             "examples": ["api-workload"],
             **_LABEL,
         },
-        (Metadata, "namespace"): {
+        (Uplink, "namespace"): {
             "description": "Namespace of the uplink.",
             "examples": ["apps"],
             **_LABEL,
         },
-        (Metadata, "annotations"): {
+        (Uplink, "annotations"): {
             "description": f"Annotations. {UPLINKS_ANNOTATION} belongs on an IngressRoute.",
         },
-        (UplinkSpec, "expose_name"): {
+        (Uplink, "expose_name"): {
             "description": "The uplink name that parents see, instead of <namespace>-<name>. "
             "Routers refer to it by this name only. Avoid dots: references normalize them.",
             "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
@@ -80,23 +78,23 @@ _SAID: Final[Mapping[tuple[type, str], Mapping[str, Any]]] = types.MappingProxyT
             "examples": ["api-workload-eu"],
             **_ONE_LINE,
         },
-        (UplinkSpec, "entry_points"): {
+        (Uplink, "entry_points"): {
             "description": "Names of hub.uplinkEntryPoints of the child. Unset or empty: all "
             "that have asDefault: true.",
             "examples": [["multicluster"]],
         },
-        (UplinkSpec, "weight"): {
+        (Uplink, "weight"): {
             "description": "Share of the requests among the children with this uplink name. 0 is "
             "advertised but never picked.",
             "minimum": 0,
             "maximum": MAX_WEIGHT,
             "examples": [10],
         },
-        (UplinkSpec, "health_check"): {
+        (Uplink, "health_check"): {
             "description": "How the parent probes the child's uplink entry point.",
             "examples": [{"path": "/health", "interval": "10s", "timeout": "3s"}],
         },
-        (UplinkSpec, "passive_health_check"): {
+        (Uplink, "passive_health_check"): {
             "description": "How failing requests take the child out.",
             "examples": [{"failureWindow": "10s", "maxFailedAttempts": 3}],
         },
@@ -179,21 +177,28 @@ _SAID: Final[Mapping[tuple[type, str], Mapping[str, Any]]] = types.MappingProxyT
     }
 )
 
-_REQUIRED: Final[Mapping[type, tuple[str, ...]]] = types.MappingProxyType(
-    {Metadata: ("name", "namespace")}
+_CONTAINERS: Final[Mapping[str, str]] = types.MappingProxyType(
+    {
+        "metadata": "What the object is called.",
+        "spec": "How the workload is offered to parents.",
+    }
 )
+_REQUIRED: Final = frozenset({(Uplink, "name"), (Uplink, "namespace")})
 _TYPES: Final = types.MappingProxyType({str: "string", int: "integer", bool: "boolean"})
 
 
 def uplink_schema() -> dict[str, Any]:
     """Make what `uplinks.schema.json_schema` gives."""
-    manifest = _object(UplinkManifest)
     own = {
         "apiVersion": {"const": HUB_API, "description": "The API that the kind belongs to."},
         "kind": {"const": "Uplink", "description": "The kind of object."},
     }
-    fields = manifest["properties"]
-    fields["metadata"]["type"] = "object"
+    parts = {
+        container: {**_object(Uplink, container), "description": description}
+        for container, description in _CONTAINERS.items()
+    }
+    parts["spec"]["type"] = ["object", "null"]
+    known: dict[str, Any] = {name: {} for name in sorted(fields_at(Uplink).accepted)}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "$id": "urn:uplinks:schema:uplink:v1alpha1",
@@ -201,34 +206,36 @@ def uplink_schema() -> dict[str, Any]:
         "description": "Advertises to parent clusters that this cluster can serve a workload. "
         "Not said here: what depends on other objects, durations beyond 64 bits of nanoseconds, "
         "headers that a probe writes itself, the length of a hostname and the range of its port.",
-        **manifest,
-        "properties": {**fields, **own},
+        "type": "object",
+        "properties": {**known, **parts, **own},
         "required": [*own, "metadata"],
+        "additionalProperties": False,
     }
 
 
-def _object(cls: type[attrs.AttrsInstance]) -> dict[str, Any]:
+def _object(cls: type[attrs.AttrsInstance], container: str = "") -> dict[str, Any]:
+    """Make the schema of a class's mapping, or of one container of an object."""
     hints = get_type_hints(cls)
-    properties: dict[str, Any] = {
-        camel_case(attribute.name): _field(cls, attribute, hints[attribute.name])
-        for attribute in attrs.fields(cls)
-        if camel_case(attribute.name) in own_fields(cls)
-    }
-    known: dict[str, Any] = {name: {} for name in sorted(accepted_fields(cls) - properties.keys())}
-    schema = {"type": "object", "properties": {**known, **properties}}
-    required = _REQUIRED.get(cls)
-    if required is not None:
-        schema["required"] = list(required)
-    return {**schema, "additionalProperties": False}
+    fields = fields_at(cls, container)
+    properties: dict[str, Any] = {name: {} for name in sorted(fields.accepted)}
+    required = []
+    for attribute in attrs.fields(cls):
+        *above, written = written_path(cls, attribute.name)
+        if written in fields.own and "".join(above) == container:
+            properties[written] = _field(cls, attribute, hints[attribute.name])
+            if (cls, attribute.name) in _REQUIRED:
+                required.append(written)
+    schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return {**schema, "required": required} if required else schema
 
 
 def _field(cls: type, attribute: attrs.Attribute[Any], hint: Any) -> dict[str, Any]:
     kind = _kind(hint)
-    wanted = attribute.name in _REQUIRED.get(cls, ())
-    if not wanted and isinstance(kind.get("type"), str):
+    required = (cls, attribute.name) in _REQUIRED
+    if not required and isinstance(kind.get("type"), str):
         kind["type"] = [kind["type"], "null"]
     default = _default(cls, attribute)
-    return {**kind, **({} if default is None or wanted else {"default": default}),
+    return {**kind, **({} if default is None or required else {"default": default}),
             **_SAID[cls, attribute.name]}  # fmt: skip
 
 

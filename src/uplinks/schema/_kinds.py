@@ -1,10 +1,7 @@
-"""Which kinds there are, and which look like one of ours but are not.
+"""The kinds of Traefik's API groups, and objects that resemble one of them.
 
-Rules of this file:
-
-1. Whoever writes a kind of another group is left alone.
-2. A kind or version that our groups do not have is a warning: it may be newer
-   than the table.
+Objects of other groups are never reported. An unknown kind or version of these
+groups is a warning, since it may be newer than the table.
 """
 
 from __future__ import annotations
@@ -15,7 +12,8 @@ from typing import Any, Final
 
 from uplinks.diagnostics import Severity
 from uplinks.naming import nearest
-from uplinks.schema._findings import MISSING_FIELD, WRONG_TYPE, Finding
+from uplinks.schema._problems import MISSING_FIELD, Problem
+from uplinks.schema._refusals import WRONG_TYPE, quote
 
 __all__ = ["HUB_API", "TRAEFIK_API", "is_list", "strange_kind"]
 
@@ -67,11 +65,11 @@ _KINDS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         ),
     }
 )
-"""All kinds of our API groups: who writes one of these made no typo."""
+"""All kinds of Traefik's API groups: none of these is a typo."""
 
 
 def is_list(node: Any) -> bool:
-    """Tell whether a node is a Kubernetes ``List``, whose items are objects."""
+    """Return whether a node is a Kubernetes ``List``, whose items are objects."""
     return (
         isinstance(node, dict)
         and node.get("kind") == "List"
@@ -79,8 +77,8 @@ def is_list(node: Any) -> bool:
     )
 
 
-def strange_kind(node: Any) -> Iterator[Finding]:
-    """Say what is strange about an object that looks like one of ours.
+def strange_kind(node: Any) -> Iterator[Problem]:
+    """Report what is wrong with the kind of an object that resembles one of ours.
 
     Complexity: O(1) for a kind of another group.
     """
@@ -88,29 +86,29 @@ def strange_kind(node: Any) -> Iterator[Finding]:
         return
     kind, api_version = node.get("kind"), node.get("apiVersion")
     if api_version is None and kind in ("Uplink", "IngressRoute", "TraefikService"):
-        yield Finding(MISSING_FIELD, ("apiVersion",), "apiVersion is missing; it is required")
+        yield Problem(MISSING_FIELD, ("apiVersion",), "apiVersion is required")
     if not isinstance(api_version, str):
         return
     group, _, version = api_version.partition("/")
     if group == OLD_GROUP:
-        message = f"API group {OLD_GROUP} is no longer served; {TRAEFIK_GROUP} took its place"
+        message = f"API group {OLD_GROUP} is no longer served, use {TRAEFIK_GROUP}"
         yield _unread("apiVersion", message, TRAEFIK_API)
     elif group not in _KINDS:
         return
     elif kind is None:
-        yield Finding(MISSING_FIELD, ("kind",), "kind is missing; it is required")
+        yield Problem(MISSING_FIELD, ("kind",), "kind is required")
     elif not isinstance(kind, str):
-        yield Finding(WRONG_TYPE, ("kind",), "kind is not a text; a text is allowed")
+        yield Problem(WRONG_TYPE, ("kind",), f"kind must be a string, got {quote(kind)}")
     elif version != VERSION:
-        message = f"unknown version {version[:60]!r} of {group}; {VERSION} is allowed"
+        message = f"unknown version {version[:60]!r} of {group}, must be {VERSION}"
         yield _unread("apiVersion", message, f"{group}/{VERSION}")
     elif kind not in _KINDS[group]:
         elsewhere = [other for other, kinds in _KINDS.items() if kind in kinds]
-        hint = f"; it is a kind of {elsewhere[0]}" if elsewhere else ""
+        hint = f", it is a kind of {elsewhere[0]}" if elsewhere else ""
         message = f"unknown kind {kind[:60]!r} in {group}{hint}"
         yield _unread("kind", message, nearest(kind, _KINDS[group]))
 
 
-def _unread(name: str, message: str, suggestion: str | None) -> Finding:
-    message = f"{message}; the object is not read"
-    return Finding(UNKNOWN_KIND, (name,), message, Severity.WARNING, suggestion=suggestion)
+def _unread(name: str, message: str, suggestion: str | None) -> Problem:
+    message = f"{message}; the object was skipped"
+    return Problem(UNKNOWN_KIND, (name,), message, Severity.WARNING, suggestion=suggestion)

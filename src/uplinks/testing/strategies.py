@@ -1,7 +1,7 @@
 """Hypothesis strategies for the model: values that no rule calls an error.
 
-A test that wants something wrong draws something right and spoils it, so that
-exactly one thing is wrong. Durations are nanoseconds.
+`broken_fleets` and `broken_manifests` draw values with one kind of mistake. Durations
+are nanoseconds.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import attrs
 
+from uplinks import rules
 from uplinks.errors import MissingExtra
 
 try:
@@ -52,14 +53,13 @@ from uplinks.model import (
 from uplinks.render import dump
 from uplinks.schema import unstructure
 from uplinks.services import advertise, materialize
-from uplinks.testing._broken_fleets import PLANTS
-from uplinks.testing._broken_texts import SPOILS, Part, Spoil
+from uplinks.testing import _examples
 
-FLEET_CODES: Final = tuple(PLANTS)
-"""The codes that `broken_fleets` has a fleet for: of all rules but UPL306, which is of a text."""
+FLEET_CODES: Final = _examples.codes()
+"""The codes that `broken_fleets` has a fleet for: all that manifests can show."""
 
-MANIFEST_CODES: Final = tuple(dict.fromkeys(spoil.code for spoil in SPOILS))
-"""The codes that `broken_manifests` has a text for: of reading, and of what one text shows."""
+MANIFEST_CODES: Final = tuple(code for code in FLEET_CODES if rules.find(code).needs == "cluster")
+"""The codes that `broken_manifests` has a text for: all that one cluster can show."""
 
 MILLISECOND = 1_000_000
 
@@ -317,7 +317,7 @@ def fleets(draw: st.DrawFn, max_children: int = 3, max_uplinks: int = 4) -> Flee
 
 
 def _served(children: Mapping[str, Cluster]) -> dict[str, Cluster]:
-    """Give what all children offer at weight 0 the weight 1: nobody could be picked."""
+    """Set the weight of uplinks with weight 0 on every child to 1, so that each can be picked."""
     able = {u.uplink_name for child in children.values() for u in child.uplinks if u.weight}
     return {
         name: attrs.evolve(
@@ -371,41 +371,43 @@ def _text(draw: st.DrawFn, *trees: dict[str, Any]) -> str:
 
 
 def broken_manifests(*codes: str) -> st.SearchStrategy[tuple[str, str]]:
-    """Texts with one thing wrong, each with the code of the finding that says so.
+    """Draw texts with one kind of mistake, each with the code that reports it.
 
-    It is a field of an uplink, a router's annotation, or the text itself. Of
-    errors there is no other. ``codes`` chooses among `MANIFEST_CODES`.
+    The mistake is the bad example on the code's page, after drawn documents that have
+    no error. No other code reports an error. ``codes`` selects from `MANIFEST_CODES`.
 
-    Raises: ValueError for a code that is none of these.
+    Raises: ValueError for a code that is not one of these.
 
     >>> from hypothesis import given, settings
     >>> from uplinks import check_manifests
     >>> @settings(max_examples=5)
     ... @given(broken_manifests())
-    ... def test_my_reader_says_what_is_wrong(drawn):
+    ... def test_my_reader_reports_the_mistake(drawn):
     ...     text, code = drawn
     ...     assert code in {found.code for found in check_manifests(text)}
-    >>> test_my_reader_says_what_is_wrong()
+    >>> test_my_reader_reports_the_mistake()
     """
-    wanted = _wanted(codes, MANIFEST_CODES)
-    return _spoilt([spoil for spoil in SPOILS if spoil.code in wanted])
+    return _broken_texts(_wanted(codes, MANIFEST_CODES))
 
 
 def _wanted(codes: Sequence[str], known: Sequence[str]) -> Sequence[str]:
     if unknown := sorted(set(codes) - set(known)):
-        raise ValueError(f"nothing is made wrong for {', '.join(unknown)}")
+        raise ValueError(f"there is no bad example for {', '.join(unknown)}")
     return codes or known
 
 
 @st.composite
-def _spoilt(draw: st.DrawFn, spoils: list[Spoil]) -> tuple[str, str]:
-    spoil = draw(st.sampled_from(spoils))
-    uplink = draw(uplinks())
-    trees = [unstructure(uplink)]
-    if spoil.part is Part.ROUTER:
-        trees.append(unstructure(draw(advertised_routes(st.just([uplink.uplink_name])))))
-    spoil.change(trees[-1])
-    return _text(draw, *trees) + spoil.more, spoil.code
+def _broken_texts(draw: st.DrawFn, codes: Sequence[str]) -> tuple[str, str]:
+    code = draw(st.sampled_from(codes))
+    # The example declares the entry points of its cluster, and a drawn uplink names others.
+    alone = uplinks().map(lambda uplink: attrs.evolve(uplink, entry_points=()))
+    drawn = draw(
+        st.lists(alone | ingress_routes() | traefik_services(), max_size=2, unique_by=type)
+    )
+    trees = map(unstructure, drawn)
+    # The example comes last: after a syntax error nothing is read.
+    texts = [*([_text(draw, *trees)] if drawn else []), _examples.text_of(code)]
+    return "\n---\n".join(texts), code
 
 
 @st.composite
@@ -464,29 +466,26 @@ def _parent_routers(advertised: list[str]) -> list[IngressRoute]:
 
 
 def broken_fleets(*codes: str) -> st.SearchStrategy[tuple[Fleet, str]]:
-    """Fleets with one thing wrong, each with the code of the finding that says so.
+    """Draw fleets with one kind of mistake, each with the code that reports it.
 
-    Of errors there is no other; milder findings there may be. ``codes`` chooses
-    among `FLEET_CODES`.
+    The mistake is the bad example on the code's page: children and objects of its own
+    beside those of a drawn fleet without an error. No other code reports an error,
+    but there may be warnings. ``codes`` selects from `FLEET_CODES`.
 
-    Raises: ValueError for a code that is none of these.
+    Raises: ValueError for a code that is not one of these.
 
     >>> from hypothesis import given, settings
     >>> from uplinks import check
     >>> @settings(max_examples=5)
     ... @given(broken_fleets("UPL307", "UPL401"))
-    ... def test_my_check_says_what_is_wrong(drawn):
+    ... def test_my_check_reports_the_mistake(drawn):
     ...     fleet, code = drawn
     ...     assert code in {found.code for found in check(fleet)}
-    >>> test_my_check_says_what_is_wrong()
+    >>> test_my_check_reports_the_mistake()
     """
-    return _planted(_wanted(codes, FLEET_CODES))
-
-
-@st.composite
-def _planted(draw: st.DrawFn, codes: Sequence[str]) -> tuple[Fleet, str]:
-    code = draw(st.sampled_from(codes))
-    return PLANTS[code](draw, draw(fleets())), code
+    return st.tuples(fleets(), st.sampled_from(_wanted(codes, FLEET_CODES))).map(
+        lambda drawn: (_examples.beside(drawn[0], _examples.fleet(drawn[1], bad=True)), drawn[1])
+    )
 
 
 def services() -> st.SearchStrategy[Services]:

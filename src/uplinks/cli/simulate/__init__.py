@@ -16,7 +16,6 @@ from typing import Any, Final
 
 from uplinks import rules
 from uplinks.cli import findings, inputs
-from uplinks.cli.check import status
 from uplinks.cli.console import CLEAN, FINDINGS, Console, Unusable, printable
 from uplinks.cli.simulate import options
 from uplinks.cli.simulate.options import Variant
@@ -176,7 +175,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     report = rules.check(fleet)
     console.err.write(findings.as_text(report, console.ink(console.err)))
     if not report.ok:
-        return status(report)
+        return findings.status(report)
     variants = [arguments.policy, *(each.over(arguments.policy) for each in arguments.compare)]
     try:
         scenarios = [_scenario(arguments, fleet, each) for each in variants]

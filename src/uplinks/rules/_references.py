@@ -1,0 +1,243 @@
+"""The references from routers and TraefikServices to services, and their places.
+
+Of a TraefikService, only `weighted` and `failover` are followed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cmp_to_key
+from typing import Final
+
+from attrs import frozen
+
+from uplinks import naming
+from uplinks.diagnostics import Location
+from uplinks.located import Origin
+from uplinks.model import Cluster, Fleet, IngressRoute, ServiceReference, TraefikService, Uplink
+
+__all__ = [
+    "KIND",
+    "KUBERNETES",
+    "MULTICLUSTER",
+    "Offer",
+    "Reference",
+    "composed",
+    "is_refused",
+    "named_at",
+    "of_cluster",
+    "of_router",
+    "of_service",
+    "offers_by",
+    "renamed_names",
+    "renamed_services",
+    "used_uplinks",
+]
+
+MULTICLUSTER: Final = naming.PROVIDER_SUFFIX.removeprefix("@")
+KUBERNETES: Final = "kubernetescrd"
+KIND: Final = "TraefikService"
+
+
+@frozen
+class Reference:
+    """One reference to a service, the object that holds it, and its place."""
+
+    holder: str
+    own_namespace: str
+    service: ServiceReference
+    origin: Origin
+    path: tuple[str | int, ...]
+
+    @property
+    def location(self) -> Location:
+        """The place of the name."""
+        return self.origin.locate(*self.path, "name")
+
+    @property
+    def namespace(self) -> str:
+        """The namespace in which the name is resolved."""
+        return self.service.namespace or self.own_namespace
+
+
+def of_router(router: IngressRoute) -> Iterator[list[Reference]]:
+    """Yield the references of each route."""
+    holder = f"router {router.namespace}/{router.name}"
+    for i, route in enumerate(router.routes):
+        yield [
+            Reference(
+                holder, router.namespace, reference, router.origin, (*_ROUTES, i, "services", j)
+            )
+            for j, reference in enumerate(route.services)
+        ]
+
+
+def of_service(service: TraefikService) -> Iterator[list[Reference]]:
+    """Yield the references of ``weighted``, then the two of ``failover``."""
+    holder = f"TraefikService {service.namespace}/{service.name}"
+    if service.weighted is not None:
+        yield [
+            Reference(holder, service.namespace, reference, service.origin, (*_WEIGHTED, i))
+            for i, reference in enumerate(service.weighted.services)
+        ]
+    if service.failover is not None:
+        sides = {"service": service.failover.service, "fallback": service.failover.fallback}
+        yield [
+            Reference(
+                holder, service.namespace, reference, service.origin, ("spec", "failover", side)
+            )
+            for side, reference in sides.items()
+        ]
+
+
+def of_cluster(cluster: Cluster) -> Iterator[Reference]:
+    """Yield every reference of a cluster."""
+    for router in cluster.routers:
+        for references in of_router(router):
+            yield from references
+    for service in cluster.traefik_services:
+        for references in of_service(service):
+            yield from references
+
+
+Offer = tuple[str, Uplink]
+"""A child's name and an uplink of it."""
+
+
+def named_at(uplink: Uplink) -> Location:
+    """Locate the field that defines an uplink's name."""
+    path = ("spec", "exposeName") if uplink.expose_name is not None else ("metadata", "name")
+    return uplink.origin.locate(*path)
+
+
+def is_refused(origin: Origin, field: str) -> bool:
+    """Tell whether a metadata field is present but not a string, which is UPL006."""
+    metadata = origin.written("metadata")
+    value = metadata.get(field) if isinstance(metadata, dict) else metadata
+    return value is not None and not isinstance(value, str)
+
+
+def offers_by(of: Callable[[Uplink], str], fleet: Fleet) -> Mapping[str, Sequence[Offer]]:
+    """Group the uplinks of all children by a key. Each group is sorted by child."""
+    offers: dict[str, list[Offer]] = defaultdict(list)
+    for child in sorted(fleet.children):
+        for uplink in fleet.children[child].uplinks:
+            offers[of(uplink)].append((child, uplink))
+    return {name: _in_order(group) for name, group in offers.items()}
+
+
+def _in_order(group: list[Offer]) -> list[Offer]:
+    """Sort the uplinks of one child among themselves; children are in order already."""
+    alone = len({child for child, _ in group}) == len(group)
+    return group if alone else sorted(group, key=cmp_to_key(_compare))
+
+
+def _compare(one: Offer, other: Offer) -> int:
+    mine, its = (one[0], one[1].owner), (other[0], other[1].owner)
+    if mine == its:
+        # One object declared twice is rare, so only this case looks up places.
+        mine, its = ((str(named_at(u)), repr(u)) for _, u in (one, other))
+    return (mine > its) - (mine < its)
+
+
+def renamed_names(uplinks: Iterable[Uplink]) -> Mapping[str, Uplink]:
+    """Map each name that an exposeName replaced, and no other uplink has, to its uplink."""
+    uplinks = tuple(uplinks)
+    known = {uplink.uplink_name for uplink in uplinks}
+    exposed = sorted(
+        (u for u in uplinks if u.expose_name is not None),
+        key=lambda u: (u.owner, u.uplink_name),
+    )
+    derived = {f"{u.namespace}-{u.name}": u for u in exposed}
+    return {name: uplink for name, uplink in derived.items() if name not in known}
+
+
+def renamed_services(fleet: Fleet) -> Mapping[str, tuple[str, Uplink]]:
+    """Map the replaced name of each service to its new name and its uplink."""
+    known, renamed = set[str](), dict[str, tuple[str, Uplink]]()
+    for child in sorted(fleet.children):
+        uplinks = fleet.children[child].uplinks
+        known |= {uplink.uplink_name for uplink in uplinks}
+        known |= {f"{uplink.uplink_name}-{child}" for uplink in uplinks}
+        for derived, uplink in renamed_names(uplinks).items():
+            name = uplink.uplink_name
+            renamed.setdefault(derived, (name, uplink))
+            renamed.setdefault(f"{derived}-{child}", (f"{name}-{child}", uplink))
+    return {name: now for name, now in renamed.items() if name not in known}
+
+
+def used_uplinks(fleet: Fleet) -> tuple[Mapping[str, str], bool]:
+    """Map each service name the parent references to the name of its uplink.
+
+    The second value is False if any reference is unresolved.
+    """
+    services = _services(fleet)
+    names = [
+        n for reference in of_cluster(fleet.parent) if (n := _of_uplink(reference)) is not None
+    ]
+    return {n: services[n] for n in names if n in services}, all(n in services for n in names)
+
+
+def composed(fleet: Fleet) -> Mapping[str, str]:
+    """Map each uplink name to a representative of the names combined with it.
+
+    Two uplinks are combined if one route, or one weighted or failover TraefikService,
+    leads to both, directly or through other TraefikServices.
+    """
+    services = _services(fleet)
+    parent = fleet.parent
+    above: dict[object, object] = {}
+
+    def top(node: object) -> object:
+        while (higher := above.get(node, node)) != node:
+            above[node] = above.get(higher, higher)  # path halving keeps the paths short
+            node = higher
+        return node
+
+    def join(references: Iterable[Reference], holder: object) -> None:
+        for reference in references:
+            node = _node(reference, services)
+            if node is not None:
+                above[top(node)] = top(holder)
+
+    for i, router in enumerate(parent.routers):
+        for j, references in enumerate(of_router(router)):
+            join(references, (i, j))
+    for service in parent.traefik_services:
+        for references in of_service(service):
+            join(references, service.service_name)
+    first: dict[object, str] = {}
+    names = sorted({u.uplink_name for c in fleet.children.values() for u in c.uplinks})
+    return {name: first.setdefault(top(("uplink", name)), name) for name in names}
+
+
+def _services(fleet: Fleet) -> dict[str, str]:
+    """Map the names of all services of the children's uplinks to uplink names."""
+    of_children = {
+        f"{uplink.uplink_name}-{child}": uplink.uplink_name
+        for child in sorted(fleet.children)
+        for uplink in fleet.children[child].uplinks
+    }
+    names = of_children.values()
+    return {**of_children, **dict(zip(names, names, strict=True))}
+
+
+def _of_uplink(reference: Reference) -> str | None:
+    name, provider = naming.split_service_reference(reference.service.name)
+    return name if provider == MULTICLUSTER else None
+
+
+def _node(reference: Reference, services: Mapping[str, str]) -> object:
+    name, provider = naming.split_service_reference(reference.service.name)
+    if reference.service.kind != KIND:
+        return None
+    if provider == MULTICLUSTER:
+        return ("uplink", services[name]) if name in services else None
+    if provider is None:
+        return f"{reference.namespace}-{name}@{KUBERNETES}"
+    return reference.service.name
+
+
+_ROUTES: Final = ("spec", "routes")
+_WEIGHTED: Final = ("spec", "weighted", "services")

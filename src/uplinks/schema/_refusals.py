@@ -1,0 +1,95 @@
+"""What a hook of the converter raises for a value, and how the value is described.
+
+A refusal never contains the contents of a list, of a mapping, or of a header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import MappingProxyType
+from typing import Any, Final
+
+__all__ = [
+    "WRONG_TYPE",
+    "Refused",
+    "UnknownFields",
+    "quote",
+    "type_name",
+    "wrong_container",
+    "wrong_type",
+]
+
+WRONG_TYPE: Final = "UPL006"
+
+
+class Refused(Exception):
+    """A value that does not have the shape it should have.
+
+    ``predicate`` is the message after the name of the field. ``hidden``: the name may
+    be a misplaced value, and must not be shown.
+    """
+
+    def __init__(self, code: str, predicate: str, *, hidden: bool = False) -> None:
+        super().__init__(predicate)
+        self.code = code
+        self.predicate = predicate
+        self.hidden = hidden
+
+
+class UnknownFields(Exception):
+    """Fields of a mapping that its class does not have."""
+
+    def __init__(self, names: Iterable[Any], known: frozenset[str]) -> None:
+        super().__init__("unknown fields")
+        self.names = names
+        self.known = known
+
+
+_TYPES: Final = MappingProxyType(
+    {bool: "boolean", int: "integer", float: "number", str: "string", dict: "mapping", list: "list"}
+)
+_LONGEST_SHOWN: Final = 40
+
+
+def type_name(value: object) -> str:
+    """Name the type of a value, with its article.
+
+    >>> type_name({}), type_name(5), type_name(None)
+    ('a mapping', 'an integer', 'null')
+    """
+    if value is None:
+        return "null"
+    kind = next((kind for kind in (dict, list) if isinstance(value, kind)), type(value))
+    name = _TYPES.get(kind, kind.__name__)
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
+
+
+def quote(value: object) -> str:
+    """Describe a value: a short scalar with its type, of anything else the type.
+
+    >>> quote("5"), quote(5), quote(True), quote([5]), quote(None)
+    ("the string '5'", 'the integer 5', 'the boolean true', 'a list', 'null')
+    """
+    if isinstance(value, float):
+        # Python would write it in another way than the manifest: 1e2 as 100.0.
+        return "a number with a fraction or an exponent"
+    if isinstance(value, bool):
+        return f"the boolean {str(value).lower()}"
+    if isinstance(value, int):
+        bits = value.bit_length()
+        return f"an integer of {bits} bits" if bits > 3 * _LONGEST_SHOWN else f"the integer {value}"
+    if isinstance(value, str):
+        if len(value) > _LONGEST_SHOWN:
+            return f"a string of {len(value)} characters, {value[:_LONGEST_SHOWN]!r}…"
+        return f"the string {value!r}"
+    return type_name(value)
+
+
+def wrong_type(value: object, expected: str) -> Refused:
+    """Refuse a scalar, and show it."""
+    return Refused(WRONG_TYPE, f"must be {expected}, got {quote(value)}")
+
+
+def wrong_container(value: object, expected: str) -> Refused:
+    """Refuse what should be a list or mapping; not shown, since it may be a header's value."""
+    return Refused(WRONG_TYPE, f"must be {expected}, got {type_name(value)}")
