@@ -238,7 +238,7 @@ def test_an_unknown_scheduler(make_selector: Any) -> None:
         ([], [], "there are no targets"),
         ([("a", 0), ("b", 0)], [], "all 2 targets have weight 0"),
         ([("a", 1), ("b", 2)], ["a", "b"], "all 2 targets are down"),
-        ([("a", 0), ("b", 2), ("c", 1)], ["b", "c"], "of 3 targets 1 have weight 0 and 2 are down"),
+        ([("a", 0), ("b", 2), ("c", 1)], ["b", "c"], "of 3 targets, 1 has weight 0 and 2 are down"),
     ],
 )
 def test_nothing_eligible_says_why(make_selector: Any, targets: Any, down: Any, why: str) -> None:
@@ -259,7 +259,7 @@ def test_a_nested_failure_is_told_by_the_selector_that_was_asked(make_selector: 
     top = make_selector([(inner, 1)])
     inner.set_up("x", False)
 
-    with pytest.raises(NoEligibleTarget, match="all 1 targets are down"):
+    with pytest.raises(NoEligibleTarget, match="the only target is down"):
         top.pick()
 
 

@@ -130,10 +130,10 @@ def test_the_whole_range_of_64_bits_is_allowed() -> None:
         ("\u0665s", "a digit is expected before '\u0665s'"),
         ("1\u0665s", "unknown unit '\u0665s'"),
         ("\uff15", "a digit is expected before '\uff15'"),
-        (True, "a bool is neither an integer nor a text"),
-        (1.0, "a float is neither an integer nor a text"),
-        (None, "a NoneType is neither an integer nor a text"),
-        (b"5s", "a bytes is neither an integer nor a text"),
+        (True, "a bool is neither an integer nor a string"),
+        (1.0, "a float is neither an integer nor a string"),
+        (None, "a NoneType is neither an integer nor a string"),
+        (b"5s", "a bytes is neither an integer nor a string"),
     ],
 )
 def test_nothing_else_is_a_duration(value: str | int, reason: str) -> None:
@@ -215,5 +215,5 @@ def test_what_is_not_64_bits_is_not_written(nanoseconds: int) -> None:
 
 @pytest.mark.parametrize("value", [1.5, 1.0, True, False, "1", None])
 def test_only_an_int_is_written(value: Any) -> None:
-    with pytest.raises(InvalidDuration, match="is no int of nanoseconds"):
+    with pytest.raises(InvalidDuration, match="is not an int of nanoseconds"):
         format_duration(value)

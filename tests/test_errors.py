@@ -21,7 +21,7 @@ from uplinks.errors import (
     UnknownService,
     UnknownTarget,
     UplinksError,
-    shown,
+    quote,
 )
 
 LONG = "x" * 10**6
@@ -49,7 +49,7 @@ class _Unshowable:
     ids=range(9),
 )
 def test_what_was_given_is_shown_at_no_great_length(got: object, text: str) -> None:
-    assert shown(got) == text
+    assert quote(got) == text
 
 
 @pytest.mark.parametrize(

@@ -35,9 +35,9 @@ def test_a_reply_is_read(reply: bytes, status: str) -> None:
         (b"\x11\x00", "too early"),
         (b"\x80", "too early"),
         (b"\x08" + b"\xff" * 10, "too long"),
-        (b"\x0a\x01\x01", "no number"),
-        (b"\x0b", "no number"),
-        (b"\x13\x14", "no known type"),
+        (b"\x0a\x01\x01", "not a number"),
+        (b"\x0b", "not a number"),
+        (b"\x13\x14", "unknown type"),
         (b"\x00\x01", "no valid number"),
     ],
 )

@@ -105,38 +105,51 @@ def test_everything_else_is_as_configured() -> None:
 @pytest.mark.parametrize(
     ("url", "fields", "reason"),
     [
-        ("eu:9443", {}, "the address cannot be asked: it does not start with http:// or https://"),
-        ("http://me:secret@eu", {}, "the address cannot be asked: it has a user or password"),
-        (ADDRESS, {"scheme": "h2c"}, "the scheme is neither http nor https"),
-        (ADDRESS, {"port": 65536}, "the port is not from 1 to 65535"),
-        (ADDRESS, {"port": -1}, "the port is not from 1 to 65535"),
+        ("eu:9443", {}, "invalid address: it does not start with http:// or https://"),
+        ("http://me:secret@eu", {}, "invalid address: it has a user or password"),
+        (ADDRESS, {"scheme": "h2c"}, "the scheme must be http or https"),
+        (ADDRESS, {"port": 65536}, "the port must be between 1 and 65535"),
+        (ADDRESS, {"port": -1}, "the port must be between 1 and 65535"),
         *(
-            (ADDRESS, {"path": path}, "the path is not a plain one that begins with one '/'")
-            for path in ("health", "//evil/x", "http://evil/", "/\\evil", "/a b", "/a\r\nX: y",
-                         "/a#b", "/%zz", "/%", "/ü", "/a\n", "?q", "/\x00")
+            (ADDRESS, {"path": path}, f"the path {problem}")
+            for problem, paths in {
+                "must start with '/'": ("health", "http://evil/", "?q"),
+                "must start with one '/'; '//' names another host": ("//evil/x",),
+                r"must not contain '\'": ("/\\evil",),
+                "must not contain a space, a control character or a character outside ASCII":
+                    ("/a b", "/a\r\nX: y", "/ü", "/a\n", "/\x00"),
+                "must not contain a fragment ('#'), as a request has none": ("/a#b",),
+                "must have two hexadecimal digits after each '%'": ("/%zz", "/%"),
+            }.items()
+            for path in paths
         ),
         *(
-            (ADDRESS, {"method": method}, "the method is no token")
-            for method in ("", "GET ", "GET /x HTTP/1.1\r\nX:", "GÉT")
+            (ADDRESS, {"status": status}, "the status must be between 100 and 599")
+            for status in (99, 600, -1)
         ),
         *(
-            (ADDRESS, {"hostname": name}, "the hostname is not a host")
-            for name in ("a b", "a/", "a@b", "http://a", "a\r\nX: y", "a:0", "a:99999", "a:")
+            (ADDRESS, {"method": method}, "the method must be an HTTP token")
+            for method in ("GET ", "GET /x HTTP/1.1\r\nX:", "GÉT")
         ),
         *(
-            (ADDRESS, {"headers": {name: "v"}}, "a header's name is no token")
+            (ADDRESS, {"hostname": name}, "the hostname must be a host with an optional port")
+            for name in ("a b", "a/", "a@b", "http://a", "a\r\nX: y", "a:0", "a:99999", "a:",
+                         "[:::]", "-a", "a..b", "a" * 64)
+        ),
+        *(
+            (ADDRESS, {"headers": {name: "v"}}, "a header's name must be an HTTP token")
             for name in ("", "a b", "a:", "a\r\nb", "ä")
         ),
         *(
             (
                 ADDRESS,
                 {"headers": {"X": value}},
-                "a header's value has a line break or another control character",
+                "a header's value must not contain a control character",
             )
             for value in ("a\r\nb", "a\n", "\x00", "\x7f", "\ud800")
         ),
         *(
-            (ADDRESS, {"headers": {name: "v"}}, "a header is one that the probe itself writes")
+            (ADDRESS, {"headers": {name: "v"}}, "a header is one that the probe writes")
             for name in ("Host", "content-length", "TRANSFER-ENCODING", "Connection", "Upgrade")
         ),
     ],
@@ -284,5 +297,5 @@ def test_what_a_call_calls_the_server(url: str, fields: dict[str, Any], authorit
 def test_what_cannot_be_called(hostname: str) -> None:
     check = HealthCheck(mode="grpc", hostname=hostname)
 
-    assert grpc_call(ADDRESS, check) == Refused("the hostname is not a host")
+    assert grpc_call(ADDRESS, check) == Refused("the hostname must be a host with an optional port")
     assert isinstance(grpc_call("ftp://eu", HealthCheck()), Refused)

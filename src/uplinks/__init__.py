@@ -7,10 +7,8 @@ that can be picked from. These are the public names; files are read with
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-# Only what is asked for is imported: a command line that checks needs no selector.
+# `typing` itself is not imported: it takes as long as the rest of `uplinks --help`.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from uplinks.balance import Selector
     from uplinks.diagnostics import Diagnostic, Report, Severity
@@ -86,6 +84,8 @@ __all__ = [
     "weighted_service_name",
 ]
 
+# Each name is imported from its module at first use, so that a check of manifests
+# does not load the selector.
 _HOMES = {
     "Advertisement": "model",
     "ChildConfig": "model",
@@ -127,15 +127,20 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name from its home when it is first asked for."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+# A type checker would take any name for one that this function knows.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Import a public name at first use."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module  # noqa: PLC0415 - no part of the public names
+
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
-    """List the public names, also those that nobody has asked for yet."""
-    return sorted({*globals(), *_HOMES})
+    """List the public names, imported or not."""
+    return sorted([*__all__, "__version__"])

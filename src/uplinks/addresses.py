@@ -1,8 +1,8 @@
-"""Addresses of children: URLs of a scheme, a host and perhaps a port.
+"""Addresses of children: URLs of a scheme, a host and an optional port.
 
 Rules of this file:
 
-1. An address is judged as it is written and kept as it is written.
+1. An address is checked and kept as written.
 2. A user, password, query or fragment in an address is refused, and is never
    shown, however malformed the address is.
 """
@@ -13,19 +13,19 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
+from uplinks import grammar
+
 __all__ = ["endpoint", "is_plain", "problem_with_address", "without_userinfo"]
 
-_HOST: Final = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9._]*[A-Za-z0-9.])?|\[[0-9A-Fa-f:.]+\]")
-
 _START: Final = re.compile(r"[A-Za-z][-A-Za-z0-9+.]*://|(?:https?:)?/*", re.IGNORECASE)
-_AT: Final = re.compile("@|%40")  # some write it escaped, and it means the same to them
+_AT: Final = re.compile("@|%40")  # an escaped one may hide a password as well
 
 
 def problem_with_address(address: str) -> str | None:
-    """Say why a child's address cannot be a server URL, or ``None``.
+    """Explain why a child's address cannot be a server URL, or return ``None``.
 
-    Allowed is ``http`` or ``https``, a host, perhaps a port from 1 to 65535,
-    and at most ``/`` as a path: what a request asks for comes from the request.
+    An address has the scheme ``http`` or ``https``, a host, an optional port from
+    1 to 65535, and no path but ``/``: the path comes from the request.
     Complexity: O(length).
 
     >>> problem_with_address("https://child1.example.com:9443") is None
@@ -44,20 +44,23 @@ def problem_with_address(address: str) -> str | None:
         parts = urlsplit(address)
         port = parts.port
     except ValueError:
-        return "its host or port is malformed; a port is 1 to 65535"
+        return "its host or port is malformed; a port must be between 1 and 65535"
     host = parts.netloc if port is None else parts.netloc.rpartition(":")[0]
     extras = parts.path not in {"", "/"} or "?" in address or "#" in address
     problems = (
         ("@" in parts.netloc, "it has a user or password"),
-        (extras, "it has a path, query or fragment; only a host and a port are allowed"),
-        (port == 0 or host.endswith(":"), "its port is empty or 0; 1 to 65535 is allowed"),
-        (_HOST.fullmatch(host) is None, "it has no valid host"),
+        (extras, "it has a path, query or fragment; remove it"),
+        (
+            port == 0 or host.endswith(":"),
+            "its port is empty or 0; a port must be between 1 and 65535",
+        ),
+        (not grammar.is_authority(parts.netloc), "it has no valid host"),
     )
     return next((problem for wrong, problem in problems if wrong), None)
 
 
 def is_plain(address: str) -> bool:
-    """Tell whether what is sent to an address can be read on the way: no TLS.
+    """Check whether an address is without TLS, so that others can read the traffic.
 
     Complexity: O(length).
 
@@ -70,10 +73,10 @@ def is_plain(address: str) -> bool:
 
 
 def endpoint(address: str) -> tuple[str, str, int] | None:
-    """Give scheme, host and port of a valid address, or ``None`` for any other.
+    """Give scheme, host and port of a valid address, or ``None`` for an invalid one.
 
-    Law: two addresses have one endpoint exactly if a request to either goes to
-    the same server, as far as their texts tell. Complexity: O(length).
+    Law: two addresses have the same endpoint exactly if, by their texts, both lead
+    to the same server. Complexity: O(length).
 
     >>> endpoint("https://EU.example.com.:443/") == endpoint("https://eu.example.com")
     True
@@ -88,11 +91,11 @@ def endpoint(address: str) -> tuple[str, str, int] | None:
 
 
 def without_userinfo(address: str) -> str:
-    """Mask what may be secret in an address, so that it may be shown.
+    """Mask the possible secrets in an address.
 
-    That is everything before the last ``@`` but the scheme, wherever it stands,
-    since a malformed address has no parts to go by; and query and fragment.
-    Law: what is masked never depends on whether the address is valid.
+    These are everything between the scheme and the last ``@``, wherever that is, as
+    a malformed address has no reliable parts, and the query and fragment.
+    Law: the mask does not depend on whether the address is valid.
     Complexity: O(length).
 
     >>> without_userinfo("https://me:secret@eu.example.com/")

@@ -199,7 +199,7 @@ class _Face:
 def _refusal(scheduler: object, answer: object) -> errors.InvalidScheduler:
     return errors.InvalidScheduler(
         scheduler,
-        f"next_index() gave {errors.shown(answer)}: an index whose weight is above 0 is allowed",
+        f"next_index() gave {errors.quote(answer)}: an index whose weight is above 0 is allowed",
     )
 
 

@@ -1,13 +1,13 @@
-"""What is wrong in a user's manifest, as values.
+"""Diagnostics: errors, warnings and hints about a user's manifests, as values.
 
 Rules of this file:
 
-1. A diagnostic says what, where, and if it can how to mend it. It is data: who
-   shows it, and in which format, is somebody else's business.
+1. A diagnostic says what is wrong, where, and if possible how to fix it. It is
+   data, without a format.
 2. Lines and columns count from 1, columns in Unicode code points; an end is
-   exclusive. A finding about a whole file stands at 1:1.
-3. Order is by place, then by code, and never depends on who reported first.
-4. No message carries the value of a header: it may be a credential.
+   exclusive. A diagnostic about a whole file is at 1:1.
+3. They are ordered by place, then by code, never by the order of the rules.
+4. No message has the value of a header: it may be a credential.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LIMIT_EXCEEDED = "UPL004"
 
 
 class Severity(enum.Enum):
-    """How bad a finding is. Only an error makes a report fail.
+    """How severe a diagnostic is. Only an error makes a report fail.
 
     >>> Severity.ERROR.value, Severity.WARNING.value, Severity.INFO.value
     ('error', 'warning', 'info')
@@ -54,9 +54,9 @@ _RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
 class Span(NamedTuple):
-    """A stretch of one file: from ``line:column`` up to ``end_line:end_column``.
+    """A range of one file: from ``line:column`` up to ``end_line:end_column``.
 
-    A named tuple, since a reader makes one for every key and every value.
+    A named tuple, as the parser makes one for every key and every value.
 
     >>> Span(3, 5, 3, 9)
     Span(line=3, column=5, end_line=3, end_column=9)
@@ -70,10 +70,10 @@ class Span(NamedTuple):
 
 @frozen(order=True)
 class Location:
-    """Where something is written: cluster, file, span, and field path.
+    """A place in a manifest: cluster, file, span, and field path.
 
-    ``cluster`` is ``""`` for a text read on its own, ``file`` is whatever the
-    reader called its source, ``path`` is like ``$.spec.weight``.
+    ``cluster`` is ``""`` for a text parsed on its own, ``file`` is the name of the
+    source, ``path`` is like ``$.spec.weight``.
 
     >>> str(Location(cluster="child-1", file="uplink.yaml", span=Span(7, 11, 7, 13)))
     'uplink.yaml:7:11'
@@ -86,7 +86,7 @@ class Location:
 
     @property
     def sort_key(self) -> tuple[str, str, Span, str]:
-        """The same order as that of locations, many times as fast."""
+        """A key with the order of locations, much faster to compare."""
         return (self.cluster, self.file, self.span, self.path)
 
     def __str__(self) -> str:
@@ -95,7 +95,7 @@ class Location:
 
 @frozen(order=True)
 class Related:
-    """Another place that belongs to a finding, and why it does."""
+    """Another place that a diagnostic refers to, and why."""
 
     location: Location
     message: str
@@ -107,15 +107,15 @@ def _in_order(related: Iterable[Related]) -> tuple[Related, ...]:
 
 @frozen
 class Diagnostic:
-    """One finding.
+    """One error, warning or hint about a manifest.
 
     ``code`` is ``UPLnnn`` and is never reused for another meaning;
-    ``suggestion`` is text that would mend the finding, or ``None``.
+    ``suggestion`` is text that would fix the problem, or ``None``.
 
-    >>> d = Diagnostic("UPL103", Severity.ERROR, "weight is -1; 0 to 2147483647 is allowed",
+    >>> d = Diagnostic("UPL103", Severity.ERROR, "spec.weight must not be negative, got -1",
     ...                Location(file="u.yaml", span=Span(7, 11, 7, 13)))
     >>> str(d)
-    'u.yaml:7:11: error UPL103: weight is -1; 0 to 2147483647 is allowed'
+    'u.yaml:7:11: error UPL103: spec.weight must not be negative, got -1'
     """
 
     code: str
@@ -127,7 +127,7 @@ class Diagnostic:
 
     @property
     def sort_key(self) -> tuple[tuple[str, str, Span, str], str, int, str]:
-        """By place, then code, then message: total, so that reports are stable."""
+        """Place, then code, then message: a total order, so that reports are stable."""
         return (self.location.sort_key, self.code, self.severity.rank, self.message)
 
     def __str__(self) -> str:
@@ -149,7 +149,7 @@ def _sorted_unique(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     found = list(diagnostics)
     keys = [each.sort_key for each in found]
     unique: list[Diagnostic] = []
-    # Equal ones have one key: only those are compared, and none has to be hashed.
+    # Equal diagnostics have equal keys: only those are compared, and none is hashed.
     alike: list[Diagnostic] = []
     last: object = None
     for at in sorted(range(len(found)), key=keys.__getitem__):
@@ -163,7 +163,7 @@ def _sorted_unique(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 
 @frozen
 class Report:
-    """All findings about one fleet, sorted by place, each once.
+    """All diagnostics of one fleet, sorted by place, without duplicates.
 
     Complexity: O(d log d) for d diagnostics, once, at construction.
 
@@ -176,7 +176,7 @@ class Report:
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
-        """The findings that make the report fail."""
+        """The diagnostics that make the report fail."""
         return self.of(Severity.ERROR)
 
     @property
@@ -185,7 +185,7 @@ class Report:
         return not self.errors
 
     def of(self, severity: Severity) -> tuple[Diagnostic, ...]:
-        """The findings of exactly this severity, in order."""
+        """The diagnostics of exactly this severity, in order."""
         return tuple(d for d in self.diagnostics if d.severity is severity)
 
     def __iter__(self) -> Iterator[Diagnostic]:

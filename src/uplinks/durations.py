@@ -1,17 +1,16 @@
-"""Durations: text or seconds in, ``int`` nanoseconds out, and back.
+"""Durations: parsed from a string or seconds to ``int`` nanoseconds, and formatted.
 
 Rules of this file:
 
 1. A duration is an ``int`` of nanoseconds within a signed 64-bit integer, the
-   range of Go's ``time.Duration``. No unit, float or text leaves this file
-   except what `format_duration` writes.
-2. An ``int``, or a text that is a base-10 integer, is a number of seconds;
-   anything else is what Go's ``time.ParseDuration`` reads, bit for bit. There
-   is no third way: a day, a blank, or a bare ``1.5`` is an error.
-3. The range is checked before a number is built, so a text of millions of
-   digits costs one pass over it.
-4. Sign and zero have no meaning here: what a negative interval or a zero
-   timeout stands for is decided by whoever knows the field.
+   range of Go's ``time.Duration``.
+2. An ``int``, or a string that is a base-10 integer, is a number of seconds. Any
+   other string is parsed like Go's ``time.ParseDuration``, bit for bit: a day, a
+   blank, or a bare ``1.5`` is an error.
+3. The range is checked before a number is built, so that a string of millions of
+   digits takes linear time.
+4. Sign and zero have no meaning here. The caller decides what a negative interval
+   or a zero timeout stands for.
 """
 
 from __future__ import annotations
@@ -48,23 +47,25 @@ _MAX: Final = 2**63 - 1
 _MAX_DIGITS: Final = 19  # of 2**63
 
 _INTEGER: Final = re.compile(r"([-+]?)([0-9]+)")
-# One number with its unit. Every group may be empty; which of them must not be
-# is Go's rule, kept by `_parse_go`, so that the reason given can be exact.
+# One number with its unit. Any group may match nothing; `_term` checks them, so that
+# the reason can be exact.
 _TERM: Final = re.compile(r"([0-9]*)(?:\.([0-9]*))?([^0-9.]*)")
 
-# What somebody wrote at length is not kept.
+_WORD: Final = re.compile(r"\s{0,20}\S{0,20}\s?")
+
+# Longer texts are not cached.
 _SHORT: Final = 16
 
 _OVERFLOW: Final = "it does not fit into 64 bits of nanoseconds (about 292 years)"
 
 
 def parse_duration(value: str | int) -> int:
-    """Read a duration; give nanoseconds.
+    """Parse a duration and return nanoseconds.
 
-    An ``int`` or a base-10 integer text (a sign and leading zeros allowed) is
-    seconds. Any other text is a Go duration: an optional sign, then decimal
-    numbers, each with a unit ``ns``, ``us`` (or ``µs``), ``ms``, ``s``, ``m``
-    or ``h``. Fractions of a nanosecond are cut off the way Go does it.
+    An ``int`` or a string with a base-10 integer (with optional sign and leading
+    zeros) is seconds. Any other string is a Go duration: an optional sign, then
+    decimal numbers, each with a unit ``ns``, ``us`` (or ``µs``), ``ms``, ``s``,
+    ``m`` or ``h``. Fractions of a nanosecond are truncated as in Go.
 
     Law: ``parse_duration(format_duration(x)) == x`` for every 64-bit ``x``.
     Complexity: O(length).
@@ -90,15 +91,15 @@ def parse_duration(value: str | int) -> int:
         sign, digits = integer.groups()
         nanoseconds = _bounded_int(value, digits) * _SECOND
         return _in_range(value, -nanoseconds if sign == "-" else nanoseconds)
-    # What comes out of a manifest may be anything, whatever the signature says.
+    # A value of a manifest may have any type, whatever the signature says.
     given: object = value
     if isinstance(given, bool) or not isinstance(given, int):
-        raise InvalidDuration(given, f"a {type(given).__name__} is neither an integer nor a text")
+        raise InvalidDuration(given, f"a {type(given).__name__} is neither an integer nor a string")
     return _in_range(given, given * _SECOND)
 
 
 def format_duration(nanoseconds: int) -> str:
-    """Write a duration in Go's form.
+    """Format a duration as Go does.
 
     Below one second the largest of ``ns``, ``µs``, ``ms`` that gives a number
     of at least 1; from one second on ``1h2m3.5s``, without leading zero units.
@@ -106,8 +107,8 @@ def format_duration(nanoseconds: int) -> str:
     Law: ``parse_duration(format_duration(x)) == x`` for every 64-bit ``x``.
     Complexity: O(1).
 
-    Raises `InvalidDuration` for what is no ``int``, ``bool`` included, and when
-    the number does not fit into 64 bits.
+    Raises `InvalidDuration` for values that are not an ``int``, ``bool`` included,
+    and for numbers that do not fit into 64 bits.
 
     >>> format_duration(90_000_000_000), format_duration(1_500_000_000), format_duration(0)
     ('1m30s', '1.5s', '0s')
@@ -118,7 +119,7 @@ def format_duration(nanoseconds: int) -> str:
     """
     given: object = nanoseconds
     if isinstance(given, bool) or not isinstance(given, int):
-        raise InvalidDuration(given, f"a {type(given).__name__} is no int of nanoseconds")
+        raise InvalidDuration(given, f"a {type(given).__name__} is not an int of nanoseconds")
     if not _MIN <= nanoseconds <= _MAX:
         raise InvalidDuration(nanoseconds, _OVERFLOW)
     sign = "-" if nanoseconds < 0 else ""
@@ -136,8 +137,7 @@ def _decimal(nanoseconds: int, unit: int) -> str:
     whole, fraction = divmod(nanoseconds, unit)
     if not fraction:
         return str(whole)
-    # The digits of `unit + fraction` after its leading 1 are the fraction with
-    # the leading zeros it needs.
+    # `unit` is a power of ten: adding it keeps the fraction's leading zeros.
     return f"{whole}.{str(unit + fraction)[1:].rstrip('0')}"
 
 
@@ -157,7 +157,7 @@ def _parse_go(text: str) -> int:
     return _in_range(text, -total if negative else total)
 
 
-@lru_cache(maxsize=256)  # a fleet says the same few again and again
+@lru_cache(maxsize=256)  # a fleet repeats a few durations
 def _parse_short(text: str) -> int:
     return _parse_go(text)
 
@@ -181,15 +181,15 @@ def _bounded_int(text: str, digits: str) -> int:
 
 
 def _fraction(digits: str, unit: int) -> int:
-    """Take a fraction of a unit exactly as Go does.
+    """Convert a fraction of a unit exactly as Go does.
 
-    The one place with floats, and on purpose: Go multiplies in binary64, so
-    ``0.3333333333333333333h`` is 20 minutes there and exact arithmetic would
-    say one nanosecond less. With up to nine digits of seconds both agree.
+    The only place with floats: Go multiplies in binary64, so
+    ``0.3333333333333333333h`` is 20 minutes, while exact arithmetic would give one
+    nanosecond less. For up to nine digits of seconds both agree.
     """
     numerator = 0
     scale = 1.0
-    # Whatever stands behind 64 digits is less than a nanosecond of an hour.
+    # Digits behind the 64th are less than a nanosecond of an hour.
     for digit in digits[:64]:
         following = numerator * 10 + int(digit)
         if numerator > _MAX // 10 or following > _MAX + 1:
@@ -206,5 +206,8 @@ def _in_range(got: str | int, nanoseconds: int) -> int:
 
 
 def _short(text: str) -> str:
-    limit = 20
-    return repr(text if len(text) <= limit else f"{text[:limit]}…")
+    # Only the first word: wrongly indented lines of a manifest join to one value, and
+    # a credential may be among them.
+    start = _WORD.match(text)
+    word = "" if start is None else start[0]
+    return repr(text if word == text else f"{word.rstrip()}…")

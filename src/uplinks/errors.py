@@ -1,14 +1,14 @@
-"""What can go wrong, as exceptions.
+"""Exceptions of this package.
 
 Rules of this file:
 
 1. Every exception derives from `UplinksError` *and* from the built-in that a
    caller would expect, so ``except ValueError`` keeps working.
-2. The message says what was wrong, what was got and what is allowed; the same
-   facts are attributes, so nobody has to parse a message.
-3. A message has a length: whatever was given is shown cut off if it is long.
-4. Exceptions are for the caller's mistake. What is wrong in a user's manifest
-   is a `uplinks.Diagnostic`, never an exception.
+2. The message says what is wrong, the value and what would be valid. The same
+   facts are attributes, so that a program need not parse a message.
+3. Messages are short: a long value is shown truncated.
+4. Exceptions are for mistakes of the caller. An error in a user's manifest is a
+   `uplinks.Diagnostic`, never an exception.
 """
 
 from __future__ import annotations
@@ -39,25 +39,26 @@ __all__ = [
     "UnusablePlugin",
     "UplinksError",
     "ValidationError",
-    "shown",
+    "quote",
+    "quote_word",
 ]
 
 
 class UplinksError(Exception):
-    """The root of everything this package raises on purpose."""
+    """The base of all exceptions of this package."""
 
 
 _LONGEST_TEXT: Final = 60
 _LONGEST_REPR: Final = 240
 
 
-def shown(got: object) -> str:
-    """Show what was given, as ``repr`` does, but never at any length.
+def quote(got: object) -> str:
+    """Format a value as ``repr`` does, but shortened.
 
-    A text may have megabytes, and Python refuses to print an int of more than
+    A string may have megabytes, and Python refuses to print an int of more than
     4300 digits. Raises nothing.
 
-    >>> shown("api"), shown("a" * 1000)[-13:], shown(10**1000)
+    >>> quote("api"), quote("a" * 1000)[-13:], quote(10**1000)
     ("'api'", '… (1000 long)', 'an int of 3322 bits')
     """
     if isinstance(got, int) and got.bit_length() > 3 * _LONGEST_TEXT:
@@ -66,23 +67,43 @@ def shown(got: object) -> str:
         return f"{got[:_LONGEST_TEXT]!r}… ({len(got)} long)"
     try:
         return _cut(repr(got))
-    except Exception:  # noqa: BLE001 - somebody else's repr; an error must not hide behind it
+    except Exception:  # noqa: BLE001 - a repr that fails must not replace the error
         return f"a {type(got).__name__}"
+
+
+def quote_word(got: str) -> str:
+    """Format a string of one word as `quote` does, and hide any other.
+
+    Wrong indentation in a manifest joins lines to one value, and the value of a
+    header may be among them.
+
+    >>> quote_word("GETT"), quote_word("GET - Bearer abc")
+    ("'GETT'", 'several words')
+    """
+    return quote(got) if len(got.split()) < 2 else "several words"  # noqa: PLR2004 - one word
 
 
 def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST_REPR else f"{text[:_LONGEST_REPR]}…"
 
 
-class InvalidDuration(UplinksError, ValueError):
-    """A text or number is not a duration.
+def _all(number: int, singular: str, plural: str) -> str:
+    return f"the only target {singular}" if number == 1 else f"all {number} targets {plural}"
 
-    Attributes: ``got`` (what was given), ``reason`` (what is wrong with it).
+
+def _has(number: int) -> str:
+    return "has" if number == 1 else "have"
+
+
+class InvalidDuration(UplinksError, ValueError):
+    """A string or number is not a duration.
+
+    Attributes: ``got`` (the value), ``reason`` (what is wrong with it).
     """
 
     def __init__(self, got: object, reason: str) -> None:
         super().__init__(
-            f"invalid duration {shown(got)}: {reason}; "
+            f"invalid duration {quote(got)}: {reason}; "
             "write seconds (30) or a Go duration (1m30s, 1.5s, 500ms)"
         )
         self.got = got
@@ -95,11 +116,11 @@ class InvalidDuration(UplinksError, ValueError):
 class InvalidName(UplinksError, ValueError):
     """A name breaks its grammar.
 
-    Attributes: ``kind`` (which sort of name), ``got``, ``reason``.
+    Attributes: ``kind`` (of name), ``got`` (the value), ``reason``.
     """
 
     def __init__(self, kind: str, got: object, reason: str) -> None:
-        super().__init__(f"invalid {kind} {shown(got)}: {_cut(reason)}")
+        super().__init__(f"invalid {kind} {quote(got)}: {_cut(reason)}")
         self.kind = kind
         self.got = got
         self.reason = reason
@@ -115,7 +136,7 @@ class InvalidAddress(UplinksError, ValueError):
     """
 
     def __init__(self, child: str, got: object, reason: str) -> None:
-        super().__init__(f"invalid address {shown(got)} of child {shown(child)}: {reason}")
+        super().__init__(f"invalid address {quote(got)} of child {quote(child)}: {reason}")
         self.child = child
         self.got = got
         self.reason = reason
@@ -125,11 +146,12 @@ class InvalidAddress(UplinksError, ValueError):
 
 
 class ValidationError(UplinksError, ValueError):
-    """Input was refused as a whole; ``report`` holds every finding."""
+    """Input was refused as a whole; ``report`` holds every diagnostic."""
 
     def __init__(self, report: Report) -> None:
         first = next(iter(report.errors), None)
-        summary = f"{len(report.errors)} error(s)"
+        count = len(report.errors)
+        summary = f"{count} {'error' if count == 1 else 'errors'}"
         super().__init__(summary if first is None else f"{summary}, first: {first}")
         self.report = report
 
@@ -147,7 +169,7 @@ class CannotAdvertise(UplinksError, ValueError):
         errors = report.errors
         count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
         first = "".join(f", first: {error}" for error in errors[:1])
-        super().__init__(f"cannot advertise child {shown(child)}: {count}{first}")
+        super().__init__(f"cannot advertise child {quote(child)}: {count}{first}")
         self.child = child
         self.report = report
 
@@ -158,8 +180,8 @@ class CannotAdvertise(UplinksError, ValueError):
 class NameCollision(UplinksError, ValueError):
     """Two different identities would share one service name.
 
-    Attributes: ``collisions``, a mapping from the service name to the owners
-    that claim it, each a sentence fragment, both sorted.
+    Attributes: ``collisions``, a mapping from the service name to descriptions of
+    the owners that claim it, both sorted.
     """
 
     def __init__(self, collisions: dict[str, tuple[str, ...]]) -> None:
@@ -178,12 +200,12 @@ class NameCollision(UplinksError, ValueError):
 class UnknownChild(UplinksError, LookupError):
     """A parent does not list this child.
 
-    Attributes: ``child``, ``suggestion`` (a near name, or ``None``).
+    Attributes: ``child``, ``suggestion`` (a similar name, or ``None``).
     """
 
     def __init__(self, child: str, suggestion: str | None = None) -> None:
         hint = "" if suggestion is None else f"; did you mean {suggestion!r}?"
-        super().__init__(f"the parent does not list a child {shown(child)}{hint}")
+        super().__init__(f"the parent does not list a child {quote(child)}{hint}")
         self.child = child
         self.suggestion = suggestion
 
@@ -194,12 +216,12 @@ class UnknownChild(UplinksError, LookupError):
 class UnknownService(UplinksError, LookupError):
     """No service has this name.
 
-    Attributes: ``name``, ``suggestion`` (a near name, or ``None``).
+    Attributes: ``name``, ``suggestion`` (a similar name, or ``None``).
     """
 
     def __init__(self, name: str, suggestion: str | None = None) -> None:
         hint = "" if suggestion is None else f"; did you mean {suggestion!r}?"
-        super().__init__(f"no service {shown(name)}{hint}")
+        super().__init__(f"no service {quote(name)}{hint}")
         self.name = name
         self.suggestion = suggestion
 
@@ -208,21 +230,24 @@ class UnknownService(UplinksError, LookupError):
 
 
 class NoEligibleTarget(UplinksError, LookupError):
-    """A selector has nothing that may be picked.
+    """A selector has no eligible target.
 
-    Attributes: ``targets`` (how many there are), ``without_weight`` (of those,
-    how many have weight 0), ``down`` (of the rest, how many are not up).
+    Attributes: ``targets`` (their number), ``without_weight`` (the number of those
+    with weight 0), ``down`` (the number of the others that are down).
     """
 
     def __init__(self, targets: int, without_weight: int, down: int) -> None:
         if targets == 0:
             why = "there are no targets"
         elif without_weight == targets:
-            why = f"all {targets} targets have weight 0"
+            why = _all(targets, "has weight 0", "have weight 0")
         elif without_weight == 0:
-            why = f"all {targets} targets are down"
+            why = _all(targets, "is down", "are down")
         else:
-            why = f"of {targets} targets {without_weight} have weight 0 and {down} are down"
+            why = (
+                f"of {targets} targets, {without_weight} {_has(without_weight)} weight 0 and "
+                f"{down} {'is' if down == 1 else 'are'} down"
+            )
         super().__init__(f"no eligible target: {why}")
         self.targets = targets
         self.without_weight = without_weight
@@ -236,7 +261,7 @@ class UnknownTarget(UplinksError, LookupError):
     """A selector does not have this target. Attribute: ``target``."""
 
     def __init__(self, target: Hashable) -> None:
-        super().__init__(f"unknown target {shown(target)}")
+        super().__init__(f"unknown target {quote(target)}")
         self.target = target
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -244,10 +269,10 @@ class UnknownTarget(UplinksError, LookupError):
 
 
 class DuplicateTarget(UplinksError, ValueError):
-    """A selector has this target already. Attribute: ``target``."""
+    """A selector already has this target. Attribute: ``target``."""
 
     def __init__(self, target: Hashable) -> None:
-        super().__init__(f"duplicate target {shown(target)}")
+        super().__init__(f"duplicate target {quote(target)}")
         self.target = target
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -258,7 +283,7 @@ class InvalidWeight(UplinksError, ValueError):
     """A weight is not an integer from 0 to 2**31 - 1. Attribute: ``got``."""
 
     def __init__(self, got: object) -> None:
-        super().__init__(f"invalid weight {shown(got)}: an int from 0 to 2147483647 is allowed")
+        super().__init__(f"weight must be an integer from 0 to 2147483647, got {quote(got)}")
         self.got = got
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -269,7 +294,7 @@ class InvalidScheduler(UplinksError, ValueError):
     """A scheduler is unknown, or broke its contract. Attributes: ``got``, ``reason``."""
 
     def __init__(self, got: object, reason: str) -> None:
-        super().__init__(f"invalid scheduler {shown(got)}: {reason}")
+        super().__init__(f"invalid scheduler {quote(got)}: {reason}")
         self.got = got
         self.reason = reason
 
@@ -302,7 +327,7 @@ class InvalidCertificates(UplinksError, ValueError):
     """A bundle of certificates cannot be used. Attributes: ``got``, ``reason``."""
 
     def __init__(self, got: object, reason: str) -> None:
-        super().__init__(f"cannot use certificates {shown(got)}: {_cut(reason)}")
+        super().__init__(f"cannot use certificates {quote(got)}: {_cut(reason)}")
         self.got = got
         self.reason = reason
 
@@ -322,7 +347,7 @@ class MissingExtra(UplinksError, ImportError):
 
 
 class UnusablePlugin(UplinksError, RuntimeError):
-    """What another distribution brings cannot be used. Attributes: ``name``, ``reason``."""
+    """A plug-in of another distribution is unusable. Attributes: ``name``, ``reason``."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"cannot use the plug-in {_cut(name)}: {_cut(reason)}")

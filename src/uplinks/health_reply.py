@@ -1,9 +1,7 @@
-"""What a gRPC health check answers, read without any code that is generated.
+"""Decoder of the reply to a gRPC health check, without generated code.
 
-Rules of this file:
-
-1. Bytes come from a stranger: they are read to the end, or refused.
-2. What another version may have added is skipped; what is no message is refused.
+The bytes are untrusted: they are decoded to the end or refused. Unknown fields are
+skipped, as another version of the protocol may add them.
 
 Source: ``grpc.health.v1.HealthCheckResponse`` of the gRPC health checking
 protocol; the encoding of protocol buffers.
@@ -22,11 +20,11 @@ _MORE: Final = 0x80  # set in each of its bytes but the last
 
 
 class InvalidReply(ValueError):
-    """The bytes are no ``HealthCheckResponse``."""
+    """The bytes are not a ``HealthCheckResponse``."""
 
 
 class ServingStatus(IntEnum):
-    """What a server says of itself. Only ``SERVING`` passes."""
+    """The status that a server reports. Only ``SERVING`` passes."""
 
     UNKNOWN = 0
     SERVING = 1
@@ -35,9 +33,9 @@ class ServingStatus(IntEnum):
 
 
 def read_status(reply: bytes) -> ServingStatus:
-    r"""Read the status out of a reply: the last one counts, and none is ``UNKNOWN``.
+    r"""Decode the status of a reply: the last one counts.
 
-    A status of a number that nobody knows is ``UNKNOWN``, too.
+    A missing status and one with an unknown number are ``UNKNOWN``.
 
     Law: agrees with a plain model, and any bytes give a status or `InvalidReply`
     (``tests/laws/test_health_reply_laws.py``).
@@ -56,7 +54,7 @@ def read_status(reply: bytes) -> ServingStatus:
         if number == 0 or number >= 1 << 29:
             raise InvalidReply("a field has no valid number")
         if number == 1 and kind != _VARINT:
-            raise InvalidReply("the status is no number")
+            raise InvalidReply("the status is not a number")
         if kind == _VARINT:
             value, at = _varint(reply, at)
             status = value if number == 1 else status
@@ -66,7 +64,7 @@ def read_status(reply: bytes) -> ServingStatus:
         elif kind in {_FIXED64, _FIXED32}:
             at += 8 if kind == _FIXED64 else 4
         else:
-            raise InvalidReply("a field is of no known type")
+            raise InvalidReply("a field has an unknown type")
         if at > len(reply):
             raise InvalidReply("it ends too early")
     return ServingStatus(status) if status in set(ServingStatus) else ServingStatus.UNKNOWN

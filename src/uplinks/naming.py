@@ -2,27 +2,26 @@
 
 Rules of this file:
 
-1. A name here is a string and nothing else: no model, no lookups, no state.
-2. A function that makes a name checks its parts first and raises
-   `InvalidName`; a function called ``problem_with_…`` never raises and says in
-   words what is wrong, or ``None``.
-3. Patterns are matched as a whole (``fullmatch``): ``$`` would let a trailing
-   newline through, and these names end up in router rules.
+1. A name here is a plain string: no model, no lookups, no state.
+2. A function that builds a name checks its parts first and raises `InvalidName`;
+   a function called ``problem_with_…`` never raises and returns an explanation or
+   ``None``.
+3. Patterns are matched as a whole (``fullmatch``): ``$`` would accept a trailing
+   newline, and these names end up in router rules.
 4. A service name is a view. Two different owners can share one string
-   (``a-b`` + ``c`` and ``a`` + ``b-c``); telling them apart is for whoever
-   holds the owners.
+   (``a-b`` + ``c`` and ``a`` + ``b-c``); only the caller can tell them apart.
 
 Source: reference page, "Uplink Naming" and "Referencing Uplinks from Routers".
 """
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from uplinks.errors import InvalidName, shown
+from uplinks import grammar
+from uplinks.errors import InvalidName, quote
 
 __all__ = [
     "PROVIDER_SUFFIX",
@@ -43,12 +42,9 @@ __all__ = [
 PROVIDER_SUFFIX: Final = "@multicluster"
 """What the parent's provider appends to every service it materializes."""
 
-_MAX_LABEL: Final = 63
-_MAX_NAME: Final = 253
-
-_LABEL: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
-_EXPOSE_NAME: Final = re.compile(r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?")
-_CHILD_NAME: Final = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9._]*[A-Za-z0-9])?")
+_LABEL: Final = re.compile(grammar.LABEL)
+_EXPOSE_NAME: Final = re.compile(grammar.EXPOSE_NAME)
+_CHILD_NAME: Final = re.compile(grammar.CHILD_NAME)
 _WORDS: Final = re.compile(r"[^\W_]+")
 
 _CLOSE_ENOUGH: Final = 0.6
@@ -58,30 +54,30 @@ def _problem(text: str, pattern: re.Pattern[str], limit: int, characters: str) -
     if not text:
         return "it is empty"
     if len(text) > limit:
-        return f"it has {len(text)} characters; at most {limit} are allowed"
+        return f"it must have at most {limit} characters, got {len(text)}"
     if pattern.fullmatch(text) is None:
-        return f"only {characters} are allowed, with a letter or digit at both ends"
+        return f"it must consist of {characters} and have a letter or digit at both ends"
     return None
 
 
 def problem_with_name(text: str) -> str | None:
-    """Say why a text cannot be a ``metadata.name`` or a namespace, or ``None``.
+    """Explain why a string cannot be a ``metadata.name`` or namespace, or return ``None``.
 
     Law: ``None`` exactly for the DNS-1123 labels of at most 63 characters.
-    Complexity: O(length), at most 63 characters are looked at.
+    Complexity: O(length), at most 63 characters are read.
 
     >>> problem_with_name("api-workload") is None
     True
     >>> problem_with_name("API")
-    "only a-z, 0-9 and '-' are allowed, with a letter or digit at both ends"
+    "it must consist of a-z, 0-9 and '-' and have a letter or digit at both ends"
 
     Source: RFC 1123 section 2.1, as Kubernetes reads it.
     """
-    return _problem(text, _LABEL, _MAX_LABEL, "a-z, 0-9 and '-'")
+    return _problem(text, _LABEL, grammar.MAX_LABEL, "a-z, 0-9 and '-'")
 
 
 def problem_with_expose_name(text: str) -> str | None:
-    """Say why a text cannot be an ``exposeName`` or any uplink name, or ``None``.
+    """Explain why a string cannot be an ``exposeName`` or uplink name, or return ``None``.
 
     Law: ``None`` exactly for the full matches of
     ``[a-z0-9]([-a-z0-9.]*[a-z0-9])?`` of at most 253 characters.
@@ -94,15 +90,15 @@ def problem_with_expose_name(text: str) -> str | None:
 
     Source: the ``exposeName`` field of the Uplink CRD.
     """
-    return _problem(text, _EXPOSE_NAME, _MAX_NAME, "a-z, 0-9, '-' and '.'")
+    return _problem(text, _EXPOSE_NAME, grammar.MAX_NAME, "a-z, 0-9, '-' and '.'")
 
 
 def problem_with_child_name(text: str) -> str | None:
-    """Say why a text cannot name a child, or ``None``.
+    """Explain why a string cannot name a child, or return ``None``.
 
     A child's name is a key of the parent's static configuration, which no API
-    server checks, so capitals, ``_`` and ``.`` are let through; what would
-    break ``<uplink-name>-<child>@multicluster`` apart is not.
+    server checks, so capitals, ``_`` and ``.`` are valid. Characters that would
+    make ``<uplink-name>-<child>@multicluster`` ambiguous are not.
     Complexity: O(length), at most 253 characters are looked at.
 
     >>> problem_with_child_name("EU_west-1") is None
@@ -112,7 +108,7 @@ def problem_with_child_name(text: str) -> str | None:
 
     Source: reference page, "Complete Example".
     """
-    return _problem(text, _CHILD_NAME, _MAX_NAME, "letters, digits, '-', '_' and '.'")
+    return _problem(text, _CHILD_NAME, grammar.MAX_NAME, "letters, digits, '-', '_' and '.'")
 
 
 def _checked(kind: str, text: str, problem_with: Callable[[str], str | None]) -> str:
@@ -123,13 +119,13 @@ def _checked(kind: str, text: str, problem_with: Callable[[str], str | None]) ->
 
 
 def uplink_name(namespace: str, name: str, expose_name: str | None = None) -> str:
-    """Name an uplink: ``exposeName`` if there is one, else ``<namespace>-<name>``.
+    """Build the name of an uplink: ``exposeName`` if set, else ``<namespace>-<name>``.
 
     Law: the result is always a valid uplink name. Different owners may get the
     same result. Complexity: O(length).
 
-    Raises `InvalidName` when the part that is used breaks its grammar; an
-    explicit empty ``expose_name`` is invalid, it does not mean "absent".
+    Raises `InvalidName` if the part that is used breaks its grammar. An empty
+    ``expose_name`` is invalid; only ``None`` means absent.
 
     >>> uplink_name("apps", "api-workload")
     'apps-api-workload'
@@ -146,7 +142,7 @@ def uplink_name(namespace: str, name: str, expose_name: str | None = None) -> st
 
 
 def weighted_service_name(uplink: str) -> str:
-    """Name the service over all children that advertise an uplink name.
+    """Build the name of the service over all children that advertise an uplink name.
 
     Raises `InvalidName`. Complexity: O(length).
 
@@ -159,7 +155,7 @@ def weighted_service_name(uplink: str) -> str:
 
 
 def child_service_name(uplink: str, child: str) -> str:
-    """Name the service of one child, directly.
+    """Build the name of the direct service of one child.
 
     Raises `InvalidName`. Complexity: O(length).
 
@@ -176,7 +172,7 @@ def child_service_name(uplink: str, child: str) -> str:
 def split_uplinks_annotation(text: str) -> tuple[str, ...]:
     """Split the annotation's value at commas and strip each element.
 
-    Empty elements are kept, so that whoever reports them can count; nothing is
+    Empty elements are kept, so that a report can give their position. Nothing is
     checked. Complexity: O(length).
 
     >>> split_uplinks_annotation("apps-a, apps-b,")
@@ -193,17 +189,17 @@ def _checked_list(got: object, names: Iterable[str]) -> tuple[str, ...]:
     for position, name in enumerate(names, start=1):
         problem = problem_with_expose_name(name)
         if problem is not None:
-            raise InvalidName(kind, got, f"element {position} ({shown(name)}): {problem}")
+            raise InvalidName(kind, got, f"element {position} ({quote(name)}): {problem}")
         if name in seen:
-            raise InvalidName(kind, got, f"element {position} ({shown(name)}) is there already")
+            raise InvalidName(kind, got, f"element {position} ({quote(name)}) is a duplicate")
         seen[name] = None
     if not seen:
-        raise InvalidName(kind, got, "it names no uplink")
+        raise InvalidName(kind, got, "it must name an uplink")
     return tuple(seen)
 
 
 def parse_uplinks_annotation(text: str) -> tuple[str, ...]:
-    """Read the value of ``hub.traefik.io/router.uplinks``: names, in order.
+    """Parse the value of ``hub.traefik.io/router.uplinks``: names, in order.
 
     Law: ``parse(format(names)) == names``. Complexity: O(length).
 
@@ -219,9 +215,9 @@ def parse_uplinks_annotation(text: str) -> tuple[str, ...]:
 
 
 def format_uplinks_annotation(names: Iterable[str]) -> str:
-    """Write the value of ``hub.traefik.io/router.uplinks``.
+    """Format the value of ``hub.traefik.io/router.uplinks``.
 
-    Raises `InvalidName` for what `parse_uplinks_annotation` would refuse.
+    Raises `InvalidName` for names that `parse_uplinks_annotation` would refuse.
     Complexity: O(length).
 
     >>> format_uplinks_annotation(["apps-a", "apps-b"])
@@ -265,10 +261,10 @@ def normalize(text: str) -> str:
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
-    """Find the candidate that was probably meant, for "did you mean".
+    """Find the candidate most similar to a name, for "did you mean".
 
     Case is ignored, the name itself is never suggested, and ties go to the
-    candidate that sorts first, so the answer does not depend on the order.
+    candidate that sorts first, so the result does not depend on the order.
     Complexity: O(c · length²) for c candidates; a name of more than 253
     characters matches nothing.
 
@@ -280,8 +276,10 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     Source: J. W. Ratcliff and D. Metzener, "Pattern Matching: the Gestalt
     Approach", 1988, as in ``difflib``.
     """
-    if not name or len(name) > _MAX_NAME:
+    if not name or len(name) > grammar.MAX_NAME:
         return None
+    import difflib  # noqa: PLC0415 - a sound manifest needs no suggestion
+
     matcher = difflib.SequenceMatcher(autojunk=False)
     matcher.set_seq2(name.casefold())
     best: str | None = None
@@ -289,7 +287,7 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     for candidate in sorted(set(candidates) - {name}):
         matcher.set_seq1(candidate.casefold())
         bar = max(best_ratio, _CLOSE_ENOUGH)
-        # The cheap upper bounds first: most candidates are nothing like the name.
+        # The cheap upper bounds first: most candidates are dissimilar.
         if matcher.real_quick_ratio() < bar or matcher.quick_ratio() < bar:
             continue
         ratio = matcher.ratio()

@@ -1,16 +1,16 @@
-"""What a probe asks: from a child's address and its health check to a request.
+"""The request of a probe, made from a child's address and its health check.
 
 Rules of this file:
 
-1. Pure: nothing is opened, nothing is resolved. What cannot be asked is a
-   `Refused`, a value with a short reason; nothing is raised.
-2. The server is the child's address, with the check's scheme and port. Nothing
-   that a child may write (a path, a hostname, a redirect) leads to another one.
-3. ``hostname`` is the ``Host`` header and no more. The name that TLS asks for,
-   and holds the certificate against, is the address's: it is the parent's
-   word, and a child must not choose which certificate it is recognized by.
-4. A redirect is followed only to where the request went, as the address or the
-   ``Host`` header names it. So no header can get to anybody else.
+1. Pure: it opens and resolves nothing and raises nothing. A check that no
+   request can be made for gives a `Refused` with a short reason.
+2. The server is the child's address, with the check's scheme and port. No field
+   that a child controls (path, hostname, redirect) leads to another server.
+3. ``hostname`` sets the ``Host`` header only. TLS asks for the host of the
+   address and verifies the certificate against it: the parent chose the address,
+   and a child must not choose which certificate identifies it.
+4. A redirect is followed only to the server of the request, as the address or
+   the ``Host`` header names it. So no header reaches another server.
 5. No reason and no repr shows a header's value, a query or a user.
 
 Source: reference page, "Health Check Fields"; RFC 9110; RFC 3986.
@@ -24,6 +24,7 @@ from urllib.parse import urljoin, urlsplit
 
 from attrs import evolve, field, frozen
 
+from uplinks import grammar
 from uplinks.addresses import problem_with_address, without_userinfo
 from uplinks.model import Header, HealthCheck
 
@@ -42,42 +43,22 @@ __all__ = [
 MAX_REDIRECTS: Final = 10
 
 _SCHEMES: Final = {"http": 80, "https": 443}
-_HIGHEST_PORT: Final = 65535
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _KEEP_METHOD: Final = frozenset({307, 308})
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_PATH: Final = re.compile(r"/(?!/)(?:%[0-9A-Fa-f]{2}|[!\"$&-\[\]-~])*")
 _LOCATION: Final = re.compile(r"[!-\[\]-~]+")
-# Line breaks would begin another header, and a lone surrogate cannot be written.
-_NO_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
-
-_OWNED: Final = frozenset(
-    {
-        "connection",
-        "content-length",
-        "expect",
-        "host",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
 
 
 @frozen
 class Refused:
-    """Why something is not asked, in a few words without secrets."""
+    """Why no request is made, in a few words without secrets."""
 
     reason: str
 
 
 @frozen
 class Server:
-    """Whom a probe asks: ``host`` is a name or an IP address without brackets.
+    """The server that a probe connects to: ``host`` is a name or an IP address, no brackets.
 
     >>> Server("::1", 9443, tls=True).authority
     '[::1]:9443'
@@ -94,7 +75,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """The server as a URL without a path; a port that goes without saying is left out.
+        """The server as a URL without a path; the scheme's default port is left out.
 
         >>> Server("eu.example.com", 443, tls=True).url
         'https://eu.example.com'
@@ -103,7 +84,7 @@ class Server:
 
     @property
     def written_host(self) -> str:
-        """What a ``Host`` header says."""
+        """The value of a ``Host`` header."""
         usual = self.port == _SCHEMES["https" if self.tls else "http"]
         return self._host if usual else self.authority
 
@@ -114,12 +95,12 @@ class Server:
 
 @frozen
 class HttpRequest:
-    """One request of a probe. Its headers' values and its query are not part of a repr.
+    """One request of a probe. A repr shows neither its headers' values nor its query.
 
     ``host`` is the ``Host`` header, ``headers`` are the configured ones in their
-    order, ``status`` is the only one that passes. ``follows`` says how many
-    redirects may still be followed; 0 of them means that the next fails, and
-    ``None`` that a redirect is an answer like any other.
+    order, ``status`` is the only status that passes. ``follows`` is how many more
+    redirects may be followed: at 0 the next one fails; with ``None`` a redirect is
+    judged by its own status.
     """
 
     url: str = field(repr=lambda url: repr(without_userinfo(url)))
@@ -131,10 +112,10 @@ class HttpRequest:
 
 
 def server_of(url: str, check: HealthCheck) -> Server | Refused:
-    """Tell whom a probe asks: the child's address with the check's scheme and port.
+    """Give the server of a probe: the child's address with the check's scheme and port.
 
-    ``url`` is the child's address. What is unset in the check, or empty, is the
-    address's; an address without a port has its scheme's.
+    ``url`` is the child's address. A scheme or port that is unset in the check is
+    the address's; an address without a port has its scheme's default.
 
     Law: the host is always the address's (``tests/laws/test_probing_laws.py``).
     Complexity: O(length). Raises nothing.
@@ -149,26 +130,25 @@ def server_of(url: str, check: HealthCheck) -> Server | Refused:
     """
     problem = problem_with_address(url)
     if problem is not None:
-        return Refused(f"the address cannot be asked: {problem}")
+        return Refused(f"invalid address: {problem}")
     parts = urlsplit(url)
     scheme = check.scheme or parts.scheme
     if scheme not in _SCHEMES:
-        return Refused("the scheme is neither http nor https")
+        return Refused("the scheme must be http or https")
     port = check.port or parts.port or _SCHEMES[scheme]
-    if not 0 < port <= _HIGHEST_PORT:
-        return Refused("the port is not from 1 to 65535")
+    if not grammar.is_port(port):
+        return Refused(f"the port must be between 1 and {grammar.MAX_PORT}")
     return Server(parts.hostname or "", port, tls=scheme == "https")
 
 
 def http_request(url: str, check: HealthCheck) -> HttpRequest | Refused:
     """Make the first request of a probe.
 
-    ``url`` is the child's address. A path that is unset, or empty, is ``/``.
-    What the rules of manifests call an error is refused, since checks need not
-    come from manifests.
+    ``url`` is the child's address. An unset path is ``/``. Checks need not come
+    from manifests, so an error by the rules is refused here too.
 
-    Law: what no rule calls an error is not refused, and no repr shows a header's
-    value (``tests/laws/test_probing_laws.py``).
+    Law: a check is refused exactly if a rule finds an error in what its request is
+    made of, and no repr shows a header's value (``tests/laws/test_probing_laws.py``).
     Complexity: O(length). Raises nothing.
 
     >>> check = HealthCheck(path="/health", hostname="api.example.com", headers={"X-Key": "abc"})
@@ -176,33 +156,16 @@ def http_request(url: str, check: HealthCheck) -> HttpRequest | Refused:
     >>> request.url, request.host, request.headers
     ('https://eu.example.com:9443/health', 'api.example.com', (Header(name='X-Key', value=***),))
     >>> http_request("https://eu.example.com", HealthCheck(path="//evil.example.com"))
-    Refused(reason="the path is not a plain one that begins with one '/'")
+    Refused(reason="the path must start with one '/'; '//' names another host")
 
     Source: reference page, "Health Check Fields".
     """
     server = server_of(url, check)
     if isinstance(server, Refused):
         return server
-    problems = (
-        (
-            _PATH.fullmatch(check.path or "/"),
-            "the path is not a plain one that begins with one '/'",
-        ),
-        (_TOKEN.fullmatch(check.method), "the method is no token"),
-        (not check.hostname or _is_host(check.hostname), "the hostname is not a host"),
-        (all(_TOKEN.fullmatch(h.name) for h in check.headers), "a header's name is no token"),
-        (
-            not any(_NO_VALUE.search(h.value) for h in check.headers),
-            "a header's value has a line break or another control character",
-        ),
-        (
-            not any(h.name.lower() in _OWNED for h in check.headers),
-            "a header is one that the probe itself writes",
-        ),
-    )
-    for right, reason in problems:
-        if not right:
-            return Refused(reason)
+    problem = _problem_with_request(check)
+    if problem is not None:
+        return Refused(problem)
     return HttpRequest(
         url=server.url + (check.path or "/"),
         method=check.method,
@@ -213,9 +176,31 @@ def http_request(url: str, check: HealthCheck) -> HttpRequest | Refused:
     )
 
 
+def _problem_with_request(check: HealthCheck) -> str | None:
+    path = grammar.problem_with_path(check.path or "/")
+    if path is not None:
+        return f"the path {path}"
+    names, values = [h.name for h in check.headers], [h.value for h in check.headers]
+    problems = (
+        (grammar.is_token(check.method), "the method must be an HTTP token"),
+        (
+            grammar.is_status(check.status),
+            f"the status must be between {grammar.MIN_STATUS} and {grammar.MAX_STATUS}",
+        ),
+        (_is_host(check.hostname), "the hostname must be a host with an optional port"),
+        (all(map(grammar.is_token, names)), "a header's name must be an HTTP token"),
+        (
+            all(map(grammar.is_header_value, values)),
+            "a header's value must not contain a control character",
+        ),
+        (not any(map(grammar.is_owned_header, names)), "a header is one that the probe writes"),
+    )
+    return next((reason for right, reason in problems if not right), None)
+
+
 @frozen
 class GrpcCall:
-    """One call of a probe: whom, and what it calls them (``:authority``)."""
+    """One call of a probe: the server and the ``:authority`` of the call."""
 
     server: Server
     authority: str
@@ -224,9 +209,9 @@ class GrpcCall:
 def grpc_call(url: str, check: HealthCheck) -> GrpcCall | Refused:
     """Make the call of a probe in gRPC mode.
 
-    ``hostname`` is what ``Host`` is to HTTP: the authority, and no more. Over
-    TLS it is without a port: there gRPC accepts another name only so. Path,
-    method, status, headers and redirects are HTTP's, and have no effect.
+    ``hostname`` sets the authority only, as it sets ``Host`` over HTTP. Over TLS
+    its port is left out, as gRPC accepts another name only without one. Path,
+    method, status, headers and redirects belong to HTTP and have no effect.
 
     Complexity: O(length). Raises nothing.
 
@@ -243,7 +228,7 @@ def grpc_call(url: str, check: HealthCheck) -> GrpcCall | Refused:
     if not check.hostname:
         return GrpcCall(server, server.written_host)
     if not _is_host(check.hostname):
-        return Refused("the hostname is not a host")
+        return Refused("the hostname must be a host with an optional port")
     if server.tls and urlsplit(f"//{check.hostname}").port is not None:
         return GrpcCall(server, check.hostname.rpartition(":")[0])
     return GrpcCall(server, check.hostname)
@@ -252,16 +237,16 @@ def grpc_call(url: str, check: HealthCheck) -> GrpcCall | Refused:
 def redirected(
     request: HttpRequest, status: int, location: str | None
 ) -> HttpRequest | Refused | None:
-    """Tell what to ask after an answer, or why not; ``None`` if the answer is the last.
+    """Give the request that follows a redirect, or why there is none; ``None`` for a last answer.
 
-    The last is every answer that is no redirect (301, 302, 303, 307, 308), has
-    no ``Location``, or came while redirects are not followed: its own status is
-    judged. A redirect is followed, at most ten times, while scheme, host and
-    port stay those of the request; its host and port may also be written as in
-    the ``Host`` header, since that is how the server knows itself. After 301,
-    302 and 303 the method is GET, unless it is HEAD; 307 and 308 keep it.
+    An answer is the last, judged by its own status, if it is no redirect (301,
+    302, 303, 307, 308), has no ``Location``, or redirects are not followed. A
+    redirect is followed, at most ten times, while scheme, host and port stay those
+    of the request. Host and port may also be those of the ``Host`` header, the
+    name that the server was addressed by. After 301, 302 and 303 the method is
+    GET, unless it is HEAD; 307 and 308 keep it.
 
-    Law: scheme, host, port, ``Host`` and headers of what follows are those of
+    Law: scheme, host, port, ``Host`` and headers of the next request are those of
     the request (``tests/laws/test_probing_laws.py``).
     Complexity: O(length). Raises nothing.
 
@@ -297,7 +282,7 @@ def _origin(request: HttpRequest) -> str:
 
 
 def _path_within(request: HttpRequest, location: str) -> str | Refused:
-    """Find the path and query of a location on the server that gave it."""
+    """Resolve a location on the server that sent it: its path and query."""
     if _LOCATION.fullmatch(location) is None:
         return Refused("redirected to a malformed location")
     try:
@@ -326,5 +311,5 @@ def _host_and_port(authority: str, usual: int) -> tuple[str | None, int]:
     return parts.hostname, parts.port or usual
 
 
-def _is_host(hostname: str) -> bool:
-    return "/" not in hostname and problem_with_address(f"http://{hostname}") is None
+def _is_host(hostname: str | None) -> bool:
+    return not hostname or grammar.is_authority(hostname)

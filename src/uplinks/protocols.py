@@ -1,10 +1,4 @@
-"""What others may write: the shapes that this package asks for, and nothing else.
-
-Rules of this file:
-
-1. A protocol is a shape, not a base class: nobody has to inherit from it.
-2. As few methods as will do.
-"""
+"""Protocols for extensions: schedulers and probers. No base class is needed."""
 
 from __future__ import annotations
 
@@ -20,9 +14,9 @@ __all__ = ["Prober", "Scheduler"]
 class Scheduler(Protocol):
     """An order of indices, for ``Selector(targets, scheduler=...)``.
 
-    The selector hands out the indices: 0, 1, 2, … in the order in which targets
-    are added; the index of a removed target goes to the next one added. One
-    scheduler serves one selector.
+    The selector assigns the indices: 0, 1, 2, … in the order in which targets are
+    added; the next added target gets the index of a removed one. One scheduler
+    serves one selector.
 
     >>> class Alternate:
     ...     def __init__(self):
@@ -39,30 +33,30 @@ class Scheduler(Protocol):
     """
 
     def set_weight(self, index: int, weight: int) -> None:
-        """Take an index's weight: 0 means that it may not be picked at present.
+        """Set the weight of an index: 0 means that it is not eligible.
 
-        Called once for each index whose share changes, whether by its weight,
-        its status, or because it comes or goes. What it raises is raised by the
-        call that made the change, which stands.
+        Called once for each index whose share changes, by its weight, its status,
+        or because it is added or removed. An exception is raised by the call that
+        made the change; the change is kept.
         """
 
     def next_index(self) -> int:
-        """Give an index whose weight is above 0; there is one when this is called.
+        """Return an index whose weight is above 0; there is at least one.
 
-        Any other answer (another type, out of range, an index of weight 0) is
-        refused: the pick raises `uplinks.errors.InvalidScheduler`, and neither
-        picks nor counts anything. What this raises itself is raised by the pick.
+        For any other value (another type, out of range, an index of weight 0) the
+        pick raises `uplinks.errors.InvalidScheduler` and counts nothing. An
+        exception is raised by the pick.
         """
         ...
 
 
 @runtime_checkable
 class Prober(Protocol):
-    """Someone who asks a child how it is.
+    """A prober checks the health of children.
 
-    The caller enforces the deadline by cancelling: a prober has no time-out of
-    its own and stops cleanly when it is cancelled. Many probes may run at once,
-    all in one event loop.
+    The caller enforces the timeout by cancelling: a prober has no timeout of its
+    own and stops cleanly when it is cancelled. Many probes may run at once, all in
+    one event loop.
 
     >>> class Optimist:
     ...     async def probe(self, url, check):
@@ -74,14 +68,14 @@ class Prober(Protocol):
     """
 
     async def probe(self, url: str, check: HealthCheck) -> Outcome:
-        """Ask once: `Outcome.PASS`, or `Outcome.fail` with a short reason without secrets.
+        """Probe once: `Outcome.PASS`, or `Outcome.fail` with a short reason without secrets.
 
         ``url`` is the child's address. For a child with a ``serversTransport`` a
         third argument follows, its `uplinks.model.ServersTransport`; a prober that
-        does not take it, or cannot connect as it says, fails the probe. What a
-        prober raises is a bug.
+        does not take it, or cannot connect as it says, fails the probe. An
+        exception is a bug of the prober.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""

@@ -115,10 +115,14 @@ def test_proxies_of_the_environment_do_not_matter(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("url", "fields", "reason"),
     [
-        ("unix:///run/x", {}, "the address cannot be asked: it does not start with http:// or"),
-        (f"http://me:{SECRET}@eu", {}, "the address cannot be asked: it has a user or password"),
-        ("http://eu", {"scheme": "ftp"}, "the scheme is neither http nor https"),
-        ("http://eu", {"hostname": f"me:{SECRET}@eu"}, "the hostname is not a host"),
+        ("unix:///run/x", {}, "invalid address: it does not start with http:// or"),
+        (f"http://me:{SECRET}@eu", {}, "invalid address: it has a user or password"),
+        ("http://eu", {"scheme": "ftp"}, "the scheme must be http or https"),
+        (
+            "http://eu",
+            {"hostname": f"me:{SECRET}@eu"},
+            "the hostname must be a host with an optional port",
+        ),
     ],
 )
 def test_what_cannot_be_asked_is_not(url: str, fields: dict[str, Any], reason: str) -> None:
@@ -149,7 +153,7 @@ def test_serving_passes(reply: bytes) -> None:
         (b"\x08\x01\x08\x02", "health status NOT_SERVING"),
         (b"\x08", "invalid reply: it ends too early"),
         (b"\x08\x01\x12", "invalid reply: it ends too early"),
-        (b"\x0a\x01\x01", "invalid reply: the status is no number"),
+        (b"\x0a\x01\x01", "invalid reply: the status is not a number"),
         (b"\x08\x01" + b"\x12\x80\x20" + bytes(4096), "gRPC status RESOURCE_EXHAUSTED"),
     ],
     ids=range(10),
@@ -212,8 +216,8 @@ def test_a_server_of_something_else(talk: Any, reason: str) -> None:
     ("url", "reason"),
     [
         (lambda: f"http://127.0.0.1:{closed_port()}", "connection refused"),
-        (lambda: "http://a..b:1", "name not resolved"),
-        (lambda: f"http://{'x' * 64}:1", "name not resolved"),
+        (lambda: "http://a..b:1", "invalid address: it has no valid host"),
+        (lambda: f"http://{'x' * 64}:1", "invalid address: it has no valid host"),
     ],
 )
 def test_nobody_is_there(url: Callable[[], str], reason: str) -> None:

@@ -219,11 +219,11 @@ def test_why_a_probe_fails(given: Answer, reason: str) -> None:
         ("http://127.0.0.1:{port}", "connection refused"),
         ("https://127.0.0.1:{port}", "connection refused"),
         ("http://nothing.invalid", "name not resolved"),
-        ("http://a..b", "name not resolved"),
-        ("http://" + "a" * 64, "name not resolved"),
+        ("http://a..b", "invalid address: it has no valid host"),
+        ("http://" + "a" * 64, "invalid address: it has no valid host"),
         (
             f"http://me:{SECRET}@127.0.0.1:{{port}}",
-            "the address cannot be asked: it has a user or password",
+            "invalid address: it has a user or password",
         ),
     ],
 )

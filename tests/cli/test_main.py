@@ -191,3 +191,60 @@ def test_an_interrupt_is_status_130(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(_InterruptedBytes()))
 
     assert main(["check", "-"]) == 130
+
+
+def modules(*arguments: str) -> set[str]:
+    """The modules that a run of the command line imports beside those of the interpreter."""
+    code = (
+        "import sys; before = set(sys.modules); from uplinks.cli import main; main(sys.argv[1:]); "
+        "sys.stderr.write(' '.join({*sys.modules} - before))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    return set(ran.stderr.split())
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",)])
+def test_help_and_version_import_nothing_but_the_parser(arguments: tuple[str, ...]) -> None:
+    imported = modules(*arguments)
+
+    assert {name for name in imported if name.startswith("uplinks")} == {"uplinks", "uplinks.cli"}
+    assert not imported & {"attr", "yaml", "cattrs", "typing", "pathlib", "asyncio", "inspect"}
+    assert len(imported) < 60
+
+
+def test_a_check_of_one_file_imports_only_its_parts() -> None:
+    imported = modules("check", "examples/banking/children/child-1/uplink.yaml")
+
+    assert "uplinks.rules.uplink" in imported
+    unused = {
+        *("uplinks.balance", "uplinks.parent", "uplinks.health", "uplinks.services"),
+        *("uplinks.cli.excerpt", "uplinks.cli.masking", "uplinks.cli.source"),
+        *("uplinks.simulate", "uplinks.diff", "uplinks.traefik", "uplinks._wrr"),
+        *("asyncio", "fractions", "decimal", "difflib", "json", "email", "importlib.metadata"),
+    }
+    assert not imported & unused
+    assert len(imported) < 220
+
+
+def test_a_public_name_imports_its_module_only() -> None:
+    code = (
+        "import sys, uplinks; print(*sorted(m for m in sys.modules if m.startswith('uplinks'))); "
+        "print(*dir(uplinks)); uplinks.parse_duration; "
+        "print(*sorted(m for m in sys.modules if m.startswith('uplinks')))"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, check=True, text=True
+    )
+
+    at_first, names, afterwards = ran.stdout.splitlines()
+    assert at_first == "uplinks"
+    assert names.split() == sorted([*uplinks.__all__, "__version__"])
+    assert afterwards == "uplinks uplinks.durations uplinks.errors"

@@ -22,8 +22,8 @@ from uplinks.testing import strategies
 
 VALIDATOR = Draft7Validator(json_schema())
 
-# A header that the probe owns, a mode that nobody knows here, an overflow.
-NOT_SAID = {"UPL204", "UPL211"}
+# A mode for which a plug-in may have a prober.
+NOT_SAID = {"UPL204"}
 
 SCALARS = (
     st.none()
@@ -34,7 +34,8 @@ SCALARS = (
         ["", "a", "A", "/", "//a", "/a b", "/%2", "/%20", "http", "h2c", "GET", "G T"]
     )
     | st.sampled_from(["1m30s", "-1s", "-0s", "+1", "1d", ".5s", ".s", "5.", "a..b", "a-", "a\n"])
-    | st.text("ab0-./%:[]~\\\n\té ", max_size=5)
+    | st.sampled_from(["_a.b", "[::1]", "[:::]", "a:0", "a:65536", "a:080", "a" * 64, "a." * 131])
+    | st.text("ab0-_./%:[]~\\\n\té ", max_size=5)
     | st.sampled_from([0.5, 1.5])
 )
 VALUES = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(
@@ -45,7 +46,7 @@ FIELDS = [
     *("name", "namespace", "annotations", "nmae", "weight", "exposeName", "entryPoints"),
     *("healthCheck", "passiveHealthCheck", "path", "scheme", "method", "status", "port"),
     *("interval", "unhealthyInterval", "timeout", "hostname", "followRedirects", "headers"),
-    *("failureWindow", "maxFailedAttempts"),
+    *("failureWindow", "maxFailedAttempts", "Host", "TE", "transfer-Encoding", "X-Host"),
 ]
 
 

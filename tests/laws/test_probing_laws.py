@@ -1,4 +1,4 @@
-"""Laws of `uplinks.probing`: no probe leaves its server, and no secret is shown."""
+"""Laws of `uplinks.probing`: agreement with the rules, one server, and no secret shown."""
 
 from __future__ import annotations
 
@@ -9,8 +9,17 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uplinks.model import Header, HealthCheck
-from uplinks.probing import HttpRequest, Refused, Server, http_request, redirected, server_of
+from uplinks import rules
+from uplinks.model import Cluster, Header, HealthCheck, Uplink
+from uplinks.probing import (
+    HttpRequest,
+    Refused,
+    Server,
+    grpc_call,
+    http_request,
+    redirected,
+    server_of,
+)
 from uplinks.testing import strategies
 
 SECRET = "kx9-secret-7q"  # noqa: S105 - a mark to look for
@@ -52,6 +61,64 @@ wild_checks = st.builds(
 def origin(url: str) -> tuple[Any, ...]:
     parts = urlsplit(url)
     return parts.scheme, parts.netloc, parts.username, parts.hostname, parts.port
+
+
+odd_hosts = st.sampled_from(
+    [
+        "_eu.api.example.com", "a_b", "-a", "a-", "a..b", "a.", ".", "a" * 63, "a" * 64, "*.a",
+        "a,b", "\u00fc.de", "[::1]", "[:::]", "[zz]", "[::1]:80", "::1", "1.2.3.4", "a:0", "a:080",
+        "a:65535", "a:65536", "a:", "a@b", "https://a", "a." * 126 + "a", "a." * 130 + "a",
+    ]
+) | st.text("aB0-_.:[]/@%\u00fc ", max_size=6)  # fmt: skip
+odd_paths = st.sampled_from(["health", "//a", "/a b", "/\u00fc", "/%", "/%4", "/a#b"]) | st.text(
+    "/a%4?#\\'\"~\u00fc \n", max_size=6
+)
+odd_names = st.sampled_from(["Host", "TE", "te ", "X-A", "X_A", "X A", "Connection"]) | st.text(
+    "aB-_:!(\u00e4 \n", max_size=4
+)
+odd_values = st.text("a\t\n\r\x00\x7f\x85\u00e4\ud800 ", max_size=4)
+odd_checks = st.builds(
+    HealthCheck,
+    path=st.none() | odd_paths,
+    scheme=st.none() | st.sampled_from(["", "http", "https", "HTTP", "h2c", "ftp"]),
+    method=st.sampled_from(["", "GET", "get", "G T", "G\u00c9T", "purge", "GET\n"]),
+    status=st.sampled_from([-1, 0, 99, 100, 200, 599, 600]),
+    port=st.none() | st.sampled_from([-1, 0, 1, 65535, 65536]),
+    hostname=st.none() | odd_hosts,
+    headers=st.lists(st.tuples(odd_names, odd_values), max_size=2),
+)
+spoils = st.one_of(
+    st.fixed_dictionaries({"hostname": odd_hosts}),
+    st.fixed_dictionaries({"path": odd_paths}),
+    st.fixed_dictionaries({"headers": st.lists(st.tuples(odd_names, odd_values), max_size=2)}),
+)
+
+
+def errors_of(check: HealthCheck) -> list[str]:
+    found = rules.check_cluster(Cluster("eu", [Uplink("api", "apps", health_check=check)]))
+    return [str(diagnostic) for diagnostic in found.errors]
+
+
+@given(
+    strategies.addresses,
+    odd_checks
+    | st.builds(lambda check, odd: evolve(check, **odd), strategies.http_checks(), spoils),
+)
+def test_a_check_is_refused_exactly_if_a_rule_finds_an_error(
+    address: str, check: HealthCheck
+) -> None:
+    request = http_request(address, check)
+
+    assert isinstance(request, Refused) == bool(errors_of(check)), (request, errors_of(check))
+
+
+@given(strategies.addresses, odd_hosts)
+def test_a_grpc_check_is_refused_exactly_if_a_rule_finds_an_error(
+    address: str, hostname: str
+) -> None:
+    check = HealthCheck(mode="grpc", hostname=hostname)
+
+    assert isinstance(grpc_call(address, check), Refused) == bool(errors_of(check))
 
 
 @given(strategies.addresses, strategies.http_checks())
@@ -113,10 +180,3 @@ def test_a_server_s_url_leads_back_to_it(host: str, port: int, tls: bool) -> Non
     server = Server(host, port, tls=tls)
 
     assert server_of(server.url, HealthCheck()) == server
-
-
-def test_the_headers_that_a_probe_writes_are_those_of_the_rule() -> None:
-    from uplinks import probing
-    from uplinks.rules import probe_header
-
-    assert probing._OWNED == probe_header._OWNED

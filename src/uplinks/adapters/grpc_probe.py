@@ -107,7 +107,7 @@ class GrpcProber:
     ...     finally:
     ...         await prober.close()
     >>> asyncio.run(ask()).reason
-    'the address cannot be asked: it does not start with http:// or https://'
+    'invalid address: it does not start with http:// or https://'
 
     Source: the gRPC health checking protocol.
     """

@@ -117,7 +117,7 @@ class HttpProber:
     ...     finally:
     ...         await prober.close()
     >>> asyncio.run(ask()).reason
-    "the path is not a plain one that begins with one '/'"
+    "the path must start with one '/'; '//' names another host"
     """
 
     def __init__(

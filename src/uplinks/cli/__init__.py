@@ -3,14 +3,14 @@
 Rules of this package:
 
 1. One command is one file, with two functions: `add` (its arguments) and
-   `run` (its work). No command knows another, and only the one that is asked
-   for is imported.
-2. Exit status, whatever the output format: 0 clean, 1 findings, 2 bad usage
-   or input that could not be read. An interrupt is 130, a closed pipe 141.
+   `run` (its work). A run imports only the files of its own command, and
+   ``--help`` and ``--version`` import none.
+2. Exit status, in every output format: 0 clean, 1 findings, 2 bad usage or
+   unreadable input. An interrupt is 130, a closed pipe 141.
 3. Bad input never gives a traceback. A command that cannot do all of its work
    does none: findings go to standard error, nothing to standard output.
-4. What was read is shown with its control characters escaped: a manifest must
-   not be able to drive a terminal.
+4. Text from a manifest is shown with its control characters escaped, so that it
+   cannot control a terminal.
 """
 
 from __future__ import annotations
@@ -19,27 +19,29 @@ import argparse
 import gc
 import importlib
 import os
-import signal
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 
 import uplinks
-from uplinks.cli.console import FINDINGS, UNUSABLE, Console, Unusable
-from uplinks.errors import UnusablePlugin, UplinksError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
 
 __all__ = ["COMMANDS", "main", "make_parser"]
 
-COMMANDS = (
-    "check",
-    "explain",
-    "materialize",
-    "diff",
-    "simulate",
-    "schema",
-    "demo",
-    "completion",
-)
+COMMANDS: Mapping[str, str] = {
+    "check": "find errors in a fleet's manifests",
+    "explain": "explain what a code means",
+    "materialize": "show the services that a parent generates, or write a proxy's configuration",
+    "diff": "show what a change of manifests does to the parent",
+    "simulate": "simulate a fleet while children fail and recover",
+    "schema": "write the JSON Schema of an Uplink",
+    "demo": "show a failover on real sockets",
+    "completion": "write the completion script of a shell",
+}
+"""Each command, in the order of the help text, with its summary."""
+
+_BAD_USAGE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0
     """
     _prepare_streams()
-    # What a command makes, it keeps to its end: looking for cycles in it is for nothing.
+    # A command keeps its objects until it ends, so collecting cycles would free nothing.
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -62,56 +64,69 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
     except BrokenPipeError:
         _discard_output()
-        return 128 + signal.SIGPIPE
+        return _killed_by("SIGPIPE")
     except OSError as problem:  # a full disk below standard output
         _discard_output()
-        Console.standard().complain(problem.strerror or str(problem))
-        return UNUSABLE
+        return _complain(problem.strerror or str(problem))
     except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+        return _killed_by("SIGINT")
     finally:
         if collecting:
             gc.enable()
 
 
+def _killed_by(name: str) -> int:
+    import signal  # noqa: PLC0415 - few runs need it
+
+    return 128 + int(signal.Signals[name])
+
+
+def _complain(message: str) -> int:
+    from uplinks.cli.console import Console  # noqa: PLC0415 - `--help` needs no console
+
+    Console.standard().complain(message)
+    return _BAD_USAGE
+
+
 def _prepare_streams() -> None:
-    # Whoever starts a program may leave a stream closed; Python then has None.
-    sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - as long as the process
-    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the process
-    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+    # The process may have been started with a closed stream, which is None in Python.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - as long as the process
     for stream in (sys.stdout, sys.stderr):
-        # A file name or a manifest may hold what the terminal cannot show.
+        # A file name or a manifest may hold characters that the terminal cannot show.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
 
 def _discard_output() -> None:
-    # Python flushes once more at exit: what is left must have a place to go.
+    # Python flushes once more at exit, which must not fail again.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: Sequence[str]) -> int:
-    console = Console.standard()
     # Options of the program take no values, so this is the command if there is one.
     command = next((each for each in arguments if not each.startswith("-")), "")
-    names = [command] if command in COMMANDS else COMMANDS
     try:
-        parsed = make_parser(() if "--version" in arguments[:1] else names).parse_args(arguments)
-    except SystemExit as exit_:  # argparse has said what there was to say
-        return exit_.code if isinstance(exit_.code, int) else UNUSABLE
+        parsed = make_parser([command] if command in COMMANDS else ()).parse_args(arguments)
+    except SystemExit as exit_:  # argparse has printed why
+        return exit_.code if isinstance(exit_.code, int) else _BAD_USAGE
+    # Every command imports both.
+    from uplinks.cli.console import FINDINGS, Console, Unusable  # noqa: PLC0415
+    from uplinks.errors import UnusablePlugin, UplinksError  # noqa: PLC0415
+
     try:
-        status: int = parsed.run(parsed, console)
+        status: int = parsed.run(parsed, Console.standard())
     except (Unusable, UnusablePlugin) as problem:
-        console.complain(str(problem))
-        return UNUSABLE
+        return _complain(str(problem))
     except UplinksError as problem:
-        console.complain(str(problem))
+        _complain(str(problem))
         return FINDINGS
     return status
 
 
-def make_parser(names: Sequence[str]) -> argparse.ArgumentParser:
-    """Make the parser of some of `COMMANDS`: only those are imported."""
+def make_parser(names: Collection[str]) -> argparse.ArgumentParser:
+    """Make the parser with the arguments of some of `COMMANDS`; only those are imported."""
     parser = argparse.ArgumentParser(
         prog="uplinks",
         description="Check, materialize, compare and simulate Traefik Hub multi-cluster uplinks.",
@@ -120,6 +135,9 @@ def make_parser(names: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"uplinks {uplinks.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name in names:
-        importlib.import_module(f"uplinks.cli.{name}").add(commands)
+    for name, summary in COMMANDS.items():
+        if name in names:
+            importlib.import_module(f"uplinks.cli.{name}").add(commands)
+        else:
+            commands.add_parser(name, help=summary, add_help=False)
     return parser

@@ -13,19 +13,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Final
 
 from attrs import evolve
 
 from uplinks import rules
 from uplinks.adapters import plugins
-from uplinks.cli import config, findings, formats, inputs, suppression
+from uplinks.cli import COMMANDS, config, findings, formats, inputs, suppression
 from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Ink
 from uplinks.cli.formats import MACHINES, Result, text
 from uplinks.cli.inputs import Place
 from uplinks.cli.selection import Selection, checked
-from uplinks.diagnostics import LIMIT_EXCEEDED, Diagnostic, Location, Report, Severity
+from uplinks.diagnostics import Diagnostic, Location, Report, Severity
 from uplinks.errors import UnusablePlugin
 from uplinks.model import Cluster, Fleet
 
@@ -38,7 +37,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command and its arguments."""
     parser = commands.add_parser(
         "check",
-        help="check the manifests of a fleet",
+        help=COMMANDS["check"],
         description="Check the manifests of a fleet or of one cluster.",
         epilog="Exit status: 0 clean, 1 findings, 2 bad usage or unreadable input.",
         allow_abbrev=False,
@@ -198,17 +197,12 @@ def _read(subjects: Sequence[Fleet | Cluster]) -> dict[str, int]:
 # --- output -----------------------------------------------------------------
 
 
-def _excerpts(
-    report: Report, places: Sequence[Place], encoding: str
-) -> Callable[[Location], list[str]]:
+def _excerpts(places: Sequence[Place], encoding: str) -> Callable[[Location], list[str]]:
     from uplinks.cli.excerpt import excerpts  # noqa: PLC0415 - a clean check needs none
 
     texts = {file: data for place in places for file, data in place.texts.items()}
     known = {file: source for place in places for file, source in place.sources.items()}
-    # A limit has no useful excerpt, and finding its line means scanning the whole file.
-    first = islice(report, findings.EXCERPTS)
-    shown = [finding.location for finding in first if finding.code != LIMIT_EXCEEDED]
-    return excerpts(texts, encoding, shown, known)
+    return excerpts(texts, encoding, known)
 
 
 def _write(
@@ -223,7 +217,7 @@ def _write(
         written = text.render(
             result,
             ink,
-            _excerpts(result.report, places, encoding) if len(result.report) else None,
+            _excerpts(places, encoding) if len(result.report) else None,
         )
     if file is not None and to_file:
         from uplinks.cli import output  # noqa: PLC0415 - seldom needed

@@ -6,6 +6,7 @@ import argparse
 import re
 from typing import Any, Final
 
+from uplinks.cli import COMMANDS
 from uplinks.cli.console import CLEAN, Console, Unusable
 
 __all__ = ["add", "run"]
@@ -20,7 +21,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command and its argument."""
     parser = commands.add_parser(
         "completion",
-        help="write what completes this command line in a shell",
+        help=COMMANDS["completion"],
         description="Write a script that completes this command line in a shell. Needs an extra: "
         "pip install 'uplinks[completion]'.",
         epilog='In bash: eval "$(uplinks completion bash)". In zsh: write it to a file _uplinks '
@@ -37,7 +38,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         import shtab  # noqa: PLC0415 - an extra
     except ImportError:
         raise Unusable("completion is an extra: pip install 'uplinks[completion]'") from None
-    from uplinks.cli import COMMANDS, make_parser  # noqa: PLC0415 - the package that imports this
+    from uplinks.cli import make_parser  # noqa: PLC0415 - the package that imports this
 
     parser = make_parser(COMMANDS)
     _complete_files(parser, shtab.FILE)

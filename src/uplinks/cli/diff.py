@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from uplinks import rules
-from uplinks.cli import findings, inputs
+from uplinks.cli import COMMANDS, findings, inputs
 from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Ink, printable
 from uplinks.diagnostics import Severity
 from uplinks.diff import JUMP, Change, Difference, Entry, diff, percent
@@ -26,7 +26,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command and its arguments."""
     parser = commands.add_parser(
         "diff",
-        help="show what a change of manifests does to the parent",
+        help=COMMANDS["diff"],
         description="Show what a change of manifests does to the parent: services, shares, risks.",
         epilog="Exit status: 0 no risk, 1 risky changes or findings, 2 bad usage or unreadable.",
         allow_abbrev=False,

@@ -1,113 +1,78 @@
-"""The line of a finding, with a caret below it.
+"""The line of a diagnostic with a caret below it, masked by `uplinks.cli.masking`.
 
-Rules of this file:
-
-1. What a line holds that may be a secret is shown as ``***``, and one in which
-   nothing is written is not shown.
-2. What does not fit is cut around the caret. The caret stands below what the
-   terminal shows, with tabs, wide characters, and escapes for what it cannot show.
+A long line is cut around the caret. Tabs, wide characters, and the escapes of
+characters that the terminal cannot show count with the columns they take.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from attrs import frozen
-
 from uplinks.cli.console import printable
+from uplinks.cli.masking import hidden
 from uplinks.cli.source import Source, look_through
-from uplinks.diagnostics import Location, Span
+from uplinks.diagnostics import Location
+from uplinks.manifest._masking import MASK
 
-__all__ = ["CUT", "MASK", "TAB", "WIDTH", "excerpts"]
+__all__ = ["CUT", "TAB", "WIDTH", "excerpts"]
 
 WIDTH: Final = 100
 TAB: Final = 4
-MASK: Final = "***"
 CUT: Final = "..."
-# As much of a long line is laid out on either side of the caret: twice what the
-# window shows, since some characters have no width.
+# The characters that are laid out on either side of the caret: twice what is shown,
+# as some characters have no width.
 _AROUND: Final = WIDTH
 
 
 def excerpts(
     texts: Mapping[str, bytes],
     encoding: str,
-    shown: Iterable[Location],
     known: Mapping[str, Source] = MappingProxyType({}),
 ) -> Callable[[Location], list[str]]:
-    """Give the function that shows a place's line; each text is looked through once.
+    """Make the function that formats the line of a location.
 
-    ``shown`` are the places to show: no text is looked through behind the last of
-    them. ``known`` are texts that were already looked through.
+    ``texts`` are the files' contents; ``known`` are those already decoded.
     """
     sources = dict(known)
-    last: dict[str, tuple[int, int]] = {}
-    for place in shown:
-        seen = (place.span.line, place.span.column + _AROUND)
-        last[place.file] = max(seen, last.get(place.file, seen))
 
     def excerpt(location: Location) -> list[str]:
-        file, span = location.file, location.span
+        file = location.file
         if file not in texts:
             return []
         if file not in sources:
-            if file not in last:
-                return []
-            sources[file] = look_through(texts[file], last[file])
-        return list(_excerpt(_laid_out(sources[file], span, encoding), span))
+            sources[file] = look_through(texts[file])
+        line = sources[file].line(location.span.line)
+        return list(_excerpt(line, location, encoding)) if line.strip() else []
 
     return excerpt
 
 
-@frozen
-class _Line:
-    """A part of a line as cells, and where each begins when it is shown; the end, too.
-
-    ``length`` is the whole line's; ``begin`` is where the part begins in it, and
-    ``head`` and ``tail`` mark what the part leaves out before it and behind it.
-    """
-
-    length: int
-    begin: int
-    cells: list[_Cell]
-    columns: list[int]
-    head: str
-    tail: str
-
-
-def _laid_out(text: Source, span: Span, encoding: str) -> _Line:
-    """Lay out what can be seen around a place: a line may be a megabyte long."""
-    length = text.length(span.line)
-    begin, end = max(0, span.column - 1 - _AROUND), span.column - 1 + _AROUND
-    if length <= 2 * _AROUND:
-        begin, end = 0, length
-    line = text.line(span.line, begin, end)
-    hidden = text.hidden(span.line, begin, end)
-    cells = _cells(line if end < length else line.rstrip(), hidden, encoding)
-    if not line.strip():
-        cells = []
+def _excerpt(line: str, location: Location, encoding: str) -> Iterator[str]:
+    """Format what is around a location. Complexity: O(1), as only a part is laid out."""
+    span = location.span
+    start, one = span.column - 1, span.end_line == span.line
+    end = span.end_column - 1 if one else len(line)
+    begin, stop = max(0, start - _AROUND), start + _AROUND
+    if len(line) <= 2 * _AROUND:
+        begin, stop = 0, len(line)
+    ranges = [
+        (max(first - begin, 0), last - begin)
+        for first, last in hidden(line, start, end if one else start, location.path)
+        if last > begin and first < stop
+    ]
+    part = line[begin:stop] if stop < len(line) else line[begin:stop].rstrip()
+    cells = _cells(part, ranges, encoding)
     columns = [0, *accumulate(cell.width for cell in cells)]
-    head, tail = CUT if begin else "", CUT if end < length else ""
-    return _Line(length, begin, cells, columns, head, tail)
-
-
-def _excerpt(line: _Line, span: Span) -> Iterator[str]:
-    """Show what is around a place. Complexity: O(1), since a part is never long."""
-    cells, columns = line.cells, line.columns
-    if not cells:
-        return
-    start = span.column - 1 - line.begin
-    end = (span.end_column - 1 if span.end_line == span.line else line.length) - line.begin
-    begun = bisect_right(cells, start, key=_end)
-    over = max(begun, bisect_left(cells, end, key=_start))
+    begun = bisect_right(cells, start - begin, key=_end)
+    over = max(begun, bisect_left(cells, end - begin, key=_start))
     before, under = columns[begun], columns[over] - columns[begun]
     first, last, head, tail = _window(columns, before)
-    head, tail = head or line.head, tail or line.tail
+    head, tail = head or (CUT if begin else ""), tail or (CUT if stop < len(line) else "")
     shown = "".join(cell.text for cell in cells[first:last])
     before += len(head) - columns[first]
     room = len(head) + columns[last] - columns[first] - before
@@ -119,9 +84,9 @@ def _excerpt(line: _Line, span: Span) -> Iterator[str]:
 
 
 class _Cell(NamedTuple):
-    """What is shown for the characters from ``start`` to ``end`` of a line's part.
+    """The text for the characters from ``start`` to ``end`` of a part of a line.
 
-    A named tuple, since each finding has hundreds.
+    A named tuple, as each excerpt has hundreds.
     """
 
     start: int
@@ -166,7 +131,7 @@ def _end(cell: _Cell) -> int:
 
 
 def _window(columns: list[int], before: int) -> tuple[int, int, str, str]:
-    """Choose which cells of a long line are shown around the caret, and the marks of a cut."""
+    """Choose the cells of a long line around the caret, and the marks of a cut."""
     cells = len(columns) - 1
     if columns[-1] <= WIDTH:
         return 0, cells, "", ""

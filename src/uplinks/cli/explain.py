@@ -8,6 +8,7 @@ import re
 from typing import Any, Final
 
 from uplinks.adapters import plugins
+from uplinks.cli import COMMANDS
 from uplinks.cli.console import CLEAN, Console, Ink, Unusable, printable
 from uplinks.cli.findings import catalogue
 from uplinks.cli.selection import nearest_code
@@ -26,7 +27,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command and its arguments."""
     parser = commands.add_parser(
         "explain",
-        help="explain a code",
+        help=COMMANDS["explain"],
         description="Show the page of each code, or list all codes.",
         allow_abbrev=False,
     )

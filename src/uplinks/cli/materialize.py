@@ -15,7 +15,7 @@ from typing import Any, Final
 from attrs import asdict
 
 from uplinks import render, rules
-from uplinks.cli import findings, inputs, output
+from uplinks.cli import COMMANDS, findings, inputs, output
 from uplinks.cli.console import CLEAN, Console, Ink, Unusable
 from uplinks.cli.tables import Column, table
 from uplinks.durations import format_duration
@@ -47,7 +47,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command and its arguments."""
     parser = commands.add_parser(
         "materialize",
-        help="show the services that a parent generates, or write a proxy's configuration",
+        help=COMMANDS["materialize"],
         description="Show the services that a parent generates from what its children advertise, "
         "or write the configuration of a proxy that serves them.",
         allow_abbrev=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from uplinks.cli import COMMANDS
 from uplinks.cli.console import CLEAN, Console
 from uplinks.schema import json_schema
 
@@ -15,7 +16,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command; it has no arguments."""
     parser = commands.add_parser(
         "schema",
-        help="write the JSON Schema of an Uplink",
+        help=COMMANDS["schema"],
         description="Write the JSON Schema (draft 7) of an Uplink on standard output.",
         epilog="In an editor with yaml-language-server, begin a manifest with: "
         "# yaml-language-server: $schema=uplink.schema.json",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Final, NoReturn
 
 from uplinks.diagnostics import Diagnostic, Location, Related, Severity, Span, limit_exceeded
+from uplinks.errors import quote
 from uplinks.located import Path, field_path
-from uplinks.manifest._masking import MASK, advice, in_headers, masked
+from uplinks.manifest._masking import MASK, holds_number, in_headers, masked
 
 __all__ = ["Findings", "LimitError"]
 
@@ -115,8 +116,7 @@ class Findings:
 
     def octal(self, text: str, value: int, span: Span, path: Path) -> None:
         """Warn of a number that reads as decimal but is octal, in a field of ours."""
-        shown, *_ = advice(text, path)
-        if shown is None:
+        if not holds_number(path):
             return
-        message = f"{shown!r} is an octal number, read as {value}; write {value}"
+        message = f"{quote(text)} is an octal number, read as {value}; write {value}"
         self.add(OCTAL, message, span, path, severity=Severity.WARNING, suggestion=str(value))

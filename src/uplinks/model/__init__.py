@@ -1,16 +1,17 @@
-"""The things this package speaks of, as frozen values.
+"""The model: frozen values for the objects of a fleet.
 
 Rules of this package:
 
-1. A class here is a value: frozen, compared by content, without behaviour
-   beyond its own meaning. It never reads, checks or changes anything.
-2. A bad document must be representable, so that a rule can speak about it: a
+1. A class here is a value: frozen, compared by content, copied and pickled as
+   usual. It never reads, checks or changes anything.
+2. An invalid document must be representable, so that a rule can report it: a
    negative weight or an empty namespace is stored, not refused.
 3. Defaults are resolved here, once: ``None`` means "taken from the child's
-   address" or "absent", never "look the default up elsewhere".
+   address" or "absent", never "look the default up elsewhere". In a health check
+   ``0`` and ``""`` mean unset.
 4. Durations are ``int`` nanoseconds. No repr shows a header's value, or a user
    or password in an address.
-5. ``origin`` says where an object was read; it takes no part in comparison.
+5. ``origin`` is the place an object was read from; it takes no part in comparison.
 
 The behaviour follows the Uplink reference of Traefik Hub.
 """
@@ -95,4 +96,4 @@ __all__ = [
 ]
 
 Resource = Uplink | IngressRoute | TraefikService | StaticConfig
-"""Everything a manifest can hold that means something here."""
+"""Every kind of object that is read from a manifest."""

@@ -1,4 +1,4 @@
-"""How children are checked: by probes, and by real requests."""
+"""Health checks of children: active ones by probes, passive ones by real requests."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def _headers(
     value: Mapping[str, str] | Iterable[Header | tuple[str, str]],
 ) -> tuple[Header, ...]:
     if isinstance(value, str | bytes):
-        # Its letters are no headers, and it may be a credential: it is not shown.
-        raise TypeError(f"headers are a mapping or pairs, not {type(value).__name__}")
+        # It is not shown, as it may be a credential.
+        raise TypeError(f"headers must be a mapping or pairs, got {type(value).__name__}")
     return tuple(map(_header, value.items() if isinstance(value, Mapping) else value))
 
 
@@ -43,10 +43,22 @@ def _header(item: object) -> Header:
         case (str(name), str(text)):
             return Header(name, text)
         case _:
-            raise TypeError(f"a header is a name and a value, both str; got {type(item).__name__}")
+            raise TypeError(f"a header must be a pair of str, got {type(item).__name__}")
 
 
-# Zero means unset: Go clients write it for fields that nobody has set.
+# Go clients write 0 and "" for fields that are not set.
+
+
+def _text(value: str | None) -> str | None:
+    return value or None
+
+
+def _mode(value: str) -> str:
+    return value or "http"
+
+
+def _method(value: str) -> str:
+    return value or "GET"
 
 
 def _status(value: int) -> int:
@@ -89,16 +101,16 @@ class HealthCheck:
     Source: reference page, "Health Check Fields".
     """
 
-    path: str | None = None
-    scheme: str | None = None
-    mode: str = "http"
-    method: str = "GET"
+    path: str | None = field(default=None, converter=_text)
+    scheme: str | None = field(default=None, converter=_text)
+    mode: str = field(default="http", converter=_mode)
+    method: str = field(default="GET", converter=_method)
     status: int = field(default=200, converter=_status)
     port: int | None = field(default=None, converter=_port)
     interval: int = field(default=DEFAULT_INTERVAL, converter=_interval)
     unhealthy_interval: int = 0
     timeout: int = field(default=DEFAULT_TIMEOUT, converter=_timeout)
-    hostname: str | None = None
+    hostname: str | None = field(default=None, converter=_text)
     follow_redirects: bool = True
     headers: tuple[Header, ...] = field(default=(), converter=_headers)
 

@@ -1,4 +1,4 @@
-"""What a cluster is, how it is configured, and the fleet of a parent and its children."""
+"""Clusters, their static configuration, and the fleet of a parent and its children."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from attrs import field, frozen
 
 from uplinks.diagnostics import Diagnostic
 from uplinks.located import Origin
-from uplinks.model._fields import address_shown, mapping_field, origin_field, rest_field, to_tuple
+from uplinks.model._fields import (
+    Copyable,
+    address_shown,
+    mapping_field,
+    origin_field,
+    rest_field,
+    to_tuple,
+)
 from uplinks.model._objects import IngressRoute, TraefikService, Uplink
 from uplinks.model._transport import ServersTransport
 
@@ -25,7 +32,7 @@ __all__ = [
 
 
 @frozen
-class UplinkEntryPoint:
+class UplinkEntryPoint(Copyable):
     """An entry point of a child for traffic from its parents."""
 
     address: str = ""
@@ -34,7 +41,7 @@ class UplinkEntryPoint:
 
 
 @frozen
-class ChildConfig:
+class ChildConfig(Copyable):
     """A child's static configuration: ``hub.uplinkEntryPoints`` and the provider.
 
     ``multicluster`` is True when ``hub.providers.multicluster`` is present,
@@ -55,22 +62,22 @@ class ChildConfig:
 
 
 @frozen
-class Child:
+class Child(Copyable):
     """One child as its parent lists it: ``address`` is the URL of its entry point.
 
     ``servers_transport`` says how connections to it are made.
 
     >>> Child("https://me:secret@eu.example.com")
-    Child(address='https://***@eu.example.com', servers_transport=None)
+    Child(address='https://***@eu.example.com')
     """
 
     address: str = field(repr=address_shown)
-    servers_transport: ServersTransport | None = None
+    servers_transport: ServersTransport | None = field(default=None, repr=False)
     rest: Mapping[str, Any] = rest_field()
 
 
 @frozen
-class ParentConfig:
+class ParentConfig(Copyable):
     """A parent's static configuration: ``hub.providers.multicluster``.
 
     >>> ParentConfig({"eu": Child("https://eu.example.com:9443")}).children["eu"].address
@@ -86,8 +93,8 @@ class ParentConfig:
 class StaticConfig:
     """One document with a top-level ``hub``.
 
-    A cluster in the middle of a hierarchy is both a child and a parent, so
-    both may be there.
+    A cluster in the middle of a hierarchy is both a child and a parent, so both
+    may be set.
     """
 
     child: ChildConfig | None = None
@@ -97,11 +104,11 @@ class StaticConfig:
 
 @frozen
 class Cluster:
-    """All that was read of one cluster.
+    """The objects and the configuration of one cluster.
 
-    ``diagnostics`` are the findings made while reading, ``skipped`` counts the
-    documents of kinds that mean nothing here. Objects declared twice stay
-    twice: a rule reports them.
+    ``diagnostics`` were found while parsing, ``skipped`` counts the documents of
+    kinds without meaning here. An object that is declared twice is listed twice,
+    so that a rule can report it.
     """
 
     name: str
@@ -115,7 +122,7 @@ class Cluster:
 
 
 @frozen
-class Fleet:
+class Fleet(Copyable):
     """A parent and the children whose manifests were read, by child name."""
 
     parent: Cluster

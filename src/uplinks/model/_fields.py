@@ -1,4 +1,4 @@
-"""How the fields of the model are kept: tuples, frozen mappings, and what takes no part."""
+"""The fields of the model's classes: tuples, frozen mappings, and how values are copied."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from attrs import field
+from attrs import field, fields
 
 from uplinks.addresses import without_userinfo
 from uplinks.located import UNLOCATED
 
 __all__ = [
+    "Copyable",
     "address_shown",
     "frozen_mapping",
     "mapping_field",
@@ -21,31 +22,54 @@ __all__ = [
 ]
 
 
+class Copyable:
+    """Base of the classes with frozen mappings, which neither `pickle` nor `copy` takes.
+
+    A value is rebuilt by its constructor from its fields, the mappings as ``dict``.
+    """
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Give the constructor's arguments to `pickle` and `copy`."""
+        cls: Any = type(self)
+        arguments = {each.alias: _thawed(getattr(self, each.name)) for each in fields(cls)}
+        return _rebuilt, (cls, arguments)
+
+
+def _rebuilt(cls: type[Any], arguments: dict[str, Any]) -> Any:
+    return cls(**arguments)
+
+
+def _thawed(value: Any) -> Any:
+    return dict(value) if isinstance(value, MappingProxyType) else value
+
+
 def frozen_mapping(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Copy what is not frozen yet."""
+    """Copy a mapping, unless it is frozen already."""
     return value if isinstance(value, MappingProxyType) else MappingProxyType(dict(value))
 
 
 def to_tuple(value: Iterable[Any]) -> tuple[Any, ...]:
-    """Take any iterable; `tuple` itself as a converter would leave its type variable open."""
+    """Convert any iterable; `tuple` itself as a converter would leave its type variable open."""
     return tuple(value)
 
 
 def address_shown(value: object) -> str:
-    """Show an address without its user and password."""
+    """Format an address without its user and password."""
     return repr(without_userinfo(value) if isinstance(value, str) else value)
 
 
 def origin_field() -> Any:
-    """Where an object was read: no part of what it is."""
+    """Define ``origin``, where an object was read; it takes no part in comparison."""
     return field(default=UNLOCATED, eq=False, repr=False, kw_only=True)
 
 
 def mapping_field() -> Any:
-    """Keep names and values, frozen; no part of the hash."""
+    """Define a frozen mapping; it takes no part in the hash."""
     return field(factory=dict, converter=frozen_mapping, hash=False)
 
 
 def rest_field() -> Any:
-    """Fields that are part of the kind but mean nothing here; kept for writing back."""
+    """Define ``rest``: fields of the kind without meaning here, kept for writing back."""
     return field(factory=dict, converter=frozen_mapping, hash=False, repr=False, kw_only=True)

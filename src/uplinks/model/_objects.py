@@ -1,4 +1,4 @@
-"""What is declared in a cluster: uplinks, routers, and services that compose others."""
+"""Objects of a cluster: uplinks, routers, and services that compose others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from attrs import field, frozen
 from uplinks import naming
 from uplinks.located import Origin
 from uplinks.model._checks import HealthCheck, PassiveHealthCheck
-from uplinks.model._fields import mapping_field, origin_field, rest_field, to_tuple
+from uplinks.model._fields import Copyable, mapping_field, origin_field, rest_field, to_tuple
 
 __all__ = [
     "MAX_WEIGHT",
@@ -29,7 +29,7 @@ UPLINKS_ANNOTATION: Final = "hub.traefik.io/router.uplinks"
 
 
 @frozen
-class Uplink:
+class Uplink(Copyable):
     """A child's declaration that it can serve a workload.
 
     ``namespace`` is ``""`` when the manifest lacks one. ``weight`` is an int
@@ -55,7 +55,7 @@ class Uplink:
 
     @property
     def uplink_name(self) -> str:
-        """The name routers and parents know it by. It is not checked here."""
+        """The name that routers and parents refer to. It is not checked here."""
         if self.expose_name is not None:
             return self.expose_name
         return f"{self.namespace}-{self.name}"
@@ -67,7 +67,7 @@ class Uplink:
 
 
 @frozen
-class ServiceReference:
+class ServiceReference(Copyable):
     """One entry of a ``services`` list, or one side of a failover.
 
     ``weight`` is 1 when absent. ``kind`` is ``Service`` (Kubernetes) or
@@ -83,7 +83,7 @@ class ServiceReference:
 
 
 @frozen
-class Route:
+class Route(Copyable):
     """One routing rule of an IngressRoute and the services behind it."""
 
     match: str
@@ -93,7 +93,7 @@ class Route:
 
 
 @frozen
-class IngressRoute:
+class IngressRoute(Copyable):
     """A router. With the uplinks annotation it is advertised through uplinks.
 
     ``entry_points`` and ``tls`` are ``None`` when absent, which differs from
@@ -129,7 +129,7 @@ class IngressRoute:
 
 
 @frozen
-class Weighted:
+class Weighted(Copyable):
     """The services of a weighted TraefikService, in the order they are written."""
 
     services: tuple[ServiceReference, ...] = field(default=(), converter=to_tuple)
@@ -137,7 +137,7 @@ class Weighted:
 
 
 @frozen
-class Failover:
+class Failover(Copyable):
     """A main service and the one that takes over while the main one is down."""
 
     service: ServiceReference
@@ -146,7 +146,7 @@ class Failover:
 
 
 @frozen
-class TraefikService:
+class TraefikService(Copyable):
     """A service composed of others.
 
     At most one of the two types is used here; other types (mirroring, highest

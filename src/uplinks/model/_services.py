@@ -1,4 +1,4 @@
-"""What children offer, and the services that a parent makes of it."""
+"""Advertisements of children, and the services that a parent makes of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from attrs import field, frozen
 
 from uplinks.model._checks import HealthCheck, PassiveHealthCheck
-from uplinks.model._fields import address_shown, frozen_mapping, to_tuple
+from uplinks.model._fields import Copyable, address_shown, frozen_mapping, to_tuple
 from uplinks.model._transport import ServersTransport
 
 __all__ = [
@@ -22,12 +22,12 @@ __all__ = [
 
 @frozen
 class Advertisement:
-    """One uplink as one child offers it, with everything resolved.
+    """One uplink as one child offers it, with all defaults resolved.
 
     ``owner`` is the declaring object as ``namespace/name``, ``entry_points``
     are the child's, ``routers`` the ``namespace/name`` of the routers that
     reference the uplink, sorted. ``exposed`` is True when the uplink name was
-    chosen with ``exposeName``, so that it may be shared by different owners.
+    chosen with ``exposeName``, so that different owners may share it.
     """
 
     uplink_name: str
@@ -44,7 +44,7 @@ class Advertisement:
 class ChildService:
     """The service ``<uplink-name>-<child>@multicluster``: one child, directly.
 
-    This is what a selector's pick gives: ``url`` is where the request goes.
+    A selector picks these: ``url`` is the server that the request goes to.
     """
 
     name: str
@@ -93,8 +93,8 @@ class WeightedChild:
 class WeightedService:
     """The service ``<uplink-name>@multicluster`` over all children that advertise it.
 
-    ``health_check`` is True only when every child has an active check: a
-    target without one is never taken out, so there is nothing to pass upward.
+    ``health_check`` is True only when every child has an active check: a target
+    without one never goes down, so the service has no health to pass upward.
     """
 
     name: str
@@ -104,8 +104,8 @@ class WeightedService:
 
 
 @frozen
-class Services(Mapping[str, WeightedService | ChildService]):
-    """What a parent materializes: services by name, in the order of their names.
+class Services(Copyable, Mapping[str, WeightedService | ChildService]):
+    """The services that a parent materializes, by name, in the order of their names.
 
     >>> len(Services())
     0

@@ -21,7 +21,7 @@ from typing import Any, Final, Literal
 from attrs import field, frozen
 
 from uplinks.diagnostics import Diagnostic, Location, Related, Severity
-from uplinks.errors import shown as quote
+from uplinks.errors import quote
 from uplinks.rules._page import yaml_example
 from uplinks.rules._suggestion import RuleResult, resolve
 

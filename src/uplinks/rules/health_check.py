@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from uplinks.diagnostics import Diagnostic, Severity
+from uplinks.errors import quote_word
 from uplinks.model import Cluster, HealthCheck, Uplink
 from uplinks.rules._rule import quote, rule
 from uplinks.rules._suggestion import RuleResult, Suggestion
@@ -90,7 +91,7 @@ def unknown_mode(cluster: Cluster, modes: Collection[str] = MODES) -> Iterator[R
             diagnostic = unknown_mode.at(
                 uplink.origin.locate("spec", "healthCheck", "mode"),
                 f"healthCheck.mode of uplink {uplink.owner} must be {_one_of(modes)}, "
-                f"got {quote(check.mode)}",
+                f"got {quote_word(check.mode)}",
             )
             yield Suggestion(diagnostic, check.mode, modes)
 
@@ -147,7 +148,7 @@ def unknown_scheme(cluster: Cluster) -> Iterator[RuleResult]:
             diagnostic = unknown_scheme.at(
                 uplink.origin.locate("spec", "healthCheck", "scheme"),
                 f"healthCheck.scheme of uplink {uplink.owner} must be {_one_of(_SCHEMES)}, "
-                f"got {quote(check.scheme)}",
+                f"got {quote_word(check.scheme)}",
             )
             yield Suggestion(diagnostic, check.scheme, _SCHEMES)
 

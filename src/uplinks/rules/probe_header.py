@@ -14,31 +14,13 @@ from typing import Final
 
 from attrs import evolve
 
-from uplinks import addresses
+from uplinks import addresses, grammar
 from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.model import Cluster, Fleet
 from uplinks.rules._rule import quote, rule
 from uplinks.rules.health_check import checked_uplinks
 
 __all__ = ["header_of_the_probe", "invalid_header", "plain_credential"]
-
-_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-
-_OWNED: Final = frozenset(
-    {
-        "connection",
-        "content-length",
-        "expect",
-        "host",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
 
 # Words, and pairs of words, by which a header's name suggests a credential.
 _CREDENTIALS: Final = re.compile(
@@ -101,13 +83,12 @@ def header_of_the_probe(cluster: Cluster) -> Iterator[Diagnostic]:
     """
     for uplink, check in checked_uplinks(cluster):
         for header in check.headers:
-            name = header.name.lower()
-            if name in _OWNED:
+            if grammar.is_owned_header(header.name):
                 yield header_of_the_probe.at(
                     uplink.origin.locate("spec", "healthCheck", "headers", header.name, key=True),
                     f"healthCheck.headers of uplink {uplink.owner} must not contain {header.name}, "
                     "which the probe sets itself; remove it",
-                    suggestion="hostname" if name == "host" else None,
+                    suggestion="hostname" if header.name.lower() == "host" else None,
                 )
 
 
@@ -173,14 +154,14 @@ def invalid_header(cluster: Cluster) -> Iterator[Diagnostic]:
     for uplink, check in checked_uplinks(cluster):
         path = ("spec", "healthCheck", "headers")
         for position, header in enumerate(check.headers, start=1):
-            if _TOKEN.fullmatch(header.name) is None:
+            if not grammar.is_token(header.name):
                 where = uplink.origin.locate(*path, header.name, key=True)
                 yield invalid_header.at(
                     evolve(where, path=uplink.origin.locate(*path).path),
                     f"name of header {position} in healthCheck.headers of uplink {uplink.owner} is "
                     "invalid; use only letters, digits and !#$%&'*+-.^_`|~",
                 )
-            elif _CONTROL.search(header.value) is not None:
+            elif not grammar.is_header_value(header.value):
                 yield invalid_header.at(
                     uplink.origin.locate(*path, header.name, key=True),
                     f"value of header {quote(header.name)} in healthCheck.headers of uplink "
@@ -290,7 +271,7 @@ def _plain_credentials(cluster: Cluster, address: Related | None) -> Iterator[Di
             continue
         for header in check.headers:
             name = header.name
-            if _TOKEN.fullmatch(name) and _CREDENTIALS.search(name) and check.mode != "grpc":
+            if grammar.is_token(name) and _CREDENTIALS.search(name) and check.mode != "grpc":
                 yield plain_credential.at(
                     locate("spec", "healthCheck", "headers", name, key=True),
                     f"header {quote(name)} of uplink {uplink.owner} looks like a credential, and "

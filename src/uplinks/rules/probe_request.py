@@ -9,11 +9,11 @@ Source: reference page, "Health Check Fields"; RFC 9110; RFC 3986.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import Final
 
+from uplinks import grammar
 from uplinks.diagnostics import Diagnostic, Severity
+from uplinks.errors import quote_word
 from uplinks.model import Cluster
 from uplinks.rules._rule import quote, rule
 from uplinks.rules.health_check import checked_uplinks
@@ -26,19 +26,6 @@ __all__ = [
     "invalid_status",
     "missing_path",
 ]
-
-_LOWEST_STATUS: Final = 100
-_HIGHEST_STATUS: Final = 599
-_HIGHEST_PORT: Final = 65535
-_LONGEST_HOST: Final = 253
-
-_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_LABEL: Final = r"[A-Za-z0-9_](?:[-A-Za-z0-9_]{0,61}[A-Za-z0-9_])?"
-_HOSTNAME: Final = re.compile(
-    rf"(?P<host>{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{{1,5}}))?"
-)
-_UNPRINTABLE: Final = re.compile(r"[^\x21-\x7e]")
-_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 @rule(
@@ -88,11 +75,11 @@ def invalid_method(cluster: Cluster) -> Iterator[Diagnostic]:
     Uplink reference, "Health Check Fields"; RFC 9110, section 9.1.
     """
     for uplink, check in checked_uplinks(cluster):
-        if _TOKEN.fullmatch(check.method) is None:
+        if not grammar.is_token(check.method):
             yield invalid_method.at(
                 uplink.origin.locate("spec", "healthCheck", "method"),
                 f"healthCheck.method of uplink {uplink.owner} must be an HTTP method such as GET "
-                f"or HEAD, got {quote(check.method)}",
+                f"or HEAD, got {quote_word(check.method)}",
             )
 
 
@@ -142,11 +129,11 @@ def invalid_status(cluster: Cluster) -> Iterator[Diagnostic]:
     Uplink reference, "Health Check Fields"; RFC 9110, section 15.
     """
     for uplink, check in checked_uplinks(cluster):
-        if not _LOWEST_STATUS <= check.status <= _HIGHEST_STATUS:
+        if not grammar.is_status(check.status):
             yield invalid_status.at(
                 uplink.origin.locate("spec", "healthCheck", "status"),
-                f"healthCheck.status of uplink {uplink.owner} must be between {_LOWEST_STATUS} "
-                f"and {_HIGHEST_STATUS}, got {quote(check.status)}",
+                f"healthCheck.status of uplink {uplink.owner} must be between "
+                f"{grammar.MIN_STATUS} and {grammar.MAX_STATUS}, got {quote(check.status)}",
             )
 
 
@@ -194,11 +181,11 @@ def invalid_port(cluster: Cluster) -> Iterator[Diagnostic]:
     Uplink reference, "Health Check Fields"; RFC 9293, section 3.1.
     """
     for uplink, check in checked_uplinks(cluster):
-        if check.port is not None and not 0 < check.port <= _HIGHEST_PORT:
+        if check.port is not None and not grammar.is_port(check.port):
             yield invalid_port.at(
                 uplink.origin.locate("spec", "healthCheck", "port"),
                 f"healthCheck.port of uplink {uplink.owner} must be between 1 and "
-                f"{_HIGHEST_PORT}, got {quote(check.port)}",
+                f"{grammar.MAX_PORT}, got {quote(check.port)}",
             )
 
 
@@ -276,27 +263,12 @@ def invalid_path(cluster: Cluster) -> Iterator[Diagnostic]:
     Uplink reference, "Health Check Fields"; RFC 3986, section 3.3.
     """
     for uplink, check in checked_uplinks(cluster):
-        problem = None if check.path is None else _problem_with_path(check.path)
+        problem = None if check.path is None else grammar.problem_with_path(check.path)
         if problem is not None:
             yield invalid_path.at(
                 uplink.origin.locate("spec", "healthCheck", "path"),
-                f"healthCheck.path of uplink {uplink.owner} is invalid: {problem}",
+                f"healthCheck.path of uplink {uplink.owner} {problem}",
             )
-
-
-def _problem_with_path(path: str) -> str | None:
-    problems = (
-        (not path.startswith("/"), "it must start with '/'"),
-        (
-            path.startswith("//"),
-            "it starts with '//', which names another host; use one '/'",
-        ),
-        (_UNPRINTABLE.search(path), "it has a space, a control character or one outside ASCII"),
-        ("\\" in path, "it has a '\\'"),
-        ("#" in path, "it has a fragment, which is never sent"),
-        (_ESCAPE.search(path), "it has a '%' without two hexadecimal digits"),
-    )
-    return next((problem for wrong, problem in problems if wrong), None)
 
 
 @rule(
@@ -312,8 +284,9 @@ def invalid_hostname(cluster: Cluster) -> Iterator[Diagnostic]:
     ## What it checks
 
     `hostname` of `spec.healthCheck`, if set, is a host name or an IP address (IPv6 in
-    brackets), with an optional port from 1 to 65535. It is the value of a `Host`
-    header, without a scheme or a path.
+    brackets), with an optional port from 1 to 65535. It has no scheme and no path. Each
+    part of a host name has 1 to 63 letters, digits, `-` and `_`, and no `-` at either
+    end. The whole has at most 260 characters.
 
     ## Why
 
@@ -369,12 +342,7 @@ def invalid_hostname(cluster: Cluster) -> Iterator[Diagnostic]:
     RFC 9110, section 7.2.
     """
     for uplink, check in checked_uplinks(cluster):
-        if check.hostname is None:
-            continue
-        match = _HOSTNAME.fullmatch(check.hostname)
-        port = None if match is None else match["port"]
-        fits = match is not None and len(match["host"]) <= _LONGEST_HOST
-        if not fits or (port is not None and not 0 < int(port) <= _HIGHEST_PORT):
+        if check.hostname is not None and not grammar.is_authority(check.hostname):
             # The message leaves out the value: a URL here can hold a password.
             yield invalid_hostname.at(
                 uplink.origin.locate("spec", "healthCheck", "hostname"),

@@ -59,7 +59,7 @@ from uplinks.schema._problems import (
     format_name,
     unknown_fields,
 )
-from uplinks.schema._refusals import WRONG_TYPE, Refused, quote
+from uplinks.schema._refusals import WRONG_TYPE, Refused, describe
 
 __all__ = ["Manifests", "json_schema", "structure", "unstructure"]
 
@@ -219,7 +219,7 @@ def _class_of(node: Any) -> type | None:
 
 
 def _wrong_type(path: Path, value: object, expected: str) -> Problem:
-    message = f"{format_name(path)} must be {expected}, got {quote(value)}"
+    message = f"{format_name(path)} must be {expected}, got {describe(value)}"
     return Problem(WRONG_TYPE, path, message)
 
 

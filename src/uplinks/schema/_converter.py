@@ -42,7 +42,7 @@ from uplinks.schema._refusals import (
     WRONG_TYPE,
     Refused,
     UnknownFields,
-    quote,
+    describe,
     type_name,
     wrong_container,
     wrong_type,
@@ -87,7 +87,7 @@ def read_duration(value: object, _: object = None) -> int:
     try:
         return parse_duration(value)  # type: ignore[arg-type] # it refuses what is neither
     except InvalidDuration as error:
-        predicate = f"must be {expected}, got {quote(value)}: {error.reason}"
+        predicate = f"must be {expected}, got {describe(value)}: {error.reason}"
         raise Refused(INVALID_DURATION, predicate) from None
 
 

@@ -2,14 +2,12 @@
 
 Rules of this file:
 
-1. Which fields there are, their types and their defaults come from the shapes
-   and the model. Only what a type cannot say is written here: a sentence,
-   limits, examples.
-2. It says no more than a reader and the rules about one Uplink say, and all that
-   JSON Schema can say of it. What it cannot, it lets through: what depends on
-   other objects, a duration that overflows 64 bits, the headers that a probe
-   writes itself, the length of a hostname and the range of its port, `1.0` for an
-   integer, and modes that somebody may have a prober for.
+1. Fields, types and defaults come from the shapes and the model, patterns from
+   `uplinks.grammar`. Only descriptions, examples and limits are written here.
+2. The schema refuses what the reader and the rules about one Uplink refuse, as far
+   as JSON Schema can express it. It lets through: what depends on other objects, a
+   duration that overflows 64 bits, a lone surrogate in a header's value (no text
+   has one), `1.0` for an integer, and modes of probers that plug-ins may bring.
 3. Only keywords of draft 7 and patterns without lookaround: editors know no more.
 
 Source: the Uplink CRD; reference page, "Configuration Options" and "Health
@@ -24,6 +22,7 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 import attrs
 
+from uplinks import grammar
 from uplinks.durations import format_duration
 from uplinks.model import (
     MAX_WEIGHT,
@@ -49,13 +48,11 @@ _DURATION: Final = {
     rf"-(0+|((0+(\.0*)?|\.0+){_UNIT})+))$",
     **_ONE_LINE,
 }
-_HTTP_WORD: Final = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
-_LABEL: Final = {"pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", "maxLength": 63, **_ONE_LINE}
-_HOST_LABEL: Final = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_PATH_BYTE: Final = r"""!"$&-\[\]-~"""
-_PATH_BYTE_BUT_SLASH: Final = r"""!"$&-.0-\[\]-~"""
+_LABEL: Final = {"pattern": f"^{grammar.LABEL}$", "maxLength": grammar.MAX_LABEL, **_ONE_LINE}
+# Draft 7 has no flag that ignores case.
+_OWNED_HEADER: Final = f"^({'|'.join(map(grammar.any_case, sorted(grammar.OWNED_HEADERS)))})$"
 
-_SAID: Final[Mapping[tuple[type, str], Mapping[str, Any]]] = types.MappingProxyType(
+_KEYWORDS: Final[Mapping[tuple[type, str], Mapping[str, Any]]] = types.MappingProxyType(
     {
         (Uplink, "name"): {
             "description": "Name of the uplink; with the namespace it makes the uplink name.",
@@ -73,8 +70,8 @@ _SAID: Final[Mapping[tuple[type, str], Mapping[str, Any]]] = types.MappingProxyT
         (Uplink, "expose_name"): {
             "description": "The uplink name that parents see, instead of <namespace>-<name>. "
             "Routers refer to it by this name only. Avoid dots: references normalize them.",
-            "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
-            "maxLength": 253,
+            "pattern": f"^{grammar.EXPOSE_NAME}$",
+            "maxLength": grammar.MAX_NAME,
             "examples": ["api-workload-eu"],
             **_ONE_LINE,
         },
@@ -99,15 +96,14 @@ _SAID: Final[Mapping[tuple[type, str], Mapping[str, Any]]] = types.MappingProxyT
             "examples": [{"failureWindow": "10s", "maxFailedAttempts": 3}],
         },
         (HealthCheck, "path"): {
-            "description": "Path that answers while the workload is well. A query is allowed.",
-            "pattern": rf"^/(([{_PATH_BYTE_BUT_SLASH}]|%[0-9A-Fa-f]{{2}})"
-            rf"([{_PATH_BYTE}]|%[0-9A-Fa-f]{{2}})*)?$",
+            "description": "Path that answers while the workload is healthy; may have a query.",
+            "pattern": f"^({grammar.PATH})?$",
             "examples": ["/health"],
             **_ONE_LINE,
         },
         (HealthCheck, "scheme"): {
             "description": "Scheme of the probe. Unset: that of the child's address.",
-            "enum": ["http", "https", None],
+            "enum": ["http", "https", "", None],
         },
         (HealthCheck, "mode"): {
             "description": "http, or grpc for the gRPC health checking protocol; further modes "
@@ -116,19 +112,22 @@ _SAID: Final[Mapping[tuple[type, str], Mapping[str, Any]]] = types.MappingProxyT
         },
         (HealthCheck, "method"): {
             "description": "Method of the probe's request.",
-            "pattern": _HTTP_WORD,
+            "pattern": f"^({grammar.TOKEN})?$",
             "examples": ["GET", "HEAD"],
             **_ONE_LINE,
         },
         (HealthCheck, "status"): {
             "description": "The status that means healthy. 0 is unset.",
-            "anyOf": [{"enum": [0, None]}, {"minimum": 100, "maximum": 599}],
+            "anyOf": [
+                {"enum": [0, None]},
+                {"minimum": grammar.MIN_STATUS, "maximum": grammar.MAX_STATUS},
+            ],
             "examples": [200, 204],
         },
         (HealthCheck, "port"): {
             "description": "Port to probe. Unset or 0: that of the child's address.",
             "minimum": 0,
-            "maximum": 65535,
+            "maximum": grammar.MAX_PORT,
             "examples": [443],
         },
         (HealthCheck, "interval"): {
@@ -149,19 +148,19 @@ _SAID: Final[Mapping[tuple[type, str], Mapping[str, Any]]] = types.MappingProxyT
         },
         (HealthCheck, "hostname"): {
             "description": "Host header of the probe. Unset: the host of the child's address.",
-            "pattern": rf"^({_HOST_LABEL}(\.{_HOST_LABEL})*\.?|\[[0-9A-Fa-f:.]+\])"
-            "(:[0-9]{1,5})?$",
+            "pattern": f"^({grammar.AUTHORITY})?$",
+            "maxLength": grammar.MAX_AUTHORITY,
             "examples": ["api.example.com"],
             **_ONE_LINE,
         },
         (HealthCheck, "follow_redirects"): {"description": "Whether the probe follows redirects."},
         (HealthCheck, "headers"): {
             "description": "Headers of the probe. For Host there is hostname.",
-            "propertyNames": {"pattern": _HTTP_WORD, **_ONE_LINE},
-            "additionalProperties": {
-                "type": "string",
-                "not": {"pattern": r"[\x00-\x08\x0a-\x1f\x7f]"},
+            "propertyNames": {
+                "pattern": f"^{grammar.TOKEN}$",
+                "not": {"type": "string", "pattern": rf"\n|{_OWNED_HEADER}"},
             },
+            "additionalProperties": {"type": "string", "not": {"pattern": grammar.CONTROL}},
             "examples": [{"X-Health-Check": "true"}],
         },
         (PassiveHealthCheck, "failure_window"): {
@@ -179,8 +178,8 @@ _SAID: Final[Mapping[tuple[type, str], Mapping[str, Any]]] = types.MappingProxyT
 
 _CONTAINERS: Final[Mapping[str, str]] = types.MappingProxyType(
     {
-        "metadata": "What the object is called.",
-        "spec": "How the workload is offered to parents.",
+        "metadata": "Name, namespace and annotations.",
+        "spec": "How the workload is advertised to parents.",
     }
 )
 _REQUIRED: Final = frozenset({(Uplink, "name"), (Uplink, "namespace")})
@@ -188,7 +187,7 @@ _TYPES: Final = types.MappingProxyType({str: "string", int: "integer", bool: "bo
 
 
 def uplink_schema() -> dict[str, Any]:
-    """Make what `uplinks.schema.json_schema` gives."""
+    """Build the schema; see `uplinks.schema.json_schema`."""
     own = {
         "apiVersion": {"const": HUB_API, "description": "The API that the kind belongs to."},
         "kind": {"const": "Uplink", "description": "The kind of object."},
@@ -204,8 +203,8 @@ def uplink_schema() -> dict[str, Any]:
         "$id": "urn:uplinks:schema:uplink:v1alpha1",
         "title": "Uplink",
         "description": "Advertises to parent clusters that this cluster can serve a workload. "
-        "Not said here: what depends on other objects, durations beyond 64 bits of nanoseconds, "
-        "headers that a probe writes itself, the length of a hostname and the range of its port.",
+        "Not checked here: what depends on other objects, and durations beyond 64 bits of "
+        "nanoseconds.",
         "type": "object",
         "properties": {**known, **parts, **own},
         "required": [*own, "metadata"],
@@ -236,7 +235,7 @@ def _field(cls: type, attribute: attrs.Attribute[Any], hint: Any) -> dict[str, A
         kind["type"] = [kind["type"], "null"]
     default = _default(cls, attribute)
     return {**kind, **({} if default is None or required else {"default": default}),
-            **_SAID[cls, attribute.name]}  # fmt: skip
+            **_KEYWORDS[cls, attribute.name]}  # fmt: skip
 
 
 def _kind(hint: Any) -> dict[str, Any]:
@@ -251,8 +250,8 @@ def _kind(hint: Any) -> dict[str, Any]:
 
 
 def _default(cls: type, attribute: attrs.Attribute[Any]) -> Any:
-    """The default as it is written, or ``None`` where nothing would be."""
+    """Give the default as a manifest writes it, or ``None`` if there is none."""
     default = attribute.default
-    if "pattern" in _SAID[cls, attribute.name] and isinstance(default, int):
+    if "pattern" in _KEYWORDS[cls, attribute.name] and isinstance(default, int):
         return format_duration(default) if default else None
     return default if isinstance(default, bool | int | str) else None

@@ -13,7 +13,7 @@ from typing import Any, Final
 from uplinks.diagnostics import Severity
 from uplinks.naming import nearest
 from uplinks.schema._problems import MISSING_FIELD, Problem
-from uplinks.schema._refusals import WRONG_TYPE, quote
+from uplinks.schema._refusals import WRONG_TYPE, describe
 
 __all__ = ["HUB_API", "TRAEFIK_API", "is_list", "strange_kind"]
 
@@ -98,7 +98,7 @@ def strange_kind(node: Any) -> Iterator[Problem]:
     elif kind is None:
         yield Problem(MISSING_FIELD, ("kind",), "kind is required")
     elif not isinstance(kind, str):
-        yield Problem(WRONG_TYPE, ("kind",), f"kind must be a string, got {quote(kind)}")
+        yield Problem(WRONG_TYPE, ("kind",), f"kind must be a string, got {describe(kind)}")
     elif version != VERSION:
         message = f"unknown version {version[:60]!r} of {group}, must be {VERSION}"
         yield _unread("apiVersion", message, f"{group}/{VERSION}")

@@ -16,6 +16,7 @@ from attrs import evolve, frozen
 from cattrs import AttributeValidationNote, BaseValidationError, IterableValidationNote
 
 from uplinks.diagnostics import Diagnostic, Severity
+from uplinks.grammar import is_field_name
 from uplinks.located import Origin, field_path
 from uplinks.naming import nearest
 from uplinks.schema._layout import written_path
@@ -105,13 +106,17 @@ def unknown_fields(
     for count, name in enumerate(sorted(names, key=str)):
         # Suggestions cost time, so their number is bounded.
         helpful = count < _SUGGESTIONS_PER_OBJECT and isinstance(name, str)
+        # Any other key may be a value that a lost line has put in the place of a key.
+        hidden = not is_field_name(str(name))
+        quoted = "" if hidden else f" {_shorten(name)!r}"
         yield Problem(
             UNKNOWN_FIELD,
             (*path, name),
-            f"unknown field {_shorten(name)!r}{where}; known fields: {', '.join(known)}",
+            f"unknown field{quoted}{where}; known fields: {', '.join(known)}",
             severity,
             key=True,
-            suggestion=nearest(name, known) if helpful else None,
+            suggestion=nearest(name, known) if helpful and not hidden else None,
+            hidden=hidden,
         )
 
 

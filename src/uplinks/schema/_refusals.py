@@ -13,7 +13,7 @@ __all__ = [
     "WRONG_TYPE",
     "Refused",
     "UnknownFields",
-    "quote",
+    "describe",
     "type_name",
     "wrong_container",
     "wrong_type",
@@ -64,10 +64,10 @@ def type_name(value: object) -> str:
     return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
-def quote(value: object) -> str:
+def describe(value: object) -> str:
     """Describe a value: a short scalar with its type, of anything else the type.
 
-    >>> quote("5"), quote(5), quote(True), quote([5]), quote(None)
+    >>> describe("5"), describe(5), describe(True), describe([5]), describe(None)
     ("the string '5'", 'the integer 5', 'the boolean true', 'a list', 'null')
     """
     if isinstance(value, float):
@@ -79,15 +79,22 @@ def quote(value: object) -> str:
         bits = value.bit_length()
         return f"an integer of {bits} bits" if bits > 3 * _LONGEST_SHOWN else f"the integer {value}"
     if isinstance(value, str):
-        if len(value) > _LONGEST_SHOWN:
-            return f"a string of {len(value)} characters, {value[:_LONGEST_SHOWN]!r}…"
-        return f"the string {value!r}"
+        return _describe_string(value)
     return type_name(value)
+
+
+def _describe_string(value: str) -> str:
+    if len(value.split()) > 1:
+        # Wrong indentation joins lines to one value, and a header may be among them.
+        return "a string of several words"
+    if len(value) > _LONGEST_SHOWN:
+        return f"a string of {len(value)} characters, {value[:_LONGEST_SHOWN]!r}…"
+    return f"the string {value!r}"
 
 
 def wrong_type(value: object, expected: str) -> Refused:
     """Refuse a scalar, and show it."""
-    return Refused(WRONG_TYPE, f"must be {expected}, got {quote(value)}")
+    return Refused(WRONG_TYPE, f"must be {expected}, got {describe(value)}")
 
 
 def wrong_container(value: object, expected: str) -> Refused:

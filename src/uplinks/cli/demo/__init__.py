@@ -15,6 +15,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from uplinks.cli import COMMANDS
 from uplinks.cli.console import CLEAN, FINDINGS, Console, Ink
 from uplinks.cli.tables import Column, table
 
@@ -40,7 +41,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "demo",
-        help="show a failover on real sockets",
+        help=COMMANDS["demo"],
         description="Start children on the loopback, over HTTP and over gRPC, send requests, stop "
         "a child of each kind and start it again; say when that was noticed. Takes about six "
         "seconds.",

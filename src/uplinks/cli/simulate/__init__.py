@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from uplinks import rules
-from uplinks.cli import findings, inputs
+from uplinks.cli import COMMANDS, findings, inputs
 from uplinks.cli.console import CLEAN, FINDINGS, Console, Unusable, printable
 from uplinks.cli.simulate import options
 from uplinks.cli.simulate.options import Variant
@@ -61,7 +61,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command and its arguments."""
     parser = commands.add_parser(
         "simulate",
-        help="see what a fleet does while children fail and return",
+        help=COMMANDS["simulate"],
         description="Send requests through a service of the parent, in virtual time, while "
         "children fail and return: who gets them, which fail, and how soon that is noticed, "
         "beside what is promised.",
