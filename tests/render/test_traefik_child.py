@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from uplinks.model import (
     UPLINKS_ANNOTATION,
@@ -49,6 +50,12 @@ def routers(cluster: Cluster, **options: Any) -> Any:
     return child_to_traefik(cluster, TraefikOptions(**options))["http"]["routers"]
 
 
+def named(cluster: Cluster, **options: Any) -> Any:
+    """The routers for requests that name an uplink."""
+    found = routers(cluster, **options)
+    return {key: fields for key, fields in found.items() if key.count("_") == 1}
+
+
 def test_a_route_is_written_once_for_each_uplink_on_its_entry_points() -> None:
     route = Route(
         "PathPrefix(`/a`) || PathPrefix(`/b`)",
@@ -56,7 +63,7 @@ def test_a_route_is_written_once_for_each_uplink_on_its_entry_points() -> None:
         rest={"priority": 9, "middlewares": [{"name": "limit"}]},
     )
 
-    assert routers(child(route, uplinks=("apps-api", "apps-shop"))) == {
+    assert named(child(route, uplinks=("apps-api", "apps-shop"))) == {
         "apps-r-ade183ef118ca9e75eba_apps-api": {
             "rule": "Header(`X-Uplink`, `apps-api`) && (PathPrefix(`/a`) || PathPrefix(`/b`))",
             "priority": 9,
@@ -85,7 +92,7 @@ def test_a_route_is_written_once_for_each_uplink_on_its_entry_points() -> None:
     ],
 )
 def test_services_stay_with_their_own_provider(services: Any, provider: str, service: str) -> None:
-    (router,) = routers(child(Route("/", services=services)), own_provider=provider).values()
+    (router,) = named(child(Route("/", services=services)), own_provider=provider).values()
 
     assert router["service"] == service
 
@@ -95,7 +102,7 @@ def test_several_services_of_another_provider_are_composed() -> None:
 
     written = child_to_traefik(child(route), TraefikOptions(own_provider="file"))["http"]
 
-    (router,) = written["routers"].values()
+    (router, _) = written["routers"].values()
     assert router["service"] == "route_apps-r-8a5edab282632443219e@file"
     assert written["services"]["route_apps-r-8a5edab282632443219e"] == {
         "weighted": {
@@ -114,7 +121,7 @@ def test_a_cluster_in_the_middle_leads_on_to_uplinks() -> None:
 
     written = child_to_traefik(child(route, traefik_services=[own]))["http"]
 
-    (router,) = written["routers"].values()
+    (router, _) = written["routers"].values()
     assert router["service"] == "service_apps-own@file"
     assert written["services"]["service_apps-own"]["weighted"]["services"] == [
         {"name": "deep@file", "weight": 1}
@@ -130,18 +137,39 @@ def test_a_cluster_in_the_middle_leads_on_to_uplinks() -> None:
         (HealthCheck(mode="grpc"), "`/grpc.health.v1.Health/Check`"),
     ],
 )
-def test_a_probe_without_the_header_reaches_the_path_of_the_check(
+def test_of_two_routes_with_one_rule_only_probes_may_name_no_uplink(
     check: HealthCheck, path: str
 ) -> None:
-    (_, probe) = routers(child(Route("PathPrefix(`/`)", services=[WEB]), check=check)).values()
+    same = Route("PathPrefix(`/`)", services=[WEB])
+    one = child(same, check=check)
+    two = IngressRoute("s", "apps", [same], annotations={UPLINKS_ANNOTATION: "apps-shop"})
 
+    found = routers(evolve(one, routers=(*one.routers, two)))
+
+    (probe,) = (fields for key, fields in found.items() if key.endswith("_probe"))
     assert probe["rule"] == f"!HeaderRegexp(`X-Uplink`, `.+`) && Path({path}) && (PathPrefix(`/`))"
+    assert len(found) == 3
+
+
+def test_a_request_that_names_no_uplink_is_routed_by_its_rule() -> None:
+    route = Route("PathPrefix(`/a`)", services=[WEB])
+
+    found = routers(child(route, uplinks=("apps-shop", "apps-api")))
+
+    unnamed = [fields for key, fields in found.items() if "_" not in key]
+    assert unnamed == [
+        {
+            "rule": "!HeaderRegexp(`X-Uplink`, `.+`) && (PathPrefix(`/a`))",
+            "entryPoints": ["first", "second"],
+            "service": unnamed[0]["service"],
+        }
+    ]
 
 
 def test_a_rule_in_the_old_syntax_has_the_matcher_of_that_syntax() -> None:
     route = Route("Path(`/`)", services=[WEB], rest={"syntax": "v2"})
 
-    (router,) = routers(child(route), uplink_header="X-Name").values()
+    (router,) = named(child(route), uplink_header="X-Name").values()
 
     assert router["rule"] == "Headers(`X-Name`, `apps-api`) && (Path(`/`))"
     assert router["ruleSyntax"] == "v2"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import socket
 from collections import Counter
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -184,6 +185,8 @@ def test_the_banking_example_from_end_to_end(tmp_path: Path) -> None:
             Traefik(parent, arguments, {"websecure": sockets["websecure"]}) as above,
         ):
             above.poll(lambda: answers() == {(200, "child-1"): 5, (200, "child-2"): 5})
+            # A parent that names no uplink, such as a Python service, is served too.
+            assert ask_child(sockets["child-1"]) == (200, "child-1")
             assert set(answers("/banking/other")) == {(404, "404 page not found\n")}
             assert set(answers("/other")) == {(404, "404 page not found\n")}
 
@@ -194,6 +197,10 @@ def test_the_banking_example_from_end_to_end(tmp_path: Path) -> None:
 
             assert above.errors() == []
             assert [child.errors() for child in children.values()] == [[], []]
+
+
+def ask_child(listening: socket.socket) -> tuple[int, str]:
+    return ask(port_of(listening), "/accounts", tls=True)
 
 
 def ask_tls(port: int, path: str) -> tuple[int, str]:

@@ -2,13 +2,14 @@
 
 All uplinks of a child arrive at one address. So each of its routers is written
 once for every uplink that it is advertised through, and matches the header in
-which the parent names the uplink.
+which the parent names the uplink; and once more for parents that name none.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from uplinks.model import Advertisement, Cluster, HealthCheck, IngressRoute, Route
@@ -27,8 +28,9 @@ _DEFAULT_OPTIONS = TraefikOptions()
 def child_to_traefik(child: Cluster, options: TraefikOptions = _DEFAULT_OPTIONS) -> dict[str, Any]:
     """Render the routers that a child advertises, on its uplink entry points.
 
-    Services and middlewares stay with the provider that has them. A health check
-    of a parent that does not send the header reaches its path all the same.
+    Services and middlewares stay with the provider that has them. A request that
+    names no uplink is routed by the rule alone, unless two routes have one rule;
+    then only the path of a health check is.
 
     Law: as `to_traefik`. Complexity: O(routes · uplinks of each).
     Raises: as `uplinks.advertise`.
@@ -40,10 +42,12 @@ def child_to_traefik(child: Cluster, options: TraefikOptions = _DEFAULT_OPTIONS)
     >>> child = Cluster("eu", uplinks=[Uplink("api", "apps")], routers=[router],
     ...     child_config=ChildConfig({"uplink": UplinkEntryPoint(":9443", as_default=True)}))
     >>> written = child_to_traefik(child, TraefikOptions(own_provider="file"))
-    >>> (found,) = written["http"]["routers"].values()
-    >>> found["rule"]
+    >>> named, unnamed = written["http"]["routers"].values()
+    >>> named["rule"]
     'Header(`X-Uplink`, `apps-api`) && (PathPrefix(`/api`))'
-    >>> found["service"], found["entryPoints"]
+    >>> unnamed["rule"]
+    '!HeaderRegexp(`X-Uplink`, `.+`) && (PathPrefix(`/api`))'
+    >>> named["service"], named["entryPoints"]
     ('apps-web-80@file', ['uplink'])
 
     Source: Traefik v3.7, router rules and the Kubernetes CRD provider.
@@ -54,32 +58,51 @@ def child_to_traefik(child: Cluster, options: TraefikOptions = _DEFAULT_OPTIONS)
     )
     write_composed(references, written)
     offers = {offer.uplink_name: offer for offer in advertise(child)}
-    for router in child.routers:
-        # Below another router it would be open without that one's rule and middlewares: UPL505.
-        for route in () if router.rest.get("parentRefs") else router.routes:
-            for name in router.uplinks:
-                for key, fields in _routers(router, route, offers[name], options):
-                    fields["service"] = _service(router, route, references, written)
-                    written.routers[key] = fields
+    # Below another router it would be open without that one's rule and middlewares: UPL505.
+    alone = [r for r in child.routers if r.advertised and not r.rest.get("parentRefs")]
+    routes = [(router, route) for router in alone for route in router.routes]
+    matches = Counter(route.match for _, route in routes)
+    for router, route in routes:
+        found = [offers[name] for name in router.uplinks]
+        only = matches[route.match] == 1
+        for key, fields in _routers(router, route, found, options, only=only):
+            fields["service"] = _service(router, route, references, written)
+            written.routers[key] = fields
     return written.document()
 
 
 def _routers(
-    router: IngressRoute, route: Route, offer: Advertisement, options: TraefikOptions
+    router: IngressRoute,
+    route: Route,
+    offers: Sequence[Advertisement],
+    options: TraefikOptions,
+    *,
+    only: bool,
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Write a route for one uplink, and once more for probes that name no uplink."""
-    key = f"{route_name(router, route)}_{offer.uplink_name}"
+    """Write a route for each uplink, and once more for requests that name none.
+
+    ``only``: no other route has its rule. Otherwise a request that names no uplink
+    could be for either, and only the probes of parents get an answer.
+    """
+    key = route_name(router, route)
     fields = router_fields(router, route, options)
-    points = {"entryPoints": list(offer.entry_points)}
     old_syntax = fields.get("ruleSyntax") == "v2"
     header = "Headers" if old_syntax else "Header"
-    named = f"{header}(`{options.uplink_header}`, `{offer.uplink_name}`)"
-    yield key, fields | points | {"rule": f"{named} && ({route.match})"}
-    path = _probed_path(offer.health_check)
-    if path is not None:
-        unnamed = f"!{header}Regexp(`{options.uplink_header}`, `.+`)"
-        rule = f"{unnamed} && Path({path}) && ({route.match})"
-        yield f"{key}_probe", fields | points | {"rule": rule}
+    unnamed = f"!{header}Regexp(`{options.uplink_header}`, `.+`)"
+    for offer in offers:
+        points = {"entryPoints": list(offer.entry_points)}
+        named = f"{header}(`{options.uplink_header}`, `{offer.uplink_name}`)"
+        yield (
+            f"{key}_{offer.uplink_name}",
+            fields | points | {"rule": f"{named} && ({route.match})"},
+        )
+        path = _probed_path(offer.health_check)
+        if path is not None and not only:
+            rule = f"{unnamed} && Path({path}) && ({route.match})"
+            yield f"{key}_{offer.uplink_name}_probe", fields | points | {"rule": rule}
+    if only:
+        points = {"entryPoints": sorted({name for o in offers for name in o.entry_points})}
+        yield key, fields | points | {"rule": f"{unnamed} && ({route.match})"}
 
 
 _GRPC_PATH: Final = "/grpc.health.v1.Health/Check"
