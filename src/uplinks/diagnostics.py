@@ -20,6 +20,7 @@ from attrs import field, frozen
 
 __all__ = [
     "LIMIT_EXCEEDED",
+    "MASK",
     "Diagnostic",
     "Location",
     "Related",
@@ -30,7 +31,11 @@ __all__ = [
 ]
 
 LIMIT_EXCEEDED = "UPL004"
-"""The code of every limit: on texts, on refused items, on the findings of a rule."""
+"""The code of every limit: on texts, on refused items, on the diagnostics of a rule."""
+
+
+MASK = "***"
+"""What is shown in place of a possible credential."""
 
 
 class Severity(enum.Enum):
@@ -72,7 +77,7 @@ class Span(NamedTuple):
 class Location:
     """A place in a manifest: cluster, file, span, and field path.
 
-    ``cluster`` is ``""`` for a text parsed on its own, ``file`` is the name of the
+    ``cluster`` is ``""`` for text parsed on its own, ``file`` is the name of the
     source, ``path`` is like ``$.spec.weight``.
 
     >>> str(Location(cluster="child-1", file="uplink.yaml", span=Span(7, 11, 7, 13)))
@@ -136,7 +141,7 @@ class Diagnostic:
 
 
 def limit_exceeded(problem: str, location: Location) -> Diagnostic:
-    """Report that a text exceeds a limit, and that reading it ended there.
+    """Report that text exceeds a limit, and that reading it ended there.
 
     >>> print(limit_exceeded("more than 100 levels of nesting", Location(file="u.yaml")))
     u.yaml:1:1: error UPL004: more than 100 levels of nesting; the rest of the text was not read

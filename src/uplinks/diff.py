@@ -20,6 +20,7 @@ from typing import Final
 from attrs import asdict, field, frozen
 
 from uplinks.balance import Selector
+from uplinks.diagnostics import MASK
 from uplinks.durations import format_duration
 from uplinks.errors import UnknownService, UplinksError
 from uplinks.model import (
@@ -289,7 +290,7 @@ def _changes(old: _Side, new: _Side) -> Iterator[Change]:
 def _hidden_changes(old: _Side, new: _Side) -> Iterator[Change]:
     for key, value in old.hidden.items():
         if value != new.hidden.get(key, value):
-            yield Change(key, "***", "***")
+            yield Change(key, MASK, MASK)
 
 
 def _risks(

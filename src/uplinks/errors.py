@@ -95,6 +95,12 @@ def _has(number: int) -> str:
     return "has" if number == 1 else "have"
 
 
+def _summary(report: Report) -> str:
+    errors = report.errors
+    count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
+    return "".join([count, *(f", first: {error}" for error in errors[:1])])
+
+
 class InvalidDuration(UplinksError, ValueError):
     """A string or number is not a duration.
 
@@ -149,10 +155,7 @@ class ValidationError(UplinksError, ValueError):
     """Input was refused as a whole; ``report`` holds every diagnostic."""
 
     def __init__(self, report: Report) -> None:
-        first = next(iter(report.errors), None)
-        count = len(report.errors)
-        summary = f"{count} {'error' if count == 1 else 'errors'}"
-        super().__init__(summary if first is None else f"{summary}, first: {first}")
+        super().__init__(_summary(report))
         self.report = report
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -166,10 +169,7 @@ class CannotAdvertise(UplinksError, ValueError):
     """
 
     def __init__(self, child: str, report: Report) -> None:
-        errors = report.errors
-        count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
-        first = "".join(f", first: {error}" for error in errors[:1])
-        super().__init__(f"cannot advertise child {quote(child)}: {count}{first}")
+        super().__init__(f"cannot advertise child {quote(child)}: {_summary(report)}")
         self.child = child
         self.report = report
 

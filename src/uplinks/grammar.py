@@ -114,7 +114,7 @@ _NOT_IN_VALUE: Final = re.compile(rf"{CONTROL}|[\ud800-\udfff]")
 
 
 def is_token(text: str) -> bool:
-    """Check that a text is an HTTP token, as a method and a header's name must be.
+    """Check that a string is an HTTP token, as a method and a header's name must be.
 
     >>> is_token("X-Key"), is_token("X Key")
     (True, False)
@@ -162,7 +162,7 @@ def is_port(port: int) -> bool:
 
 
 def is_authority(text: str) -> bool:
-    """Check that a text is a host with an optional port, without user and password.
+    """Check that a string is a host with an optional port, without user and password.
 
     Complexity: O(1), as at most `MAX_AUTHORITY` characters are read.
 
@@ -174,7 +174,7 @@ def is_authority(text: str) -> bool:
 
 
 def is_path(text: str) -> bool:
-    """Check that a text is the path, and perhaps query, of a request.
+    """Check that a string is the path, and perhaps query, of a request.
 
     >>> is_path("/health?deep"), is_path("//evil.example.com")
     (True, False)
@@ -183,7 +183,7 @@ def is_path(text: str) -> bool:
 
 
 def problem_with_path(path: str) -> str | None:
-    """Explain why a text is not a path by `is_path`, or return ``None``.
+    """Explain why a string is not a path by `is_path`, or return ``None``.
 
     >>> problem_with_path("health")
     "must start with '/'"

@@ -80,7 +80,7 @@ def check_manifests(
     ``source`` is as for `parse_manifests`, the rest as for `rules.check_cluster`.
     With a ``role`` the text is taken as the whole cluster.
 
-    Complexity: O(n log n) for a text of length n. Raises `TypeError` for anything but
+    Complexity: O(n log n) for text of length n. Raises `TypeError` for anything but
     ``str`` and bytes, and ValueError as `rules.check`.
 
     >>> for diagnostic in check_manifests("kind: Uplink\n"

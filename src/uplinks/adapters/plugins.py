@@ -5,11 +5,11 @@ Rules of this file:
 1. A distribution lists a rule of its own in the entry-point group
    ``uplinks.rules``: a `uplinks.rules.Rule`, or an iterable of them. A mode that
    it can probe is the name of an entry point in ``uplinks.probers``.
-2. Nothing is imported that does not ask for it in these groups, and nothing is
-   guessed: what cannot be loaded, is no rule, or takes a code of somebody else
-   is an error that names the entry point and its distribution.
-3. Whether anybody asks is told from the files ``entry_points.txt`` beside the
-   modules: most installations have no rules, and to learn that must cost little.
+2. Only entry points in these groups are imported. One that cannot be loaded, is not
+   a rule, or takes a code that is in use is an error that names the entry point and
+   its distribution.
+3. The groups are looked up in the files ``entry_points.txt`` beside the modules:
+   most installations have no rules, and finding that out must be fast.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@ Rules of this file:
 
 1. The nearest one counts, going up from the first place that is checked; in one
    folder, ``uplinks.toml``. They are not merged.
-2. A key that does not exist, a value of the wrong type, a text that is no TOML:
-   each is an error that names the file and the key.
-3. What the command line says wins, key by key.
+2. A key that does not exist, a value of the wrong type, and invalid TOML are errors
+   that name the file and the key.
+3. The command line takes precedence, key by key.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class Ink:
     coloured: bool
 
     def __call__(self, style: str, text: str) -> str:
-        """Write a text in one of `STYLES`."""
+        """Format text in one of `STYLES`."""
         if not self.coloured or not text:
             return text
         return f"\x1b[{STYLES[style]}m{text}\x1b[0m"

@@ -16,8 +16,7 @@ from typing import Final, NamedTuple
 from uplinks.cli.console import printable
 from uplinks.cli.masking import hidden
 from uplinks.cli.source import Source, look_through
-from uplinks.diagnostics import Location
-from uplinks.manifest._masking import MASK
+from uplinks.diagnostics import MASK, Location
 
 __all__ = ["CUT", "TAB", "WIDTH", "excerpts"]
 

@@ -2,8 +2,8 @@
 
 Rules of this file:
 
-1. A file is replaced as a whole: whoever reads it sees the old report or the new
-   one. What is no regular file (a pipe, a terminal) is written to as it is.
+1. A file is replaced as a whole: a reader sees the old report or the new one. A
+   file that is not regular (a pipe, a terminal) is written to directly.
 2. A link stays a link; what it leads to is replaced.
 """
 
@@ -22,7 +22,7 @@ __all__ = ["write"]
 
 
 def write(path: str, text: str) -> None:
-    """Write a text as UTF-8. Raises: Unusable, and then the old file is as it was."""
+    """Write text as UTF-8. Raises: Unusable, and then the old file is as it was."""
     try:
         data = text.encode("utf-8", "backslashreplace")
         target = os.path.realpath(path)

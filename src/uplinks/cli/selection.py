@@ -2,10 +2,10 @@
 
 Rules of this file:
 
-1. A code is chosen by itself or by its beginning (``UPL2`` is all of 2xx). One
-   that begins no known code is a mistake, and is said to be one.
-2. What says that something was not read cannot be left out: a check that
-   judged less than it was given must never look clean.
+1. A code is selected by itself or by its prefix (``UPL2`` is all of 2xx). A prefix
+   of no known code is an error.
+2. A code that reports unread input cannot be left out: a check that read less than
+   it was given must never look clean.
 """
 
 from __future__ import annotations

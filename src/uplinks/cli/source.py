@@ -1,4 +1,4 @@
-"""The lines and the comments of a text, for excerpts and suppressions.
+"""The lines and the comments of a source text, for excerpts and suppressions.
 
 A ``#`` in a quoted or a block scalar begins no comment.
 """
@@ -43,7 +43,7 @@ class Comment:
 
 @frozen
 class Source:
-    r"""The lines and comments of a text.
+    r"""The lines and comments of a source text.
 
     >>> source = look_through("# one\nweight: 5 # two\n")
     >>> source.line(2), source.line(3), [comment.text for comment in source.comments()]
@@ -78,7 +78,7 @@ class Source:
 
 
 def look_through(data: bytes | str) -> Source:
-    """Decode a text and find its lines. Complexity: O(length). Raises nothing.
+    """Decode a source text and find its lines. Complexity: O(length). Raises nothing.
 
     Source: YAML 1.2.2, sections 5.4 and 6.6, for lines and comments.
     """

@@ -122,7 +122,7 @@ def read(
 
 
 def _events(text: str) -> Callable[[], Any]:
-    """Parse a text: each call gives the next event, ``None`` at the end."""
+    """Parse text: each call gives the next event, ``None`` at the end."""
     text, has_pairs = _text.hide_pairs(text)
     get_event: Callable[[], Any] = _libyaml.parser_of(text).get_event
     if not has_pairs:

@@ -10,7 +10,7 @@ an entry (a key), opens or closes a container, or completes a value, which `_add
 puts into ``node``.
 
 An alias shares the node of its anchor, and costs as many nodes and levels as a copy
-would. So whoever walks a tree does no more work than the limits allow, and an alias of
+would. So walking a tree takes no more work than the limits allow, and an alias of
 an alias of … (a bomb) exceeds them.
 
 Cost: O(1) per event, O(keys) per merge, and O(depth) per diagnostic.

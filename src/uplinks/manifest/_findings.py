@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Final, NoReturn
 
-from uplinks.diagnostics import Diagnostic, Location, Related, Severity, Span, limit_exceeded
+from uplinks.diagnostics import (
+    MASK,
+    Diagnostic,
+    Location,
+    Related,
+    Severity,
+    Span,
+    limit_exceeded,
+)
 from uplinks.errors import quote
+from uplinks.grammar import is_field_name
 from uplinks.located import Path, field_path
-from uplinks.manifest._masking import MASK, holds_number, in_headers, masked
+from uplinks.manifest._masking import holds_number, in_headers, masked
 
 __all__ = ["Findings", "LimitError"]
 
@@ -15,8 +24,6 @@ SYNTAX: Final = "UPL001"
 DUPLICATE_KEY: Final = "UPL002"
 ALIAS: Final = "UPL003"
 OCTAL: Final = "UPL009"
-
-_LONGEST_KEY_SHOWN: Final = 80
 
 
 class LimitError(Exception):
@@ -108,8 +115,9 @@ class Findings:
 
     def duplicate(self, key: str, span: Span, first: Span, path: Path) -> None:
         """Report a key that its mapping already has; ``first`` is the first one's place."""
-        what = f"duplicate key {key[:_LONGEST_KEY_SHOWN]!r}"
-        if in_headers(path):
+        what = f"duplicate key {key!r}"
+        # Any other key may be a value that a lost line has put in the place of a key.
+        if in_headers(path) or not is_field_name(key):
             path, what = (*path[:-1], MASK), "duplicate key"
         related = (Related(self.locate(first, path), "first defined here"),)
         self.add(DUPLICATE_KEY, f"{what}; the first value is used", span, path, related=related)
@@ -118,5 +126,5 @@ class Findings:
         """Warn of a number that reads as decimal but is octal, in a field of ours."""
         if not holds_number(path):
             return
-        message = f"{quote(text)} is an octal number, read as {value}; write {value}"
+        message = f"{quote(text)} is an octal number, read as {value}"
         self.add(OCTAL, message, span, path, severity=Severity.WARNING, suggestion=str(value))

@@ -20,6 +20,6 @@ except ImportError:  # pragma: no cover - PyYAML's wheels hold libyaml
 
 
 def parser_of(text: str) -> Any:
-    """Make a parser of a text. libyaml's module has a class of its own for it."""
+    """Make a parser of text. libyaml's module has a class of its own for it."""
     parser = libyaml.CParser if hasattr(libyaml, "CParser") else libyaml.SafeLoader
     return parser(text)

@@ -34,7 +34,7 @@ class Limits:
     findings: int = 1000
 
     def nodes_in(self, size: int) -> int:
-        """Give the limit of nodes for a text of ``size`` bytes.
+        """Give the limit of nodes for text of ``size`` bytes.
 
         The densest JSON of a fleet has one node per 7 bytes.
 
@@ -44,7 +44,7 @@ class Limits:
         return min(self.nodes, 25_000 + size // 6)
 
     def documents_in(self, size: int) -> int:
-        """Give the limit of documents for a text of ``size`` bytes: an object takes over 64.
+        """Give the limit of documents for text of ``size`` bytes: an object takes over 64.
 
         >>> Limits().documents_in(1_000_000), Limits().documents_in(16_000_000)
         (16625, 50000)

@@ -1,4 +1,4 @@
-"""What diagnostics of a text may show, as it may hold credentials anywhere.
+"""What diagnostics may show of manifest text, which may hold credentials anywhere.
 
 Rules of this file:
 
@@ -12,11 +12,10 @@ from __future__ import annotations
 from typing import Final
 
 from uplinks import grammar
+from uplinks.diagnostics import MASK
 from uplinks.located import Path
 
-__all__ = ["MASK", "NUMBERS", "holds_number", "in_headers", "masked"]
-
-MASK: Final = "***"
+__all__ = ["NUMBERS", "holds_number", "in_headers", "masked"]
 
 NUMBERS: Final = frozenset(
     {

@@ -1,6 +1,6 @@
 r"""From bytes to characters, lines and columns.
 
-A text ends before its first unreadable byte or character. Lines end as in YAML 1.1:
+Text ends before its first unreadable byte or character. Lines end as in YAML 1.1:
 at ``\n``, ``\r\n``, ``\r``, U+0085, U+2028 and U+2029. A byte order mark is not part of
 the text.
 
@@ -32,7 +32,7 @@ _TAG_DIRECTIVE: Final = re.compile("(?:^|[\n\r\x85\u2028\u2029])%TAG")
 
 
 def size(data: bytes | str) -> int:
-    """Count the bytes of a text, in UTF-8 if it is a ``str``."""
+    """Count the bytes of text, in UTF-8 if it is a ``str``."""
     return len(data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass"))
 
 
@@ -69,7 +69,7 @@ def _unreadable() -> re.Pattern[str]:
 
 
 def end(text: str) -> tuple[int, int]:
-    r"""Give the line and column just after a text, both from 1.
+    r"""Give the line and column just after the text, both from 1.
 
     >>> end("a: 1\r\nb")
     (2, 2)
@@ -104,7 +104,7 @@ _HIDDEN_ESCAPES: Final = re.compile(r"(\\u)([eE][0-3])([0-9a-fA-F]{2}\\u)([eE][4
 def hide_pairs(text: str) -> tuple[str, bool]:
     r"""Replace escaped surrogate pairs by stand-ins; return whether there were any.
 
-    A text that itself contains the stand-ins is left as it is, so the parser refuses
+    Text that already contains the stand-ins is left as it is, so the parser refuses
     its pairs.
 
     >>> hide_pairs(r'"\ud83d\ude00"')

@@ -7,6 +7,8 @@ from typing import Final
 
 from attrs import field, frozen
 
+from uplinks.diagnostics import MASK
+
 __all__ = ["DEFAULT_INTERVAL", "DEFAULT_TIMEOUT", "Header", "HealthCheck", "PassiveHealthCheck"]
 
 SECOND: Final = 1_000_000_000
@@ -24,7 +26,7 @@ class Header:
     """
 
     name: str
-    value: str = field(repr=lambda _: "***")
+    value: str = field(repr=lambda _: MASK)
 
 
 def _headers(

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 from attrs import evolve, frozen
 from cattrs import AttributeValidationNote, BaseValidationError, IterableValidationNote
 
-from uplinks.diagnostics import Diagnostic, Severity
+from uplinks.diagnostics import MASK, Diagnostic, Severity
 from uplinks.grammar import is_field_name
 from uplinks.located import Origin, field_path
 from uplinks.naming import nearest
@@ -42,7 +42,6 @@ Value = TypeVar("Value")
 
 _SUGGESTIONS_PER_OBJECT: Final = 50
 _LONGEST_NAME: Final = 60
-_MASK: Final = "***"
 
 
 @frozen
@@ -66,7 +65,7 @@ class Problem:
         steps = (step if type(step) is int else str(step) for step in self.path)
         location = origin.locate(*steps, key=self.key)
         if self.hidden:
-            shown = field_path((*origin.base, *self.path[:-1], _MASK))
+            shown = field_path((*origin.base, *self.path[:-1], MASK))
             location = evolve(location, path=shown)
         return Diagnostic(
             self.code, self.severity, self.message, location, suggestion=self.suggestion

@@ -1,9 +1,9 @@
-"""For the tests of whoever uses uplinks: ``pip install 'uplinks[testing]'``.
+"""Tools for the tests of programs that use uplinks: ``pip install 'uplinks[testing]'``.
 
 Rules of this package:
 
-1. Nobody waits: time is virtual, or an event is awaited.
-2. What stands here is what this library's own tests use.
+1. No test sleeps: time is virtual, or an event is awaited.
+2. Everything here is also used by this library's own tests.
 3. Only `uplinks.testing.strategies` needs Hypothesis, only `uplinks.testing.grpc_child`
    grpcio, and only fixtures pytest.
 """

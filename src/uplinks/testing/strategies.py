@@ -59,7 +59,7 @@ FLEET_CODES: Final = _examples.codes()
 """The codes that `broken_fleets` has a fleet for: all that manifests can show."""
 
 MANIFEST_CODES: Final = tuple(code for code in FLEET_CODES if rules.find(code).needs == "cluster")
-"""The codes that `broken_manifests` has a text for: all that one cluster can show."""
+"""The codes of `broken_manifests`: all that one cluster can show."""
 
 MILLISECOND = 1_000_000
 

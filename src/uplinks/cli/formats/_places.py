@@ -1,11 +1,11 @@
-"""Where a finding is, as other programs want to be told.
+"""The place of a finding, in the form that other programs expect.
 
 Rules of this file:
 
-1. Below the working folder a file is called by its path from there, with ``/``,
-   whatever the user called it: services look it up in a checkout.
+1. Below the working folder a file has its path from there, with ``/``,
+   whatever path the user gave: services look it up in a checkout.
 2. A fingerprint does not depend on lines and columns: a finding keeps it when
-   text is moved. Findings that are otherwise alike are told apart by their order.
+   text is moved. Findings that are otherwise equal differ by their order.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Rules of this file:
 
 1. One finding is one test. It fails if the finding makes the check fail;
-   a milder one passes and is told in its output.
+   a less severe one passes, with the finding in its output.
 2. A clean check is one passing test: a suite without tests looks like one that
    did not run.
 3. XML has no place for control characters and halves of surrogates: they are escaped.
