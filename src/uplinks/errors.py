@@ -39,6 +39,7 @@ __all__ = [
     "UnusablePlugin",
     "UplinksError",
     "ValidationError",
+    "is_one_word",
     "quote",
     "quote_word",
 ]
@@ -71,16 +72,27 @@ def quote(got: object) -> str:
         return f"a {type(got).__name__}"
 
 
+def is_one_word(text: str) -> bool:
+    """Check that a value has no space inside, and so is on one line.
+
+    A message may show such a value. Wrong indentation joins the lines of a manifest to
+    one value of several words, and the value of a header may be among them.
+
+    >>> is_one_word("GETT"), is_one_word("GET - Bearer abc")
+    (True, False)
+    """
+    return len(text.split(maxsplit=1)) <= 1
+
+
 def quote_word(got: str) -> str:
     """Format a string of one word as `quote` does, and hide any other.
 
-    Wrong indentation in a manifest joins lines to one value, and the value of a
-    header may be among them.
+    A value of several words may contain a credential, see `is_one_word`.
 
     >>> quote_word("GETT"), quote_word("GET - Bearer abc")
     ("'GETT'", 'several words')
     """
-    return quote(got) if len(got.split()) < 2 else "several words"  # noqa: PLR2004 - one word
+    return quote(got) if is_one_word(got) else "several words"
 
 
 def _cut(text: str) -> str:

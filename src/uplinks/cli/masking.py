@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from uplinks.addresses import without_userinfo
+from uplinks.errors import is_one_word
 from uplinks.grammar import is_field_name
 from uplinks.manifest._masking import NUMBERS
 
@@ -181,8 +182,8 @@ def _may_be_shown(names: list[str], text: str) -> bool:
     parent = above[-1] if above and above != ["items"] else ""
     if name not in _VALUES.get(parent, ()) or not _SCALAR.fullmatch(text):
         return False
-    if name in NUMBERS and len(text.split()) > 1:
-        return False  # perhaps the rest of a header, wrongly indented
+    if name in NUMBERS and not is_one_word(text):
+        return False
     if name == "match":
         return _MATCHER.search(text) is None
     text = text.strip("\"'")

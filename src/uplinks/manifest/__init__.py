@@ -24,7 +24,7 @@ Rules of this package:
    an alias or a tag, which may be an unquoted value.
 
 ``_text`` decodes, ``_libyaml`` parses, ``_builder`` makes trees of the events (with
-``_scalars``), ``_findings`` reports, ``_limits`` and ``_masking`` are asked by them.
+``_scalars``), ``_findings`` reports. All use ``_limits`` and ``_masking``.
 """
 
 from __future__ import annotations

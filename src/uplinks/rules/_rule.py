@@ -32,7 +32,6 @@ __all__ = [
     "Scope",
     "family_of",
     "join_names",
-    "quote",
     "rule",
 ]
 

@@ -12,8 +12,9 @@ from typing import Final
 
 from uplinks import addresses
 from uplinks.diagnostics import Diagnostic, Related, Severity
+from uplinks.errors import quote
 from uplinks.model import Cluster
-from uplinks.rules._rule import quote, rule
+from uplinks.rules._rule import rule
 
 __all__ = ["invalid_address", "plain_address", "shared_address"]
 

@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from uplinks.diagnostics import Diagnostic, Related, Severity
+from uplinks.errors import quote
 from uplinks.model import Cluster, Fleet, HealthCheck, Uplink
 from uplinks.rules import health_check, probe_request, timing
 from uplinks.rules._references import composed, named_at, offers_by
-from uplinks.rules._rule import quote, rule
+from uplinks.rules._rule import rule
 
 __all__ = ["different_checks", "different_names", "no_failover", "partly_checked"]
 

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Location, Severity
+from uplinks.errors import quote
 from uplinks.model import UPLINKS_ANNOTATION, Cluster, IngressRoute
 from uplinks.rules._references import renamed_names
-from uplinks.rules._rule import quote, rule
+from uplinks.rules._rule import rule
 from uplinks.rules._suggestion import RuleResult, Suggestion
 
 __all__ = [

@@ -13,9 +13,9 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from uplinks.diagnostics import Diagnostic, Severity
-from uplinks.errors import quote_word
+from uplinks.errors import quote, quote_word
 from uplinks.model import Cluster, HealthCheck, Uplink
-from uplinks.rules._rule import quote, rule
+from uplinks.rules._rule import rule
 from uplinks.rules._suggestion import RuleResult, Suggestion
 
 __all__ = [

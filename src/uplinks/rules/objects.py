@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Related, Severity
+from uplinks.errors import quote
 from uplinks.model import Cluster, IngressRoute, TraefikService, Uplink
 from uplinks.rules._references import is_refused
-from uplinks.rules._rule import quote, rule
+from uplinks.rules._rule import rule
 
 __all__ = ["declared_twice", "missing_identity", "more_than_one_type", "uncomposed_type"]
 

@@ -16,8 +16,9 @@ from attrs import evolve
 
 from uplinks import addresses, grammar
 from uplinks.diagnostics import Diagnostic, Related, Severity
+from uplinks.errors import quote
 from uplinks.model import Cluster, Fleet
-from uplinks.rules._rule import quote, rule
+from uplinks.rules._rule import rule
 from uplinks.rules.health_check import checked_uplinks
 
 __all__ = ["header_of_the_probe", "invalid_header", "plain_credential"]

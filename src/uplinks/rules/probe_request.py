@@ -13,9 +13,9 @@ from collections.abc import Iterator
 
 from uplinks import grammar
 from uplinks.diagnostics import Diagnostic, Severity
-from uplinks.errors import quote_word
+from uplinks.errors import quote, quote_word
 from uplinks.model import Cluster
-from uplinks.rules._rule import quote, rule
+from uplinks.rules._rule import rule
 from uplinks.rules.health_check import checked_uplinks
 
 __all__ = [

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Severity
+from uplinks.errors import quote
 from uplinks.model import Cluster, Fleet
 from uplinks.rules._references import (
     KIND,
@@ -20,7 +21,7 @@ from uplinks.rules._references import (
     of_cluster,
     renamed_services,
 )
-from uplinks.rules._rule import quote, rule
+from uplinks.rules._rule import rule
 from uplinks.rules._suggestion import RuleResult, Suggestion
 
 __all__ = ["missing_kind", "unknown_traefik_service", "unresolved_service"]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Location, Related, Severity
+from uplinks.errors import quote
 from uplinks.model import UPLINKS_ANNOTATION, Cluster, Fleet, Uplink
 from uplinks.rules._references import (
     KIND,
@@ -17,7 +18,7 @@ from uplinks.rules._references import (
     renamed_names,
     renamed_services,
 )
-from uplinks.rules._rule import quote, rule
+from uplinks.rules._rule import rule
 
 __all__ = ["renamed_uplink"]
 

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Related, Severity
+from uplinks.errors import quote
 from uplinks.model import UPLINKS_ANNOTATION, Cluster, Fleet, IngressRoute, Uplink
 from uplinks.rules._references import named_at, offers_by, used_uplinks
-from uplinks.rules._rule import quote, rule
+from uplinks.rules._rule import rule
 
 __all__ = ["unrouted_uplink", "unused_uplink"]
 

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Severity
+from uplinks.errors import quote
 from uplinks.model import MAX_WEIGHT, Cluster
 from uplinks.rules._references import is_refused
-from uplinks.rules._rule import quote, rule
+from uplinks.rules._rule import rule
 
 __all__ = [
     "invalid_expose_name",

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 
 from uplinks.diagnostics import Diagnostic, Related, Severity
+from uplinks.errors import quote
 from uplinks.model import MAX_WEIGHT, Cluster, Fleet, Uplink
 from uplinks.rules._references import (
     KIND,
@@ -19,7 +20,7 @@ from uplinks.rules._references import (
     of_service,
     offers_by,
 )
-from uplinks.rules._rule import quote, rule
+from uplinks.rules._rule import rule
 
 __all__ = ["only_zero_weights", "reference_weight", "zero_weight"]
 

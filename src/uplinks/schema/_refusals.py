@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Any, Final
 
+from uplinks.errors import is_one_word
+
 __all__ = [
     "WRONG_TYPE",
     "Refused",
@@ -84,8 +86,7 @@ def describe(value: object) -> str:
 
 
 def _describe_string(value: str) -> str:
-    if len(value.split()) > 1:
-        # Wrong indentation joins lines to one value, and a header may be among them.
+    if not is_one_word(value):
         return "a string of several words"
     if len(value) > _LONGEST_SHOWN:
         return f"a string of {len(value)} characters, {value[:_LONGEST_SHOWN]!r}…"
