@@ -9,8 +9,9 @@ from attrs import fields_dict
 
 from uplinks import addresses
 from uplinks.diagnostics import Diagnostic, Severity
+from uplinks.errors import quote
 from uplinks.model import Cluster, ForwardingTimeouts, ServersTransport
-from uplinks.rules._rule import quote, rule
+from uplinks.rules._rule import rule
 
 __all__ = ["invalid_transport"]
 
