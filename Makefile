@@ -37,7 +37,7 @@ LOADED := -c 'import uplinks._wrr as w; "/build/" in w.__file__ or exit(w.__file
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test test-compiled test-debug test-asan test-wheel coverage-pyx test-proxies test-browser lint gates bench docs clean unbuilt
+.PHONY: demo test test-compiled test-debug test-asan test-wheel coverage-pyx test-proxies test-traefik test-browser lint gates bench docs clean unbuilt
 
 # Depends on everything that changes the extension or the tools.
 $(READY): pyproject.toml setup.py $(COMPILED) $(UNBUILT)
@@ -106,6 +106,10 @@ test-wheel:
 test-proxies: $(READY) $(PROXIES_READY)
 	@tests/proxies/install
 	@UPLINKS_PROXIES=required $(BIN)/python -m pytest tests/proxies
+
+# With a binary of open-source Traefik 3.7 on the PATH; without one every test is skipped and says so.
+test-traefik: $(READY)
+	@UPLINKS_TRAEFIK=$$(command -v traefik >/dev/null && echo required) $(BIN)/python -m pytest tests/traefik
 
 test-browser: $(READY)
 	@tests/browser/install

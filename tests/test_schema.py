@@ -19,6 +19,7 @@ from uplinks.model import (
     ParentConfig,
     PassiveHealthCheck,
     Route,
+    ServersTransport,
     ServiceReference,
     StaticConfig,
     TraefikService,
@@ -240,8 +241,8 @@ def test_the_model_holds_plain_values_without_places() -> None:
 
 POINTS = {"up": {"address": ":9443", "asDefault": True, "http": {"tls": {}}}}
 UP = UplinkEntryPoint(":9443", as_default=True, rest={"http": {"tls": {}}})
-CHILDREN = {"eu": {"address": "https://eu:9443", "serversTransport": "mtls"}}
-EU = Child("https://eu:9443", rest={"serversTransport": "mtls"})
+CHILDREN = {"eu": {"address": "https://eu:9443", "serversTransport": {"serverName": "eu"}}}
+EU = Child("https://eu:9443", ServersTransport(server_name="eu"))
 
 
 @pytest.mark.parametrize(

@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     )
     from uplinks.parent import Endpoint, Parent
     from uplinks.parsing import check_manifests, parse_manifests
+    from uplinks.render import to_traefik
     from uplinks.rules import check
     from uplinks.services import advertise, materialize
-    from uplinks.traefik import to_traefik
 
 __version__ = "0.1.0"
 
@@ -131,7 +131,7 @@ _HOMES = {
     "parse_duration": "durations",
     "parse_manifests": "parsing",
     "parse_uplinks_annotation": "naming",
-    "to_traefik": "traefik",
+    "to_traefik": "render",
     "uplink_name": "naming",
     "weighted_service_name": "naming",
 }

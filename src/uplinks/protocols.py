@@ -30,7 +30,10 @@ class Prober(Protocol):
     async def probe(self, url: str, check: HealthCheck) -> Outcome:
         """Probe once: `Outcome.PASS`, or `Outcome.fail` with a short reason without secrets.
 
-        ``url`` is the child's address. An exception is a bug of the prober.
+        ``url`` is the child's address. For a child with a ``serversTransport`` a
+        third argument follows, its `uplinks.model.ServersTransport`; a prober that
+        does not take it, or cannot connect as it says, fails the probe. An
+        exception is a bug of the prober.
         """
         ...
 

@@ -152,6 +152,7 @@ def materialize(
                 url=config.children[offer.child].url,
                 health_check=offer.advertisement.health_check,
                 passive_health_check=offer.advertisement.passive_health_check,
+                servers_transport=config.children[offer.child].servers_transport,
             )
         )
     for name, shared in by_uplink.items():

@@ -202,7 +202,7 @@ def test_no_connection_in_use_goes(monkeypatch: pytest.MonkeyPatch) -> None:
             outcomes = [await probe(server.url, prober, hostname=name) for name in "abc"]
             go_on.set()
             outcomes.append(await held)
-            kept = len(prober._lines)
+            kept = len(prober._connections)
             await prober.close()
             return outcomes, kept
 
@@ -223,7 +223,7 @@ def test_a_deadline_leaves_others_on_the_connection_alone() -> None:
             cut_off = await cut_off_at(server.asked, prober.probe(server.url, CHECK))
             go_on.set()
             outcome = await other
-            left = len(prober._lines)
+            left = len(prober._connections)
             await prober.close()
             return cut_off, outcome, left
 

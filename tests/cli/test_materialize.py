@@ -74,7 +74,111 @@ def test_traefiks_format_is_what_the_page_generates(run: Run) -> None:
     services = yaml.safe_load(ran.out)["http"]["services"]
     name = "apps-api-workload"
     wanted = expected["services"][name]["weighted"]["services"]
-    assert services[name]["weighted"]["services"] == wanted
+    assert services[name]["weighted"]["services"] == [
+        {**entry, "name": f"{entry['name']}@file"} for entry in wanted
+    ]
+
+
+def test_the_references_have_the_provider_that_reads_them(run: Run) -> None:
+    ran = run("materialize", "examples/failover", "--format=traefik", "--provider=http")
+
+    assert ran.status == 0
+    assert "@http" in ran.out
+    assert "@file" not in ran.out
+    assert "@multicluster" not in ran.out
+
+
+def test_a_childs_half(run: Run) -> None:
+    arguments = ("materialize", "examples/banking", "--for-child", "child-1")
+    routers = run(*arguments, "--format=traefik", "--own-provider=file", "--uplink-header=X-Name")
+
+    assert routers.status == 0
+    router, unnamed = yaml.safe_load(routers.out)["http"]["routers"].values()
+    if "!" in router["rule"]:
+        router, unnamed = unnamed, router
+    assert unnamed["rule"].startswith("!HeaderRegexp(`X-Name`, `.+`) && ")
+    assert router == {
+        "entryPoints": ["multicluster"],
+        "middlewares": ["banking-rate-limit@file", "banking-circuit-breaker@file"],
+        "rule": "Header(`X-Name`, `banking-banking-api`) && "
+        "(PathPrefix(`/accounts`) || PathPrefix(`/transactions`))",
+        "service": "banking-banking-service-8080@file",
+    }
+    assert yaml.safe_load(run(*arguments, "--format=traefik-static").out) == {
+        "entryPoints": {"multicluster": {"address": ":9443", "http": {"tls": {}}}}
+    }
+    assert run(*arguments, "--format=traefik-arguments").out == (
+        "--entryPoints.multicluster.address=:9443\n--entryPoints.multicluster.http.tls=true\n"
+    )
+
+
+def test_envoys_bootstrap_and_its_endpoints(run: Run) -> None:
+    bootstrap = run(
+        "materialize", "examples/weighted", "--format=envoy", "--eds-file=/etc/envoy/eds.json"
+    )
+    endpoints = run("materialize", "examples/weighted", "--format=envoy-eds")
+
+    assert bootstrap.status == endpoints.status == 0
+    (cluster,) = json.loads(bootstrap.out)["static_resources"]["clusters"]
+    assert cluster["name"] == "apps-api-workload"
+    # The example's children are at names, which Envoy resolves in the cluster only.
+    assert cluster["type"] == "STRICT_DNS"
+    assert json.loads(endpoints.out) == {"resources": []}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--for-child=chld-1", "--format=traefik"], "no child 'chld-1'; did you mean 'child-1'?"),
+        (["--for-child=child-1"], "--for-child needs a --format: traefik, traefik-static"),
+        (["--format=traefik-static"], "is a child's; name it with --for-child NAME"),
+        (["--format=traefik", "--uplink-header=a b"], "invalid uplink header 'a b'"),
+        (["--format=traefik", "--own-provider=a@b"], "invalid provider 'a@b'"),
+    ],
+)
+def test_what_makes_no_sense_is_bad_usage(run: Run, arguments: list[str], message: str) -> None:
+    ran = run("materialize", "examples/banking", *arguments)
+
+    assert (ran.status, ran.out) == (2, "")
+    assert message in ran.err
+
+
+def test_a_file_is_written_whole_or_not_at_all(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "uplinks.yml"
+    arguments = ("--format=traefik", "--output", str(file))
+    written = run("materialize", "examples/banking", *arguments)
+    good = file.read_text("utf-8")
+
+    fleet = tmp_path / "fleet"
+    shutil.copytree("examples/banking", fleet)
+    shutil.copy("examples/snippets/route-invalid-tls.yaml", fleet / "children" / "child-1")
+    refused = run("materialize", str(fleet), *arguments)
+
+    assert (written.status, written.out, refused.status) == (0, "", 1)
+    assert good == run("materialize", "examples/banking", "--format=traefik").out
+    assert file.read_text("utf-8") == good
+    assert [path.name for path in tmp_path.iterdir() if path != fleet] == ["uplinks.yml"]
+
+
+def test_a_private_key_in_a_transport_is_masked_in_the_table_as_data(
+    run: Run, tmp_path: Path
+) -> None:
+    fleet = tmp_path / "fleet"
+    shutil.copytree("examples/banking", fleet)
+    static = fleet / "parent" / "traefik.yaml"
+    text = static.read_text("utf-8").replace(
+        'address: "https://child1.example.com:9443"',
+        "{address: 'https://child1.example.com:9443', "
+        "serversTransport: {certificates: [{certFile: a.crt, keyFile: SECRET}]}}",
+    )
+    static.write_text(text.replace("child-1:\n          {", "child-1: {"), "utf-8")
+
+    data = run("materialize", str(fleet), "--format", "json")
+    traefik = run("materialize", str(fleet), "--format", "traefik")
+
+    assert data.status == traefik.status == 0, data.err
+    assert "SECRET" not in data.out + data.err + traefik.err
+    assert "SECRET" in traefik.out
 
 
 def test_services_as_data_keep_credentials_back(run: Run, tmp_path: Path) -> None:

@@ -32,9 +32,9 @@ from uplinks.model import (
     Uplink,
     UplinkEntryPoint,
 )
+from uplinks.render import dump, to_traefik
 from uplinks.services import advertise, materialize
 from uplinks.testing import _examples
-from uplinks.traefik import dump, to_traefik
 
 NAMES = st.sampled_from(["a", "b", "c", "a-b", "b-c", "c-d", "a-b-c"])
 CHECKS = st.none() | st.just(HealthCheck(path="/health"))

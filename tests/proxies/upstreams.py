@@ -11,6 +11,7 @@ Rules of this file:
 from __future__ import annotations
 
 import contextlib
+import ssl
 import threading
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
@@ -30,6 +31,7 @@ class Upstream(ThreadingHTTPServer):
         super().__init__((LOOPBACK, 0), _Answer)
         self.name = name
         self.up = True
+        self.headers: dict[str, str] = {}  # of the latest request
 
     @property
     def port(self) -> int:
@@ -42,6 +44,7 @@ class _Answer(BaseHTTPRequestHandler):
     wbufsize = -1  # one write an answer: HAProxy's check hangs up after the first
 
     def do_GET(self) -> None:
+        self.server.headers = dict(self.headers)
         body = self.server.name.encode()
         self.send_response(HTTPStatus.OK if self.server.up else HTTPStatus.SERVICE_UNAVAILABLE)
         self.send_header("Content-Length", str(len(body)))
@@ -54,10 +57,17 @@ class _Answer(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serving(names: Iterable[str]) -> Iterator[dict[str, Upstream]]:
+def serving(
+    names: Iterable[str], tls: ssl.SSLContext | None = None
+) -> Iterator[dict[str, Upstream]]:
     """Serve each name on a port of its own for as long as the block lasts."""
     with contextlib.ExitStack() as stack:
         upstreams = {name: stack.enter_context(Upstream(name)) for name in names}
+        if tls is not None:
+            for upstream in upstreams.values():
+                upstream.socket = tls.wrap_socket(
+                    upstream.socket, server_side=True, do_handshake_on_connect=False
+                )
         for upstream in upstreams.values():
             thread = threading.Thread(target=upstream.serve_forever, args=(0.01,))
             thread.start()

@@ -96,6 +96,12 @@ PUBLISHED = {
     "UPL414": "plain-address",
     "UPL415": "shared-address",
     "UPL416": "child-name",
+    "UPL420": "servers-transport",
+    "UPL501": "grpc-over-tls",
+    "UPL502": "passive-without-effect",
+    "UPL503": "status-not-passed-on",
+    "UPL504": "failover-without-check",
+    "UPL505": "advertised-below-another",
 }
 
 

@@ -156,7 +156,7 @@ FLEET = {
 OF_THE_JOIN = {"UPL412", "UPL413"}
 
 # A different name or address in the other child is a finding of its own.
-OF_THE_DIFFERENCE = {"UPL106", "UPL107", "UPL401", "UPL406", "UPL414"}
+OF_THE_DIFFERENCE = {"UPL106", "UPL107", "UPL401", "UPL406", "UPL414", "UPL420"}
 
 
 def is_of_one_child(code: str) -> bool:

@@ -1,10 +1,11 @@
-"""The probers of a driver, by mode: found, asked, and closed at the end.
+"""The probers of a driver, by mode: found when needed, and closed at the end.
 
 Rules of this file:
 
-1. A prober is a stranger's: what it raises or gives is a failed probe, and is logged.
-2. One that is missing is said once; its checks cannot pass.
-3. Probers that were given are their owner's to close.
+1. A prober may be third-party code: an exception or a wrong result is a failed
+   probe, and is logged.
+2. A missing prober is logged once; checks of its mode cannot pass.
+3. Probers that the caller passed in are the caller's to close.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ _LOG: Final = logging.getLogger("uplinks")
 
 
 class _NoProber:
-    """Stands where a prober is missing: the check cannot pass, and says why."""
+    """Fails every probe of a mode without a prober, with the reason."""
 
     def __init__(self, reason: str) -> None:
         self._outcome = Outcome.fail(reason)
 
-    async def probe(self, url: str, check: object) -> Outcome:  # noqa: ARG002 - a Prober's face
+    async def probe(self, url: str, check: object, transport: object = None) -> Outcome:  # noqa: ARG002 - a Prober's face
         return self._outcome
 
     async def close(self) -> None:
@@ -39,22 +40,25 @@ class _NoProber:
 
 
 class Probers:
-    """The probers given, or else those of the entry points, made when first needed."""
+    """The probers passed in, or those of the entry points, created when first needed."""
 
     def __init__(self, given: Mapping[str, Prober] | None) -> None:
         self._given = None if given is None else dict(given)
         self.in_use: dict[str, Prober] = {}
 
     async def ask(self, url: str, probe: Probe) -> Outcome:
-        """Let the prober for a check's mode ask an address. Raises: TimeoutError when cancelled."""
+        """Probe an address with the prober for the check's mode. Raises: TimeoutError."""
         mode = probe.check.mode
+        transport = getattr(probe.target, "servers_transport", None)
         current = asyncio.current_task()
         try:
-            prober = self.in_use.get(mode) or self._find(mode)
-            outcome = await prober.probe(url, probe.check)
-        except Exception as problem:  # noqa: BLE001 - a prober is a stranger's
+            prober: Any = self.in_use.get(mode) or self._find(mode)
+            # A prober that takes no transport serves the children that have none.
+            more = () if transport is None else (transport,)
+            outcome = await prober.probe(url, probe.check, *more)
+        except Exception as problem:  # noqa: BLE001 - third-party code
             if current is not None and current.cancelling():
-                raise TimeoutError from None  # what a prober makes of being cancelled
+                raise TimeoutError from None  # it hid its cancellation
             kind = type(problem).__name__
             _LOG.error("the prober for mode %r failed: %s", mode, kind)
             return Outcome.fail(f"the prober failed: {kind}")
@@ -64,7 +68,7 @@ class Probers:
         return outcome
 
     async def close(self, seconds: float) -> None:
-        """Close what was made here, and find anew next time; each has so many seconds."""
+        """Close the probers created here, each within so many seconds."""
         probers, self.in_use = self.in_use, {}
         for prober in probers.values() if self._given is None else ():
             try:

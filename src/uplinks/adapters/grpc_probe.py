@@ -2,18 +2,17 @@
 
 Rules of this file:
 
-1. Whom to call, and what they are called, is for `uplinks.probing`; what a
-   reply means, for `uplinks.health_reply`. Here the call is made.
-2. There is no time-out here: the caller cancels. All that a probe does (name,
-   connection, TLS, call) happens within `GrpcProber.probe`.
-3. A channel is kept only while its calls are replied to. Channels that failed
-   wait longer and longer before they connect again; a new one does not wait,
-   so a child that is back passes at the next probe. A connection that was kept
-   may just have been closed: then the call is made once more, on a new one.
-4. Nothing ambient: no proxy of the environment, no configuration out of DNS,
-   no retry of gRPC's own.
-5. No message of the server or of gRPC is passed on: it may show what is
-   secret. Reasons are those of this file.
+1. `uplinks.probing` decides which server is called and by which name,
+   `uplinks.health_reply` what a reply means. This file makes the call.
+2. There is no time-out here: the caller cancels. Name resolution, connection,
+   TLS and call all happen within `GrpcProber.probe`.
+3. A channel is kept only while its calls are answered. A failed channel waits
+   longer and longer before it reconnects and a new one does not wait, so a
+   recovered child passes at the next probe. If a kept connection has just been
+   closed, the call is made once more, on a new one.
+4. The environment has no effect: no proxy, no configuration from DNS, no retry
+   by gRPC itself.
+5. Messages of the server and of gRPC are not passed on: they may show secrets.
 
 Source: the gRPC health checking protocol; reference page, "Health Check Fields".
 """
@@ -30,10 +29,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import uplinks
+from uplinks.adapters._tls import UnusableTransport, read_files
 from uplinks.errors import InvalidCertificates, MissingExtra
 from uplinks.health import Outcome
 from uplinks.health_reply import InvalidReply, ServingStatus, read_status
-from uplinks.model import HealthCheck
+from uplinks.model import HealthCheck, ServersTransport
 from uplinks.probing import GrpcCall, Refused, Server, grpc_call
 
 try:
@@ -47,23 +47,23 @@ __all__ = ["GrpcProber"]
 _CHECK: Final = "/grpc.health.v1.Health/Check"
 _REQUEST: Final = b""  # a HealthCheckRequest whose service is ""
 
-_REMEMBERED: Final = 4096  # calls; others are only made anew
-_MOST_CHANNELS: Final = 512  # each a connection: half of what many systems let a process open
+_REMEMBERED: Final = 4096  # calls that are cached
+_MOST_CHANNELS: Final = 512  # half of the connections that many systems let a process open
 _MILLISECOND: Final = 1_000_000  # ns
 _MOST_MILLISECONDS: Final = 2**31 - 1
-_LONGEST_REPLY: Final = 4096  # bytes; two say all
+_LONGEST_REPLY: Final = 4096  # bytes; a status takes two
 
 _OPTIONS: Final = (
     ("grpc.enable_http_proxy", 0),
     ("grpc.enable_retries", 0),
     ("grpc.service_config_disable_resolution", 1),
-    # Otherwise channels of one address share a connection, and the wait after a failure.
+    # Otherwise channels to one address share a connection and its back-off.
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.max_receive_message_length", _LONGEST_REPLY),
 )
 
-# What gRPC says of a connection that did not come about, and what we do. These texts are no
-# promise of gRPC; without a match it is "no connection".
+# The messages of gRPC for a failed connection, and the reasons given here. gRPC does not promise
+# them; without a match the reason is "no connection".
 _CONNECTION: Final = (
     ("Hostname Verification Check failed", "certificate: name mismatch"),
     ("certificate has expired", "certificate: expired"),
@@ -81,15 +81,17 @@ _CONNECTION: Final = (
 class GrpcProber:
     """A `uplinks.protocols.Prober` for the mode ``grpc``.
 
-    It calls ``grpc.health.v1.Health/Check`` for the service ``""``; SERVING is
-    all that passes, and a server without that service does not. Over TLS,
+    It calls ``grpc.health.v1.Health/Check`` for the service ``""``; only SERVING
+    passes, and a server without that service fails. Over TLS,
     certificates are verified for the host of the child's address: against
     ``ca_file``, a PEM bundle, or else against gRPC's own. gRPC cannot leave them
-    unverified, so ``insecure=True`` is refused.
+    unverified, so ``insecure=True`` is refused. A child's ``serversTransport``
+    comes first: its authorities, server name and client certificate. A probe
+    with ``insecureSkipVerify`` fails.
 
     One prober serves any number of targets and probes at once, within one event
-    loop. Of the connections that nobody uses the latest used are kept, up to
-    512, and belong to that loop until `close`.
+    loop. Up to 512 idle connections are kept, the most recently used ones; they
+    belong to that loop until `close`.
 
     Law: a child that is back passes at the next probe; no secret is in a reason
     (``tests/adapters/test_grpc_probe.py``).
@@ -114,13 +116,16 @@ class GrpcProber:
     ) -> None:
         if insecure:
             raise ValueError("gRPC cannot leave certificates unverified; give a ca_file instead")
-        self._credentials = grpc.ssl_channel_credentials(_certificates(ca_file))
-        self._lines: OrderedDict[_Asked, _Line] = OrderedDict()  # the latest used last
+        self._authorities = _certificates(ca_file)
+        # The most recently used last.
+        self._connections: OrderedDict[_ChannelKey, _Connection] = OrderedDict()
         self._loop: asyncio.AbstractEventLoop | None = None
-        # The same is asked again and again.
+        # The same calls are made again and again.
         self._call = lru_cache(_REMEMBERED)(grpc_call)
 
-    async def probe(self, url: str, check: HealthCheck) -> Outcome:
+    async def probe(
+        self, url: str, check: HealthCheck, transport: ServersTransport | None = None
+    ) -> Outcome:
         """Call the child at ``url`` once; cancel it at the deadline.
 
         Complexity: one call, and a connection if none was kept.
@@ -129,70 +134,94 @@ class GrpcProber:
         call = self._call(url, check)
         if isinstance(call, Refused):
             return Outcome.fail(call.reason)
-        asked = _Asked(call, check.timeout)
-        outcome, stale = await self._ask(asked)
-        return (await self._ask(asked))[0] if stale else outcome
+        try:
+            key = _ChannelKey(call, check.timeout, _Identity.of(transport, self._authorities))
+        except UnusableTransport as problem:
+            return Outcome.fail(str(problem))
+        outcome, stale = await self._call_once(key)
+        return (await self._call_once(key))[0] if stale else outcome
 
     async def close(self) -> None:
         """Close all connections, those in use when their probes end.
 
         A later probe opens new ones.
         """
-        lines, self._lines, self._loop = self._lines, OrderedDict(), None
-        for line in lines.values():
-            if not line.users:
-                await line.channel.close()
+        connections, self._connections, self._loop = self._connections, OrderedDict(), None
+        for connection in connections.values():
+            if not connection.users:
+                await connection.channel.close()
 
-    async def _ask(self, asked: _Asked) -> tuple[Outcome, bool]:
-        """Make the call; tell also whether only a connection may have ended that was kept."""
-        line = self._take(asked)
-        kept, replied = line.kept, False
+    async def _call_once(self, key: _ChannelKey) -> tuple[Outcome, bool]:
+        """Make the call; also return whether a kept connection may just have been closed."""
+        connection = self._take(key)
+        kept, replied = connection.kept, False
         try:
-            reply = await line.check(_REQUEST)
+            reply = await connection.check(_REQUEST)
             replied = True
         except aio.AioRpcError as error:
             stale = kept and error.code() is grpc.StatusCode.UNAVAILABLE
-            return Outcome.fail(_reason(error, line.channel)), stale
+            return Outcome.fail(_reason(error, connection.channel)), stale
         finally:
-            await self._give_back(asked, line, keep=replied)
-        return _judged(reply), False
+            await self._give_back(key, connection, keep=replied)
+        return _judge(reply), False
 
-    def _take(self, asked: _Asked) -> _Line:
+    def _take(self, key: _ChannelKey) -> _Connection:
         loop = asyncio.get_running_loop()
-        if self._lines and self._loop is not loop:
+        if self._connections and self._loop is not loop:
             raise RuntimeError("this prober is open in another event loop; close it there first")
         self._loop = loop
-        if asked not in self._lines:
-            self._lines[asked] = _Line(_channel(asked, self._credentials))
-        self._lines.move_to_end(asked)
-        line = self._lines[asked]
-        line.users += 1
-        return line
+        if key not in self._connections:
+            self._connections[key] = _Connection(_channel(key))
+        self._connections.move_to_end(key)
+        connection = self._connections[key]
+        connection.users += 1
+        return connection
 
-    async def _give_back(self, asked: _Asked, line: _Line, *, keep: bool) -> None:
-        line.users -= 1
-        line.kept = keep
-        if not keep and self._lines.get(asked) is line:
-            del self._lines[asked]
-        if not line.users and self._lines.get(asked) is not line:
-            await line.channel.close()
-        if len(self._lines) > _MOST_CHANNELS:
-            for oldest, idle in self._lines.items():
+    async def _give_back(self, key: _ChannelKey, connection: _Connection, *, keep: bool) -> None:
+        connection.users -= 1
+        connection.kept = keep
+        if not keep and self._connections.get(key) is connection:
+            del self._connections[key]
+        if not connection.users and self._connections.get(key) is not connection:
+            await connection.channel.close()
+        if len(self._connections) > _MOST_CHANNELS:
+            for oldest, idle in self._connections.items():
                 if not idle.users:
-                    del self._lines[oldest]
+                    del self._connections[oldest]
                     await idle.channel.close()
                     break
 
 
-class _Asked(NamedTuple):
-    """What a channel is for."""
+class _Identity(NamedTuple):
+    """Whose certificates a channel accepts, for which name, and which one it shows."""
+
+    authorities: bytes | None
+    name: str | None = None
+    key: bytes | None = None
+    chain: bytes | None = None
+
+    @classmethod
+    def of(cls, transport: ServersTransport | None, authorities: bytes | None) -> _Identity:
+        """Read a child's transport. Raises: UnusableTransport."""
+        if transport is None:
+            return cls(authorities)
+        if transport.insecure_skip_verify:
+            raise UnusableTransport("gRPC cannot leave certificates unverified; set rootCAs")
+        files = read_files(transport)
+        chain, key = files.certificates[0] if files.certificates else (None, None)
+        return cls(files.authorities or authorities, transport.server_name, key, chain)
+
+
+class _ChannelKey(NamedTuple):
+    """What distinguishes one channel from another."""
 
     call: GrpcCall
     timeout: int  # ns
+    identity: _Identity
 
 
-class _Line:
-    """A channel, its one method, how many probes use it, and whether it was replied to."""
+class _Connection:
+    """A channel, its one method, its number of users, and whether its last call was answered."""
 
     __slots__ = ("channel", "check", "kept", "users")
 
@@ -203,21 +232,26 @@ class _Line:
         self.kept = False
 
 
-def _channel(asked: _Asked, credentials: grpc.ChannelCredentials) -> aio.Channel:
-    server, authority = asked.call.server, asked.call.authority
-    patience = min(max(0, asked.timeout) // _MILLISECOND + 1000, _MOST_MILLISECONDS)
+def _channel(key: _ChannelKey) -> aio.Channel:
+    server, authority = key.call.server, key.call.authority
+    authorities, own, private_key, chain = key.identity
+    if own and server.tls:
+        # With a port gRPC accepts an authority only if the certificate is for it.
+        authority = authority.removesuffix(f":{server.port}")
+    patience = min(max(0, key.timeout) // _MILLISECOND + 1000, _MOST_MILLISECONDS)
     options = (
         *_OPTIONS,
         ("grpc.primary_user_agent", f"uplinks/{uplinks.__version__}"),
         ("grpc.default_authority", authority),
-        # Otherwise a connection that nobody waits for any more may be tried for 20 s. A little
-        # more than the deadline: that is for the caller to enforce.
+        # Otherwise gRPC may try to connect for 20 s. A little more than the deadline, which the
+        # caller enforces.
         ("grpc.min_reconnect_backoff_ms", patience),
     )
     if not server.tls:
         return aio.insecure_channel(_target(server), options)
-    # The name to verify; it would be the authority's otherwise.
-    name = ("grpc.ssl_target_name_override", server.host)
+    # The name to verify, instead of the authority's.
+    credentials = grpc.ssl_channel_credentials(authorities, private_key, chain)
+    name = ("grpc.ssl_target_name_override", own or server.host)
     return aio.secure_channel(_target(server), credentials, (*options, name))
 
 
@@ -233,7 +267,7 @@ def _certificates(ca_file: str | os.PathLike[str] | None) -> bytes | None:
     if ca_file is None:
         return None
     try:
-        # gRPC would say nothing of a bundle without certificates, and accept nobody.
+        # gRPC reports no error for a bundle without certificates, and then accepts no server.
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca_file)
         return Path(ca_file).read_bytes()
     except ssl.SSLError:
@@ -242,7 +276,7 @@ def _certificates(ca_file: str | os.PathLike[str] | None) -> bytes | None:
         raise InvalidCertificates(ca_file, error.strerror or "it cannot be read") from None
 
 
-def _judged(reply: bytes | None) -> Outcome:
+def _judge(reply: bytes | None) -> Outcome:
     if reply is None:  # trailers alone, with the status OK
         return Outcome.fail("invalid reply: there is no message")
     try:
@@ -254,7 +288,7 @@ def _judged(reply: bytes | None) -> Outcome:
 
 
 def _reason(error: aio.AioRpcError, channel: aio.Channel) -> str:
-    """Put what went wrong into a few words."""
+    """Describe an error in a few words."""
     if channel.get_state() is not grpc.ChannelConnectivity.TRANSIENT_FAILURE:
         return f"gRPC status {error.code().name}"
     details = error.details() or ""

@@ -2,16 +2,15 @@
 
 Rules of this file:
 
-1. What is asked, and where a redirect may lead, is for `uplinks.probing`. Here
-   it is sent, and what comes back is put into a few words.
-2. There is no time-out here: the caller cancels. All that a probe does (name,
-   connection, TLS, redirects, headers) happens within `HttpProber.probe`.
-3. Status and headers suffice. A body is never waited for: a connection is kept
-   only if the whole answer came at once, else it is closed.
-4. Nothing ambient: no proxy and no netrc of the environment, no cookies, no
-   header that nobody asked for.
-5. No message of aiohttp or OpenSSL is passed on: it may show what is secret.
-   Reasons are those of this file.
+1. `uplinks.probing` decides what is sent, and where a redirect may lead. This
+   file sends it and describes the answer in a few words.
+2. There is no time-out here: the caller cancels. Name resolution, connection,
+   TLS, redirects and headers all happen within `HttpProber.probe`.
+3. Status and headers are enough, so a body is never waited for. A connection is
+   kept only if the whole answer has arrived, else it is closed.
+4. The environment has no effect: no proxy, no netrc, no cookies, and no header
+   that is not configured.
+5. Messages of aiohttp and OpenSSL are not passed on: they may show secrets.
 
 Source: reference page, "Health Check Fields" and "Health Check Behavior".
 """
@@ -24,12 +23,15 @@ import os
 import ssl
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
+
+from attrs import evolve
 
 import uplinks
+from uplinks.adapters._tls import UnusableTransport, ssl_context
 from uplinks.errors import InvalidCertificates, MissingExtra
 from uplinks.health import Outcome
-from uplinks.model import HealthCheck
+from uplinks.model import HealthCheck, ServersTransport
 from uplinks.probing import HttpRequest, Refused, http_request, redirected
 
 try:
@@ -46,8 +48,9 @@ __all__ = ["HttpProber"]
 
 # As long as Go's client keeps one; an interval of 30s must not lose it.
 _IDLE: Final = 90.0
-_REMEMBERED: Final = 4096  # requests; others are only made anew
-_BUFFER: Final = 4096  # bytes of a body that are taken in, at most twice, before reading pauses
+_SECOND: Final = 1_000_000_000
+_REMEMBERED: Final = 4096  # requests that are cached
+_BUFFER: Final = 4096  # bytes of a body that are read, at most twice, before reading pauses
 
 _AUTOMATIC: Final = ("Accept", "Accept-Encoding", "Content-Type")
 
@@ -60,7 +63,7 @@ _CERTIFICATE: Final = MappingProxyType(
         9: "not yet valid",
         10: "expired",
         18: "self-signed",
-        19: "unknown issuer",  # the chain's end is self-signed, and not trusted
+        19: "unknown issuer",  # the root of the chain is not trusted
         20: "unknown issuer",
         21: "unknown issuer",
         62: "hostname mismatch",
@@ -82,7 +85,7 @@ _OS_ERRORS: Final = MappingProxyType(
 
 
 class _Method(str):
-    """A method as it is written; aiohttp would write it in capitals."""
+    """A method with its case kept; aiohttp would convert it to upper case."""
 
     __slots__ = ()
 
@@ -95,7 +98,9 @@ class HttpProber:
 
     Certificates are verified: against ``ca_file``, a PEM bundle that replaces
     the system's, or else against the system's. ``insecure=True`` verifies
-    nothing; it is for tests of your own.
+    nothing; it is for tests of your own. A child's ``serversTransport`` comes
+    first: its authorities, server name, client certificates, TLS versions,
+    ``insecureSkipVerify``, and its time-outs to connect and to answer.
 
     One prober serves any number of targets and probes at once, within one event
     loop. Connections are kept, and belong to that loop until `close`;
@@ -121,14 +126,18 @@ class HttpProber:
         self, *, ca_file: str | os.PathLike[str] | None = None, insecure: bool = False
     ) -> None:
         self._tls = _tls(ca_file, insecure=insecure)
+        self._insecure = insecure
+        self._ca_file = None if ca_file is None else os.fspath(ca_file)
         self._sessions: dict[bool, aiohttp.ClientSession] = {}  # by whether they keep connections
         self._loop: asyncio.AbstractEventLoop | None = None
-        # The same is asked again and again.
+        # The same requests are made again and again.
         self._request = lru_cache(_REMEMBERED)(http_request)
         self._message = lru_cache(_REMEMBERED)(_message)
 
-    async def probe(self, url: str, check: HealthCheck) -> Outcome:
-        """Ask the child at ``url`` once, following redirects within its origin.
+    async def probe(
+        self, url: str, check: HealthCheck, transport: ServersTransport | None = None
+    ) -> Outcome:
+        """Probe the child at ``url`` once, following redirects within its origin.
 
         The first answer that is no redirect to follow decides: its status must
         be the check's. Cancel it at the deadline; its connection is closed then.
@@ -138,13 +147,20 @@ class HttpProber:
         request = self._request(url, check)
         if isinstance(request, Refused):
             return Outcome.fail(request.reason)
+        options = self._options(transport)
+        if isinstance(options, Refused):
+            return Outcome.fail(options.reason)
+        return await self._follow(request, options)
+
+    async def _follow(self, request: HttpRequest, options: dict[str, Any]) -> Outcome:
+        """Send a request, and one more for each redirect."""
         opened = self._sessions
         while True:
             if self._sessions is not opened:
                 return Outcome.fail("the prober was closed")
             session = self._session(keeps=request.method in _SENT_AGAIN)
             try:
-                status, location = await _asked(session, self._message(request))
+                status, location = await _send(session, self._message(request), options)
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 return Outcome.fail(_reason(error))
             following = redirected(request, status, location)
@@ -156,6 +172,27 @@ class HttpProber:
         if status == request.status:
             return Outcome.PASS
         return Outcome.fail(f"status {status}, not {request.status}")
+
+    def _options(self, transport: ServersTransport | None) -> dict[str, Any] | Refused:
+        """Return aiohttp's options for connections to one child."""
+        if transport is None:
+            return {}
+        timeouts = transport.forwarding_timeouts
+        if self._insecure:
+            transport = evolve(transport, insecure_skip_verify=True)
+        try:
+            context = ssl_context(transport, self._ca_file)
+        except UnusableTransport as problem:
+            return Refused(str(problem))
+        return {
+            "ssl": context,
+            "server_hostname": transport.server_name or None,
+            "timeout": aiohttp.ClientTimeout(
+                total=None,
+                sock_connect=timeouts.dial_timeout / _SECOND or None,
+                sock_read=timeouts.response_header_timeout / _SECOND or None,
+            ),
+        }
 
     async def close(self) -> None:
         """Close all connections. A later probe opens new ones."""
@@ -189,17 +226,21 @@ class HttpProber:
 
 
 class _Message(NamedTuple):
-    """A request as aiohttp takes it."""
+    """A request in the form that aiohttp takes."""
 
     method: str
     url: URL
     headers: CIMultiDict[str]
 
 
-async def _asked(session: aiohttp.ClientSession, message: _Message) -> tuple[int, str | None]:
-    """Send a request; give the answer's status and location."""
+async def _send(
+    session: aiohttp.ClientSession, message: _Message, options: dict[str, Any]
+) -> tuple[int, str | None]:
+    """Send a request; return the status and the location of the answer."""
     method, url, headers = message
-    response = await session.request(method, url, headers=headers, allow_redirects=False)
+    if url.scheme != "https":
+        options = {**options, "server_hostname": None}
+    response = await session.request(method, url, headers=headers, allow_redirects=False, **options)
     # Has no effect on a connection whose answer is complete: that one is kept.
     response.close()
     return response.status, response.headers.get("Location")
@@ -207,7 +248,7 @@ async def _asked(session: aiohttp.ClientSession, message: _Message) -> tuple[int
 
 def _message(request: HttpRequest) -> _Message:
     headers = CIMultiDict({"Host": request.host})
-    # aiohttp replaces a header by another spelling of it, but not by the same one.
+    # aiohttp would replace a header that is spelled differently, but adds one spelled the same.
     spelled: dict[str, str] = {}
     for header in request.headers:
         headers.add(spelled.setdefault(header.name.lower(), header.name), header.value)
@@ -232,7 +273,7 @@ def _tls(ca_file: str | os.PathLike[str] | None, *, insecure: bool) -> ssl.SSLCo
 
 
 def _reason(error: Exception) -> str:
-    """Put what went wrong into a few words."""
+    """Describe an error in a few words."""
     match error:
         case aiohttp.ClientConnectorCertificateError(certificate_error=cause):
             code = getattr(cause, "verify_code", 0)
@@ -241,6 +282,10 @@ def _reason(error: Exception) -> str:
             words = "name not resolved"
         case ssl.SSLError():
             words = "TLS failed"
+        case aiohttp.ConnectionTimeoutError():
+            words = "connection timed out"
+        case aiohttp.ServerTimeoutError():
+            words = "no answer in time"
         case OSError(errno=int(number)) if number in _OS_ERRORS:
             words = _OS_ERRORS[number]
         case InterimAnswers():

@@ -32,7 +32,7 @@ __all__ = ["COMMANDS", "main", "make_parser"]
 COMMANDS: Mapping[str, str] = {
     "check": "find errors in a fleet's manifests",
     "explain": "explain what a code means",
-    "materialize": "show the services that a parent generates",
+    "materialize": "show the services that a parent generates, or write a proxy's configuration",
     "diff": "show what a change of manifests does to the parent",
     "simulate": "simulate a fleet while children fail and recover",
     "schema": "write the JSON Schema of an Uplink",

@@ -1,21 +1,35 @@
-"""``uplinks materialize``: the services that a parent generates from its fleet."""
+"""``uplinks materialize``: what a parent, or a child, makes of a fleet.
+
+Nothing is written for a fleet with errors: an empty or half file would take
+every service away from the proxy that reads it.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 from attrs import asdict
 
-from uplinks import rules
-from uplinks.cli import COMMANDS, findings, inputs
-from uplinks.cli.console import CLEAN, Console, Ink
+from uplinks import render, rules
+from uplinks.cli import COMMANDS, findings, inputs, output
+from uplinks.cli.console import CLEAN, Console, Ink, Unusable
 from uplinks.cli.tables import Column, table
 from uplinks.durations import format_duration
-from uplinks.model import ChildService, HealthCheck, Services, WeightedService
+from uplinks.errors import InvalidName
+from uplinks.model import (
+    ChildService,
+    Cluster,
+    Fleet,
+    HealthCheck,
+    Services,
+    WeightedService,
+)
+from uplinks.naming import nearest
 from uplinks.parent import Parent
-from uplinks.traefik import dump, to_traefik
 
 __all__ = ["add", "health_summary", "run"]
 
@@ -26,6 +40,7 @@ COLUMNS = (
     Column("url"),
     Column("health check"),
 )
+STREAM: Final = "-"
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -33,35 +48,146 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "materialize",
         help=COMMANDS["materialize"],
-        description="Show the services that a parent generates from what its children advertise.",
+        description="Show the services that a parent generates from what its children advertise, "
+        "or write the configuration of a proxy that serves them.",
         allow_abbrev=False,
     )
     inputs.add_fleet(parser)
     parser.add_argument(
+        "--for-child",
+        metavar="NAME",
+        help="write a child's half: its uplink routers or its entry points",
+    )
+    written = parser.add_argument_group("how it is written")
+    written.add_argument(
         "--format",
-        choices=("table", "traefik", "json"),
+        choices=(*_PARENT, *_CHILD_ONLY),
         default="table",
-        help="table (default); traefik: Traefik's file format, with the values of "
-        "health-check headers; json: the table as data",
+        help="table (default); json: the table as data; traefik: Traefik's dynamic "
+        "configuration, with the values of health-check headers; traefik-static and "
+        "traefik-arguments: the entry points of --for-child; envoy and envoy-eds: Envoy's "
+        "bootstrap and its EDS file",
+    )
+    written.add_argument("--output", metavar="FILE", help="write to a file, whole or not at all")
+    names = parser.add_argument_group("names in Traefik's configuration")
+    names.add_argument(
+        "--provider",
+        choices=("file", "http"),
+        default="file",
+        help="the provider that reads the output (default: file)",
+    )
+    names.add_argument(
+        "--own-provider",
+        metavar="NAME",
+        default=_DEFAULTS.own_provider,
+        help="the provider that has the cluster's own services and middlewares "
+        "(default: %(default)s)",
+    )
+    names.add_argument(
+        "--uplink-header",
+        metavar="NAME",
+        default=_DEFAULTS.uplink_header,
+        help="the request header that names the uplink (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--eds-file",
+        metavar="FILE",
+        default=_ENVOY.eds_file,
+        help="the path at which Envoy finds its EDS file, with a folder (default: %(default)s)",
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Write the services; or, when the fleet has errors, only those."""
+    """Write what was asked for; or, when the fleet has errors, only those."""
+    options = _options(arguments)
     fleet = inputs.read_fleet(arguments)
+    child = _child(arguments, fleet)
     report = rules.check(fleet)
     console.err.write(findings.as_text(report, console.ink(console.err)))
     if not report.ok:
         return findings.status(report)
-    services = Parent.from_fleet(fleet, strict=False).services
-    if arguments.format == "traefik":
-        console.out.write(dump(to_traefik(services)))
-    elif arguments.format == "json":
-        console.out.write(json.dumps({"services": _data(services)}, indent=2) + "\n")
+    if child is not None:
+        text = _CHILD[arguments.format](child, options)
     else:
-        console.out.write(_table(services, console.ink(console.out)))
+        envoy = render.EnvoyOptions(
+            eds_file=arguments.eds_file, uplink_header=options.uplink_header
+        )
+        text = _parents(arguments.format, fleet, options, envoy, console.ink(console.out))
+    if arguments.output in (None, STREAM):
+        console.out.write(text)
+    else:
+        output.write(arguments.output, text)
     return CLEAN
+
+
+def _options(arguments: argparse.Namespace) -> render.TraefikOptions:
+    try:
+        return render.TraefikOptions(
+            arguments.provider, arguments.own_provider, arguments.uplink_header
+        )
+    except InvalidName as problem:
+        raise Unusable(str(problem)) from None
+
+
+def _child(arguments: argparse.Namespace, fleet: Fleet) -> Cluster | None:
+    """Find the child that was named. Raises: Unusable, also for a format it does not have."""
+    name, form = arguments.for_child, arguments.format
+    if name is None:
+        if form in _CHILD_ONLY:
+            raise Unusable(f"--format {form} is a child's; name it with --for-child NAME")
+        return None
+    if form not in _CHILD:
+        raise Unusable(f"--for-child needs a --format: {', '.join(_CHILD)}")
+    if name not in fleet.children:
+        near = nearest(name, fleet.children)
+        hint = "" if near is None else f"; did you mean {near!r}?"
+        raise Unusable(f"the fleet has no child {name!r}{hint}")
+    return fleet.children[name]
+
+
+_DEFAULTS: Final = render.TraefikOptions()
+
+_ENVOY: Final = render.EnvoyOptions()
+_PARENT: Final = ("table", "json", "traefik", "envoy", "envoy-eds")
+
+
+def _parents(
+    form: str,
+    fleet: Fleet,
+    traefik: render.TraefikOptions,
+    envoy: render.EnvoyOptions,
+    ink: Ink,
+) -> str:
+    """Write what a parent makes of a fleet, in one of the formats of `_PARENT`."""
+    services = Parent.from_fleet(fleet, strict=False).services
+    match form:
+        case "traefik":
+            return render.dump(render.to_traefik(services, fleet.parent, traefik))
+        case "envoy":
+            return _json(render.to_envoy(services, envoy))
+        case "envoy-eds":
+            return _json(render.to_envoy_endpoints(services))
+        case "json":
+            return _json({"services": _data(services)})
+        case _:
+            return _table(services, ink)
+
+
+_CHILD: Final[Mapping[str, Callable[[Cluster, render.TraefikOptions], str]]] = MappingProxyType(
+    {
+        "traefik": lambda child, options: render.dump(render.child_to_traefik(child, options)),
+        "traefik-static": lambda child, _: render.dump(render.uplink_entry_points(child)),
+        "traefik-arguments": lambda child, _: "".join(
+            f"{argument}\n" for argument in render.to_arguments(render.uplink_entry_points(child))
+        ),
+    }
+)
+_CHILD_ONLY: Final = tuple(name for name in _CHILD if name not in _PARENT)
+
+
+def _json(data: object) -> str:
+    return json.dumps(data, indent=2) + "\n"
 
 
 def _table(services: Services, ink: Ink) -> str:
@@ -117,4 +243,9 @@ def _one(service: WeightedService | ChildService) -> dict[str, Any]:
         # Headers may be credentials: data that is shown has their names only.
         names = [header.name for header in service.health_check.headers]
         data["health_check"] = {**data["health_check"], "headers": names}
+    if isinstance(service, ChildService) and service.servers_transport is not None:
+        certificates = data["servers_transport"]["certificates"]
+        # A key may be written in the manifest itself.
+        certificates = [{**each, "key_file": "***"} for each in certificates]
+        data["servers_transport"] = {**data["servers_transport"], "certificates": certificates}
     return data

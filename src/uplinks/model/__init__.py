@@ -51,6 +51,13 @@ from uplinks.model._services import (
     Services,
     WeightedChild,
     WeightedService,
+    share_passive_check,
+)
+from uplinks.model._transport import (
+    ClientCertificate,
+    ForwardingTimeouts,
+    ServersTransport,
+    Spiffe,
 )
 
 __all__ = [
@@ -62,9 +69,11 @@ __all__ = [
     "Child",
     "ChildConfig",
     "ChildService",
+    "ClientCertificate",
     "Cluster",
     "Failover",
     "Fleet",
+    "ForwardingTimeouts",
     "Header",
     "HealthCheck",
     "IngressRoute",
@@ -72,8 +81,10 @@ __all__ = [
     "PassiveHealthCheck",
     "Resource",
     "Route",
+    "ServersTransport",
     "ServiceReference",
     "Services",
+    "Spiffe",
     "StaticConfig",
     "TraefikService",
     "Uplink",
@@ -81,6 +92,7 @@ __all__ = [
     "Weighted",
     "WeightedChild",
     "WeightedService",
+    "share_passive_check",
 ]
 
 Resource = Uplink | IngressRoute | TraefikService | StaticConfig

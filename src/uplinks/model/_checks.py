@@ -133,6 +133,21 @@ class HealthCheck:
         if not self.unhealthy_interval:
             object.__setattr__(self, "unhealthy_interval", self.interval)
 
+    def passes_in_traefik(self, address: str) -> bool:
+        """Whether open-source Traefik can pass this check of a child at an address.
+
+        It probes gRPC in plain text only, so a check over TLS never passes there.
+
+        >>> HealthCheck(mode="grpc").passes_in_traefik("https://eu.example.com:9443")
+        False
+        >>> HealthCheck(mode="grpc", scheme="http", port=9000).passes_in_traefik("https://eu")
+        True
+
+        Source: Traefik v3.7, ``pkg/healthcheck``.
+        """
+        scheme = self.scheme or address.partition(":")[0].lower()
+        return self.mode != "grpc" or scheme != "https"
+
 
 @frozen
 class PassiveHealthCheck:

@@ -18,6 +18,7 @@ from uplinks.model._fields import (
     to_tuple,
 )
 from uplinks.model._objects import IngressRoute, TraefikService, Uplink
+from uplinks.model._transport import ServersTransport
 
 __all__ = [
     "Child",
@@ -64,7 +65,8 @@ class ChildConfig(Copyable):
 class Child(Copyable):
     """One child as its parent lists it: ``address`` is the URL of its entry point.
 
-    ``base_path`` comes before the path of every request. Manifests have none.
+    ``servers_transport`` says how connections to it are made. ``base_path`` comes before the
+    path of every request; manifests have none.
 
     >>> Child("https://me:secret@eu.example.com")
     Child(address='https://***@eu.example.com')
@@ -73,6 +75,7 @@ class Child(Copyable):
     """
 
     address: str = field(repr=address_shown)
+    servers_transport: ServersTransport | None = field(default=None, repr=False)
     base_path: str = field(default="", repr=False, kw_only=True)
     rest: Mapping[str, Any] = rest_field()
 

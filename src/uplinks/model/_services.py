@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import field, frozen
 
 from uplinks.model._checks import HealthCheck, PassiveHealthCheck
 from uplinks.model._fields import Copyable, address_shown, frozen_mapping, to_tuple
+from uplinks.model._transport import ServersTransport
 
-__all__ = ["Advertisement", "ChildService", "Services", "WeightedChild", "WeightedService"]
+__all__ = [
+    "Advertisement",
+    "ChildService",
+    "Services",
+    "WeightedChild",
+    "WeightedService",
+    "share_passive_check",
+]
 
 
 @frozen
@@ -45,6 +53,32 @@ class ChildService:
     url: str = field(repr=address_shown)
     health_check: HealthCheck | None = None
     passive_health_check: PassiveHealthCheck | None = None
+    servers_transport: ServersTransport | None = None
+
+
+def share_passive_check(
+    children: Iterable[
+        tuple[HealthCheck | None, PassiveHealthCheck | None, ServersTransport | None]
+    ],
+) -> bool:
+    """Whether children have one passive check and one transport, and no active check.
+
+    Only then can open-source Traefik take one of them out by its failed requests:
+    a passive check acts among the servers of one load balancer, and a load
+    balancer has one transport.
+
+    >>> share_passive_check([(None, PassiveHealthCheck(), None)] * 2)
+    True
+    >>> share_passive_check([(HealthCheck(), PassiveHealthCheck(), None)])
+    False
+
+    Source: Traefik v3.7, ``pkg/server/service``.
+    """
+    distinct = set(children)
+    if len(distinct) != 1:
+        return False
+    ((active, passive, _),) = distinct
+    return active is None and passive is not None
 
 
 @frozen

@@ -1,6 +1,6 @@
 """Which child services are watched together, and whether they are up.
 
-Services with one address, one check and one passive check share one `Endpoint`:
+Services with one address, one transport and the same checks share one `Endpoint`:
 it is probed once, and the result holds for all of them. A service without any
 check is not watched, and up. An endpoint that replaces another at the same
 address takes over its state.
@@ -15,7 +15,7 @@ from attrs import frozen
 
 from uplinks.addresses import server
 from uplinks.health import Event, Health, HealthPolicy, check_times
-from uplinks.model import ChildService, HealthCheck, PassiveHealthCheck
+from uplinks.model import ChildService, HealthCheck, PassiveHealthCheck, ServersTransport
 from uplinks.parent._offers import Change
 
 __all__ = ["Endpoint", "Watch"]
@@ -35,6 +35,7 @@ class Endpoint:
     url: str
     check: HealthCheck | None = None
     passive: PassiveHealthCheck | None = None
+    servers_transport: ServersTransport | None = None
 
     def __attrs_post_init__(self) -> None:
         check_times(self.check, self.passive)
@@ -46,7 +47,12 @@ class Endpoint:
         >>> Endpoint.of(ChildService("api-eu@multicluster", "api", "eu", "https://eu")).url
         'https://eu'
         """
-        return cls(server(service.url), service.health_check, service.passive_health_check)
+        return cls(
+            server(service.url),
+            service.health_check,
+            service.passive_health_check,
+            service.servers_transport,
+        )
 
 
 class Watch:

@@ -41,6 +41,9 @@ from uplinks.rules import (
     route_order,
     router,
     timing,
+    traefik_checks,
+    traefik_routes,
+    transport,
     unused,
     uplink,
     weight,
@@ -138,6 +141,12 @@ ALL: Final[tuple[Rule, ...]] = (
     address.plain_address,  # 414
     address.shared_address,  # 415
     fleet.invalid_child_name,  # 416
+    transport.invalid_transport,  # 420
+    traefik_checks.grpc_over_tls,  # 501
+    traefik_checks.passive_without_effect,  # 502
+    traefik_routes.status_not_passed_on,  # 503
+    traefik_routes.failover_without_check,  # 504
+    traefik_routes.advertised_below_another,  # 505
 )
 """Every rule, sorted by code."""
 

@@ -40,7 +40,7 @@ Scope = Literal["manifests", "cluster", "fleet", "any"]
 or the parent and all its children. ``any``: it takes a whole `uplinks.Fleet` if
 there is one, else the manifests of one `uplinks.Cluster`."""
 
-Family = Literal["shape", "uplink", "health check", "router", "fleet", "other"]
+Family = Literal["shape", "uplink", "health check", "router", "fleet", "traefik", "other"]
 """What a code is about, from its first digit; ``other`` for third-party codes."""
 
 _NEEDS: Final = {
@@ -51,7 +51,7 @@ _NEEDS: Final = {
 }
 
 _FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
-    {"0": "shape", "1": "uplink", "2": "health check", "3": "router", "4": "fleet"}
+    {"0": "shape", "1": "uplink", "2": "health check", "3": "router", "4": "fleet", "5": "traefik"}
 )
 
 OWN_PREFIX: Final = "UPL"

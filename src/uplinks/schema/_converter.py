@@ -30,6 +30,7 @@ from uplinks.errors import InvalidDuration
 from uplinks.located import Origin
 from uplinks.model import (
     ChildConfig,
+    ForwardingTimeouts,
     Header,
     HealthCheck,
     IngressRoute,
@@ -199,6 +200,10 @@ _HOOKS: Final[Mapping[tuple[type, str], tuple[Callable[..., Any], Callable[..., 
                 lambda headers: {h.name: h.value for h in headers},
             ),
             (PassiveHealthCheck, "failure_window"): (_read_time, format_duration),
+            **{
+                (ForwardingTimeouts, each.name): (read_duration, format_duration)
+                for each in attrs.fields(ForwardingTimeouts)
+            },
             (IngressRoute, "tls"): (
                 _anything,
                 lambda tls: None if tls is None else _plain(tls),

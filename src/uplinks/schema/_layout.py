@@ -72,11 +72,14 @@ class Fields:
 def camel_case(name: str) -> str:
     """Convert a Python name to its written name.
 
-    >>> camel_case("passive_health_check")
-    'passiveHealthCheck'
+    >>> camel_case("passive_health_check"), camel_case("root_cas")
+    ('passiveHealthCheck', 'rootCAs')
     """
     first, *others = name.split("_")
-    return first + "".join(word.capitalize() for word in others)
+    return first + "".join(_ACRONYMS.get(word) or word.capitalize() for word in others)
+
+
+_ACRONYMS: Final = MappingProxyType({"cas": "CAs", "http2": "HTTP2", "uri": "URI"})
 
 
 def written_path(cls: type, name: str) -> tuple[str, ...]:

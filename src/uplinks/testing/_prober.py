@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from attrs import frozen
 
 from uplinks.health import Outcome
-from uplinks.model import HealthCheck
+from uplinks.model import HealthCheck, ServersTransport
 
 __all__ = ["HANG", "After", "ScriptedProber", "Step"]
 
@@ -71,7 +71,12 @@ class ScriptedProber:
             raise ValueError("a script needs at least one step")
         self._scripts[url] = list(steps)
 
-    async def probe(self, url: str, check: HealthCheck) -> Outcome:  # noqa: ARG002 - as Prober.probe
+    async def probe(
+        self,
+        url: str,
+        check: HealthCheck,  # noqa: ARG002 - as Prober.probe
+        transport: ServersTransport | None = None,  # noqa: ARG002 - the same
+    ) -> Outcome:
         """Run the next step of this address."""
         self.asked.append(url)
         steps = self._scripts.get(url, [self._default])

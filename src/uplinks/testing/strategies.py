@@ -27,17 +27,21 @@ from uplinks.model import (
     Child,
     ChildConfig,
     ChildService,
+    ClientCertificate,
     Cluster,
     Failover,
     Fleet,
+    ForwardingTimeouts,
     Header,
     HealthCheck,
     IngressRoute,
     ParentConfig,
     PassiveHealthCheck,
     Route,
+    ServersTransport,
     ServiceReference,
     Services,
+    Spiffe,
     StaticConfig,
     TraefikService,
     Uplink,
@@ -46,10 +50,10 @@ from uplinks.model import (
     WeightedChild,
     WeightedService,
 )
+from uplinks.render import dump
 from uplinks.schema import unstructure
 from uplinks.services import advertise, materialize
 from uplinks.testing import _examples
-from uplinks.traefik import dump
 
 FLEET_CODES: Final = _examples.codes()
 """The codes that `broken_fleets` has a fleet for: all that manifests can show."""
@@ -227,6 +231,24 @@ def entry_points() -> st.SearchStrategy[UplinkEntryPoint]:
     )
 
 
+def transports() -> st.SearchStrategy[ServersTransport]:
+    """How a parent connects to a child, every field set or not."""
+    files = labels.map("/tls/{}.pem".format)
+    return st.builds(
+        ServersTransport,
+        server_name=st.none() | labels.map("{}.example.com".format),
+        insecure_skip_verify=st.booleans(),
+        root_cas=st.lists(files, max_size=2),
+        certificates=st.lists(st.builds(ClientCertificate, files, files), max_size=1),
+        min_version=st.none() | st.just("VersionTLS12"),
+        max_version=st.none() | st.just("VersionTLS13"),
+        max_idle_conns_per_host=st.integers(1, 500),
+        disable_http2=st.booleans(),
+        spiffe=st.none() | st.builds(Spiffe, trust_domain=labels),
+        forwarding_timeouts=st.builds(ForwardingTimeouts, dial_timeout=durations),
+    )
+
+
 def child_configs() -> st.SearchStrategy[ChildConfig]:
     """Children that expose the API their parent polls, with a default entry point."""
     return st.builds(
@@ -246,7 +268,9 @@ def parent_configs(
         names = st.lists(child_names, max_size=3, unique=True)
     children = names.flatmap(
         lambda drawn: st.lists(
-            st.builds(Child, addresses, rest=st.sampled_from([{}, {"serversTransport": "mtls"}])),
+            st.builds(
+                Child, addresses, st.none() | transports(), rest=st.sampled_from([{}, {"x": 1}])
+            ),
             min_size=len(drawn),
             max_size=len(drawn),
             unique_by=lambda child: child.address,
@@ -493,7 +517,7 @@ def advertisements() -> st.SearchStrategy[Advertisement]:
 
 _VALUES: Mapping[type, Callable[[], st.SearchStrategy[Any]]] = {
     Advertisement: advertisements,
-    Child: lambda: st.builds(Child, addresses),
+    Child: lambda: st.builds(Child, addresses, st.none() | transports()),
     ChildConfig: child_configs,
     ChildService: lambda: st.builds(
         ChildService,
@@ -503,18 +527,23 @@ _VALUES: Mapping[type, Callable[[], st.SearchStrategy[Any]]] = {
         addresses,
         st.none() | health_checks(),
         st.none() | passive_checks(),
+        st.none() | transports(),
     ),
+    ClientCertificate: lambda: st.builds(ClientCertificate, labels, labels),
     Cluster: lambda: fleets().flatmap(lambda fleet: st.sampled_from(fleet.clusters)),
     Failover: lambda: st.builds(Failover, service_references(), service_references()),
     Fleet: fleets,
+    ForwardingTimeouts: lambda: st.builds(ForwardingTimeouts, durations, durations),
     Header: lambda: headers.filter(bool).map(lambda drawn: drawn[0]),
     HealthCheck: health_checks,
     IngressRoute: ingress_routes,
     ParentConfig: parent_configs,
     PassiveHealthCheck: passive_checks,
     Route: routes,
+    ServersTransport: transports,
     ServiceReference: service_references,
     Services: services,
+    Spiffe: lambda: st.builds(Spiffe, st.lists(labels, max_size=2), labels),
     StaticConfig: static_configs,
     TraefikService: traefik_services,
     Uplink: uplinks,
