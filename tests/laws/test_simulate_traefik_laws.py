@@ -11,10 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import scenarios
 
+from uplinks.model import Fleet
+from uplinks.naming import split_service_reference
+from uplinks.parent import Parent
+from uplinks.render import to_traefik
 from uplinks.simulate import ENGINES, Scenario, Simulation, simulate
 from uplinks.simulate._run import Run
 from uplinks.simulate._traefik import TraefikEngine
 from uplinks.simulate._traefik._edf import EarliestDeadlines
+from uplinks.simulate._traefik._services import Graph, NotBuilt
 
 
 class Heap:
@@ -91,3 +96,34 @@ def test_every_request_is_counted_once(scenario: Scenario, engine: str) -> None:
     for window in run.windows:
         assert sum(window.state.ideal) <= 1
         assert window.state.down <= set(window.state.children)
+
+
+@given(scenarios.fleets())
+def test_the_engine_has_the_services_that_are_written(drawn: tuple[Fleet, str]) -> None:
+    fleet, service = drawn
+    parent = Parent.from_fleet(fleet)
+    try:
+        graph = Graph(parent, service, from_file=True)
+    except NotBuilt:
+        return
+    written = to_traefik(parent.services, fleet.parent)["http"]["services"]
+
+    for balancer in graph.balancers:
+        name, provider = split_service_reference(balancer.name)
+        [(kind, body)] = (
+            (kind, body)
+            for kind, body in written[
+                name if provider == "multicluster" else f"service_{name}"
+            ].items()
+            if kind != "middlewares"
+        )
+        if not balancer.members:
+            assert body == {"servers": []}
+            continue
+        members = body["servers"] if kind == "loadBalancer" else body["services"]
+        assert [member.get("weight", 1) for member in members] == balancer.weights
+        assert ("healthCheck" in body) == balancer.reports
+        assert ("passiveHealthCheck" in body) == (balancer.passive is not None)
+    reports = [body["failover"] for body in written.values() if "failover" in body]
+    built = Counter(failover.reports for failover in graph.failovers)
+    assert built <= Counter("healthCheck" in body for body in reports)

@@ -28,6 +28,7 @@ from uplinks.model import (
     ServiceReference,
     TraefikService,
     WeightedService,
+    share_passive_check,
 )
 from uplinks.parent import Parent
 from uplinks.parent._composed import references, service_of
@@ -241,8 +242,8 @@ class Graph:
         service = self._parent.services.get(name)
         if not isinstance(service, WeightedService):
             return []
-        children = [child for child, _ in self._children(service)]
-        return [] if _share_passive_check(children) else [child.name for child in children]
+        children = self._children(service)
+        return [] if _is_flat(children) else [child.name for child, _ in children]
 
     def _children(self, service: WeightedService) -> list[tuple[ChildService, int]]:
         services = self._parent.services
@@ -265,7 +266,7 @@ class Graph:
 
     def _shared(self, service: WeightedService) -> Balancer:
         children = self._children(service)
-        if not children or _share_passive_check([child for child, _ in children]):
+        if not children or _is_flat(children):
             return _load_balancer(service.name, children)
         members = [(self._built[child.name], weight) for child, weight in children]
         return _weighted(service.name, members, may_report=True)
@@ -309,30 +310,26 @@ def _weighted(name: str, members: list[tuple[Any, int]], *, may_report: bool) ->
     return balancer
 
 
+def _is_flat(children: Sequence[tuple[ChildService, int]]) -> bool:
+    """Tell whether children become servers of one load balancer."""
+    return share_passive_check(
+        (child.health_check, child.passive_health_check, child.servers_transport)
+        for child, _ in children
+    )
+
+
 def _load_balancer(name: str, children: Sequence[tuple[ChildService, int]]) -> Balancer:
     """Build one load balancer over children that agree on their checks."""
-    first = children[0][0] if children else None
-    check = None if first is None else _usable_check(first)
-    passive = None if first is None else first.passive_health_check
+    check = passive = None
+    if children:
+        first, _ = children[0]
+        passive = first.passive_health_check
+        if first.health_check is not None and first.health_check.passes_in_traefik(first.url):
+            check = first.health_check
     balancer = Balancer(name, check is not None, check, passive)
     for i, (child, weight) in enumerate(children):
         balancer.add(Server(child.child, child.url, balancer, i), weight)
     return balancer
-
-
-def _usable_check(child: ChildService) -> HealthCheck | None:
-    """Return a child's active check, unless Traefik can never pass it: gRPC over TLS."""
-    check = child.health_check
-    if check is None or check.mode != "grpc":
-        return check
-    scheme = check.scheme or child.url.partition(":")[0].lower()
-    return None if scheme == "https" else check
-
-
-def _share_passive_check(children: Sequence[ChildService]) -> bool:
-    """Tell whether all children have the same passive check, and no active one."""
-    checks = {(child.health_check, child.passive_health_check) for child in children}
-    return len(checks) == 1 and all(a is None and p is not None for a, p in checks)
 
 
 def _statuses(errors: object) -> list[range]:
