@@ -145,7 +145,9 @@ class FairScheduler(Scheduler):
             for i in range(len(self.weight))
             if self.eligible(i) and self.picked[i] < self.weight[i] // self.divisor
         ]
-        waiting = [(ceil_div(self.opens[i], self.grain), i) for i in candidates if not self.opened[i]]
+        waiting = [
+            (ceil_div(self.opens[i], self.grain), i) for i in candidates if not self.opened[i]
+        ]
         for time, i in waiting:
             if time <= self.clock // self.grain:
                 self.closes[i] = self._closing(i)

@@ -47,7 +47,9 @@ class TraefikEngine:
     def __init__(self, scenario: Scenario, *, from_file: bool) -> None:
         self.scenario = scenario
         self.from_file = from_file
-        self.parent = Parent.from_fleet(scenario.fleet, strict=False)  # it materializes, and nothing else
+        self.parent = Parent.from_fleet(
+            scenario.fleet, strict=False
+        )  # it materializes, and nothing else
         self.timelines = build_timelines(scenario, self.parent.config.children)
         self.parent.selector(scenario.service)  # raises for what no parent can compose
         self.arrivals = Arrivals(scenario.rate)
