@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from enum import Enum
 from fractions import Fraction
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from attrs import asdict, field, frozen
 
@@ -232,7 +232,7 @@ def _sides(fleet: Fleet) -> dict[str, _Side]:
 
 
 def _selected(
-    parent: Parent, kind: str, fields: Mapping[str, str], select: Callable[[], Selector]
+    parent: Parent, kind: str, fields: Mapping[str, str], select: Callable[[], Selector[Any]]
 ) -> _Side:
     try:
         shares = sum_by_child(ideal_shares(select(), parent.failovers))

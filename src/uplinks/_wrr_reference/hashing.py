@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["BITS", "mix", "stable_hash"]
 
 BITS = (1 << 64) - 1
+_DEEPEST = 20  # nested tuples
 
 
 def mix(z: int) -> int:
@@ -21,7 +22,7 @@ def stable_hash(value: object) -> int:
 
 def _fold(value: object, state: int, depth: int) -> int:
     """FNV-1a over the type and the bytes."""
-    if isinstance(value, tuple) and depth < 20:
+    if isinstance(value, tuple) and depth < _DEEPEST:
         state = _fold(b"(", state, depth)
         for item in value:
             state = _fold(item, state, depth + 1)

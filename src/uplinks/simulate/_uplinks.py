@@ -248,7 +248,8 @@ class UplinksEngine:
         detection = detection_bound(check, policy) + _added(
             check.interval, check.timeout, policy.unhealthy_threshold, delay
         )
-        recovery = recovery_bound(check, policy, endpoint.passive) + _added(
+        passive = endpoint.passive if isinstance(endpoint, Endpoint) else None
+        recovery = recovery_bound(check, policy, passive) + _added(
             check.unhealthy_interval, check.timeout, policy.healthy_threshold, delay
         )
         # A pass that is reported after its deadline does not count.
