@@ -135,22 +135,6 @@ cdef class FairScheduler(Scheduler):
             found[i] += 1
         return found
 
-    cdef int skip(self, uint64_t picks, list counts) except -1:
-        cdef Py_ssize_t i
-        cdef Moment start
-        if counts is None:
-            return Scheduler.skip(self, picks, None)
-        lay_out(self)
-        self.clock += picks * self.tick
-        for i in range(self.size):
-            if self.eligible(i):
-                whole, rest = divmod(counts[i] * int(self.pace.scale), int(self.weight[i]))
-                start = Moment(ORIGIN + <uint64_t> whole, <uint32_t> rest)
-                begin_job(self.jobs + i, start, self.weight[i], <uint32_t> i, &self.pace)
-        replant(self)
-        self.pristine = False
-        return 0
-
     cdef int extend(self, Py_ssize_t old, Py_ssize_t new) except -1:
         cdef Windows *windows = &self.windows
         cdef Py_ssize_t i
@@ -277,8 +261,9 @@ cdef void balance(FairScheduler self, uint32_t weight, int64_t distance, int64_t
     cdef int64_t scale = <int64_t> self.pace.scale
     cdef int64_t total = <int64_t> self.total
     cdef int64_t fits = (<int64_t> 1 << 61) // max(<uint32_t> 1, weight)
-    cdef int64_t over, moved
-    cdef uint64_t rest = 0
+    cdef int64_t sign = -1 if distance > 0 else 1
+    cdef int64_t moved, rest
+    cdef uint64_t left = 0
     if not total:
         self.clock_rest = self.debt = 0
         return
@@ -288,20 +273,13 @@ cdef void balance(FairScheduler self, uint32_t weight, int64_t distance, int64_t
     more += <int64_t> self.debt
     if -fits < distance < fits:
         more += weight * distance
-        self.debt = <uint64_t> max(0, min(scale, more))
-        over = <int64_t> self.debt - more + <int64_t> self.clock_rest
-        moved = 0
-    else:  # far beyond a limit of the debt: the clock moves by -weight * distance / total and more
-        self.debt = <uint64_t> scale if distance > 0 else 0
-        over = <int64_t> self.debt - more + <int64_t> self.clock_rest
-        moved = <int64_t> divide_product(<uint64_t> (distance if distance > 0 else -distance), weight, self.total, &rest)
-        moved = -moved if distance > 0 else moved
-        over += -<int64_t> rest if distance > 0 else <int64_t> rest
-    if over < 0:  # rounded down, as a quotient in Python
-        moved -= 1 + ~over // total
-        over += (1 + ~over // total) * total
-    self.clock += <uint64_t> (moved + over // total)
-    self.clock_rest = <uint64_t> (over % total)
+        distance = 0
+    # A product that does not fit is far beyond a limit of the debt.
+    self.debt = <uint64_t> (scale if distance > 0 else 0 if distance < 0 else max(0, min(scale, more)))
+    moved = sign * <int64_t> divide_product(<uint64_t> (-sign * distance), weight, self.total, &left)
+    rest = <int64_t> self.debt - more + <int64_t> self.clock_rest + sign * <int64_t> left
+    self.clock += <uint64_t> (moved + rest // total - (rest % total < 0))  # rounded down
+    self.clock_rest = <uint64_t> (rest % total + (total if rest % total < 0 else 0))
 
 
 cdef void update_divisor(FairScheduler self, Py_ssize_t i) noexcept nogil:
@@ -459,3 +437,20 @@ cdef void rebase(FairScheduler self) noexcept nogil:
         else:
             self.jobs[i].end -= shift
     set_all_windows(&self.windows)
+
+
+cdef int jump(FairScheduler self, uint64_t picks, list counts) except -1:
+    """Make so many picks at once, of which each index gets its count."""
+    cdef Py_ssize_t i
+    lay_out(self)
+    self.clock += picks * self.tick
+    for i in range(self.size):
+        if self.eligible(i):
+            whole, rest = divmod(counts[i] * int(self.pace.scale), int(self.weight[i]))
+            begin_job(
+                self.jobs + i, Moment(ORIGIN + <uint64_t> whole, <uint32_t> rest), self.weight[i],
+                <uint32_t> i, &self.pace,
+            )
+    replant(self)
+    self.pristine = False
+    return 0
