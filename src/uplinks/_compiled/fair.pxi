@@ -24,22 +24,6 @@
 # Source: R. Tijdeman, "The chairman assignment problem", Discrete Mathematics 32 (1980) 323-330. The
 # specification is `_wrr_reference/fair.py`.
 
-cdef extern from *:
-    """
-    #define UPLINKS_ORIGIN (6 * UPLINKS_SCALE)
-    #define UPLINKS_SPREAD (5 * UPLINKS_SCALE)
-    #define UPLINKS_LATE (3 * (int64_t) UPLINKS_SCALE)
-    #define UPLINKS_LEFT (2 * UPLINKS_SCALE)
-    """
-    # The clock starts here, and is set back to it once it is a few units of virtual time away, so that
-    # all times, which are at most SPREAD from the clock, stay between 0 and 16 units: 2**63.
-    const uint64_t ORIGIN "UPLINKS_ORIGIN"
-    const uint64_t SPREAD "UPLINKS_SPREAD"
-    # More than LATE behind the clock, a target is set LEFT behind it.
-    const int64_t LATE "UPLINKS_LATE"
-    const uint64_t LEFT "UPLINKS_LEFT"
-
-
 @cython.final
 cdef class FairScheduler(Scheduler):
     """Weighted round robin that is exact in every period and optimally smooth.
@@ -82,21 +66,23 @@ cdef class FairScheduler(Scheduler):
         # If no window is open, the one that opens first is taken.
         while first.opens <= due or first.closes >= WITHHELD:
             i = <uint32_t> (<uint64_t> first.opens & self.pace.index)
-            if spent(self, i):
+            job = self.jobs + i
+            if job.stamp == self.stamp and job.picked * self.divisor >= job.weight:
                 set_window(&self.windows, i, self.windows.key[i] ^ (WAITS | WITHHELD))
-                self.jobs[i].stamp = self.last_withheld  # the stamp is a link now
+                job.stamp = self.last_withheld  # the stamp is a link now
                 self.last_withheld = i + 1
                 first = self.windows.first
             else:
-                first = opened(&self.windows, first, i, closing(self.jobs + i, i, &self.pace))
+                first = opened(&self.windows, first, i, closing(job, i, &self.pace))
         i = <uint32_t> (first.closes & self.pace.index)
         job = self.jobs + i
         first = awaited(&self.windows, first, i, opening_of_next(job, i, &self.pace))
         self.windows.first = first
         self.likely = <uint32_t> (first.closes & self.pace.index)
         if self.size > CACHED:
-            fetch(self, <uint32_t> self.likely)
-            fetch(self, <uint32_t> (<uint64_t> first.opens & self.pace.index))
+            prefetch(self.jobs + self.likely)
+            prefetch(self.windows.key + self.likely)
+            prefetch(self.jobs + (<uint64_t> first.opens & self.pace.index))
         next_job(job, &self.pace)
         job.picked = job.picked + 1 if job.stamp == self.stamp else 1
         job.stamp = self.stamp
@@ -186,19 +172,6 @@ cdef void release_withheld(FairScheduler self) noexcept nogil:
         set_window(&self.windows, i, self.windows.key[i] ^ (WAITS | WITHHELD))
 
 
-cdef bint spent(FairScheduler self, uint32_t i) noexcept nogil:
-    """Tell whether a target has had its share of this period."""
-    cdef Job *job = self.jobs + i
-    return job.stamp == self.stamp and job.picked * self.divisor >= job.weight
-
-
-cdef void fetch(FairScheduler self, uint32_t i) noexcept nogil:
-    """Load into the cache what a pick reads first of an index, if it is one."""
-    if i < self.size:
-        prefetch(self.jobs + i)
-        prefetch(self.windows.key + i)
-
-
 cdef void count_shares(FairScheduler self) noexcept nogil:
     """Derive what follows from the weights."""
     self.divisor = self.divisors[1] if self.size else 0
@@ -248,11 +221,11 @@ cdef bint catch_up(FairScheduler self, uint64_t key) noexcept nogil:
     if key & WITHHELD:
         return False  # there is none
     old = beginning(job, &self.pace)
-    if <int64_t> (self.clock - old.whole) <= LATE:
+    if <int64_t> (self.clock - old.whole) <= <int64_t> (3 * SCALE):
         return False
-    key = begin_job(job, Moment(self.clock - LEFT, 0), job.weight, i, &self.pace)
+    key = begin_job(job, Moment(self.clock - 2 * SCALE, 0), job.weight, i, &self.pace)
     set_window(&self.windows, i, key)
-    balance(self, job.weight, <int64_t> (old.whole + LEFT - self.clock), old.rest)
+    balance(self, job.weight, <int64_t> (old.whole + 2 * SCALE - self.clock), old.rest)
     return True
 
 
@@ -432,25 +405,8 @@ cdef void rebase(FairScheduler self) noexcept nogil:
             self.jobs[i].end -= shift
             if self.windows.key[i] != NONE:
                 self.windows.key[i] -= less
-        elif self.jobs[i].end - shift > self.clock + SPREAD:
+        elif self.jobs[i].end - shift > self.clock + 5 * SCALE:
             self.jobs[i].weight = 0  # far behind the clock, so where it was does not matter
         else:
             self.jobs[i].end -= shift
     set_all_windows(&self.windows)
-
-
-cdef int jump(FairScheduler self, uint64_t picks, list counts) except -1:
-    """Make so many picks at once, of which each index gets its count."""
-    cdef Py_ssize_t i
-    lay_out(self)
-    self.clock += picks * self.tick
-    for i in range(self.size):
-        if self.eligible(i):
-            whole, rest = divmod(counts[i] * int(self.pace.scale), int(self.weight[i]))
-            begin_job(
-                self.jobs + i, Moment(ORIGIN + <uint64_t> whole, <uint32_t> rest), self.weight[i],
-                <uint32_t> i, &self.pace,
-            )
-    replant(self)
-    self.pristine = False
-    return 0

@@ -56,7 +56,6 @@ class FairScheduler(Scheduler):
     def __init__(self) -> None:
         super().__init__()
         self.scale = _SCALE
-        self.grain = 8  # units within which two times count as equal when compared
         self.clock = 0  # whole units; clock_rest / total more
         self.clock_rest = 0
         self.debt = 0  # the sum of all lags, in picks times scale
@@ -139,6 +138,11 @@ class FairScheduler(Scheduler):
         whole, self.clock_rest = divmod(picks * self.scale + self.clock_rest, self.total)
         self.clock += whole
 
+    @property
+    def grain(self) -> int:
+        """The number of units within which two times count as equal when compared."""
+        return 2 << max(2, (len(self.weight) - 1).bit_length())
+
     def _choose(self) -> int:
         candidates = [
             i
@@ -186,8 +190,7 @@ class FairScheduler(Scheduler):
         if i == len(self.opened):
             self.opened.append(False)
         self.unit[i] = 0
-        if 2 * i >= self.grain:
-            self.grain *= 2
+        if i > 2 and i & i - 1 == 0:  # the grain doubles
             self.restart()
 
     def _moving(self) -> None:
