@@ -92,7 +92,9 @@ def test_a_route_is_written_once_for_each_uplink_on_its_entry_points() -> None:
     ],
 )
 def test_services_stay_with_their_own_provider(services: Any, provider: str, service: str) -> None:
-    (router,) = named(child(Route("PathPrefix(`/`)", services=services)), own_provider=provider).values()
+    (router,) = named(
+        child(Route("PathPrefix(`/`)", services=services)), own_provider=provider
+    ).values()
 
     assert router["service"] == service
 
