@@ -1,8 +1,8 @@
-# cython: language_level=3, wraparound=False, cdivision=True, auto_pickle=False, autotestdict=False, freethreading_compatible=True
+# cython: language_level=3, wraparound=False, cdivision=True, auto_pickle=False, autotestdict=False, freethreading_compatible=False
 #
-# wraparound: subscripts are never negative.
-# cdivision: every divisor is a weight or a sum of weights above 0.
+# wraparound, cdivision: subscripts are never negative, and divisors are sums of weights above 0.
 # auto_pickle: a selector is restored from a snapshot, never from its memory.
+# freethreading_compatible: True once the thread tests have passed without the GIL.
 # Bounds checks are switched in setup.py: off, except in a debug build.
 """The compiled schedulers and selector: the only code that runs for each pick.
 
