@@ -63,8 +63,12 @@ class Probers:
             _LOG.error("the prober for mode %r failed: %s", mode, kind)
             return Outcome.fail(f"the prober failed: {kind}")
         if not isinstance(outcome, Outcome):
-            _LOG.error("the prober for mode %r gave no Outcome: %s", mode, type(outcome).__name__)
-            return Outcome.fail("the prober gave no outcome")
+            _LOG.error(
+                "the prober for mode %r must return an Outcome, got %s",
+                mode,
+                type(outcome).__name__,
+            )
+            return Outcome.fail("the prober returned no outcome")
         return outcome
 
     async def close(self, seconds: float) -> None:

@@ -119,7 +119,7 @@ class ProbingLoop:
                     raise
             except Exception:  # noqa: BLE001 - supervised: probing must go on
                 with _report_errors("the driver's loop"):
-                    _LOG.critical("the driver's loop failed and goes on", exc_info=True)
+                    _LOG.critical("the driver's loop failed and continues", exc_info=True)
                 await asyncio.sleep(RESTART)
 
     async def _turn(self) -> None:

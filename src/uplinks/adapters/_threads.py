@@ -81,9 +81,7 @@ class LoopThread:
                 if not self._started.is_set():
                     self._problem = problem
                     break
-                _LOG.critical(
-                    "the driver's loop failed (%s) and starts again", type(problem).__name__
-                )
+                _LOG.critical("the driver's loop failed (%s) and restarts", type(problem).__name__)
                 self._stopped.wait(RESTART)
         self._started.set()
 

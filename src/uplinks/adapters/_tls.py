@@ -97,7 +97,7 @@ def _context(transport: ServersTransport, default_ca: str | None, files: Files) 
     except (ssl.SSLError, OSError):
         raise UnusableTransport("rootCAs hold no PEM certificates") from None
     except (KeyError, ValueError):
-        raise UnusableTransport("minVersion or maxVersion is no version of TLS") from None
+        raise UnusableTransport("minVersion or maxVersion is not a TLS version") from None
     for certificate, key in files.certificates:
         _load(context, certificate, key)
     context.set_alpn_protocols(["http/1.1"])

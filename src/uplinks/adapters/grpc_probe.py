@@ -271,7 +271,7 @@ def _certificates(ca_file: str | os.PathLike[str] | None) -> bytes | None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca_file)
         return Path(ca_file).read_bytes()
     except ssl.SSLError:
-        raise InvalidCertificates(ca_file, "it is no PEM bundle of certificates") from None
+        raise InvalidCertificates(ca_file, "it is not a PEM bundle of certificates") from None
     except OSError as error:
         raise InvalidCertificates(ca_file, error.strerror or "it cannot be read") from None
 

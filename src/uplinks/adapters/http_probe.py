@@ -262,7 +262,7 @@ def _tls(ca_file: str | os.PathLike[str] | None, *, insecure: bool) -> ssl.SSLCo
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except ssl.SSLError:
-        raise InvalidCertificates(ca_file, "it is no PEM bundle of certificates") from None
+        raise InvalidCertificates(ca_file, "it is not a PEM bundle of certificates") from None
     except OSError as error:
         raise InvalidCertificates(ca_file, error.strerror or "it cannot be read") from None
     if insecure:
@@ -277,7 +277,7 @@ def _reason(error: Exception) -> str:
     match error:
         case aiohttp.ClientConnectorCertificateError(certificate_error=cause):
             code = getattr(cause, "verify_code", 0)
-            words = f"certificate: {_CERTIFICATE.get(code, f'not accepted (OpenSSL says {code})')}"
+            words = f"certificate: {_CERTIFICATE.get(code, f'not accepted (OpenSSL error {code})')}"
         case aiohttp.ClientConnectorDNSError() | UnicodeError():
             words = "name not resolved"
         case ssl.SSLError():

@@ -39,6 +39,7 @@ from uplinks.adapters.files import (
 )
 from uplinks.cli.console import UsageError
 from uplinks.diagnostics import Diagnostic, Location, Severity
+from uplinks.errors import join_names
 from uplinks.manifest import Limits
 from uplinks.model import Cluster, Fleet
 from uplinks.parsing import make_fleet
@@ -50,7 +51,6 @@ __all__ = [
     "Place",
     "add_fleet",
     "add_places",
-    "listed",
     "read_fleet",
     "read_folder",
     "read_places",
@@ -58,7 +58,6 @@ __all__ = [
 ]
 
 STREAM = "-"
-MOST_NAMED = 10
 
 _NO_INPUT: Final = "a FLEET is required, or --parent PATH and a --child NAME=PATH for each child"
 
@@ -221,20 +220,8 @@ def _check_places(paths: Sequence[str]) -> None:
         raise UsageError("standard input (-) can be read only once")
     for path in paths:
         if path != STREAM and (fleets := fleets_in(path)):
-            names = listed(fleets)
+            names = join_names(fleets)
             raise UsageError(f"{path} is a folder of fleets, not a fleet or a cluster; use {names}")
-
-
-def listed(names: Sequence[str]) -> str:
-    """Join names, at most `MOST_NAMED` of them.
-
-    >>> listed(["a", "b"])
-    'a, b'
-    >>> listed(list("abcdefghijkl"))
-    'a, b, c, d, e, f, g, h, i, j and 2 more'
-    """
-    more = len(names) - MOST_NAMED
-    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _read_cluster(name: str, path: AnyPath, texts: Texts | None) -> Cluster:

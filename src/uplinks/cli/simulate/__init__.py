@@ -14,7 +14,7 @@ from uplinks.cli.console import CLEAN, FINDINGS, Console, UsageError, printable
 from uplinks.cli.simulate import options
 from uplinks.cli.simulate.options import Variant
 from uplinks.cli.simulate.wording import NamedRun, format_time
-from uplinks.errors import UnknownChild, UnknownService, UplinksError
+from uplinks.errors import UnknownChild, UnknownService, UplinksError, join_names
 from uplinks.health import HealthPolicy
 from uplinks.model import Fleet
 from uplinks.parent import Parent
@@ -246,7 +246,7 @@ def _known_services(error: UplinksError, fleet: Fleet) -> str:
         return ""
     parent = Parent.from_fleet(fleet, strict=False)
     names = [*parent.composed, *(service.name for service in parent.services.weighted)]
-    return f"; the services are {inputs.listed(sorted(names))}" if names else "; there is none"
+    return f"; the services are {join_names(names)}" if names else "; the fleet has no services"
 
 
 def _write(
