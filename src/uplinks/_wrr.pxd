@@ -43,7 +43,6 @@ cdef class Scheduler:
     cdef void appear(self, Py_ssize_t i) noexcept nogil
     cdef void prepare_change(self) noexcept nogil
     cdef void changed(self, Py_ssize_t i, uint32_t before) noexcept nogil
-    cdef int skip(self, uint64_t picks, list counts) except -1
     cdef list counts(self)
     cdef size_t memory(self)
     cdef dict state(self)

@@ -12,20 +12,17 @@ Rules of this file and of the files that it includes:
    `_wrr_reference` specifies `FairScheduler` and `FailoverScheduler`: the same picks, one by one.
 2. Integers only, except in the scores of keyed picks. Every sum and product fits 64 bits:
    weights are below 2**31, indices below 2**20, so a total is below 2**51.
-3. Eligibility is updated on change, so a pick never checks it.
-4. No Python code runs between the first and the last step of a change or of a read: no
+3. No Python code runs between the first and the last step of a change or of a read: no
    `__hash__`, `__eq__` or `__del__`, no weak reference callback, no garbage collection, no other
    thread. Each operation calls what may run Python code first, checks again what that may have
-   changed, and releases references last.
-5. One lock guards each connected set of selectors (`lock.pxi`).
+   changed, and releases references last. One lock guards each connected set (`lock.pxi`).
 """
 
 cimport cython
 from cpython.list cimport PyList_GET_ITEM
-from cpython.unicode cimport PyUnicode_AsUTF8String
 from libc.math cimport log
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 
 from uplinks._compiled.jobs cimport (
@@ -44,6 +41,7 @@ cdef extern from *:
     """
     #define UPLINKS_RECORD_LIMIT ((uint64_t) 1 << 20)
     #define UPLINKS_SCALE ((uint64_t) 1 << 59)
+    #define UPLINKS_ORIGIN (6 * UPLINKS_SCALE)
     static inline void uplinks_prefetch(const void *p) {
     #if defined(__GNUC__)
         __builtin_prefetch(p, 1);
@@ -71,18 +69,18 @@ cdef extern from *:
     const uint64_t RECORD_LIMIT "UPLINKS_RECORD_LIMIT"
     # Units in one of the fair scheduler's virtual time, at most.
     const uint64_t SCALE "UPLINKS_SCALE"
-    # Fetch what will be read soon and is mostly written to, where the compiler can.
+    # Its clock is set back to here once it is a few units of virtual time away, so that all times,
+    # which are at most five units from the clock, stay between 0 and 16 units: 2**63.
+    const uint64_t ORIGIN "UPLINKS_ORIGIN"
     void prefetch "uplinks_prefetch"(const void *p) noexcept nogil
     # CPython 3.11 collects garbage whenever a container is allocated; later versions do so between
     # two instructions of Python code only.
     bint hold_gc "uplinks_hold_gc"() noexcept
     void release_gc "uplinks_release_gc"(bint held) noexcept
     const bint FREE_THREADED "UPLINKS_FREE_THREADED"
-    # The address where a list stores an item.
     void *slot "uplinks_slot"(list items, Py_ssize_t i)
 
 cdef extern from "Python.h":
-    object PyNumber_ToBase(object number, int base)
     ctypedef struct TypeSlots "PyTypeObject":
         void *tp_iternext
 
@@ -91,7 +89,7 @@ cdef enum:
     ALIVE = 2
     CHANGED = 4  # a Python scheduler has not been given this weight yet
     MOST = 1 << 20  # targets
-    CACHED = 256  # targets: up to here, all fit the cache
+    CACHED = 4096  # targets: up to here, all fit the cache
     AHEAD = 12  # picks: about as long as memory takes to answer
     KEPT = 2  # picks of lead or lag that a weight change keeps
 

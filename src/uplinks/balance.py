@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from operator import index
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar, overload
 
 from uplinks import _wrr_reference
 from uplinks._face import SelectorFace
@@ -92,6 +92,24 @@ class Selector(SelectorFace, _Compiled[T]):
 
     _schedulers: ClassVar[ModuleType] = _wrr
 
+    @overload
+    def __init__(
+        self,
+        targets: Iterable[tuple[Selector[T], int]],
+        *,
+        scheduler: str | Scheduler = ...,
+        start: int = ...,
+        rng: int | Random | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        targets: Mapping[T, int] | Iterable[tuple[T | Selector[T], int]] = ...,
+        *,
+        scheduler: str | Scheduler = ...,
+        start: int = ...,
+        rng: int | Random | None = ...,
+    ) -> None: ...
     def __init__(
         self,
         targets: Mapping[T, int] | Iterable[tuple[T | Selector[T], int]] = (),

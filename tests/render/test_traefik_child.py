@@ -88,23 +88,25 @@ def test_a_route_is_written_once_for_each_uplink_on_its_entry_points() -> None:
         ([ServiceReference("web")], "file", "apps-web@file"),
         ([ServiceReference("own", "TraefikService")], "kubernetescrd", "apps-own@kubernetescrd"),
         ([ServiceReference("x@consul", "TraefikService")], "kubernetescrd", "x@consul"),
-        ([WEB, WEB], "kubernetescrd", "apps-r-8a5edab282632443219e@kubernetescrd"),
+        ([WEB, WEB], "kubernetescrd", "apps-r-a431b128267aabc954fd@kubernetescrd"),
     ],
 )
 def test_services_stay_with_their_own_provider(services: Any, provider: str, service: str) -> None:
-    (router,) = named(child(Route("/", services=services)), own_provider=provider).values()
+    (router,) = named(
+        child(Route("PathPrefix(`/`)", services=services)), own_provider=provider
+    ).values()
 
     assert router["service"] == service
 
 
 def test_several_services_of_another_provider_are_composed() -> None:
-    route = Route("/", services=[WEB, ServiceReference("new", port=80, weight=3)])
+    route = Route("PathPrefix(`/`)", services=[WEB, ServiceReference("new", port=80, weight=3)])
 
     written = child_to_traefik(child(route), TraefikOptions(own_provider="file"))["http"]
 
     (router, _) = written["routers"].values()
-    assert router["service"] == "route_apps-r-8a5edab282632443219e@file"
-    assert written["services"]["route_apps-r-8a5edab282632443219e"] == {
+    assert router["service"] == "route_apps-r-a431b128267aabc954fd@file"
+    assert written["services"]["route_apps-r-a431b128267aabc954fd"] == {
         "weighted": {
             "services": [
                 {"name": "apps-web-80@file", "weight": 1},
@@ -117,7 +119,7 @@ def test_several_services_of_another_provider_are_composed() -> None:
 def test_a_cluster_in_the_middle_leads_on_to_uplinks() -> None:
     below = ServiceReference("deep@multicluster", "TraefikService")
     own = TraefikService("own", "apps", weighted=Weighted([below]))
-    route = Route("/", services=[ServiceReference("own", "TraefikService")])
+    route = Route("PathPrefix(`/`)", services=[ServiceReference("own", "TraefikService")])
 
     written = child_to_traefik(child(route, traefik_services=[own]))["http"]
 

@@ -254,9 +254,10 @@ cdef object do_targets(Selector self, object first, object second):
 
 
 cdef object do_skip(Selector self, object picks, object counts):
-    # Move on by so many picks; `counts` is how many of them each index gets, if known.
-    cdef Py_ssize_t i
+    # Move on by so many picks without counting them; `counts` says how many each index gets, if known.
     cdef Scheduler scheduler = self.scheduler
+    cdef uint64_t k
+    cdef Py_ssize_t i
     if counts is not None:
         column({"counts": counts}, "counts", scheduler.size)
         expect(isinstance(scheduler, FairScheduler), "scheduler: only the fair one can jump")
@@ -265,9 +266,13 @@ cdef object do_skip(Selector self, object picks, object counts):
             # As every schedule has it: within a pick of the exact share.
             exact = picks * scheduler.share(i)
             expect(abs(counts[i] * int(scheduler.total) - exact) <= scheduler.total, "counts")
-    scheduler.skip(picks, counts)
-    if scheduler.failure is not None:
-        raise self.failure_of_pick()
+        jump(<FairScheduler> scheduler, picks, counts)
+    for k in range(0 if counts is not None else picks):
+        if scheduler.next_index() == -2:
+            raise self.failure_of_pick()
+    for i in range(scheduler.size):
+        if scheduler.flags[i] & ALIVE:
+            scheduler.made[i] = 0
 
 
 cdef int learn_tokens(Selector self) except -1:

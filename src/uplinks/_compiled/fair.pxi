@@ -24,22 +24,6 @@
 # Source: R. Tijdeman, "The chairman assignment problem", Discrete Mathematics 32 (1980) 323-330. The
 # specification is `_wrr_reference/fair.py`.
 
-cdef extern from *:
-    """
-    #define UPLINKS_ORIGIN (6 * UPLINKS_SCALE)
-    #define UPLINKS_SPREAD (5 * UPLINKS_SCALE)
-    #define UPLINKS_LATE (3 * (int64_t) UPLINKS_SCALE)
-    #define UPLINKS_LEFT (2 * UPLINKS_SCALE)
-    """
-    # The clock starts here, and is set back to it once it is a few units of virtual time away, so that
-    # all times, which are at most SPREAD from the clock, stay between 0 and 16 units: 2**63.
-    const uint64_t ORIGIN "UPLINKS_ORIGIN"
-    const uint64_t SPREAD "UPLINKS_SPREAD"
-    # More than LATE behind the clock, a target is set LEFT behind it.
-    const int64_t LATE "UPLINKS_LATE"
-    const uint64_t LEFT "UPLINKS_LEFT"
-
-
 @cython.final
 cdef class FairScheduler(Scheduler):
     """Weighted round robin that is exact in every period and optimally smooth.
@@ -82,21 +66,23 @@ cdef class FairScheduler(Scheduler):
         # If no window is open, the one that opens first is taken.
         while first.opens <= due or first.closes >= WITHHELD:
             i = <uint32_t> (<uint64_t> first.opens & self.pace.index)
-            if spent(self, i):
+            job = self.jobs + i
+            if job.stamp == self.stamp and job.picked * self.divisor >= job.weight:
                 set_window(&self.windows, i, self.windows.key[i] ^ (WAITS | WITHHELD))
-                self.jobs[i].stamp = self.last_withheld  # the stamp is a link now
+                job.stamp = self.last_withheld  # the stamp is a link now
                 self.last_withheld = i + 1
                 first = self.windows.first
             else:
-                first = opened(&self.windows, first, i, closing(self.jobs + i, i, &self.pace))
+                first = opened(&self.windows, first, i, closing(job, i, &self.pace))
         i = <uint32_t> (first.closes & self.pace.index)
         job = self.jobs + i
         first = awaited(&self.windows, first, i, opening_of_next(job, i, &self.pace))
         self.windows.first = first
         self.likely = <uint32_t> (first.closes & self.pace.index)
         if self.size > CACHED:
-            fetch(self, <uint32_t> self.likely)
-            fetch(self, <uint32_t> (<uint64_t> first.opens & self.pace.index))
+            prefetch(self.jobs + self.likely)
+            prefetch(self.windows.key + self.likely)
+            prefetch(self.jobs + (<uint64_t> first.opens & self.pace.index))
         next_job(job, &self.pace)
         job.picked = job.picked + 1 if job.stamp == self.stamp else 1
         job.stamp = self.stamp
@@ -134,22 +120,6 @@ cdef class FairScheduler(Scheduler):
             i = self.table[k]
             found[i] += 1
         return found
-
-    cdef int skip(self, uint64_t picks, list counts) except -1:
-        cdef Py_ssize_t i
-        cdef Moment start
-        if counts is None:
-            return Scheduler.skip(self, picks, None)
-        lay_out(self)
-        self.clock += picks * self.tick
-        for i in range(self.size):
-            if self.eligible(i):
-                whole, rest = divmod(counts[i] * int(self.pace.scale), int(self.weight[i]))
-                start = Moment(ORIGIN + <uint64_t> whole, <uint32_t> rest)
-                begin_job(self.jobs + i, start, self.weight[i], <uint32_t> i, &self.pace)
-        replant(self)
-        self.pristine = False
-        return 0
 
     cdef int extend(self, Py_ssize_t old, Py_ssize_t new) except -1:
         cdef Windows *windows = &self.windows
@@ -202,19 +172,6 @@ cdef void release_withheld(FairScheduler self) noexcept nogil:
         set_window(&self.windows, i, self.windows.key[i] ^ (WAITS | WITHHELD))
 
 
-cdef bint spent(FairScheduler self, uint32_t i) noexcept nogil:
-    """Tell whether a target has had its share of this period."""
-    cdef Job *job = self.jobs + i
-    return job.stamp == self.stamp and job.picked * self.divisor >= job.weight
-
-
-cdef void fetch(FairScheduler self, uint32_t i) noexcept nogil:
-    """Load into the cache what a pick reads first of an index, if it is one."""
-    if i < self.size:
-        prefetch(self.jobs + i)
-        prefetch(self.windows.key + i)
-
-
 cdef void count_shares(FairScheduler self) noexcept nogil:
     """Derive what follows from the weights."""
     self.divisor = self.divisors[1] if self.size else 0
@@ -264,11 +221,11 @@ cdef bint catch_up(FairScheduler self, uint64_t key) noexcept nogil:
     if key & WITHHELD:
         return False  # there is none
     old = beginning(job, &self.pace)
-    if <int64_t> (self.clock - old.whole) <= LATE:
+    if <int64_t> (self.clock - old.whole) <= <int64_t> (3 * SCALE):
         return False
-    key = begin_job(job, Moment(self.clock - LEFT, 0), job.weight, i, &self.pace)
+    key = begin_job(job, Moment(self.clock - 2 * SCALE, 0), job.weight, i, &self.pace)
     set_window(&self.windows, i, key)
-    balance(self, job.weight, <int64_t> (old.whole + LEFT - self.clock), old.rest)
+    balance(self, job.weight, <int64_t> (old.whole + 2 * SCALE - self.clock), old.rest)
     return True
 
 
@@ -277,8 +234,9 @@ cdef void balance(FairScheduler self, uint32_t weight, int64_t distance, int64_t
     cdef int64_t scale = <int64_t> self.pace.scale
     cdef int64_t total = <int64_t> self.total
     cdef int64_t fits = (<int64_t> 1 << 61) // max(<uint32_t> 1, weight)
-    cdef int64_t over, moved
-    cdef uint64_t rest = 0
+    cdef int64_t sign = -1 if distance > 0 else 1
+    cdef int64_t moved, rest
+    cdef uint64_t left = 0
     if not total:
         self.clock_rest = self.debt = 0
         return
@@ -288,20 +246,13 @@ cdef void balance(FairScheduler self, uint32_t weight, int64_t distance, int64_t
     more += <int64_t> self.debt
     if -fits < distance < fits:
         more += weight * distance
-        self.debt = <uint64_t> max(0, min(scale, more))
-        over = <int64_t> self.debt - more + <int64_t> self.clock_rest
-        moved = 0
-    else:  # far beyond a limit of the debt: the clock moves by -weight * distance / total and more
-        self.debt = <uint64_t> scale if distance > 0 else 0
-        over = <int64_t> self.debt - more + <int64_t> self.clock_rest
-        moved = <int64_t> divide_product(<uint64_t> (distance if distance > 0 else -distance), weight, self.total, &rest)
-        moved = -moved if distance > 0 else moved
-        over += -<int64_t> rest if distance > 0 else <int64_t> rest
-    if over < 0:  # rounded down, as a quotient in Python
-        moved -= 1 + ~over // total
-        over += (1 + ~over // total) * total
-    self.clock += <uint64_t> (moved + over // total)
-    self.clock_rest = <uint64_t> (over % total)
+        distance = 0
+    # A product that does not fit is far beyond a limit of the debt.
+    self.debt = <uint64_t> (scale if distance > 0 else 0 if distance < 0 else max(0, min(scale, more)))
+    moved = sign * <int64_t> divide_product(<uint64_t> (-sign * distance), weight, self.total, &left)
+    rest = <int64_t> self.debt - more + <int64_t> self.clock_rest + sign * <int64_t> left
+    self.clock += <uint64_t> (moved + rest // total - (rest % total < 0))  # rounded down
+    self.clock_rest = <uint64_t> (rest % total + (total if rest % total < 0 else 0))
 
 
 cdef void update_divisor(FairScheduler self, Py_ssize_t i) noexcept nogil:
@@ -454,7 +405,7 @@ cdef void rebase(FairScheduler self) noexcept nogil:
             self.jobs[i].end -= shift
             if self.windows.key[i] != NONE:
                 self.windows.key[i] -= less
-        elif self.jobs[i].end - shift > self.clock + SPREAD:
+        elif self.jobs[i].end - shift > self.clock + 5 * SCALE:
             self.jobs[i].weight = 0  # far behind the clock, so where it was does not matter
         else:
             self.jobs[i].end -= shift

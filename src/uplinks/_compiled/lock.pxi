@@ -1,9 +1,8 @@
 # One lock for each connected set of selectors.
 #
-# A pick descends into selectors, and a change goes up to the selectors above, so a lock for each
-# selector would be taken in both orders. When a selector is added to another one, their locks are
-# united: one of the two replaces the other, for good. An operation takes the lock that is in use
-# and looks once more whether it still is.
+# A pick goes down and a change goes up, so a lock for each selector would be taken in both orders.
+# When a selector is added to another one, their locks are united: one of the two replaces the other,
+# for good. An operation takes the lock that is in use and looks once more whether it still is.
 #
 # With the GIL, C code that runs no Python code is atomic by itself, and the lock costs nothing.
 # Without it, the lock is a critical section. A scheduler written in Python adds a recursive lock

@@ -177,13 +177,12 @@ cdef class ForeignScheduler(Scheduler):
         """Give the changed weights to the Python scheduler, in order of index; raise what it raises."""
         cdef Py_ssize_t i = 0
         while self.behind and i < self.size:
-            if self.flags[i] & CHANGED:
-                self.flags[i] &= ~CHANGED
-                self.inner.set_weight(i, self.share(i))
             i += 1
-            if i == self.size:
-                self.behind = any([self.flags[k] & CHANGED for k in range(self.size)])
-                i = 0
+            if self.flags[i - 1] & CHANGED:
+                self.flags[i - 1] &= ~CHANGED
+                self.inner.set_weight(i - 1, self.share(i - 1))
+                i = 0  # it may have changed any of them
+        self.behind = False
         return 0
 
     cdef Py_ssize_t decide(self) noexcept nogil:

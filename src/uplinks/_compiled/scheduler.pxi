@@ -110,17 +110,6 @@ cdef class Scheduler:
     cdef void changed(self, Py_ssize_t i, uint32_t before) noexcept nogil:
         """A share has changed from what it was before."""
 
-    cdef int skip(self, uint64_t picks, list counts) except -1:
-        """Move on by so many picks, counting none; `counts` is how many of them each index gets."""
-        cdef uint64_t k
-        cdef Py_ssize_t i
-        for k in range(picks):
-            self.next_index()
-        for i in range(self.size):
-            if self.flags[i] & ALIVE:
-                self.made[i] = 0
-        return 0
-
     cdef list counts(self):
         """Return how often each index was picked."""
         cdef Py_ssize_t i

@@ -77,16 +77,13 @@ cdef class Selector:
     def pick(self, *, exclude=None, key=None):
         """Pick the next target; a target that is a selector is descended into.
 
-        ``exclude`` is a collection of targets, at any depth, that this pick passes over, for a
-        retry elsewhere: they count as down for it, so a new period begins. ``key`` (a string,
-        bytes, an integer or a tuple of these) asks for a *sticky* pick: the same key gives the
-        same target in every process, and a change of targets moves only the keys that a target
-        gains or loses. The targets must be of these types, too. A sticky pick is counted but does
-        not move the schedule. Complexity: O(1) once a period of at most 2**20 picks has been seen,
-        until then O(log n) amortized; like a change for each excluded target; O(n) with a key.
+        ``exclude`` is a collection of targets, at any depth, to pass over: they are down for this
+        pick, and a new period begins. ``key`` (a string, bytes, an integer or a tuple of these, as
+        the targets must be then) asks for a *sticky* pick: the same key gives the same target in
+        every process. It is counted but does not move the schedule. Complexity: O(1) once a period
+        of at most 2**20 picks has been seen, before O(log n) amortized; O(n) with a key.
 
-        Raises: `NoEligibleTarget` if nothing may be picked; `TypeError` for a key or, with a key,
-        a target of another type.
+        Raises: `NoEligibleTarget`; `TypeError` for a key or a target of another type.
 
         >>> from uplinks import Selector
         >>> selector = Selector([("a", 9), ("b", 1)])

@@ -23,7 +23,7 @@ Every change begins a new period. The first period is recorded and then replayed
 
 Time is counted in integer units, ``scale`` of them a unit of virtual time. Fractions are kept
 as remainders, so nothing is rounded but the start of a target that joins or changes weight
-(up, to a whole unit) and the comparison of windows (`grain`).
+(up, to a whole unit) and the comparison of windows (`_grain`).
 
 Source: R. Tijdeman, "The chairman assignment problem", Discrete Mathematics 32 (1980) 323-330,
 for the windows; I. Stoica and H. Abdel-Wahab, "Earliest Eligible Virtual Deadline First"
@@ -56,7 +56,6 @@ class FairScheduler(Scheduler):
     def __init__(self) -> None:
         super().__init__()
         self.scale = _SCALE
-        self.grain = 8  # units within which two times count as equal when compared
         self.clock = 0  # whole units; clock_rest / total more
         self.clock_rest = 0
         self.debt = 0  # the sum of all lags, in picks times scale
@@ -140,19 +139,18 @@ class FairScheduler(Scheduler):
         self.clock += whole
 
     def _choose(self) -> int:
+        grain = _grain(len(self.weight))
         candidates = [
             i
             for i in range(len(self.weight))
             if self.eligible(i) and self.picked[i] < self.weight[i] // self.divisor
         ]
-        waiting = [
-            (ceil_div(self.opens[i], self.grain), i) for i in candidates if not self.opened[i]
-        ]
+        waiting = [(ceil_div(self.opens[i], grain), i) for i in candidates if not self.opened[i]]
         for time, i in waiting:
-            if time <= self.clock // self.grain:
+            if time <= self.clock // grain:
                 self.closes[i] = self._closing(i)
                 self.opened[i] = True
-        opened = [(self.closes[i] // self.grain, i) for i in candidates if self.opened[i]]
+        opened = [(self.closes[i] // grain, i) for i in candidates if self.opened[i]]
         return min(opened or waiting)[1]
 
     def _advance(self, i: int, picks: int = 1) -> None:
@@ -180,14 +178,13 @@ class FairScheduler(Scheduler):
     # -- a change -----------------------------------------------------------
 
     def _appear(self, i: int) -> None:
-        for column in (self.start, self.rest, self.unit, self.opens, self.closes, self.picked):
-            if i == len(column):
+        is_new = i == len(self.opened)
+        if is_new:
+            for column in (self.start, self.rest, self.unit, self.opens, self.closes, self.picked):
                 column.append(0)
-        if i == len(self.opened):
             self.opened.append(False)
         self.unit[i] = 0
-        if 2 * i >= self.grain:
-            self.grain *= 2
+        if is_new and _grain(i) < _grain(i + 1):
             self.restart()
 
     def _moving(self) -> None:
@@ -260,9 +257,10 @@ class FairScheduler(Scheduler):
 
     def _latest(self) -> int | None:
         """Return the target whose window closes, or else opens, first, if it is too far behind."""
-        opened = [(self.closes[i] // self.grain, i) for i in self.members() if self.opened[i]]
+        grain = _grain(len(self.weight))
+        opened = [(self.closes[i] // grain, i) for i in self.members() if self.opened[i]]
         waiting = [
-            (ceil_div(self.opens[i], self.grain), i) for i in self.members() if not self.opened[i]
+            (ceil_div(self.opens[i], grain), i) for i in self.members() if not self.opened[i]
         ]
         for _, i in [min(keys) for keys in (opened, waiting) if keys]:
             if self.clock - self.start[i] > _LATE:
@@ -287,3 +285,8 @@ class FairScheduler(Scheduler):
             self._advance(i, counts[i])
         self.at = 0
         self.pristine = False
+
+
+def _grain(targets: int) -> int:
+    """Return the number of units within which two times count as equal when compared."""
+    return 2 << max(2, (targets - 1).bit_length())
