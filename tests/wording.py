@@ -1,15 +1,13 @@
 """Check the language of what users read: ``python -m tests.wording``, a part of ``make lint``.
 
-Each `Rule` bans a word or a message pattern, and says what to write instead. Files that were
-written before a rule existed are listed in ``wording_unconverted.txt``. The list only shrinks:
-a listed file that follows every rule is an error too, and ``--shrink`` removes such files.
+Each `Rule` bans a word or a message pattern, and says what to write instead.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -18,11 +16,11 @@ from attrs import frozen
 __all__ = ["RULES", "Rule", "check", "main"]
 
 ROOT: Final = Path(__file__).parent.parent
-UNCONVERTED: Final = Path(__file__).with_name("wording_unconverted.txt")
 FOLDERS: Final = ("src", "docs", "examples")
 PAGES: Final = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 SUFFIXES: Final = frozenset({".md", ".py", ".pyi", ".pyx", ".pxd", ".pxi", ".yaml", ".yml"})
 RELEASED: Final = re.compile(r"^## \[0\.1", re.MULTILINE)  # the changelog is a record from here on
+OLD_NAME: Final = re.compile(r"^\|[^|]*", re.MULTILINE)  # the first column of its table of renames
 PEOPLE: Final = (
     "anyone|attackers?|authors?|callers?|colleagues?|developers?|engineers?|everyone|maintainers?"
     "|one|operators?|people|persons?|programmers?|readers?|someone|teams?|those|users?|you"
@@ -144,30 +142,22 @@ def _files() -> Iterator[Path]:
 
 def _read(path: Path) -> str:
     text = path.read_text(encoding="utf-8")
-    released = RELEASED.search(text) if path.name == "CHANGELOG.md" else None
-    return text[: released.start()] if released else text
+    if path.name != "CHANGELOG.md":
+        return text
+    released = RELEASED.search(text)
+    return OLD_NAME.sub("", text[: released.start()] if released else text)
 
 
-def main(arguments: Sequence[str]) -> int:
+def main() -> int:
     """Print every place that breaks a rule; return 1 if there is one."""
-    listed = UNCONVERTED.read_text(encoding="utf-8").split()
-    still, problems = [], []
-    for path in _files():
-        name = path.relative_to(ROOT).as_posix()
-        places = check(_read(path))
-        found = [f"{name}:{line}: {words!r}: write {advice}" for line, words, advice in places]
-        if name in listed and found:
-            still.append(name)
-        else:
-            problems += found
-    if "--shrink" in arguments:
-        UNCONVERTED.write_text("".join(f"{name}\n" for name in sorted(still)), encoding="utf-8")
-    else:
-        clean = sorted(set(listed) - set(still))
-        problems += [f"{name}: follows every rule: run with --shrink" for name in clean]
+    problems = [
+        f"{path.relative_to(ROOT).as_posix()}:{line}: {words!r}: write {advice}"
+        for path in _files()
+        for line, words, advice in check(_read(path))
+    ]
     print(*problems, sep="\n", end="\n" if problems else "")  # noqa: T201 - a script
     return int(bool(problems))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -13,7 +13,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ __all__ = [
     "UplinksError",
     "ValidationError",
     "is_one_word",
+    "join_names",
     "quote",
     "quote_word",
 ]
@@ -52,6 +53,7 @@ class UplinksError(Exception):
 
 _LONGEST_TEXT: Final = 60
 _LONGEST_REPR: Final = 240
+_MOST_NAMES: Final = 10
 
 
 def quote(got: object) -> str:
@@ -94,6 +96,20 @@ def quote_word(got: str) -> str:
     ("'GETT'", 'several words')
     """
     return quote(got) if is_one_word(got) else "several words"
+
+
+def join_names(names: Iterable[str]) -> str:
+    """Join names, sorted; of many, the first ones and the number of the others.
+
+    >>> join_names(["b", "a"]), join_names([])
+    ('a, b', 'none')
+    >>> join_names(f"n{i:02}" for i in range(12))
+    'n00, n01, n02, n03, n04, n05, n06, n07, n08, n09 and 2 more'
+    """
+    names = sorted(names)
+    text = ", ".join(names[:_MOST_NAMES]) or "none"
+    more = len(names) - _MOST_NAMES
+    return f"{text} and {more} more" if more > 0 else text
 
 
 def _cut(text: str) -> str:

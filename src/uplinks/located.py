@@ -126,12 +126,12 @@ class Origin:
                 break
         return Location(self.document.cluster, self.document.file, span, field_path(path))
 
-    def written(self, *path: str | int) -> Any:
-        """Give the value at a path of the object, or ``None`` if there is none.
+    def value_at(self, *path: str | int) -> Any:
+        """Return the value at a path of the object, or ``None`` if there is none.
 
         Complexity: O(len(path)).
 
-        >>> UNLOCATED.written("spec") is None
+        >>> UNLOCATED.value_at("spec") is None
         True
         """
         node = self.document.root

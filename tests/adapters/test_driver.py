@@ -138,7 +138,7 @@ def test_a_prober_that_returns_no_outcome_is_a_failed_probe() -> None:
         return "fine"  # type: ignore[return-value]
 
     notes = run_until(parent_of(api()), ScriptedProber(default=answer), SECOND)
-    assert notes.outcomes == [Outcome.fail("the prober gave no outcome")]
+    assert notes.outcomes == [Outcome.fail("the prober returned no outcome")]
 
 
 def test_a_prober_that_ignores_cancellation_does_not_block_the_loop(

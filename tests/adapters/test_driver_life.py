@@ -270,7 +270,7 @@ def test_a_loop_that_fails_is_logged_and_goes_on(caplog: pytest.LogCaptureFixtur
         assert len(prober.asked) >= before + 4
 
     run(main, prober)
-    assert "the driver's loop failed and goes on" in caplog.text
+    assert "the driver's loop failed and continues" in caplog.text
 
 
 @pytest.mark.parametrize("problem", [KeyboardInterrupt, SystemExit])
@@ -298,7 +298,7 @@ def test_a_loop_of_a_thread_that_ends_starts_again(caplog: pytest.LogCaptureFixt
     )
     with driver.in_thread():
         assert driver.wait_ready(wait="60s")
-    assert "the driver's loop failed (SystemExit) and starts again" in caplog.text
+    assert "the driver's loop failed (SystemExit) and restarts" in caplog.text
 
 
 PROGRAM = """

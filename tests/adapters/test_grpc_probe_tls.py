@@ -100,8 +100,8 @@ def test_no_tls_to_a_server_with() -> None:
     ("content", "reason"),
     [
         (None, "No such file or directory"),
-        ("", "it is no PEM bundle of certificates"),
-        ("no certificate", "it is no PEM bundle of certificates"),
+        ("", "it is not a PEM bundle of certificates"),
+        ("no certificate", "it is not a PEM bundle of certificates"),
     ],
 )
 def test_a_bundle_that_cannot_be_used(content: str | None, reason: str, tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_rules_of_others_are_checked_explained_and_chosen(install: Install) -> N
         ("acme_rules:number", "ACME001", "it raised TypeError"),
         ("acme_rules:rules", "ACME001", "it raised TypeError"),
         ("acme_rules:RULE", "ACME001", "it raised AttributeError"),
-        ("acme_rules:__name__", "ACME001", "it must give rules, got a str"),
+        ("acme_rules:__name__", "ACME001", "it must provide rules, got str"),
         ("acme_rules:every", "UPL999", "its code UPL999 has this library's prefix UPL"),
         ("acme_rules:every", "ACME002", "its code ACME002 is taken by 'acme' of acme-rules"),
     ],

@@ -115,7 +115,7 @@ def test_pem_text_stands_for_a_file() -> None:
         ),
         ({"spiffe": Spiffe(["spiffe://a"])}, "this prober does not support spiffe and peerCertURI"),
         ({"peer_cert_uri": "spiffe://a"}, "this prober does not support spiffe and peerCertURI"),
-        ({"min_version": "TLS13"}, "minVersion or maxVersion is no version of TLS"),
+        ({"min_version": "TLS13"}, "minVersion or maxVersion is not a TLS version"),
     ],
 )
 def test_what_does_not_fit_fails_the_probe(

@@ -4,9 +4,9 @@ import io
 
 import pytest
 
-from uplinks.cli.console import Console, Ink, printable
+from uplinks.cli.console import Console, Styler, printable
 
-COLOURED, PLAIN = Ink(coloured=True), Ink(coloured=False)
+COLOURED, PLAIN = Styler(coloured=True), Styler(coloured=False)
 
 
 class _Terminal(io.StringIO):
@@ -15,7 +15,7 @@ class _Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(
-    ("environment", "ink"),
+    ("environment", "styler"),
     [
         ({}, COLOURED),
         ({"NO_COLOR": ""}, COLOURED),
@@ -25,7 +25,7 @@ class _Terminal(io.StringIO):
     ],
 )
 def test_a_terminal_has_colours_unless_told_otherwise(
-    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], ink: Ink
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], styler: Styler
 ) -> None:
     for name in ("NO_COLOR", "TERM"):
         monkeypatch.delenv(name, raising=False)
@@ -33,14 +33,14 @@ def test_a_terminal_has_colours_unless_told_otherwise(
         monkeypatch.setenv(name, value)
     console = Console(_Terminal(), io.StringIO())
 
-    assert console.ink(console.out) == ink
-    assert console.ink(console.err) == PLAIN
+    assert console.styler(console.out) == styler
+    assert console.styler(console.err) == PLAIN
 
 
 def test_ink_wraps_a_text_and_leaves_nothing_alone() -> None:
-    assert Ink(coloured=True)("error", "bad") == "\x1b[1;31mbad\x1b[0m"
-    assert Ink(coloured=True)("error", "") == ""
-    assert Ink(coloured=False)("error", "bad") == "bad"
+    assert Styler(coloured=True)("error", "bad") == "\x1b[1;31mbad\x1b[0m"
+    assert Styler(coloured=True)("error", "") == ""
+    assert Styler(coloured=False)("error", "bad") == "bad"
 
 
 @pytest.mark.parametrize(

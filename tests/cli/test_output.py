@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from uplinks.cli import output
-from uplinks.cli.console import Unusable
+from uplinks.cli.console import UsageError
 
 Run = Callable[..., Any]
 
@@ -74,7 +74,7 @@ def test_a_file_that_cannot_be_written_is_left_as_it_was(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(Unusable, match="report: cannot write: No space left on device"):
+    with pytest.raises(UsageError, match="report: cannot write: No space left on device"):
         output.write(str(file), "new")
 
     assert [path.read_text(encoding="utf-8") for path in tmp_path.iterdir()] == ["old"]

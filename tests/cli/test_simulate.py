@@ -478,7 +478,7 @@ def test_an_unknown_service_without_a_near_name_lists_the_services(
             manifest.unlink()
     none = run("simulate", str(tmp_path), "--service", "nope")
     assert (none.status, none.out) == (2, "")
-    assert none.err.endswith("no service 'nope'; there is none\n")
+    assert none.err.endswith("no service 'nope'; the fleet has no services\n")
 
 
 def test_an_uncomposed_service_on_the_command_line_is_bad_usage(run: Run, tmp_path: Path) -> None:

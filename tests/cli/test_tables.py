@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from uplinks.cli.console import Ink
+from uplinks.cli.console import Styler
 from uplinks.cli.tables import Column, table
 
-PLAIN = Ink(coloured=False)
+PLAIN = Styler(coloured=False)
 
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:
@@ -36,4 +36,4 @@ def test_a_cell_cannot_break_its_line() -> None:
 
 
 def test_only_the_headings_are_coloured() -> None:
-    assert table([Column("a")], [["x"]], Ink(coloured=True)) == "\x1b[1mA\x1b[0m\nx\n"
+    assert table([Column("a")], [["x"]], Styler(coloured=True)) == "\x1b[1mA\x1b[0m\nx\n"

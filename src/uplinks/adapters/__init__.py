@@ -1,1 +1,1 @@
-"""The edges: everything here does the I/O that the rest of the house must not do."""
+"""Adapters: all I/O of this library, except that of the command line and the test tools."""

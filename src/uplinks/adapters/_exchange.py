@@ -1,12 +1,12 @@
-"""One request of a client library: its attempts, what may be repeated, and when it ends.
+"""One request of a client library: its attempts, which of them are repeated, and its end.
 
 Rules of this file:
 
 1. A failed request is repeated on another child if its method is idempotent and
    its body can be sent again; any other only if nothing of it was sent.
 2. A lease lasts until the answer's body has ended. A connection lost in the
-   middle of a body counts against the child, and is not repeated: the caller has
-   a part of the answer already.
+   middle of a body counts against the child, and the request is not repeated:
+   the caller has a part of the answer already.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Host = Literal["child", "request"]
 
 
 class Route:
-    """Where the requests of one client go; see the adapters for its arguments."""
+    """The route of a client's requests; see the adapters for its arguments."""
 
     def __init__(
         self,
@@ -63,14 +63,14 @@ class Route:
 
     @staticmethod
     def url(attempt: Attempt, path_and_query: str) -> str:
-        """Return a child's URL with the path and query of a request, as they were encoded."""
+        """Return a child's URL with the path and query of a request, their encoding unchanged."""
         return attempt.url.rstrip("/") + path_and_query
 
 
 class Exchange:
-    """A request under way: iterate over its attempts, and say how each went.
+    """A request in progress: iterate over its attempts, and report how each ended.
 
-    Every attempt is entered already. Exactly one of `lost`, `answered` and
+    Every attempt is already entered. Exactly one of `lost`, `answered` and
     `end` follows each; after `answered` returned ``False``, `end` ends it.
     """
 
@@ -96,7 +96,7 @@ class Exchange:
         return bool(self._attempts.planned)
 
     def answered(self, status: int) -> bool:
-        """Judge an answer; return whether another attempt follows, so that this one is dropped."""
+        """Judge an answer; return whether another attempt follows, which drops this answer."""
         attempt = self._attempt
         assert attempt is not None  # noqa: S101 - an attempt was yielded
         attempt.status(status)
@@ -108,7 +108,7 @@ class Exchange:
         return bool(self._attempts.planned)
 
     def end(self, problem: BaseException | None = None) -> None:
-        """End the attempt: with its answer's body, or with what kept it from ending."""
+        """End the attempt, when its answer's body ends or with the exception that prevented it."""
         attempt, self._attempt = self._attempt, None
         if attempt is None:
             return  # it has ended already

@@ -1,7 +1,7 @@
-"""The connections of HTTP probes: what a child may send, and how its name is resolved.
+"""The connections of HTTP probes: bounds on what a child sends, and name resolution.
 
-A child is not trusted. It may not keep the loop busy with interim answers, and
-what it sends while it was not asked is never read as an answer.
+A child is not trusted. It cannot keep the loop busy with interim answers, and
+data that it sends outside a request is never read as an answer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["MOST_INTERIM", "DaemonResolver", "InterimAnswers", "connector"]
 
 MOST_INTERIM: Final = 5  # as Go's client
 _MOST_BYTES: Final = 65_536  # of all heads together, before the final answer's head is complete
-_SLICE: Final = 16_384  # bytes parsed at a time, so that a flood is noticed early
+_SLICE: Final = 16_384  # bytes parsed at a time, so that a flood is detected early
 _MOST_LOOKUPS: Final = 64
 
 
@@ -38,14 +38,14 @@ class _Protocol(ResponseHandler):
     _body: Any = None
 
     def set_response_params(self, **parameters: Any) -> None:
-        """Start to wait for an answer."""
+        """Start waiting for an answer."""
         self._waiting, self._interim, self._received = True, 0, 0
         super().set_response_params(**parameters)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes of a child, up to the bounds."""
+        """Receive bytes from a child, up to the bounds."""
         if not self._waiting and (self._body is None or self._body.is_eof()):
-            self.abort()  # nothing was asked: a late answer, or a second one
+            self.abort()  # no request is in flight: a late answer, or a second one
             return
         while self._waiting and data and self.transport is not None:
             head, data = data[:_SLICE], data[_SLICE:]
@@ -57,7 +57,7 @@ class _Protocol(ResponseHandler):
             super().data_received(data)
 
     def feed_data(self, data: Any, *arguments: Any) -> None:
-        """Take the head of an answer."""
+        """Receive the head of an answer."""
         if self._refused:
             return
         message, body = data
@@ -87,10 +87,10 @@ def connector(loop: asyncio.AbstractEventLoop, **options: Any) -> aiohttp.TCPCon
 
 
 class DaemonResolver(AbstractResolver):
-    """Resolve names in daemon threads: a resolver that hangs keeps no process from ending.
+    """Resolve names in daemon threads, so that a hanging resolver cannot stop a process's exit.
 
-    ``loop.getaddrinfo`` uses the loop's executor, whose threads are waited for
-    when the process ends.
+    ``loop.getaddrinfo`` uses the loop's executor, and the interpreter joins its
+    threads at exit.
     """
 
     def __init__(self) -> None:
@@ -130,7 +130,7 @@ class DaemonResolver(AbstractResolver):
         return [_result(host, info) for info in await found]
 
     async def close(self) -> None:
-        """Keep nothing."""
+        """Do nothing: no name is cached."""
 
 
 def _result(host: str, info: Any) -> ResolveResult:

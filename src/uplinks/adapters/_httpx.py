@@ -1,4 +1,4 @@
-"""What the transports for httpx2 and for httpx have in common: the two have one interface."""
+"""The common part of the transports for httpx2 and httpx, which have the same interface."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Body:
 
 
 class Transport:
-    """Both transports of a library. ``library`` is its module, ``body`` its kind of `Body`."""
+    """Both transports of a library. ``library`` is its module, ``body`` its `Body` class."""
 
     library: ClassVar[ModuleType]
     body: ClassVar[type[Body]]

@@ -5,7 +5,7 @@ Rules of this file:
 1. A prober may be third-party code: an exception or a wrong result is a failed
    probe, and is logged.
 2. A missing prober is logged once; checks of its mode cannot pass.
-3. Probers that the caller passed in are the caller's to close.
+3. The caller closes the probers that it passed in.
 """
 
 from __future__ import annotations
@@ -53,18 +53,22 @@ class Probers:
         current = asyncio.current_task()
         try:
             prober: Any = self.in_use.get(mode) or self._find(mode)
-            # A prober that takes no transport serves the children that have none.
+            # A prober without a third parameter works for children without a transport.
             more = () if transport is None else (transport,)
             outcome = await prober.probe(url, probe.check, *more)
         except Exception as problem:  # noqa: BLE001 - third-party code
             if current is not None and current.cancelling():
-                raise TimeoutError from None  # it hid its cancellation
+                raise TimeoutError from None  # the prober hid its cancellation
             kind = type(problem).__name__
             _LOG.error("the prober for mode %r failed: %s", mode, kind)
             return Outcome.fail(f"the prober failed: {kind}")
         if not isinstance(outcome, Outcome):
-            _LOG.error("the prober for mode %r gave no Outcome: %s", mode, type(outcome).__name__)
-            return Outcome.fail("the prober gave no outcome")
+            _LOG.error(
+                "the prober for mode %r must return an Outcome, got %s",
+                mode,
+                type(outcome).__name__,
+            )
+            return Outcome.fail("the prober returned no outcome")
         return outcome
 
     async def close(self, seconds: float) -> None:

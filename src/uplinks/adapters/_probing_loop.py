@@ -2,12 +2,12 @@
 
 Rules of this file:
 
-1. A prober may raise, hang or return nonsense: that is a failed probe, and the
-   loop goes on. A probe is cancelled at its deadline; the machine decides what
+1. A prober may raise, hang or return a wrong type: that is a failed probe, and
+   the loop continues. A probe is cancelled at its deadline; the machine decides what
    that means, and does not count it as a failure if the driver itself was late.
 2. Listeners and logging are called in the loop, without the lock, in the order
-   of events. What they raise is reported and ends nothing.
-3. The loop is supervised: whatever fails in it is logged, and it goes on.
+   of events. An exception is logged and stops nothing.
+3. The loop is supervised: every failure in it is logged, and it continues.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class ProbingLoop:
         self._running = self._loop.create_task(self._supervise(), name="uplinks driver")
 
     def wake(self) -> None:
-        """Let the loop look again, from any thread, if its sleep would be too long."""
+        """Wake the loop, from any thread, if it would sleep too long."""
         if self._parent.events or self._parent.next_wakeup() != self._asleep_until:
             with suppress(RuntimeError):  # the loop has been closed since
                 self._loop.call_soon_threadsafe(self._wake.set)
@@ -90,7 +90,7 @@ class ProbingLoop:
             self._running.cancel()
             await asyncio.wait([self._running])
             if not self._running.cancelled():
-                self._running.exception()  # what ended it was raised in the loop already
+                self._running.exception()  # retrieve it: it was raised in the loop already
         finally:
             await self._end_probes()
             self._dispatch()
@@ -119,7 +119,7 @@ class ProbingLoop:
                     raise
             except Exception:  # noqa: BLE001 - supervised: probing must go on
                 with _report_errors("the driver's loop"):
-                    _LOG.critical("the driver's loop failed and goes on", exc_info=True)
+                    _LOG.critical("the driver's loop failed and continues", exc_info=True)
                 await asyncio.sleep(RESTART)
 
     async def _turn(self) -> None:
@@ -151,7 +151,7 @@ class ProbingLoop:
                     outcome = await self._ask(endpoint.url, probe)
         except TimeoutError:
             outcome = Outcome.TIMEOUT
-        # An expired probe is ended by the machine itself: see `Parent.due`.
+        # The machine itself ends an expired probe: see `Parent.due`.
         if not limit.expired():
             with self._lock:
                 now = self._clock()
@@ -223,9 +223,9 @@ def _expire_at(limit: asyncio.Timeout, seconds: float) -> Iterator[None]:
 
 @contextmanager
 def _report_errors(name: str) -> Iterator[None]:
-    """Log what a listener raises; print it where logging itself fails.
+    """Log the exception of a listener; print it if logging itself fails.
 
-    A listener is called, not awaited: a `CancelledError` of it is no cancellation of the loop.
+    A listener is called, not awaited, so its `CancelledError` does not cancel the loop.
     """
     try:
         yield

@@ -2,10 +2,10 @@
 
 Rules of this file:
 
-1. The thread is a daemon, and stopping does not depend on how far starting got:
-   Ctrl-C at any moment ends the process.
+1. The thread is a daemon, and `stop` works at every stage of starting: Ctrl-C at
+   any moment ends the process.
 2. A loop that ends by itself is logged and started again after `RESTART` seconds.
-3. A forked process has no thread. It starts its own, with what was known.
+3. A forked process has no thread. It starts its own, with the state at the fork.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _LOG: Final = logging.getLogger("uplinks")
 class LoopThread:
     """Run an asynchronous context in a loop of its own until `stop`.
 
-    ``lock`` is held while the process forks, so that a fork finds whatever it
-    guards consistent. ``forked`` is called in the child process before its
+    ``lock`` is held while the process forks, so the state that it guards is
+    consistent in the child process. ``forked`` is called in the child process before its
     thread starts.
     """
 
@@ -63,7 +63,7 @@ class LoopThread:
         _RUNNING.add(self)
 
     def stop(self) -> None:
-        """Leave the context and end the thread, however far it got."""
+        """Leave the context and end the thread, at any stage of its start."""
         _RUNNING.discard(self)
         self._stopped.set()
         loop, stop = self._loop, self._stop
@@ -81,9 +81,7 @@ class LoopThread:
                 if not self._started.is_set():
                     self._problem = problem
                     break
-                _LOG.critical(
-                    "the driver's loop failed (%s) and starts again", type(problem).__name__
-                )
+                _LOG.critical("the driver's loop failed (%s) and restarts", type(problem).__name__)
                 self._stopped.wait(RESTART)
         self._started.set()
 
@@ -112,11 +110,11 @@ class LoopThread:
     # Forks
 
     def before_fork(self) -> None:
-        """Wait until nothing is half done."""
+        """Acquire the lock, so that no change is in progress."""
         self._lock.acquire()
 
     def after_fork(self, *, child: bool) -> None:
-        """Go on; in the child process, with a new thread."""
+        """Release the lock; in the child process, start a new thread."""
         self._lock.release()
         if child:
             self._prepare()

@@ -1,7 +1,7 @@
 """The TLS of connections to a child, from its ``serversTransport``.
 
 Files are read again when they have changed, so renewed certificates are used.
-No message of OpenSSL is passed on: it may show what is secret.
+Messages of OpenSSL are not passed on: they may contain secrets.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from uplinks.model import ClientCertificate, ServersTransport
 
 __all__ = ["Files", "UnusableTransport", "read_files", "ssl_context"]
 
-_REMEMBERED: Final = 1024  # contexts; others are only made anew
+_REMEMBERED: Final = 1024  # contexts that are cached; others are made again
 _PEM: Final = "-----BEGIN"
 
 _VERSIONS: Final = MappingProxyType(
@@ -34,18 +34,18 @@ _VERSIONS: Final = MappingProxyType(
 
 
 class UnusableTransport(Exception):
-    """Why connections cannot be made as a transport says, in a few words without secrets."""
+    """The reason why a transport cannot be used, in a few words without secrets."""
 
 
 class Files(NamedTuple):
-    """What a transport's files hold: authorities, and client certificates with their keys."""
+    """The contents of a transport's files: authorities, and client certificates with keys."""
 
     authorities: bytes | None
     certificates: tuple[tuple[bytes, bytes], ...]
 
 
 def read_files(transport: ServersTransport) -> Files:
-    """Read a transport's files, or give what they held before if none has changed since.
+    """Read a transport's files, or return the cached contents if none has changed.
 
     Raises: UnusableTransport.
     """
@@ -68,10 +68,10 @@ def _read(
 
 
 def ssl_context(transport: ServersTransport, default_ca: str | None = None) -> ssl.SSLContext:
-    """Make a client's context, or give the one made before if no file has changed since.
+    """Make a client's context, or return the cached one if no file has changed.
 
-    ``default_ca`` is a file of authorities that counts where the transport names
-    none; without it the system's count. Raises: UnusableTransport.
+    ``default_ca`` is a file of authorities, used if the transport names none; by
+    default the system's are used. Raises: UnusableTransport.
 
     >>> ssl_context(ServersTransport(insecure_skip_verify=True)).verify_mode.name
     'CERT_NONE'
@@ -97,7 +97,7 @@ def _context(transport: ServersTransport, default_ca: str | None, files: Files) 
     except (ssl.SSLError, OSError):
         raise UnusableTransport("rootCAs hold no PEM certificates") from None
     except (KeyError, ValueError):
-        raise UnusableTransport("minVersion or maxVersion is no version of TLS") from None
+        raise UnusableTransport("minVersion or maxVersion is not a TLS version") from None
     for certificate, key in files.certificates:
         _load(context, certificate, key)
     context.set_alpn_protocols(["http/1.1"])
@@ -105,10 +105,10 @@ def _context(transport: ServersTransport, default_ca: str | None, files: Files) 
 
 
 def _load(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
-    # OpenSSL takes files only; this one is for its owner alone, and gone at once.
+    # OpenSSL reads only files. Only the owner can read this one, and it is deleted at once.
     with _private_file(certificate + b"\n" + key) as path:
         try:
-            # A key that asks for a pass phrase must not stop everything at a prompt.
+            # A key with a pass phrase must not block the process at a prompt.
             context.load_cert_chain(path, password=lambda: b"")
         except (ssl.SSLError, OSError, ValueError):
             raise UnusableTransport("a client certificate and its key do not match") from None
@@ -126,7 +126,7 @@ def _private_file(data: bytes) -> Iterator[str]:
 
 
 def _content(value: str, name: str) -> bytes:
-    """Read a file, or take a value that is PEM text itself."""
+    """Read a file, or return the value itself if it is PEM text."""
     if value.startswith(_PEM):
         return value.encode("utf-8", "replace")
     try:

@@ -16,14 +16,14 @@ __all__ = ["Changes", "WaitingLease"]
 
 
 class Changes:
-    """Wakes everything that waits whenever `notify` is called, from any thread."""
+    """Wakes all waiting threads and tasks when `notify` is called, from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: set[Callable[[], object]] = set()
 
     def notify(self) -> None:
-        """Wake all that wait. Complexity: O(those); one test if there are none."""
+        """Wake all waiters. Complexity: O(waiters); one test if there are none."""
         if self._waiting:
             with self._lock:
                 waiting = tuple(self._waiting)
@@ -32,7 +32,7 @@ class Changes:
                     wake()
 
     def until(self, condition: Callable[[], bool], seconds: float | None) -> bool:
-        """Block until a condition holds, or so many seconds have passed; return which."""
+        """Block until a condition holds or ``seconds`` have passed; return whether it holds."""
         changed = threading.Event()
         self._add(changed.set)
         try:
@@ -48,7 +48,7 @@ class Changes:
             self._remove(changed.set)
 
     async def until_async(self, condition: Callable[[], bool], seconds: float | None) -> bool:
-        """Wait until a condition holds, or so many seconds have passed; return which."""
+        """Wait until a condition holds or ``seconds`` have passed; return whether it holds."""
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
 
         def wake() -> None:
@@ -80,7 +80,7 @@ class WaitingLease:
     """A lease that waits up to ``seconds`` for an eligible target.
 
     ``with`` blocks its thread, ``async with`` only its task. Either gives the
-    `Lease`. Raises: NoEligibleTarget when there is still none.
+    `Lease`. Raises: NoEligibleTarget if there is none in time.
     """
 
     def __init__(self, lease: Lease, changes: Changes, seconds: float | None) -> None:

@@ -32,7 +32,7 @@ class UplinksMiddleware:
     - ``service``: as for `Driver.lease`.
     - ``retries``: how many further children a failed request is sent to. It is
       repeated if its method is idempotent and its body is no stream, or if it
-      could not be sent. A failing status is repeated likewise.
+      could not be sent. A failing status is repeated in the same way.
     - ``host``: whether the header ``Host`` is the child's, or that of the request.
     - ``uplink_header``: a header to hold the uplink's name, such as ``X-Uplink``.
 

@@ -200,7 +200,7 @@ class Driver:
         exclude: Iterable[Target] | None = None,
         wait: Duration | None = None,
     ) -> Lease | WaitingLease:
-        """Pick from a service for one request, and `observe` how it ended. As `Parent.lease`.
+        """Pick from a service for one request, and `observe` its outcome. As `Parent.lease`.
 
         With ``wait`` (a duration), entering waits for an eligible target: ``with``
         blocks its thread, ``async with`` only its task.
@@ -251,7 +251,7 @@ class Driver:
         or ``"one"``. A target without an active check is ready at once; one that
         is down is not ready.
 
-        Returns whether they are, which is false only after ``wait``.
+        Returns whether they are ready, which is false only after ``wait``.
         """
         enough = self._enough(name, need)
         return await self._changes.until_async(enough, _seconds(wait))
@@ -263,16 +263,16 @@ class Driver:
         return self._changes.until(self._enough(name, need), _seconds(wait))
 
     def wait_until(self, condition: Callable[[], bool], wait: Duration | None = None) -> bool:
-        """Block until a condition holds; look again after each event and each change.
+        """Block until a condition holds; check it again after each event and each change.
 
-        Returns whether it does, which is false only after ``wait``.
+        Returns whether it holds, which is false only after ``wait``.
         """
         return self._changes.until(condition, _seconds(wait))
 
     async def drained(self, child: str, wait: Duration | None = None) -> bool:
         """Hold a child out, and wait until no lease on it is active.
 
-        Returns whether none is, which is false only after ``wait``. Release
+        Returns whether none is active, which is false only after ``wait``. Release
         the child with `set_up`.
         """
         self.set_up(child, False)  # noqa: FBT003 - as Parent.set_up
@@ -325,8 +325,8 @@ class Driver:
     def in_thread(self) -> Iterator[Self]:
         """Run in a thread of its own while the block runs.
 
-        A process that forks inside the block has a driver too: it starts a
-        thread of its own with the state known by then.
+        A process forked inside the block has a driver too: it starts its own
+        thread with the state at the fork.
 
         Raises: RuntimeError when the driver is already running.
         """

@@ -1,4 +1,4 @@
-"""From files and folders to clusters and fleets.
+"""Read clusters and fleets from files and folders.
 
 Rules of this file:
 
@@ -6,9 +6,9 @@ Rules of this file:
    any file, is a single cluster.
 2. A cluster's manifests are its ``*.yaml``, ``*.yml`` and ``*.json`` files, at any depth,
    in the order of their names. Hidden files and folders are not read.
-3. What cannot be read is a diagnostic (UPL012), and so is a path without any document
+3. An unreadable file is a diagnostic (UPL012), and so is a path without any document
    (UPL011); reading continues with the next file.
-4. A file is named as the user named it: the given path, and what was found below it.
+4. A diagnostic names a file by the given path, plus the file's path below it.
 5. Each real folder is entered once, however many links lead to it. Below a folder only
    regular files are opened, and no more of a file is read than the limit allows.
 6. ``texts``, if given, receives the bytes of each file by its name, so that callers
@@ -69,10 +69,10 @@ def is_fleet(path: AnyPath) -> bool:
 
 
 def fleets_in(path: AnyPath) -> tuple[str, ...]:
-    """Give the folders in a folder that are complete fleets, in order.
+    """Return the folders in a folder that are complete fleets, sorted by name.
 
-    Complete: with ``parent/`` and ``children/``, since a cluster's own folders may have
-    any name. The inside of a fleet, and deeper folders, are not searched.
+    A complete fleet has ``parent/`` and ``children/``: one of them alone may be a
+    cluster's own folder. Fleets and deeper folders are not searched.
     Complexity: O(f log f) for f entries. Raises nothing.
 
     >>> fleets_in("no/such/folder")
@@ -91,7 +91,7 @@ def fleets_in(path: AnyPath) -> tuple[str, ...]:
 def load(path: AnyPath, texts: Texts | None = None) -> Fleet | Cluster:
     """Read a fleet, or else a single cluster.
 
-    The cluster of a file or an ordinary folder has no name. Nothing on the disk raises.
+    The cluster of a file or an ordinary folder has no name. No file raises.
     Complexity: O(bytes).
 
     >>> load("no/such/file.yaml").diagnostics[0].code
@@ -106,7 +106,7 @@ def load_fleet(path: AnyPath, texts: Texts | None = None) -> Fleet:
     """Read a fleet: a folder with ``parent/`` and ``children/<name>/``.
 
     A missing side, or a folder without a manifest, is a diagnostic of its cluster.
-    Nothing on the disk raises.
+    No file raises.
 
     >>> load_fleet("no/such/folder").parent.diagnostics[0].code
     'UPL012'
@@ -179,8 +179,8 @@ def load_stream(
 
 
 def _read(path: str, cluster: str, found: list[Diagnostic], texts: Texts | None) -> list[Manifests]:
-    # One byte more than allowed, so that the reader sees that it is too much; and no
-    # more room than the file needs, since allocating room is what costs.
+    # Read one byte more than the limit, so that the parser detects the excess, and request
+    # no more than the file's size, because allocating the buffer is the main cost.
     most = Limits().size + 1
     try:
         with open(path, "rb", buffering=0) as file:
@@ -228,7 +228,7 @@ def _children(folder: str, found: list[Diagnostic]) -> dict[str, str]:
 
 
 def _walk(folder: str, cluster: str, found: list[Diagnostic]) -> Iterator[str]:
-    """Give the manifests below a folder, in the order of their names."""
+    """Yield the manifests below a folder, in the order of their names."""
     entered: set[tuple[int, int]] = set()
     waiting = [folder]
     while waiting:

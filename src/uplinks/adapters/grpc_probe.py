@@ -7,7 +7,7 @@ Rules of this file:
 2. There is no time-out here: the caller cancels. Name resolution, connection,
    TLS and call all happen within `GrpcProber.probe`.
 3. A channel is kept only while its calls are answered. A failed channel waits
-   longer and longer before it reconnects and a new one does not wait, so a
+   longer and longer before it reconnects; a new one does not wait, so a
    recovered child passes at the next probe. If a kept connection has just been
    closed, the call is made once more, on a new one.
 4. The environment has no effect: no proxy, no configuration from DNS, no retry
@@ -79,7 +79,7 @@ _CONNECTION: Final = (
 
 
 class GrpcProber:
-    """A `uplinks.protocols.Prober` for the mode ``grpc``.
+    """An `uplinks.protocols.Prober` for the mode ``grpc``.
 
     It calls ``grpc.health.v1.Health/Check`` for the service ``""``; only SERVING
     passes, and a server without that service fails. Over TLS,
@@ -93,7 +93,7 @@ class GrpcProber:
     loop. Up to 512 idle connections are kept, the most recently used ones; they
     belong to that loop until `close`.
 
-    Law: a child that is back passes at the next probe; no secret is in a reason
+    Law: a recovered child passes at the next probe; no secret is in a reason
     (``tests/adapters/test_grpc_probe.py``).
     Raises: InvalidCertificates for a bundle that cannot be read; ValueError for
     ``insecure``.
@@ -142,7 +142,7 @@ class GrpcProber:
         return (await self._call_once(key))[0] if stale else outcome
 
     async def close(self) -> None:
-        """Close all connections, those in use when their probes end.
+        """Close all connections; those in use are closed when their probes end.
 
         A later probe opens new ones.
         """
@@ -193,7 +193,7 @@ class GrpcProber:
 
 
 class _Identity(NamedTuple):
-    """Whose certificates a channel accepts, for which name, and which one it shows."""
+    """A channel's TLS identity: accepted authorities, verified name, and client certificate."""
 
     authorities: bytes | None
     name: str | None = None
@@ -213,7 +213,7 @@ class _Identity(NamedTuple):
 
 
 class _ChannelKey(NamedTuple):
-    """What distinguishes one channel from another."""
+    """The properties that distinguish channels."""
 
     call: GrpcCall
     timeout: int  # ns
@@ -256,7 +256,7 @@ def _channel(key: _ChannelKey) -> aio.Channel:
 
 
 def _target(server: Server) -> str:
-    """Write whom to connect to, with the kind of name: without it ``unix:`` would be a path."""
+    """Return gRPC's target, with a scheme: without one, ``unix:`` would be a path."""
     try:
         return f"ipv{ip_address(server.host).version}:{server.authority}"
     except ValueError:
@@ -271,7 +271,7 @@ def _certificates(ca_file: str | os.PathLike[str] | None) -> bytes | None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca_file)
         return Path(ca_file).read_bytes()
     except ssl.SSLError:
-        raise InvalidCertificates(ca_file, "it is no PEM bundle of certificates") from None
+        raise InvalidCertificates(ca_file, "it is not a PEM bundle of certificates") from None
     except OSError as error:
         raise InvalidCertificates(ca_file, error.strerror or "it cannot be read") from None
 

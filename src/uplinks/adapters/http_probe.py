@@ -94,7 +94,7 @@ class _Method(str):
 
 
 class HttpProber:
-    """A `uplinks.protocols.Prober` for the mode ``http``.
+    """An `uplinks.protocols.Prober` for the mode ``http``.
 
     Certificates are verified: against ``ca_file``, a PEM bundle that replaces
     the system's, or else against the system's. ``insecure=True`` verifies
@@ -108,8 +108,8 @@ class HttpProber:
 
     Law: no secret is in a reason, a log or a repr
     (``tests/adapters/test_http_probe.py``).
-    Raises: InvalidCertificates for a bundle that cannot be read; ValueError for
-    one beside ``insecure``.
+    Raises: InvalidCertificates for a bundle that cannot be read; ValueError for a
+    bundle together with ``insecure``.
 
     >>> import asyncio
     >>> async def ask():
@@ -139,8 +139,8 @@ class HttpProber:
     ) -> Outcome:
         """Probe the child at ``url`` once, following redirects within its origin.
 
-        The first answer that is no redirect to follow decides: its status must
-        be the check's. Cancel it at the deadline; its connection is closed then.
+        The first answer that is not followed as a redirect decides: its status must
+        be the check's. Cancel the call at the deadline; that closes the connection.
 
         Raises: RuntimeError when another event loop's connections are still open.
         """
@@ -262,7 +262,7 @@ def _tls(ca_file: str | os.PathLike[str] | None, *, insecure: bool) -> ssl.SSLCo
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except ssl.SSLError:
-        raise InvalidCertificates(ca_file, "it is no PEM bundle of certificates") from None
+        raise InvalidCertificates(ca_file, "it is not a PEM bundle of certificates") from None
     except OSError as error:
         raise InvalidCertificates(ca_file, error.strerror or "it cannot be read") from None
     if insecure:
@@ -277,7 +277,7 @@ def _reason(error: Exception) -> str:
     match error:
         case aiohttp.ClientConnectorCertificateError(certificate_error=cause):
             code = getattr(cause, "verify_code", 0)
-            words = f"certificate: {_CERTIFICATE.get(code, f'not accepted (OpenSSL says {code})')}"
+            words = f"certificate: {_CERTIFICATE.get(code, f'not accepted (OpenSSL error {code})')}"
         case aiohttp.ClientConnectorDNSError() | UnicodeError():
             words = "name not resolved"
         case ssl.SSLError():

@@ -1,8 +1,8 @@
 """Metrics and span attributes for OpenTelemetry: ``pip install 'uplinks[otel]'``.
 
-The metrics are those of `uplinks.adapters.prometheus`, under OpenTelemetry's
-kinds of names. What the parent and its selectors know is read when the metrics
-are collected; only events and probes are counted as they happen.
+The metrics are those of `uplinks.adapters.prometheus`, with names in OpenTelemetry's
+style. The state of the parent and its selectors is read when the metrics are
+collected; only events and probes are counted as they happen.
 """
 
 from __future__ import annotations

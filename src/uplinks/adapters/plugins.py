@@ -78,7 +78,7 @@ def _loaded(point: Any, name: str) -> Iterable[Rule]:
         raise UnusablePlugin(name, f"it raised {type(error).__name__}") from error
     for rule in rules:
         if not isinstance(rule, Rule):
-            raise UnusablePlugin(name, f"it must give rules, got a {type(rule).__name__}")
+            raise UnusablePlugin(name, f"it must provide rules, got {type(rule).__name__}")
     return rules
 
 

@@ -2,12 +2,12 @@
 
 Rules of this file:
 
-1. Metrics cost a pick nothing: a scrape reads what the parent and its selectors
-   know. Only events and probes are counted as they happen.
+1. Metrics add no cost to a pick: a scrape reads the state of the parent and its
+   selectors. Only events and probes are counted as they happen.
 2. Labels are names of services and children, addresses without user
-   information, and words of this package; never a reason or a header.
-3. A scrape may come from any thread, and changes nothing. A service that goes
-   in the same moment is left out.
+   information, and constants of this package; never a reason or a header.
+3. A scrape may come from any thread, and changes nothing. A service that is
+   removed at that moment is left out.
 
 Source: Prometheus, "Metric and label naming".
 """
@@ -41,7 +41,7 @@ BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 """Upper bounds (s) of the histogram of probes; the default timeout is one of them."""
 
 REMEMBERED: Final = 20
-"""How many addresses keep their series after they are gone."""
+"""How many removed addresses keep their series."""
 
 _MULTIPROCESS: Final = ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir")
 _NANOSECONDS: Final = 1_000_000_000
@@ -95,7 +95,7 @@ class Metrics(Collector):
             buckets=BUCKETS,
         )
         self._series: dict[str, set[tuple[Counter | Histogram, tuple[str, ...]]]] = {}
-        self._gone: dict[str, None] = {}  # addresses, the one gone longest first
+        self._gone: dict[str, None] = {}  # removed addresses, the oldest first
         registry.register(self)
 
     # Events
@@ -121,9 +121,9 @@ class Metrics(Collector):
             self._series.setdefault(url, set()).add((self._probes, labels))
 
     def _forget_oldest(self, url: str) -> None:
-        """Remove the series of the address that has been gone longest, if there are many.
+        """Remove the series of the address removed longest ago, if there are many.
 
-        An address is gone with its last endpoint.
+        An address is removed with its last endpoint.
         """
         if any(server(service.url) == url for service in self._parent.services.direct):
             return

@@ -112,12 +112,12 @@ def _run(arguments: Sequence[str]) -> int:
     except SystemExit as exit_:  # argparse has printed why
         return exit_.code if isinstance(exit_.code, int) else _BAD_USAGE
     # Every command imports both.
-    from uplinks.cli.console import FINDINGS, Console, Unusable  # noqa: PLC0415
+    from uplinks.cli.console import FINDINGS, Console, UsageError  # noqa: PLC0415
     from uplinks.errors import UnusablePlugin, UplinksError  # noqa: PLC0415
 
     try:
         status: int = parsed.run(parsed, Console.standard())
-    except (Unusable, UnusablePlugin) as problem:
+    except (UsageError, UnusablePlugin) as problem:
         return _complain(str(problem))
     except UplinksError as problem:
         _complain(str(problem))

@@ -20,7 +20,7 @@ from attrs import evolve
 from uplinks import rules
 from uplinks.adapters import plugins
 from uplinks.cli import COMMANDS, config, findings, formats, inputs, suppression
-from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Ink
+from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Styler
 from uplinks.cli.formats import MACHINES, Result, text
 from uplinks.cli.inputs import Place
 from uplinks.cli.selection import Selection, checked
@@ -212,11 +212,11 @@ def _write(
     if name in MACHINES:
         written = formats.render(name, result)
     else:
-        ink = Ink(coloured=False) if to_file else console.ink(console.out)
+        styler = Styler(coloured=False) if to_file else console.styler(console.out)
         encoding = "utf-8" if to_file else console.out.encoding or "utf-8"
         written = text.render(
             result,
-            ink,
+            styler,
             _excerpts(places, encoding) if len(result.report) else None,
         )
     if file is not None and to_file:
@@ -226,4 +226,4 @@ def _write(
     else:
         console.out.write(written)
     if to_file or name in MACHINES:
-        console.err.write(text.tally(result, console.ink(console.err)))
+        console.err.write(text.tally(result, console.styler(console.err)))

@@ -7,7 +7,7 @@ import re
 from typing import Any, Final
 
 from uplinks.cli import COMMANDS
-from uplinks.cli.console import CLEAN, Console, Unusable
+from uplinks.cli.console import CLEAN, Console, UsageError
 
 __all__ = ["add", "run"]
 
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     try:
         import shtab  # noqa: PLC0415 - an extra
     except ImportError:
-        raise Unusable("completion requires: pip install 'uplinks[completion]'") from None
+        raise UsageError("completion requires: pip install 'uplinks[completion]'") from None
     from uplinks.cli import make_parser  # noqa: PLC0415 - avoids an import cycle
 
     parser = make_parser(COMMANDS)

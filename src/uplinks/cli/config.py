@@ -15,7 +15,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from uplinks import naming
-from uplinks.cli.console import Unusable
+from uplinks.cli.console import UsageError
 from uplinks.cli.formats import FORMATS
 from uplinks.cli.selection import PathIgnore, PathPattern, checked
 
@@ -51,16 +51,16 @@ def find(start: str) -> str | None:
 
 
 def load(path: str, codes: Collection[str]) -> Config:
-    """Read a configuration file. Raises: Unusable."""
+    """Read a configuration file. Raises: UsageError."""
     table = _table(path)
     if table is None:
-        raise Unusable(f"{path}: no [tool.uplinks] table")
+        raise UsageError(f"{path}: no [tool.uplinks] table")
     known = {each.replace("_", "-") for each in Config.__annotations__}
     for key in table:
         if key not in known:
             near = naming.nearest(key, known)
             hint = f"; did you mean {near!r}?" if near else ""
-            raise Unusable(f"{path}: unknown key {key!r}{hint}")
+            raise UsageError(f"{path}: unknown key {key!r}{hint}")
     folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120 - patterns are text
     return Config(
         _given(path, table, "select", lambda value, where: _codes(value, where, codes)),
@@ -83,22 +83,24 @@ def _given(path: str, table: Mapping[str, Any], key: str, read: Callable[[Any, s
 
 def _codes(value: Any, where: str, codes: Collection[str]) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise Unusable(f"{where} must be a list of codes")
+        raise UsageError(f"{where} must be a list of codes")
     return checked(value, codes, where)
 
 
 def _choice(value: Any, where: str, choices: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in choices:
-        raise Unusable(f"{where} must be one of {', '.join(choices)}, got {value!r}")
+        raise UsageError(f"{where} must be one of {', '.join(choices)}, got {value!r}")
     return value
 
 
 def _paths(value: Any, where: str, codes: Collection[str], folder: str) -> tuple[PathIgnore, ...]:
     if not isinstance(value, dict):
-        raise Unusable(f"{where} must be a table of patterns and codes")
+        raise UsageError(f"{where} must be a table of patterns and codes")
     longest = max(map(len, value), default=0)
     if longest > _MAX_GLOB:
-        raise Unusable(f"{where}: patterns must have at most {_MAX_GLOB} characters, got {longest}")
+        raise UsageError(
+            f"{where}: patterns must have at most {_MAX_GLOB} characters, got {longest}"
+        )
     return tuple(
         PathIgnore(
             PathPattern(folder, pattern),
@@ -119,19 +121,19 @@ def _table(path: str) -> dict[str, Any] | None:
     raw = _read(Path(path))
     # tomllib needs time in the square of a key's parts, which no real configuration has many of.
     if sum(line.count(b".") ** 2 for line in raw.split(b"\n")) > _MAX_KEY_WORK:
-        raise Unusable(f"{path}: too many dotted keys for a configuration")
+        raise UsageError(f"{path}: too many dotted keys for a configuration")
     try:
         data: dict[str, Any] = tomllib.loads(raw.decode("utf-8-sig"))
     except RecursionError:
-        raise Unusable(f"{path}: nested too deeply for a configuration") from None
+        raise UsageError(f"{path}: nested too deeply for a configuration") from None
     except ValueError as error:  # not TOML, not UTF-8, or an integer of thousands of digits
-        raise Unusable(f"{path}: not valid TOML: {error}") from None
+        raise UsageError(f"{path}: not valid TOML: {error}") from None
     if os.path.basename(path) != SHARED:  # noqa: PTH119 - a name, not a path
         return data
     tool = data.get("tool")
     table = tool.get("uplinks") if isinstance(tool, dict) else None
     if table is not None and not isinstance(table, dict):
-        raise Unusable(f"{path}: tool.uplinks must be a table")
+        raise UsageError(f"{path}: tool.uplinks must be a table")
     return table
 
 
@@ -140,7 +142,7 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:  # may be a device without an end
             data = file.read(_MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise Unusable(f"{path}: cannot read: {getattr(error, 'strerror', error)}") from None
+        raise UsageError(f"{path}: cannot read: {getattr(error, 'strerror', error)}") from None
     if len(data) > _MAX_BYTES:
-        raise Unusable(f"{path}: larger than {_MAX_BYTES} bytes, too large for a configuration")
+        raise UsageError(f"{path}: larger than {_MAX_BYTES} bytes, too large for a configuration")
     return data

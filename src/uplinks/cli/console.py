@@ -11,7 +11,7 @@ from typing import Final, TextIO
 
 from attrs import frozen
 
-__all__ = ["CLEAN", "FINDINGS", "UNUSABLE", "Console", "Ink", "Unusable", "printable"]
+__all__ = ["CLEAN", "FINDINGS", "UNUSABLE", "Console", "Styler", "UsageError", "printable"]
 
 CLEAN: Final = 0
 FINDINGS: Final = 1
@@ -27,7 +27,7 @@ STYLES = {
 }
 
 
-class Unusable(Exception):
+class UsageError(Exception):
     """Bad usage: wrong arguments, a bad configuration, or an input that cannot be used."""
 
 
@@ -43,10 +43,10 @@ def printable(text: str) -> str:
 
 
 @frozen
-class Ink:
+class Styler:
     """Adds colours to text, or leaves it plain.
 
-    >>> Ink(coloured=False)("bold", "x"), len(Ink(coloured=True)("bold", "x"))
+    >>> Styler(coloured=False)("bold", "x"), len(Styler(coloured=True)("bold", "x"))
     ('x', 9)
     """
 
@@ -71,12 +71,12 @@ class Console:
         """Use the current ``sys.stdout`` and ``sys.stderr``."""
         return cls(sys.stdout, sys.stderr)
 
-    def ink(self, stream: TextIO) -> Ink:
+    def styler(self, stream: TextIO) -> Styler:
         """Choose colours for a terminal, plain text for any other stream."""
         plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-        return Ink(coloured=stream.isatty() and not plain)
+        return Styler(coloured=stream.isatty() and not plain)
 
     def complain(self, message: str) -> None:
         """Write an error message to standard error."""
-        label = self.ink(self.err)("error", "error:")
+        label = self.styler(self.err)("error", "error:")
         self.err.write(f"uplinks: {label} {printable(message)}\n")

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from uplinks import rules
 from uplinks.cli import COMMANDS, findings, inputs
-from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Ink, printable
+from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Styler, printable
 from uplinks.diagnostics import Severity
 from uplinks.diff import (
     JUMP,
@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """
     fleets = [inputs.read_folder(path) for path in (arguments.old, arguments.new)]
     reports = [rules.check(fleet) for fleet in fleets]
-    texts = [findings.as_text(report, console.ink(console.err)) for report in reports]
+    texts = [findings.as_text(report, console.styler(console.err)) for report in reports]
     if any(inputs.unreadable(report) for report in reports):
         console.err.write("".join(texts))
         return UNUSABLE
@@ -92,7 +92,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     elif arguments.format == "markdown":
         console.out.write(_markdown(difference))
     else:
-        console.out.write(_text(difference, console.ink(console.out)))
+        console.out.write(_text(difference, console.styler(console.out)))
     return CLEAN if reports[1].ok and not difference.risky else FINDINGS
 
 
@@ -110,15 +110,15 @@ def _compare(old: Fleet, new: Fleet, jump: Fraction) -> Difference | str:
 # --- for people: one line a cause -------------------------------------------
 
 
-def _text(difference: Difference, ink: Ink) -> str:
+def _text(difference: Difference, styler: Styler) -> str:
     causes = difference.causes
-    lines = [ink("bold", _summary(causes))]
+    lines = [styler("bold", _summary(causes))]
     for cause in causes:
         first = cause.first
         mark = "!" if first.risks else " "
         details = "; ".join([*_fields(first), *_shares(first), *_risks(first)])
         line = printable(f"{mark} {SIGNS[first.action]} {_names(cause)}: {details}".rstrip(": "))
-        lines.append(ink("warning", line) if first.risks else line)
+        lines.append(styler("warning", line) if first.risks else line)
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from uplinks.adapters import plugins
 from uplinks.cli import COMMANDS
-from uplinks.cli.console import CLEAN, Console, Ink, Unusable, printable
+from uplinks.cli.console import CLEAN, Console, Styler, UsageError, printable
 from uplinks.cli.findings import catalogue
 from uplinks.cli.selection import nearest_code
 from uplinks.cli.tables import Column, table
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Write the pages of the given codes, or the list of all codes."""
     entries = catalogue(plugins.load_rules())
     asked = [_find(code, entries) for code in arguments.code]
-    ink = console.ink(console.out)
+    styler = console.styler(console.out)
     if arguments.format == "json":
         data = {
             "version": VERSION,
@@ -53,10 +53,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         }
         console.out.write(json.dumps(data, indent=2) + "\n")
     elif asked:
-        console.out.write("\n".join(_readable(entry.page, ink) for entry in asked))
+        console.out.write("\n".join(_readable(entry.page, styler) for entry in asked))
     else:
         rows = [(e.code, e.severity.value, printable(e.summary)) for e in entries.values()]
-        console.out.write(table(COLUMNS, rows, ink))
+        console.out.write(table(COLUMNS, rows, styler))
     return CLEAN
 
 
@@ -65,10 +65,10 @@ def _find(code: str, entries: dict[str, Entry]) -> Entry:
     if wanted in entries:
         return entries[wanted]
     if wanted in RETIRED:
-        raise Unusable(f"code {wanted} is retired and no longer reported")
+        raise UsageError(f"code {wanted} is retired and no longer reported")
     near = nearest_code(code, entries)
     hint = f"; did you mean {near}?" if near else "; run 'uplinks explain' to list all codes"
-    raise Unusable(f"unknown code {code!r}{hint}")
+    raise UsageError(f"unknown code {code!r}{hint}")
 
 
 def _as_data(entry: Entry) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def _as_data(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _readable(page: str, ink: Ink) -> str:
+def _readable(page: str, styler: Styler) -> str:
     """Format a page for a terminal, with bold headings and indented examples."""
     lines = []
     example = False
@@ -93,7 +93,7 @@ def _readable(page: str, ink: Ink) -> str:
         elif example:
             lines.append(f"    {line}".rstrip())
         elif heading := _HEADING.match(line):
-            lines.append(ink("bold", line[heading.end() :]))
+            lines.append(styler("bold", line[heading.end() :]))
         else:
             lines.append(line)
     return "\n".join(lines) + "\n"

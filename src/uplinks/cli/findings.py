@@ -12,7 +12,7 @@ from typing import Final
 
 from uplinks import rules
 from uplinks.cli import inputs
-from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Ink, printable
+from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Styler, printable
 from uplinks.diagnostics import Diagnostic, Location, Report, Severity
 
 __all__ = ["EXCERPTS", "as_text", "catalogue", "counted", "status", "tally"]
@@ -23,29 +23,31 @@ EXCERPTS: Final = 500
 
 def as_text(
     diagnostics: Iterable[Diagnostic],
-    ink: Ink,
+    styler: Styler,
     excerpt: Callable[[Location], list[str]] | None = None,
 ) -> str:
     """Format diagnostics, each with its related places; the first ones with an ``excerpt``."""
     return "".join(
-        _one(each, ink, excerpt if number < EXCERPTS else None)
+        _one(each, styler, excerpt if number < EXCERPTS else None)
         for number, each in enumerate(diagnostics)
     )
 
 
-def _one(diagnostic: Diagnostic, ink: Ink, excerpt: Callable[[Location], list[str]] | None) -> str:
-    place = ink("bold", f"{printable(str(diagnostic.location))}:")
-    severity = ink(diagnostic.severity.value, diagnostic.severity.value)
+def _one(
+    diagnostic: Diagnostic, styler: Styler, excerpt: Callable[[Location], list[str]] | None
+) -> str:
+    place = styler("bold", f"{printable(str(diagnostic.location))}:")
+    severity = styler(diagnostic.severity.value, diagnostic.severity.value)
     lines = [f"{place} {severity} {diagnostic.code}: {printable(diagnostic.message)}"]
     if excerpt is not None:
         lines += [f"  {line}" for line in excerpt(diagnostic.location)]
     if diagnostic.suggestion is not None:
         lines.append(
-            f"  {ink('dim', 'help:')} did you mean {printable(repr(diagnostic.suggestion))}?"
+            f"  {styler('dim', 'help:')} did you mean {printable(repr(diagnostic.suggestion))}?"
         )
     for related in diagnostic.related:
         place = printable(str(related.location))
-        lines.append(f"  {ink('dim', 'see:')} {place}: {printable(related.message)}")
+        lines.append(f"  {styler('dim', 'see:')} {place}: {printable(related.message)}")
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -37,8 +37,9 @@ from uplinks.adapters.files import (
     load_stream,
     not_regular,
 )
-from uplinks.cli.console import Unusable
+from uplinks.cli.console import UsageError
 from uplinks.diagnostics import Diagnostic, Location, Severity
+from uplinks.errors import join_names
 from uplinks.manifest import Limits
 from uplinks.model import Cluster, Fleet
 from uplinks.parsing import make_fleet
@@ -50,7 +51,6 @@ __all__ = [
     "Place",
     "add_fleet",
     "add_places",
-    "listed",
     "read_fleet",
     "read_folder",
     "read_places",
@@ -58,7 +58,6 @@ __all__ = [
 ]
 
 STREAM = "-"
-MOST_NAMED = 10
 
 _NO_INPUT: Final = "a FLEET is required, or --parent PATH and a --child NAME=PATH for each child"
 
@@ -124,14 +123,14 @@ def _child(text: str) -> tuple[str, str]:
 def read_places(arguments: argparse.Namespace) -> list[Place]:
     """Read every input on the command line.
 
-    Raises: Unusable without any, if they contradict each other, or if one is a folder
+    Raises: UsageError without any, if they contradict each other, or if one is a folder
     of fleets.
     """
     if arguments.parent is not None or arguments.child:
         texts: dict[str, bytes] = {}
         return [Place(_read_paths(arguments, texts), texts)]
     if not arguments.fleet:
-        raise Unusable(_NO_INPUT)
+        raise UsageError(_NO_INPUT)
     _check_places(arguments.fleet)
     return [place for path in arguments.fleet for place in _read_place(path)]
 
@@ -171,14 +170,14 @@ def _matches(pattern: str) -> list[str]:
 def read_fleet(arguments: argparse.Namespace) -> Fleet:
     """Read the fleet on the command line.
 
-    Raises: Unusable, also for a single cluster.
+    Raises: UsageError, also for a single cluster.
     """
     if arguments.parent is not None or arguments.child:
         return _read_paths(arguments)
     if arguments.fleet is None:
-        raise Unusable(_NO_INPUT)
+        raise UsageError(_NO_INPUT)
     if arguments.fleet == STREAM:
-        raise Unusable(
+        raise UsageError(
             "standard input (-) is a single cluster, not a fleet; use --parent - or "
             "--child NAME=- beside the others"
         )
@@ -188,27 +187,27 @@ def read_fleet(arguments: argparse.Namespace) -> Fleet:
 def read_folder(path: str) -> Fleet:
     """Read the fleet of a folder.
 
-    Raises: Unusable for a single cluster, or a folder of fleets.
+    Raises: UsageError for a single cluster, or a folder of fleets.
     """
     if path == STREAM:
-        raise Unusable("standard input (-) is a single cluster; use a folder with a fleet")
+        raise UsageError("standard input (-) is a single cluster; use a folder with a fleet")
     _check_places([path])
     fleet = load_fleet(path)
     readable = all(d.code != UNREADABLE for d in fleet.parent.diagnostics)
     if readable and not is_fleet(path):
-        raise Unusable(f"{path} is a single cluster; a fleet has parent/ and children/NAME/")
+        raise UsageError(f"{path} is a single cluster; a fleet has parent/ and children/NAME/")
     return fleet
 
 
 def _read_paths(arguments: argparse.Namespace, texts: Texts | None = None) -> Fleet:
     if arguments.fleet:
-        raise Unusable("FLEET cannot be combined with --parent and --child")
+        raise UsageError("FLEET cannot be combined with --parent and --child")
     if arguments.parent is None:
-        raise Unusable("--child requires --parent")
+        raise UsageError("--child requires --parent")
     names = [name for name, _ in arguments.child]
     for name in names:
         if names.count(name) > 1:
-            raise Unusable(f"two children have the name {name}")
+            raise UsageError(f"two children have the name {name}")
     _check_places([arguments.parent, *(path for _, path in arguments.child)])
     children = [_read_cluster(name, path, texts) for name, path in arguments.child]
     return make_fleet(_read_cluster(PARENT, arguments.parent, texts), children)
@@ -216,25 +215,13 @@ def _read_paths(arguments: argparse.Namespace, texts: Texts | None = None) -> Fl
 
 def _check_places(paths: Sequence[str]) -> None:
     if "" in paths:
-        raise Unusable("a path must not be empty; use a folder, a file, or - for standard input")
+        raise UsageError("a path must not be empty; use a folder, a file, or - for standard input")
     if paths.count(STREAM) > 1:
-        raise Unusable("standard input (-) can be read only once")
+        raise UsageError("standard input (-) can be read only once")
     for path in paths:
         if path != STREAM and (fleets := fleets_in(path)):
-            names = listed(fleets)
-            raise Unusable(f"{path} is a folder of fleets, not a fleet or a cluster; use {names}")
-
-
-def listed(names: Sequence[str]) -> str:
-    """Join names, at most `MOST_NAMED` of them.
-
-    >>> listed(["a", "b"])
-    'a, b'
-    >>> listed(list("abcdefghijkl"))
-    'a, b, c, d, e, f, g, h, i, j and 2 more'
-    """
-    more = len(names) - MOST_NAMED
-    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+            names = join_names(fleets)
+            raise UsageError(f"{path} is a folder of fleets, not a fleet or a cluster; use {names}")
 
 
 def _read_cluster(name: str, path: AnyPath, texts: Texts | None) -> Cluster:

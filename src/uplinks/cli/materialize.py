@@ -16,7 +16,7 @@ from attrs import asdict
 
 from uplinks import render, rules
 from uplinks.cli import COMMANDS, findings, inputs, output
-from uplinks.cli.console import CLEAN, Console, Ink, Unusable
+from uplinks.cli.console import CLEAN, Console, Styler, UsageError
 from uplinks.cli.tables import Column, table
 from uplinks.durations import format_duration
 from uplinks.errors import InvalidName
@@ -104,7 +104,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     fleet = inputs.read_fleet(arguments)
     child = _child(arguments, fleet)
     report = rules.check(fleet)
-    console.err.write(findings.as_text(report, console.ink(console.err)))
+    console.err.write(findings.as_text(report, console.styler(console.err)))
     if not report.ok:
         return findings.status(report)
     if child is not None:
@@ -113,7 +113,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         envoy = render.EnvoyOptions(
             eds_file=arguments.eds_file, uplink_header=options.uplink_header
         )
-        text = _parents(arguments.format, fleet, options, envoy, console.ink(console.out))
+        text = _parents(arguments.format, fleet, options, envoy, console.styler(console.out))
     if arguments.output in (None, STREAM):
         console.out.write(text)
     else:
@@ -127,22 +127,22 @@ def _options(arguments: argparse.Namespace) -> render.TraefikOptions:
             arguments.provider, arguments.own_provider, arguments.uplink_header
         )
     except InvalidName as problem:
-        raise Unusable(str(problem)) from None
+        raise UsageError(str(problem)) from None
 
 
 def _child(arguments: argparse.Namespace, fleet: Fleet) -> Cluster | None:
-    """Find the child that was named. Raises: Unusable, also for a format it does not have."""
+    """Find the child that was named. Raises: UsageError, also for a format it does not have."""
     name, form = arguments.for_child, arguments.format
     if name is None:
         if form in _CHILD_ONLY:
-            raise Unusable(f"--format {form} is a child's; name it with --for-child NAME")
+            raise UsageError(f"--format {form} is a child's; name it with --for-child NAME")
         return None
     if form not in _CHILD:
-        raise Unusable(f"--for-child needs a --format: {', '.join(_CHILD)}")
+        raise UsageError(f"--for-child needs a --format: {', '.join(_CHILD)}")
     if name not in fleet.children:
         near = nearest(name, fleet.children)
         hint = "" if near is None else f"; did you mean {near!r}?"
-        raise Unusable(f"the fleet has no child {name!r}{hint}")
+        raise UsageError(f"the fleet has no child {name!r}{hint}")
     return fleet.children[name]
 
 
@@ -157,7 +157,7 @@ def _parents(
     fleet: Fleet,
     traefik: render.TraefikOptions,
     envoy: render.EnvoyOptions,
-    ink: Ink,
+    styler: Styler,
 ) -> str:
     """Write what a parent makes of a fleet, in one of the formats of `_PARENT`."""
     services = Parent.from_fleet(fleet, strict=False).services
@@ -171,7 +171,7 @@ def _parents(
         case "json":
             return _json({"services": _data(services)})
         case _:
-            return _table(services, ink)
+            return _table(services, styler)
 
 
 _CHILD: Final[Mapping[str, Callable[[Cluster, render.TraefikOptions], str]]] = MappingProxyType(
@@ -190,7 +190,7 @@ def _json(data: object) -> str:
     return json.dumps(data, indent=2) + "\n"
 
 
-def _table(services: Services, ink: Ink) -> str:
+def _table(services: Services, styler: Styler) -> str:
     rows = []
     for service in services.weighted:
         passed_on = "passed on from its children" if service.health_check else "-"
@@ -200,7 +200,7 @@ def _table(services: Services, ink: Ink) -> str:
             assert isinstance(child, ChildService)  # noqa: S101 - materialize's law
             health = health_summary(child.health_check)
             rows.append([f"  {child.name}", "child", str(entry.weight), child.url, health])
-    return table(COLUMNS, rows, ink) if rows else "nothing is advertised\n"
+    return table(COLUMNS, rows, styler) if rows else "nothing is advertised\n"
 
 
 def health_summary(check: HealthCheck | None) -> str:

@@ -14,13 +14,13 @@ import contextlib
 import os
 import tempfile
 
-from uplinks.cli.console import Unusable
+from uplinks.cli.console import UsageError
 
 __all__ = ["write"]
 
 
 def write(path: str, text: str) -> None:
-    """Write a string as UTF-8. Raises: Unusable; the old file is then unchanged."""
+    """Write a string as UTF-8. Raises: UsageError; the old file is then unchanged."""
     try:
         data = text.encode("utf-8", "backslashreplace")
         target = os.path.realpath(path)
@@ -31,7 +31,7 @@ def write(path: str, text: str) -> None:
             _replace(target, data)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise Unusable(f"{path}: cannot write: {reason}") from None
+        raise UsageError(f"{path}: cannot write: {reason}") from None
 
 
 def _replace(target: str, data: bytes) -> None:

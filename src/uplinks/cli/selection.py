@@ -14,7 +14,7 @@ from typing import Final
 from attrs import frozen
 
 from uplinks import naming
-from uplinks.cli.console import Unusable
+from uplinks.cli.console import UsageError
 from uplinks.diagnostics import LIMIT_EXCEEDED, Diagnostic
 
 __all__ = ["ALWAYS", "PathIgnore", "PathPattern", "Selection", "checked", "nearest_code"]
@@ -68,7 +68,7 @@ class Selection:
 def checked(given: Iterable[str], codes: Collection[str], what: str) -> tuple[str, ...]:
     """Split lists of codes and check that each is a prefix of a known code.
 
-    ``what`` names the list in messages. Raises: Unusable.
+    ``what`` names the list in messages. Raises: UsageError.
 
     >>> checked(["upl2, UPL301"], ["UPL201", "UPL301"], "--select")
     ('UPL2', 'UPL301')
@@ -79,9 +79,11 @@ def checked(given: Iterable[str], codes: Collection[str], what: str) -> tuple[st
         if not code or not any(known.startswith(code) for known in codes):
             near = nearest_code(code, codes)
             hint = f"; did you mean {near}?" if near else "; see uplinks explain"
-            raise Unusable(f"{what}: unknown code {text!r}{hint}")
+            raise UsageError(f"{what}: unknown code {text!r}{hint}")
         if code in ALWAYS and not what.endswith("select"):
-            raise Unusable(f"{what}: {code} cannot be ignored: it reports input that was not read")
+            raise UsageError(
+                f"{what}: {code} cannot be ignored: it reports input that was not read"
+            )
         found.append(code)
     return tuple(found)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from uplinks.cli.console import Ink, printable
+from uplinks.cli.console import Styler, printable
 
 __all__ = ["Column", "table"]
 
@@ -22,14 +22,14 @@ class Column:
     number: bool = False
 
 
-def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], ink: Ink) -> str:
+def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], styler: Styler) -> str:
     """Align rows under their headings; numbers are right-aligned.
 
     Each row has one cell per column. No line ends in spaces.
     Complexity: O(characters).
 
     >>> print(table([Column("child"), Column("share", number=True)],
-    ...             [["child-1", "90 %"], ["c", "9 %"]], Ink(coloured=False)), end="")
+    ...             [["child-1", "90 %"], ["c", "9 %"]], Styler(coloured=False)), end="")
     CHILD    SHARE
     child-1   90 %
     c          9 %
@@ -38,7 +38,7 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], ink: Ink) ->
     cells = [[printable(cell) for cell in row] for row in rows]
     widths = [max(_width(row[i]) for row in (headings, *cells)) for i in range(len(columns))]
     lines = [_line(row, columns, widths) for row in (headings, *cells)]
-    return "".join(f"{line}\n" for line in (ink("bold", lines[0]), *lines[1:]))
+    return "".join(f"{line}\n" for line in (styler("bold", lines[0]), *lines[1:]))
 
 
 def _line(row: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> str:

@@ -11,8 +11,8 @@ from uplinks.diagnostics import Diagnostic
 from uplinks.located import Origin
 from uplinks.model._fields import (
     Copyable,
-    address_shown,
     mapping_field,
+    masked_address,
     origin_field,
     rest_field,
     to_tuple,
@@ -74,7 +74,7 @@ class Child(Copyable):
     'https://eu.example.com/v1'
     """
 
-    address: str = field(repr=address_shown)
+    address: str = field(repr=masked_address)
     servers_transport: ServersTransport | None = field(default=None, repr=False)
     base_path: str = field(default="", repr=False, kw_only=True)
     rest: Mapping[str, Any] = rest_field()

@@ -13,9 +13,9 @@ from uplinks.located import UNLOCATED
 
 __all__ = [
     "Copyable",
-    "address_shown",
     "frozen_mapping",
     "mapping_field",
+    "masked_address",
     "origin_field",
     "rest_field",
     "to_tuple",
@@ -55,7 +55,7 @@ def to_tuple(value: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(value)
 
 
-def address_shown(value: object) -> str:
+def masked_address(value: object) -> str:
     """Format an address without its user and password."""
     return repr(without_userinfo(value) if isinstance(value, str) else value)
 

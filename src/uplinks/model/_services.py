@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from attrs import field, frozen
 
 from uplinks.model._checks import HealthCheck, PassiveHealthCheck
-from uplinks.model._fields import Copyable, address_shown, frozen_mapping, to_tuple
+from uplinks.model._fields import Copyable, frozen_mapping, masked_address, to_tuple
 from uplinks.model._transport import ServersTransport
 
 __all__ = [
@@ -50,7 +50,7 @@ class ChildService:
     name: str
     uplink_name: str
     child: str
-    url: str = field(repr=address_shown)
+    url: str = field(repr=masked_address)
     health_check: HealthCheck | None = None
     passive_health_check: PassiveHealthCheck | None = None
     servers_transport: ServersTransport | None = None

@@ -113,7 +113,7 @@ def named_at(uplink: Uplink) -> Location:
 
 def is_refused(origin: Origin, field: str) -> bool:
     """Tell whether a metadata field is present but not a string, which is UPL006."""
-    metadata = origin.written("metadata")
+    metadata = origin.value_at("metadata")
     value = metadata.get(field) if isinstance(metadata, dict) else metadata
     return value is not None and not isinstance(value, str)
 

@@ -84,6 +84,6 @@ def parsed_routes(cluster: Cluster) -> Iterator[ParsedRoute]:
 
 def _default_syntax(cluster: Cluster) -> RuleSyntax:
     for config in (cluster.child_config, cluster.parent_config):
-        if config is not None and config.origin.written("core", "defaultRuleSyntax") == "v2":
+        if config is not None and config.origin.value_at("core", "defaultRuleSyntax") == "v2":
             return "v2"
     return "v3"

@@ -31,7 +31,6 @@ __all__ = [
     "Rule",
     "Scope",
     "family_of",
-    "join_names",
     "rule",
 ]
 
@@ -66,22 +65,6 @@ def family_of(code: str) -> Family:
     """
     own = code.startswith(OWN_PREFIX)
     return _FAMILIES.get(code[len(OWN_PREFIX)], "other") if own else "other"
-
-
-_MOST: Final = 10
-
-
-def join_names(names: Iterable[str]) -> str:
-    """Join names, sorted; of many, the first ones and the number of the others.
-
-    >>> join_names(["b", "a"]), join_names([])
-    ('a, b', 'none')
-    >>> join_names(f"n{i:02}" for i in range(12))
-    'n00, n01, n02, n03, n04, n05, n06, n07, n08, n09 and 2 more'
-    """
-    names = sorted(names)
-    text = ", ".join(names[:_MOST]) or "none"
-    return text if len(names) <= _MOST else f"{text} and {len(names) - _MOST} more"
 
 
 @frozen

@@ -304,7 +304,7 @@ def partly_checked(fleet: Fleet) -> Iterator[Diagnostic]:
         checked = [(c, u) for c, u in offers if u.health_check is not None]
         for child, uplink in offers if checked else ():
             # A check that could not be read is reported already and is not missing.
-            has_none = uplink.origin.written("spec", "healthCheck") is None
+            has_none = uplink.origin.value_at("spec", "healthCheck") is None
             if has_none and uplink.health_check is None and uplink.passive_health_check is None:
                 other, has_it = checked[0]
                 yield partly_checked.at(

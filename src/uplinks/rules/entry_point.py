@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from uplinks.diagnostics import Diagnostic, Related, Severity
-from uplinks.errors import quote
+from uplinks.errors import join_names, quote
 from uplinks.model import Cluster
-from uplinks.rules._rule import join_names, rule
+from uplinks.rules._rule import rule
 from uplinks.rules._suggestion import RuleResult, Suggestion
 
 __all__ = [

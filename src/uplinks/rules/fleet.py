@@ -10,9 +10,9 @@ from typing import Final
 
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Location, Related, Severity
-from uplinks.errors import quote
+from uplinks.errors import join_names, quote
 from uplinks.model import Cluster, Fleet
-from uplinks.rules._rule import join_names, rule
+from uplinks.rules._rule import rule
 from uplinks.rules._suggestion import RuleResult, Suggestion
 
 __all__ = [

@@ -187,7 +187,7 @@ def no_routes(cluster: Cluster) -> Iterator[Diagnostic]:
     """
     for router in cluster.routers:
         # Routes that could not be read are reported already, and the list was not empty.
-        if not router.routes and router.origin.written("spec", "routes") == []:
+        if not router.routes and router.origin.value_at("spec", "routes") == []:
             yield no_routes.at(
                 router.origin.locate("spec", "routes"),
                 f"spec.routes of router {router.namespace}/{router.name} is empty; add a route "

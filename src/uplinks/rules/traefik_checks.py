@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from uplinks.diagnostics import Diagnostic, Related, Severity
-from uplinks.errors import quote
+from uplinks.errors import join_names, quote
 from uplinks.model import Fleet, ServersTransport, Uplink, share_passive_check
 from uplinks.rules._references import (
     offers_by,
 )
-from uplinks.rules._rule import join_names, rule
+from uplinks.rules._rule import rule
 
 __all__ = ["grpc_over_tls", "passive_without_effect"]
 

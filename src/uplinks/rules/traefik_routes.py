@@ -13,7 +13,7 @@ from attrs import frozen
 
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Severity
-from uplinks.errors import quote
+from uplinks.errors import join_names, quote
 from uplinks.model import Child, Cluster, Fleet, Uplink
 from uplinks.rules._references import (
     KIND,
@@ -24,7 +24,7 @@ from uplinks.rules._references import (
     of_service,
     offers_by,
 )
-from uplinks.rules._rule import join_names, rule
+from uplinks.rules._rule import rule
 
 __all__ = ["advertised_below_another", "failover_without_check", "status_not_passed_on"]
 

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from uplinks.cli import COMMANDS
-from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Ink
+from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Styler
 from uplinks.cli.tables import Column, table
 
 if TYPE_CHECKING:
@@ -75,11 +75,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:  # noqa: ARG001
     if not results:
         console.complain("no failure was detected in time")
         return FINDINGS
-    console.out.write(_format(results, console.ink(console.out)))
+    console.out.write(_format(results, console.styler(console.out)))
     return CLEAN if all(result.within_bounds for result in results) else FINDINGS
 
 
-def _format(results: list[Result], ink: Ink) -> str:
+def _format(results: list[Result], styler: Styler) -> str:
     rows = [
         [
             result.service,
@@ -95,11 +95,11 @@ def _format(results: list[Result], ink: Ink) -> str:
         for result in results
     ]
     verdict = (
-        ink("good", "Every bound was kept.")
+        styler("good", "Every bound was kept.")
         if all(result.within_bounds for result in results)
-        else ink("error", "A bound was exceeded.")
+        else styler("error", "A bound was exceeded.")
     )
-    return f"{table(COLUMNS, rows, ink)}\n{verdict}\n"
+    return f"{table(COLUMNS, rows, styler)}\n{verdict}\n"
 
 
 def _seconds(nanoseconds: int) -> str:

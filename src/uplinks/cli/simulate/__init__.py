@@ -10,11 +10,11 @@ from attrs import evolve
 
 from uplinks import rules
 from uplinks.cli import COMMANDS, findings, inputs
-from uplinks.cli.console import CLEAN, FINDINGS, Console, Unusable, printable
+from uplinks.cli.console import CLEAN, FINDINGS, Console, UsageError, printable
 from uplinks.cli.simulate import options
 from uplinks.cli.simulate.options import Variant
 from uplinks.cli.simulate.wording import NamedRun, format_time
-from uplinks.errors import UnknownChild, UnknownService, UplinksError
+from uplinks.errors import UnknownChild, UnknownService, UplinksError, join_names
 from uplinks.health import HealthPolicy
 from uplinks.model import Fleet
 from uplinks.parent import Parent
@@ -149,7 +149,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     _check(arguments)
     fleet = inputs.read_fleet(arguments)
     report = rules.check(fleet)
-    console.err.write(findings.as_text(report, console.ink(console.err)))
+    console.err.write(findings.as_text(report, console.styler(console.err)))
     if not report.ok:
         return findings.status(report)
     base = arguments.policy.over(Variant(engine=arguments.engine))
@@ -163,7 +163,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         other = _with_traefik(arguments, scenarios, console)
     except UplinksError as error:
         if _is_misnamed(error, arguments.service):
-            raise Unusable(f"{error}{_known_services(error, fleet)}") from None
+            raise UsageError(f"{error}{_known_services(error, fleet)}") from None
         console.err.write(f"{arguments.service} cannot be built: {printable(str(error))}\n")
         return FINDINGS
     _write(arguments, runs, other, console)
@@ -172,15 +172,15 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def _check(arguments: argparse.Namespace) -> None:
     if arguments.duration == 0:
-        raise Unusable("--duration must be above 0")
+        raise UsageError("--duration must be above 0")
     if "-" in {arguments.html, arguments.svg}:
-        raise Unusable("--html and --svg need a file; standard output has the report")
+        raise UsageError("--html and --svg need a file; standard output has the report")
     if arguments.svg is not None and arguments.compare:
-        raise Unusable("--svg writes one picture; leave out --compare, or use --html")
+        raise UsageError("--svg writes one picture; leave out --compare, or use --html")
     for variant in (arguments.policy, *arguments.compare):
         engine = variant.engine or arguments.policy.engine or arguments.engine
         if engine != ENGINES[0] and variant.only_for_uplinks:
-            raise Unusable(f"{variant.only_for_uplinks} does not apply to the engine {engine}")
+            raise UsageError(f"{variant.only_for_uplinks} does not apply to the engine {engine}")
 
 
 def _scenario(arguments: argparse.Namespace, fleet: Fleet, variant: Variant) -> Scenario:
@@ -204,7 +204,7 @@ def _scenario(arguments: argparse.Namespace, fleet: Fleet, variant: Variant) -> 
             columns=min(COLUMNS, duration),
         )
     except ValueError as error:
-        raise Unusable(str(error)) from None
+        raise UsageError(str(error)) from None
 
 
 def _simulate(scenario: Scenario, name: str, console: Console) -> Simulation:
@@ -246,7 +246,7 @@ def _known_services(error: UplinksError, fleet: Fleet) -> str:
         return ""
     parent = Parent.from_fleet(fleet, strict=False)
     names = [*parent.composed, *(service.name for service in parent.services.weighted)]
-    return f"; the services are {inputs.listed(sorted(names))}" if names else "; there is none"
+    return f"; the services are {join_names(names)}" if names else "; the fleet has no services"
 
 
 def _write(
@@ -267,11 +267,11 @@ def _write(
         return
     from uplinks.cli.simulate import text  # noqa: PLC0415 - one format is enough
 
-    ink, encoding = console.ink(console.out), console.out.encoding or "utf-8"
+    styler, encoding = console.styler(console.out), console.out.encoding or "utf-8"
     if len(runs) == 1:
-        console.out.write(text.format_run(runs[0].run, ink, encoding, other))
+        console.out.write(text.format_run(runs[0].run, styler, encoding, other))
     else:
-        console.out.write(text.format_comparison(runs, ink, encoding))
+        console.out.write(text.format_comparison(runs, styler, encoding))
 
 
 def _render_page(runs: list[NamedRun]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
-from uplinks.cli.console import Ink, printable
+from uplinks.cli.console import Styler, printable
 from uplinks.cli.findings import counted
 from uplinks.cli.simulate import wording
 from uplinks.cli.simulate.wording import NamedRun
@@ -25,30 +25,32 @@ BLOCKS: Final = " ▁▂▃▄▅▆▇█"
 ASCII_BLOCKS: Final = " .:-=+*#@"
 
 
-def format_run(run: Simulation, ink: Ink, encoding: str, other: Simulation | None = None) -> str:
+def format_run(
+    run: Simulation, styler: Styler, encoding: str, other: Simulation | None = None
+) -> str:
     """Format the whole report of one simulation; ``other`` has another engine."""
     difference = None if other is None else wording.format_difference(run, other)
-    last = [_failed_requests(run), _verdict([run], ink), *run.notes, difference]
+    last = [_failed_requests(run), _verdict([run], styler), *run.notes, difference]
     parts = [
         f"{_title(run)}, engine {run.scenario.engine}\n",
-        _phases(run.phases, ink),
+        _phases(run.phases, styler),
         _chart(run, encoding),
-        _failures(run.failures, ink),
+        _failures(run.failures, styler),
         "".join(f"{line}\n" for line in last if line),
     ]
     return "\n".join(part for part in parts if part)
 
 
-def format_comparison(runs: Sequence[NamedRun], ink: Ink, encoding: str) -> str:
+def format_comparison(runs: Sequence[NamedRun], styler: Styler, encoding: str) -> str:
     """Format several simulations side by side."""
     rows = [wording.row_of_comparison(each) for each in runs]
     charts = [f"{printable(each.name)}\n{_chart(each.run, encoding)}" for each in runs]
     first, *others = [each.run for each in runs]
     differences = (wording.format_difference(first, other) for other in others)
-    last = [_verdict([first, *others], ink), *first.notes, *differences]
+    last = [_verdict([first, *others], styler), *first.notes, *differences]
     lines = "".join(f"{line}\n" for line in last if line)
     heading = f"{_title(first)}\n"
-    return "\n".join([heading, _table(wording.COMPARISON, rows, ink), *charts, lines])
+    return "\n".join([heading, _table(wording.COMPARISON, rows, styler), *charts, lines])
 
 
 def _title(run: Simulation) -> str:
@@ -59,12 +61,12 @@ def _title(run: Simulation) -> str:
     )
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], ink: Ink) -> str:
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], styler: Styler) -> str:
     columns = [Column(heading, number=heading not in TEXT_COLUMNS) for heading in headings]
-    return table(columns, rows, ink)
+    return table(columns, rows, styler)
 
 
-def _phases(phases: Sequence[Window], ink: Ink) -> str:
+def _phases(phases: Sequence[Window], styler: Styler) -> str:
     rows: list[tuple[str, ...]] = []
     rest = ""
     for i, phase in enumerate(phases):
@@ -74,7 +76,7 @@ def _phases(phases: Sequence[Window], ink: Ink) -> str:
             break
         # The span of a phase stands in its first row only.
         rows += [first, *(("", "", *row[2:]) for row in others)] if first else []
-    return _table(wording.PHASES, rows, ink) + rest
+    return _table(wording.PHASES, rows, styler) + rest
 
 
 def _chart(run: Simulation, encoding: str) -> str:
@@ -102,13 +104,13 @@ def _chart(run: Simulation, encoding: str) -> str:
     return "".join(f"{line.rstrip()}\n" for line in drawn)
 
 
-def _failures(failures: Sequence[Failure], ink: Ink) -> str:
+def _failures(failures: Sequence[Failure], styler: Styler) -> str:
     if not failures:
         return ""
     rows = [wording.row_of_failure(each) for each in failures[:MAX_ROWS]]
     more = len(failures) - len(rows)
     rest = f"... and {counted(more, 'more failure')}: --format json has all\n" if more else ""
-    return _table(wording.FAILURES, rows, ink) + rest
+    return _table(wording.FAILURES, rows, styler) + rest
 
 
 def _failed_requests(run: Simulation) -> str:
@@ -116,6 +118,6 @@ def _failed_requests(run: Simulation) -> str:
     return f"{text}; {run.unserved} of them had no target." if run.unserved else f"{text}."
 
 
-def _verdict(runs: Sequence[Simulation], ink: Ink) -> str:
+def _verdict(runs: Sequence[Simulation], styler: Styler) -> str:
     style = "good" if all(run.within_bounds for run in runs) else "error"
-    return ink(style, wording.verdict(runs))
+    return styler(style, wording.verdict(runs))
