@@ -112,18 +112,17 @@ def live(duel: Duel, roll: random.Random, choices: tuple[int, ...], picks: int) 
     return worst
 
 
-def fail_and_return(duel: Duel, target: int, away: int) -> dict[int, Fraction]:
-    """Let a target fail and come back; return the lags at that moment, in picks."""
+def fail_and_return(duel: Duel, target: int, away: int) -> None:
+    """Let a target fail and come back."""
     if not duel.reference.weights[target]:
         duel.change("set_weight", target, 1)
     duel.change("set_up", target, False)
     for _ in range(away if duel.reference.eligible else 0):
         duel.pick()
     duel.change("set_up", target, True)
-    return duel.lags()
 
 
-def watch(duel: Duel, target: int, lags: dict[int, Fraction]) -> tuple[Fraction, Fraction]:
+def watch(duel: Duel, target: int) -> tuple[Fraction, Fraction]:
     """Check law 3 for two periods; return the furthest off, and the turns to the first pick."""
     shares = duel.shares()
     total = sum(shares.values())
@@ -136,7 +135,6 @@ def watch(duel: Duel, target: int, lags: dict[int, Fraction]) -> tuple[Fraction,
         assert counts[target] - Fraction(t * shares[target], total) <= 1
         for i, weight in shares.items():
             off = abs(counts[i] - Fraction(t * weight, total))
-            assert off <= 1 + abs(lags[i]), "further off than 1 + its lead or lag at the return"
             furthest = max(furthest, off)
     assert first <= 2
     return furthest, first
@@ -154,22 +152,22 @@ def test_laws_3_and_4_against_a_random_adversary(kind: str, seed: int) -> None:
     duel, roll, choices = duels(kind, seed)
     assert live(duel, roll, choices, roll.randint(0, 40)) <= 2
     target = roll.choice(list(duel.reference.weights))
-    watch(duel, target, fail_and_return(duel, target, roll.choice((0, 1, 2, 5, 20))))
+    fail_and_return(duel, target, roll.choice((0, 1, 2, 5, 20)))
+    watch(duel, target)
     duel.compiled._check()
     duel.reference._check()
 
 
 @settings(max_examples=EXAMPLES)
 @given(st.sampled_from(sorted(WEIGHTS)), st.integers(0, 2**32))
-def test_law_3_where_only_one_target_went_nothing_is_off_by_more_than_two(
-    kind: str, seed: int
-) -> None:
+def test_law_3_where_only_one_target_went_nothing_is_off_by_three(kind: str, seed: int) -> None:
     duel, roll, _ = duels(kind, seed)
     for _ in range(roll.randint(0, 30)):
         duel.pick()
     target = roll.choice(list(duel.reference.weights))
-    furthest, _ = watch(duel, target, fail_and_return(duel, target, roll.randint(0, 30)))
-    assert furthest <= 2
+    fail_and_return(duel, target, roll.randint(0, 30))
+    furthest, _ = watch(duel, target)
+    assert furthest < 3
 
 
 def wait_of_steady(make: Any, rounds: int, canary: int) -> tuple[int, int]:
@@ -181,16 +179,67 @@ def wait_of_steady(make: Any, rounds: int, canary: int) -> tuple[int, int]:
         waited = 0 if selector.pick() == "steady" else waited + 1
         longest = max(longest, waited)
         selector.remove(number)
-    return longest, 2 * (canary + 1) + 2
+    return longest, allowed_wait(canary)
 
 
-def test_law_4_allows_a_wait_for_each_target_that_leaves_ahead(make_selector: Any) -> None:
-    """Without set-backs the bound is 2 Wmax/w + 2; each departure here sets the clock back a pick.
+def allowed_wait(other: int) -> int:
+    """Return 2 Wmax/w + 2 for a target of weight 1 beside another one."""
+    return 2 * (other + 1) + 2
 
-    So the steady target waits as long as targets that have just been picked leave.
-    """
-    longest, allowed = wait_of_steady(make_selector, 60, 10)
-    assert allowed < longest == 60
+
+@pytest.mark.parametrize("canary", [1, 10, 100, 1000])
+def test_law_4_canaries_one_after_another_starve_nothing(make_selector: Any, canary: int) -> None:
+    """The next canary takes over the lead that the last one left with."""
+    longest, allowed = wait_of_steady(make_selector, 2 * allowed_wait(canary), canary)
+    assert longest + 1 <= allowed
+
+
+def test_law_4_a_target_that_flaps_starves_nothing(make_selector: Any) -> None:
+    selector = make_selector({"steady": 1, "flaps": 100})
+    waited = longest = 0
+    for _ in range(400):
+        waited = 0 if selector.pick() == "steady" else waited + 1
+        longest = max(longest, waited)
+        selector.set_up("flaps", False)
+        selector.set_up("flaps", True)
+    assert longest + 1 <= allowed_wait(100)
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the debt holds one pick only")
+def test_law_4_targets_that_leave_together_while_ahead_delay_nothing(make_selector: Any) -> None:
+    """Each of the 25 is half a pick ahead; all but one pick of that sets the clock back."""
+    selector = make_selector([("heavy", 1000), *((i, 1) for i in range(50))])
+    for target in set(selector.pick_many(525)) - {"heavy"}:
+        selector.set_up(target, False)
+    assert selector.pick_many(200).index("heavy") + 1 <= 4
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the debt holds one pick only")
+def test_law_4_many_canaries_at_once_starve_nothing(make_selector: Any) -> None:
+    selector = make_selector([(f"steady {i}", 1) for i in range(50)])
+    picked = set()
+    for number in range(22):
+        canaries = [(number, k) for k in range(100)]
+        for canary in canaries:
+            selector.add(canary, 10)
+        picked.update(selector.pick_many(100))
+        for canary in canaries:
+            selector.remove(canary)
+    assert picked >= set(selector.targets)  # 2 Wmax/w + 2 is 2102
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="one lead is remembered many times")
+def test_law_4_a_lead_that_many_targets_took_over_delays_nothing(make_selector: Any) -> None:
+    selector = make_selector({"a": 1000, "b": 1000})
+    selector.pick()
+    selector.remove("a")
+    for light in range(20):
+        selector.add(light, 1)
+        selector.set_up(light, False)
+    for light in range(20):
+        selector.set_up(light, True)
+    selector.add("new", 1000)
+    assert selector.pick_many(200).index("new") + 1 <= 6
 
 
 @pytest.mark.parametrize("canary", [1, 10, 1000])
@@ -230,16 +279,15 @@ def leave_behind(selector: Any, targets: int, weight: int, rounds: int) -> None:
             number += 1
         selector.pick_many(selector.period() - 1 - targets // 2)
         selector.update(dict.fromkeys(live, 1))
-        scheduler = selector._scheduler
-        behind = [i for i in live if scheduler.start[selector._index[i]] < scheduler.clock]
-        for i in behind:
+        state, index = selector._state()[2], {t: i for i, t in enumerate(selector.targets)}
+        for i in [i for i in live if state["start"][index[i]] < state["clock"]]:
             selector.remove(i)
             live.remove(i)
-
-
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="a start drifts away from the clock")
-def test_no_start_gets_further_from_the_clock_than_64_bits_allow() -> None:
-    selector: Any = ReferenceSelector({"steady": 1})
-    for _ in range(4):
-        leave_behind(selector, 40, 20, 5)
         selector._check()
+
+
+@pytest.mark.parametrize(("targets", "weight"), [(12, 20), (40, 20), (30, 100)])
+def test_no_start_gets_further_from_the_clock_than_64_bits_allow(
+    make_selector: Any, targets: int, weight: int
+) -> None:
+    leave_behind(make_selector({"steady": 1}), targets, weight, 12)

@@ -86,5 +86,6 @@ def test_laws_3_and_4_against_many_random_adversaries(kind: str) -> None:
         duel, roll, choices = duels(kind, seed)
         assert live(duel, roll, choices, roll.randint(0, 60)) <= 2
         target = roll.choice(list(duel.reference.weights))
-        watch(duel, target, fail_and_return(duel, target, roll.choice((0, 1, 2, 5, 20))))
+        fail_and_return(duel, target, roll.choice((0, 1, 2, 5, 20)))
+        watch(duel, target)
         duel.compiled._check()
