@@ -83,6 +83,8 @@ class FairScheduler(Scheduler):
         expect(self.divisor == gcd(*(self.weight[i] for i in members)), "divisor")
         expect(self.shifts == max(0, 2 * len(members) - 2), "shifts")
         expect(_SCALE // 2 <= self.scale <= _SCALE, "scale")
+        indices = max(4, len(self.weight))
+        expect(self.grain == 2 << (indices - 1).bit_length(), "grain")
         expect(0 <= self.clock_rest < max(1, self.total), "clock_rest")
         expect(0 <= self.at < max(1, self.period()), "at")
         expect(set(self.recording) <= set(members), "recording")
