@@ -228,7 +228,6 @@ def test_law_4_many_canaries_at_once_starve_nothing(make_selector: Any) -> None:
     assert picked >= set(selector.targets)  # 2 Wmax/w + 2 is 2102
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="one lead is remembered many times")
 def test_law_4_a_lead_that_many_targets_took_over_delays_nothing(make_selector: Any) -> None:
     selector = make_selector({"a": 1000, "b": 1000})
     selector.pick()

@@ -7,9 +7,7 @@
 #     pick     clock += 1/W. Of the targets that have not had their share of this period, take the one
 #              whose open window [start + d/w, start + (1 - d)/w] closes first; if no window is open,
 #              the one whose window opens first. Its next job starts where this one ends.
-#     leave    remember the start
-#     join     start debt/w after the clock; on return, where the next job would have started, but not
-#              before that and not more than a job after the clock
+#     join     start debt/w after the clock, also on return: what it was ahead is in the debt
 #     weight   keep lead or lag in picks, at most two
 #
 # After a change the debt is the sum of the lags; beyond its limits, the clock moves instead. A target
@@ -147,7 +145,6 @@ cdef class FairScheduler(Scheduler):
         )
 
     cdef void appear(self, Py_ssize_t i) noexcept nogil:
-        self.jobs[i].weight = 0
         if i > <Py_ssize_t> self.pace.index:
             self.pace.index = 2 * self.pace.index + 1
             restart(self)
@@ -187,11 +184,11 @@ cdef void move(FairScheduler self, Py_ssize_t i, uint32_t before) noexcept nogil
     cdef uint64_t now = self.clock + (self.clock_rest > 0)
     cdef uint64_t opening = NONE
     cdef int64_t ahead = 0
-    cdef int64_t least, kept
+    cdef int64_t kept
     cdef int64_t lag = 0
     cdef Moment start = Moment(self.clock, 0)
     cdef Moment old
-    if job.weight:
+    if before:
         start = beginning(job, &self.pace)
         ahead = <int64_t> (start.whole - now) + (start.rest > 0)
     old = start
@@ -202,13 +199,12 @@ cdef void move(FairScheduler self, Py_ssize_t i, uint32_t before) noexcept nogil
             # divided, rounding up
             ahead = (ahead + weight - 1) // weight if ahead > 0 else -(-ahead // <int64_t> weight)
         else:
-            least = <int64_t> ((self.debt + weight - 1) // weight)
-            ahead = min(max(least, ahead), <int64_t> (self.pace.scale // weight))
+            ahead = <int64_t> ((self.debt + weight - 1) // weight)
         start = Moment(now + <uint64_t> ahead, 0)
         lag = <int64_t> weight * <int64_t> (self.clock - start.whole)
         opening = begin_job(job, start, weight, <uint32_t> i, &self.pace)
     set_window(&self.windows, <uint32_t> i, opening)
-    balance(self, before, <int64_t> (old.whole - self.clock), lag + (old.rest if before else 0))
+    balance(self, before, <int64_t> (old.whole - self.clock), lag + old.rest)
     while catch_up(self, self.windows.first.closes) or catch_up(self, <uint64_t> self.windows.first.opens):
         pass
 
@@ -372,7 +368,6 @@ cdef void lay_out(FairScheduler self) noexcept nogil:
     self.clock = ORIGIN
     self.clock_rest = self.debt = 0
     for i in range(self.size):
-        self.jobs[i].weight = 0
         if self.eligible(i):
             begin_job(self.jobs + i, start, self.weight[i], <uint32_t> i, &self.pace)
     self.stale = False
@@ -405,8 +400,4 @@ cdef void rebase(FairScheduler self) noexcept nogil:
             self.jobs[i].end -= shift
             if self.windows.key[i] != NONE:
                 self.windows.key[i] -= less
-        elif self.jobs[i].end - shift > self.clock + 5 * SCALE:
-            self.jobs[i].weight = 0  # far behind the clock, so where it was does not matter
-        else:
-            self.jobs[i].end -= shift
     set_all_windows(&self.windows)

@@ -21,7 +21,7 @@ cdef dict fair_state(FairScheduler scheduler):
 cdef tuple job_of(FairScheduler scheduler, Py_ssize_t i):
     """Return where a target's job starts and the weight that it was computed with."""
     cdef Moment start
-    if scheduler.stale or not scheduler.jobs[i].weight or not scheduler.flags[i] & ALIVE:
+    if scheduler.stale or not scheduler.eligible(i):
         return 0, 0, 0
     start = beginning(scheduler.jobs + i, &scheduler.pace)
     return start.whole, start.rest, scheduler.jobs[i].weight

@@ -31,11 +31,11 @@ cdef extern from *:
     uint64_t high_product "uplinks_high_product"(uint64_t a, uint64_t b) nogil
 
 
-cdef struct Job:            # of an index that is not eligible: the job it left
+cdef struct Job:
     uint64_t end            # end + rest / weight
     uint64_t length         # scale // weight
     uint32_t rest
-    uint32_t weight         # that the job was computed with; 0: there was none yet
+    uint32_t weight         # that the job was computed with
     uint32_t picked         # in the period of this stamp
     uint32_t stamp          # of a withheld index: 1 + the next withheld index, 0 for the last
 

@@ -10,10 +10,9 @@ d = 1 / (2n - 2):
   ``start + (1 - d)/w``. Of the targets that have not had their share of this period, take the
   one whose open window closes first; if no window is open, the one whose window opens first.
   Its next job starts where this one ends.
-- leave: remember ``start``. The debt becomes the sum of the remaining lags.
-- join: a new target takes over the debt and starts ``debt / w`` after the clock. A target that
-  comes back starts where its next job would have started, but not before that and not later than
-  one job after the clock. The debt becomes the sum of the lags.
+- leave: the debt becomes the sum of the remaining lags.
+- join: a target takes over the debt and starts ``debt / w`` after the clock, also when it comes
+  back: what it was ahead when it left is in the debt. The debt becomes the sum of the lags.
 - weight change: keep the lead or lag in picks, at most two.
 
 A debt that would be below 0 or above one pick is set to that limit, and the clock moved to match.
@@ -235,7 +234,7 @@ class FairScheduler(Scheduler):
         """Take a target out of the schedule, put it into the schedule, or both."""
         now = self.clock + (self.clock_rest > 0)
         weight, old = self.weight[i], self.unit[i]
-        ahead = self.start[i] + (self.rest[i] > 0) - now if old else 0
+        ahead = self.start[i] + (self.rest[i] > 0) - now
         lags = 0  # by how much the sum of the lags changes
         if was:
             lags = old * (self.start[i] - self.clock) + self.rest[i]
@@ -244,7 +243,7 @@ class FairScheduler(Scheduler):
                 kept = _KEPT * self.scale // old
                 ahead = ceil_div(max(-kept, min(kept, ahead)) * old, weight)
             else:
-                ahead = min(max(ceil_div(self.debt, weight), ahead), self.scale // weight)
+                ahead = ceil_div(self.debt, weight)
             lags += weight * (self.clock - now - ahead)
             self.unit[i], self.rest[i] = weight, 0
             self._place(i, now + ahead)
