@@ -39,16 +39,19 @@ tolerance of every gate a time may be 13.8 times; memory is counted and has no t
 
 def fleet(uplinks: int) -> Fleet:
     names = [f"workload-{i:05}" for i in range(uplinks)]
-    probe = HealthCheck(
-        path="/health", interval=10 * 10**9, timeout=10**9, headers={"X-Probe": "1"}
-    )
+    probes = {
+        each: HealthCheck(
+            path=f"/{each}/health", interval=10 * 10**9, timeout=10**9, headers={"X-Probe": "1"}
+        )
+        for each in names
+    }
     config = ChildConfig({"up": UplinkEntryPoint(":9443", as_default=True)}, multicluster=True)
     behind = [ServiceReference("workload", port=80)]
 
     def child(name: str) -> Cluster:
         return Cluster(
             name,
-            [Uplink(each, "apps", weight=10, health_check=probe) for each in names],
+            [Uplink(each, "apps", weight=10, health_check=probes[each]) for each in names],
             [
                 IngressRoute(
                     each,
