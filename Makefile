@@ -76,7 +76,7 @@ test: $(READY)
 
 # Everything about the compiled selector; `make -j2` runs two targets at a time, the longest first.
 # test-debug is not among them: the build of test-asan has the same checks and sanitizers too.
-test-compiled: test-wheel test-asan coverage-pyx
+test-compiled: test-wheel test-asan
 
 # Bounds checks and assertions, not optimized: the build for a debugger.
 test-debug: $(READY)
@@ -125,8 +125,11 @@ lint: $(READY)
 	@$(BIN)/lint-imports --no-logo
 
 # Only the ratios that have a limit; `make bench` measures every figure of docs/performance.md.
+# The ratios of the selector and of leases; `make bench` also judges whole fleets, texts and simulations.
+GATES := $(patsubst %,benchmarks/test_%.py,batch c_level change lease memory parent pick)
+
 gates: $(READY) $(BENCH_READY)
-	@$(BIN)/python -m pytest benchmarks --gates
+	@$(BIN)/python -m pytest $(GATES) --gates
 
 bench: $(READY) $(BENCH_READY)
 	@$(BIN)/python -m pytest benchmarks
