@@ -124,8 +124,8 @@ lint: $(READY)
 	@$(BIN)/stubtest --mypy-config-file pyproject.toml uplinks._wrr uplinks._leases
 	@$(BIN)/lint-imports --no-logo
 
-# Only the ratios that have a limit; `make bench` measures every figure of docs/performance.md.
-# The ratios of the selector and of leases; `make bench` also judges whole fleets, texts and simulations.
+# Only the ratios of the selector, leases and the parent that have a limit. `make bench` measures every
+# figure of docs/performance.md, and also judges whole fleets, texts and simulations.
 GATES := $(patsubst %,benchmarks/test_%.py,batch c_level change lease memory parent pick)
 
 gates: $(READY) $(BENCH_READY)
