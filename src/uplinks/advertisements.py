@@ -96,6 +96,7 @@ def write_document(child: Cluster) -> bytes:
     order of their objects does not matter.
     Complexity: O(n log n) for n objects. Raises: CannotAdvertise, as `advertise`.
 
+    >>> from uplinks.model import Uplink
     >>> config = ChildConfig({"up": UplinkEntryPoint(":9443", as_default=True)})
     >>> eu = Cluster("eu", [Uplink("api", "apps", weight=10)], child_config=config)
     >>> print(write_document(eu).decode().splitlines()[1])
