@@ -1,0 +1,1 @@
+"""Programs that serve: a child's API, and a live parent."""
