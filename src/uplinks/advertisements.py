@@ -210,7 +210,7 @@ class DocumentReader:
             for document in tree.documents:
                 # In a manifest the field is below the root, and rules look it up there.
                 root = LocatedMap()
-                root["hub"], root.marks["hub"] = document.root, (Span(), Span())
+                root["hub"], root.marks["hub"] = document.tree(), (Span(), Span())
                 read = schema.structure([evolve(document, root=root, path=())])
                 found += read.diagnostics
                 configs = [each for each in read.resources if isinstance(each, StaticConfig)]
@@ -264,7 +264,7 @@ class DocumentReader:
         tree = manifest.read_fragment(fragment, self._file, cluster=self._cluster)
         if not tree.documents:
             return _Entry(fragment.path, fragment.span, None, tree.diagnostics)
-        item, problems = schema.read_item(tree.documents[0].root, Origin(tree.documents[0]))
+        item, problems = schema.read_item(tree.documents[0].tree(), Origin(tree.documents[0]))
         if item is not None:
             # Do not keep the tree: few places are looked up later.
             item = evolve(item, uplink=evolve(item.uplink, origin=self._origin(fragment)))

@@ -203,8 +203,12 @@ def fragments_of(
     reading = _Reading(Document(LocatedMap(), Span(), file, cluster))
     try:
         reading.read(_Scanner(text), listed, most)
+        if unreadable:
+            raise _Stop(unreadable, (1, 1))  # noqa: TRY301 - as any other syntax error
     except _Stop as stop:
-        location = Location(cluster, file, Span(*stop.place, *stop.place))
+        # Unreadable text was cut off, and may be well-formed up to there.
+        place = _text.end(text) if unreadable else stop.place
+        location = Location(cluster, file, Span(*place, *place))
         error = Diagnostic(SYNTAX, Severity.ERROR, unreadable or stop.message, location)
         reading.found.append(limit_exceeded(stop.message, location) if stop.limit else error)
     return Fragments(reading.fields, tuple(reading.items), reading.top, tuple(reading.found))

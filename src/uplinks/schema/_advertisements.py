@@ -182,12 +182,19 @@ def advertisement_schema() -> dict[str, Any]:
     }
     point = {
         "type": "object",
-        "properties": {"address": {"type": "string"}, "asDefault": {"type": "boolean"}},
+        "properties": {
+            "address": {"type": ["string", "null"]},
+            "asDefault": {"type": ["boolean", "null"]},
+        },
     }
+    provider = {"type": ["object", "null"], "maxProperties": 0}
     hub = {
         "description": "The child's static configuration: its uplink entry points.",
-        "type": "object",
-        "properties": {"uplinkEntryPoints": {"type": "object", "additionalProperties": point}},
+        "type": ["object", "null"],
+        "properties": {
+            "uplinkEntryPoints": {"type": ["object", "null"], "additionalProperties": point},
+            "providers": {"type": ["object", "null"], "properties": {"multicluster": provider}},
+        },
     }
     schema: dict[str, Any] = _open(
         {
