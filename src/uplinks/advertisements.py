@@ -192,7 +192,7 @@ class DocumentReader:
             found += schema.read_version(read.top.root, Origin(read.top))
         if any(each.severity is Severity.ERROR for each in found):
             return Cluster(self._cluster, diagnostics=found)
-        config = self._config(read.fields.get("hub"), found)
+        config = self._config(read.fields.get("hub"), read.top, found)
         entries = self._items(read.items, found)
         return Cluster(
             self._cluster,
@@ -202,7 +202,7 @@ class DocumentReader:
             diagnostics=found,
         )
 
-    def _config(self, hub: Fragment | None, found: list[Diagnostic]) -> ChildConfig:
+    def _config(self, hub: Fragment | None, top: Document, found: list[Diagnostic]) -> ChildConfig:
         config = None
         if hub is not None:
             tree = manifest.read_fragment(hub, self._file, cluster=self._cluster)
@@ -215,7 +215,7 @@ class DocumentReader:
                 found += read.diagnostics
                 configs = [each for each in read.resources if isinstance(each, StaticConfig)]
                 config = configs[0].child if configs else None
-        return evolve(config or ChildConfig(), multicluster=True)
+        return evolve(config or ChildConfig(origin=Origin(top)), multicluster=True)
 
     def _items(self, fragments: Iterable[Fragment], found: list[Diagnostic]) -> list[_Entry]:
         entries: list[_Entry] = []
