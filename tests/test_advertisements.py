@@ -29,7 +29,7 @@ from uplinks.model import (
     Uplink,
     UplinkEntryPoint,
 )
-from uplinks.schema import advertisement_schema
+from uplinks.schema.advertisements import advertisement_schema
 from uplinks.services import advertise
 
 FILE = "https://eu"

@@ -13,12 +13,18 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 from tests.laws.test_json_schema_laws import VALUES
 
-from uplinks import manifest, rules
+from uplinks import rules
 from uplinks.advertisements import DocumentReader, read_document, write_document
 from uplinks.errors import CannotAdvertise
 from uplinks.located import LocatedList, LocatedMap, Origin
+from uplinks.manifest.fragments import fragments_of, read_fragment
 from uplinks.model import Cluster
-from uplinks.schema import Item, advertisement_schema, read_item, write_item
+from uplinks.schema.advertisements import (
+    Item,
+    advertisement_schema,
+    read_item,
+    write_item,
+)
 from uplinks.services import advertise
 from uplinks.testing import strategies
 
@@ -125,11 +131,11 @@ def plain(node: Any) -> Any:
 
 @given(spoiled())
 def test_both_readings_of_a_fragment_are_equal_where_it_is_exact(data: bytes) -> None:
-    read = manifest.fragments_of(data, "uplinks", "https://eu")
+    read = fragments_of(data, "uplinks", "https://eu")
 
     for fragment in (*read.fields.values(), *read.items):
         if fragment.exact:
-            tree = manifest.read_fragment(fragment)
+            tree = read_fragment(fragment)
             assert [plain(each.tree()) for each in tree.documents] == [fragment.value]
 
 

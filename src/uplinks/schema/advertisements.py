@@ -159,7 +159,10 @@ def advertisement_schema() -> dict[str, Any]:
     >>> advertisement_schema()["properties"]["version"]["const"]
     1
     """
-    from uplinks.schema._json_schema import SCHEMA, object_schema  # noqa: PLC0415 - see json_schema
+    from uplinks.schema._json_schema import (  # noqa: PLC0415 - a parent needs none
+        SCHEMA,
+        object_schema,
+    )
 
     parts: dict[str, Any] = {name: object_schema(Uplink, name) for name in ("metadata", "spec")}
     parts["spec"]["type"] = ["object", "null"]
