@@ -143,7 +143,7 @@ docs: $(DOCS_READY)
 	@printf 'docs/_build/html/index.html\n'
 
 clean:
-	@rm -rf build dist docs/_build .coverage* .hypothesis .import_linter_cache \
+	@rm -rf build dist docs/_build docs/reference .coverage* .hypothesis .import_linter_cache \
 	    .mypy_cache .pytest_cache .ruff_cache src/*.egg-info
 	@rm -f $(READY) $(DOCS_READY) $(PROXIES_READY) $(BENCH_READY) src/uplinks/*.so src/uplinks/*.c src/uplinks/*.html
 	@find src tests benchmarks docs -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import pkgutil
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
 
 import uplinks
 
@@ -32,5 +36,38 @@ html_title = f"uplinks {release}"
 # A single backtick in a docstring is a name of ours, shown as code.
 default_role = "literal"
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
 myst_heading_anchors = 3
+
+# --- the reference: a page for each public module ------------------------------
+
+# The pages of the rules and the command line's own help describe these.
+ELSEWHERE = ("uplinks.rules.", "uplinks.cli.", "uplinks.__main__")
+PAGE = """# `{name}`
+
+```{{eval-rst}}
+.. automodule:: {name}
+   :members:
+```
+"""
+
+folder = Path(__file__).parent / "reference"
+folder.mkdir(exist_ok=True)
+modules = [module.name for module in pkgutil.walk_packages(uplinks.__path__, "uplinks.")]
+public = [name for name in modules if "._" not in name and not name.startswith(ELSEWHERE)]
+for page in folder.glob("*.md"):
+    if page.stem not in public:
+        page.unlink()
+for name in public:
+    page = folder / f"{name}.md"
+    text = PAGE.format(name=name)
+    if not page.exists() or page.read_text("utf-8") != text:
+        page.write_text(text, "utf-8")
+    # A class that is public here is shown under this name, not that of its private module.
+    module = import_module(name)
+    for public_name in getattr(module, "__all__", ()):
+        value = getattr(module, public_name)
+        if isinstance(value, type) and "._" in value.__module__:
+            with suppress(TypeError):  # an extension type has its name for good
+                value.__module__ = name
