@@ -215,7 +215,7 @@ def fragments_of(
 
 
 class _Reading:
-    """What was read of a text so far."""
+    """What has been read so far."""
 
     def __init__(self, top: Document) -> None:
         self.top = top
