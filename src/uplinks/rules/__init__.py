@@ -20,7 +20,7 @@ from typing import Final, Literal
 from attrs import evolve
 
 from uplinks import naming
-from uplinks.diagnostics import LIMIT_EXCEEDED, Diagnostic, Report
+from uplinks.diagnostics import LIMIT_EXCEEDED, Diagnostic, Report, Severity
 from uplinks.model import Cluster, Fleet
 from uplinks.rules import (
     address,
@@ -72,6 +72,7 @@ __all__ = [
     "codes",
     "find",
     "guard",
+    "has_error",
     "pages",
     "rule",
 ]
@@ -220,11 +221,32 @@ def check_cluster(
 
     Source: as `check`.
     """
-    whole = role is not None or bool(cluster.uplinks)
-    scopes: list[Scope] = ["manifests", "any"]
-    scopes += ["cluster"] if whole else []
     applied = _rules(extra, known_modes)
-    return Report(resolve([*cluster.diagnostics, *_results(applied, scopes, cluster)]))
+    results = _results(applied, _scopes(cluster, role), cluster)
+    return Report(resolve([*cluster.diagnostics, *results]))
+
+
+def has_error(cluster: Cluster, role: Role | None = None) -> bool:
+    """Tell whether `check_cluster` reports an error, without the rules that only warn.
+
+    Complexity: O(n log n) for n objects.
+
+    >>> from uplinks.model import Uplink
+    >>> has_error(Cluster("eu", uplinks=[Uplink("api", "apps", weight=-1)]))
+    True
+
+    Source: this library's.
+    """
+    if any(each.severity is Severity.ERROR for each in cluster.diagnostics):
+        return True
+    scopes = _scopes(cluster, role)
+    errors = (each for each in ALL if each.severity is Severity.ERROR)
+    return any(_results([each], scopes, cluster) for each in errors)
+
+
+def _scopes(cluster: Cluster, role: Role | None) -> list[Scope]:
+    whole = role is not None or bool(cluster.uplinks)
+    return ["manifests", "any", *(["cluster"] if whole else [])]
 
 
 def _rules(extra: Iterable[Rule], known_modes: Iterable[str]) -> list[Rule]:
