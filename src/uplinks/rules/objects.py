@@ -242,6 +242,7 @@ def more_than_one_type(cluster: Cluster) -> Iterator[Diagnostic]:
       failover: # UPL314
         service: {name: apps-api-workload@multicluster, kind: TraefikService}
         fallback: {name: local, port: 80}
+        errors: {}
     ---
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
@@ -250,6 +251,7 @@ def more_than_one_type(cluster: Cluster) -> Iterator[Diagnostic]:
       failover:
         service: {name: apps-api-workload@multicluster, kind: TraefikService}
         fallback: {name: local, port: 80}
+        errors: {}
       mirroring: # UPL314
         name: local
         port: 80

@@ -15,8 +15,8 @@ Rules of this package:
    documents are not counted.
 
 ``_layout`` tells where fields are written, ``_converter`` structures values or raises
-``_refusals``, ``_problems`` gives refusals their paths, ``_kinds`` and ``_fields``
-list the kinds and the fields of Traefik's kinds, ``_json_schema`` writes the shape of an
+``_refusals``, ``_problems`` gives refusals their paths, ``_kinds`` lists the kinds and
+``_crds`` what the API server accepts in Traefik's kinds, ``_json_schema`` writes the shape of an
 Uplink for others. Here each kind is read and written.
 """
 
@@ -48,7 +48,7 @@ from uplinks.schema._converter import (
     object_reader,
     read_duration,
 )
-from uplinks.schema._fields import INGRESS_ROUTE_SPEC, TRAEFIK_SERVICE_SPEC, Table, strange_fields
+from uplinks.schema._crds import SPECS, Table, check_shape
 from uplinks.schema._kinds import HUB_API, TRAEFIK_API, is_list, strange_kind
 from uplinks.schema._problems import (
     MISSING_FIELD,
@@ -144,7 +144,7 @@ def unstructure(resource: Resource) -> dict[str, Any]:
         return {"hub": _written_hub(resource)}
     cls = type(resource)
     written = CONVERTER.unstructure(resource)
-    return {"apiVersion": _OBJECTS[cls][0], "kind": cls.__name__, **written}
+    return {"apiVersion": _OBJECTS[cls], "kind": cls.__name__, **written}
 
 
 def json_schema() -> dict[str, Any]:
@@ -211,7 +211,7 @@ def _class_of(node: Any) -> type | None:
     kind, api_version = node.get("kind"), node.get("apiVersion")
     if kind is None and api_version is None:
         return StaticConfig if "hub" in node else None
-    for cls, (api, _) in _OBJECTS.items():
+    for cls, api in _OBJECTS.items():
         # No lookup by kind, which may be anything, also unhashable.
         if api_version == api and kind == cls.__name__:
             return cls
@@ -225,30 +225,42 @@ def _wrong_type(path: Path, value: object, expected: str) -> Problem:
 
 # --- reading each kind ------------------------------------------------------
 
-# The API of each kind and the fields of its spec, where the model has only some of them.
-_OBJECTS: Final[Mapping[type, tuple[str, Table | None]]] = MappingProxyType(
-    {
-        Uplink: (HUB_API, None),
-        IngressRoute: (TRAEFIK_API, INGRESS_ROUTE_SPEC),
-        TraefikService: (TRAEFIK_API, TRAEFIK_SERVICE_SPEC),
-    }
+# The API of each kind.
+_OBJECTS: Final[Mapping[type, str]] = MappingProxyType(
+    {Uplink: HUB_API, IngressRoute: TRAEFIK_API, TraefikService: TRAEFIK_API}
 )
 
 
 def _read_object(cls: Any, node: dict[str, Any], origin: Origin) -> tuple[Any, list[Problem]]:
-    _, table = _OBJECTS[cls]
+    table = SPECS.get(cls.__name__)
     # Traefik may be newer than the tables of its own kinds.
     unknown = Severity.ERROR if table is None else Severity.WARNING
     read = object_reader(cls)
     resource, problems = build(node, lambda tree: read(tree, origin), unknown)
-    spec = node.get("spec")
     if table is not None:
-        problems += strange_fields(spec, table, ("spec",))
-    if cls is IngressRoute and isinstance(spec, dict) and spec.get("routes") is None:
-        # Required, but the entry points and TLS of a router without routes can be
-        # checked; so the model has a default and the problem is reported here.
-        problems.append(Problem(MISSING_FIELD, ("spec", "routes"), "spec.routes is required"))
+        problems += _beside(problems, _spec_problems(node, table))
     return resource, problems
+
+
+def _spec_problems(node: dict[str, Any], table: Table) -> Iterator[Problem]:
+    """Report what the API server refuses in the ``spec`` of one of Traefik's kinds."""
+    spec = node.get("spec")
+    if spec is None:
+        yield Problem(MISSING_FIELD, ("spec",), "spec is required")
+    else:
+        yield from check_shape(spec, table, ("spec",))
+
+
+def _beside(reported: list[Problem], problems: Iterable[Problem]) -> list[Problem]:
+    """Leave out the problems at or below a place that is reported already."""
+    places = {problem.path for problem in reported}
+    if not places:
+        return list(problems)
+    return [
+        problem
+        for problem in problems
+        if not any(problem.path[:end] in places for end in range(len(problem.path) + 1))
+    ]
 
 
 _MULTICLUSTER: Final = ("hub", "providers", "multicluster")
