@@ -28,10 +28,14 @@ from uplinks.rules import (
     annotation,
     circle,
     collision,
+    composition,
     entry_point,
     fleet,
     health_check,
+    named_object,
     objects,
+    parent_router,
+    port,
     probe_header,
     probe_request,
     probe_route,
@@ -126,6 +130,16 @@ ALL: Final[tuple[Rule, ...]] = (
     route_match.match_without_effect,  # 317
     route_order.duplicate_match,  # 318
     route_order.shadowed_route,  # 319
+    parent_router.below_and_outside,  # 330
+    parent_router.unknown_parent,  # 331
+    composition.nothing_weighted,  # 332
+    composition.no_type,  # 333
+    composition.no_service_of_a_route,  # 334
+    named_object.cross_namespace,  # 335
+    named_object.unknown_object,  # 336
+    port.impossible_port,  # 337
+    port.missing_port,  # 338
+    parent_router.parent_with_services,  # 339
     collision.uplink_name_collision,  # 401
     collision.service_name_collision,  # 402
     agreement.different_checks,  # 403

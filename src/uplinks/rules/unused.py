@@ -97,7 +97,13 @@ def unused_uplink(cluster: Cluster) -> Iterator[Diagnostic]:
     name="unrouted-uplink",
     severity=Severity.INFO,
     scope="fleet",
-    reads=("children", "children.uplinks", "parent.routers", "parent.traefik_services"),
+    reads=(
+        "children",
+        "children.uplinks",
+        "parent.others",
+        "parent.routers",
+        "parent.traefik_services",
+    ),
 )
 def unrouted_uplink(fleet: Fleet) -> Iterator[Diagnostic]:
     """Note an uplink that the parent never routes to.

@@ -36,6 +36,7 @@ from uplinks.located import Document, Origin
 from uplinks.model import (
     ChildConfig,
     IngressRoute,
+    OtherObject,
     ParentConfig,
     Resource,
     StaticConfig,
@@ -46,10 +47,11 @@ from uplinks.schema._converter import (
     CONVERTER,
     MOST_REFUSED,
     object_reader,
+    plain,
     read_duration,
 )
-from uplinks.schema._crds import SPECS, Table, check_shape
-from uplinks.schema._kinds import HUB_API, TRAEFIK_API, is_list, strange_kind
+from uplinks.schema._crds import KEPT_SPECS, SPECS, Table, check_shape
+from uplinks.schema._kinds import HUB_API, OTHER_KINDS, TRAEFIK_API, is_list, strange_kind
 from uplinks.schema._problems import (
     MISSING_FIELD,
     UNKNOWN_FIELD,
@@ -142,6 +144,8 @@ def unstructure(resource: Resource) -> dict[str, Any]:
     """
     if isinstance(resource, StaticConfig):
         return {"hub": _written_hub(resource)}
+    if isinstance(resource, OtherObject):
+        return _written_other(resource)
     cls = type(resource)
     written = CONVERTER.unstructure(resource)
     return {"apiVersion": _OBJECTS[cls], "kind": cls.__name__, **written}
@@ -189,7 +193,10 @@ def _read(node: Any, origin: Origin) -> tuple[Resource | None, list[Problem]]:
     """Read one object; ``None`` for a list and for what is not one of our kinds."""
     resource: Resource | None = None
     cls = _class_of(node)
-    if cls is not None:
+    kept = None if cls is not None else _read_other(node, origin)
+    if kept is not None:
+        resource, problems = kept
+    elif cls is not None:
         read = _read_static_config if cls is StaticConfig else _read_object
         resource, problems = read(cls, node, origin)
         if problems:
@@ -240,6 +247,34 @@ def _read_object(cls: Any, node: dict[str, Any], origin: Origin) -> tuple[Any, l
     if table is not None:
         problems += _beside(problems, _spec_problems(node, table))
     return resource, problems
+
+
+def _read_other(node: Any, origin: Origin) -> tuple[OtherObject, list[Problem]] | None:
+    """Read an object that is kept as it is written; ``None`` for any other."""
+    if not isinstance(node, dict):
+        return None
+    kind, api_version = node.get("kind"), node.get("apiVersion")
+    if not isinstance(kind, str) or api_version not in OTHER_KINDS.get(kind, ()):
+        return None
+    metadata = node.get("metadata")
+    found = metadata if isinstance(metadata, dict) else {}
+    name, namespace = found.get("name"), found.get("namespace")
+    if not isinstance(name, str):
+        return None
+    annotations = found.get("annotations")
+    texts = annotations.items() if isinstance(annotations, dict) else ()
+    spec = node.get("spec")
+    kept = OtherObject(
+        api_version,
+        kind,
+        name,
+        namespace if isinstance(namespace, str) else "",
+        spec=plain(spec) if isinstance(spec, dict) else {},
+        annotations={key: text for key, text in texts if isinstance(text, str)},
+        origin=origin,
+    )
+    table = KEPT_SPECS.get(kind)
+    return kept, [] if table is None else list(_spec_problems(node, table))
 
 
 def _spec_problems(node: dict[str, Any], table: Table) -> Iterator[Problem]:
@@ -342,6 +377,14 @@ def _near_misses(node: dict[str, Any], known: tuple[str, ...], path: Path) -> It
 
 
 # --- writing ----------------------------------------------------------------
+
+
+def _written_other(kept: OtherObject) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"name": kept.name, "namespace": kept.namespace}
+    if kept.annotations:
+        metadata["annotations"] = dict(kept.annotations)
+    spec = plain(kept.spec)
+    return {"apiVersion": kept.api_version, "kind": kept.kind, "metadata": metadata, "spec": spec}
 
 
 def _written_hub(config: StaticConfig) -> dict[str, Any]:
