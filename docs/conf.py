@@ -54,7 +54,10 @@ PAGE = """# `{name}`
 
 
 def setup(_: object) -> None:
-    """Write the pages of the reference, as Sphinx starts; importing this file changes nothing."""
+    """Write the pages, and name each class by its public module; Sphinx calls this.
+
+    Not while this file is imported: the tests import it too, and need the classes as they are.
+    """
     folder = Path(__file__).parent / "reference"
     folder.mkdir(exist_ok=True)
     modules = [module.name for module in pkgutil.walk_packages(uplinks.__path__, "uplinks.")]
