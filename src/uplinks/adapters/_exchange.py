@@ -7,22 +7,39 @@ Rules of this file:
 2. A lease lasts until the answer's body has ended. A connection lost in the
    middle of a body counts against the child, and the request is not repeated:
    the caller has a part of the answer already.
+3. A child's ``serversTransport`` comes before the settings of the client.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from uplinks.adapters.driver import Driver
+from uplinks.model import ServersTransport
 from uplinks.parent import Attempt
 
-__all__ = ["Exchange", "Route"]
+__all__ = ["Exchange", "Route", "limit", "transport_of"]
 
+_NANOSECONDS: Final = 1_000_000_000
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
 Host = Literal["child", "request"]
+
+
+def transport_of(attempt: Attempt) -> ServersTransport | None:
+    """Return how connections to an attempt's child are made; ``None``: as the client decides."""
+    transport: ServersTransport | None = getattr(attempt.target, "servers_transport", None)
+    return transport
+
+
+def limit(own: float | None, nanoseconds: int) -> float | None:
+    """Return the shorter time-out (s) of a client's own and a transport's; 0 ns means no limit."""
+    if not nanoseconds:
+        return own
+    seconds = nanoseconds / _NANOSECONDS
+    return seconds if own is None else min(own, seconds)
 
 
 class Route:
@@ -78,6 +95,8 @@ class Exchange:
         self._attempts = attempts
         self._repeatable = repeatable
         self._attempt: Attempt | None = None
+        self.release: Callable[[], None] | None = None
+        """Called once when the present attempt ends."""
 
     def __iter__(self) -> Iterator[Attempt]:
         for attempt in self._attempts:
@@ -115,3 +134,6 @@ class Exchange:
         if attempt.failed is False:
             self._attempts.stop()  # a part of the answer has been passed on
         attempt.__exit__(None if problem is None else type(problem), problem, None)
+        release, self.release = self.release, None
+        if release is not None:
+            release()

@@ -107,7 +107,8 @@ class Parent:
         """Make a parent without manifests: one service over children at these addresses.
 
         A child is an address, or an address and a weight (1 by default). An
-        address may have a base path; the path of ``health_check`` is below it.
+        address may have a base path; the path of ``health_check`` is below it. A
+        `Child` in its place has a ``serversTransport`` too.
         ``service`` names the uplink. `update` replaces the children.
 
         Complexity: as `advertise_all`.
