@@ -24,6 +24,7 @@ from uplinks.parent._composed import Composed
 from uplinks.parent._eligibility import Eligibility
 from uplinks.parent._events import EventStream
 from uplinks.parent._offers import Change, Offers
+from uplinks.parent._ramps import Ramps
 from uplinks.parent._selectors import Selectors
 from uplinks.parent._sources import Source
 from uplinks.parent._watch import Endpoint, Watch
@@ -66,7 +67,12 @@ class Engine:
         self.offers: Final = Offers(config)
         self.eligibility: Final = Eligibility(self.watch, policy)
         self.selectors: Final = Selectors(
-            self.offers, services, self.eligibility, start=start, scheduler=scheduler
+            self.offers,
+            services,
+            self.eligibility,
+            Ramps(policy.slow_start),
+            start=start,
+            scheduler=scheduler,
         )
 
     # Changing
@@ -84,7 +90,9 @@ class Engine:
         for old, new in change.pairs():
             if old is not None and (new is None or new.service.url != old.service.url):
                 self.eligibility.release(old.service.name)
-        events = self.watch.apply(plan, self.watch.health.now)
+                self.selectors.ramps.forget(old.service.name)
+        now = self.watch.health.now
+        events = [*self.watch.apply(plan, now), *self.watch.bounded(change, plan, now)]
         self.selectors.apply(change)
         self.selectors.refresh(offer.service for offer in change.after.values())
         if composed is not None:
@@ -111,6 +119,7 @@ class Engine:
     def expire(self, now: int) -> None:
         """Let happen what is over at ``now``. Raises: TypeError."""
         self.publish(self.watch.health.expire(now))
+        self._pending.extend(self.selectors.ramps.due(self.watch.health.now))
         if self._pending:
             self._refresh_some()
 
@@ -118,7 +127,10 @@ class Engine:
         """Return when (ns) to call `expire` again; now while selectors are behind."""
         if self._pending:
             return self.watch.health.now
-        return self.watch.health.next_wakeup()
+        step, wakeup = self.selectors.ramps.first(), self.watch.health.next_wakeup()
+        if step is None or wakeup is None:
+            return wakeup if step is None else step
+        return min(step, wakeup)
 
     def report(self, probe: Probe, outcome: Outcome, now: int) -> None:
         """Take the outcome of a probe."""

@@ -27,6 +27,7 @@ def state_of(engine: Engine) -> dict[str, Any]:
                 "up": engine.eligibility.is_up(service.name),
                 "held_out": engine.eligibility.is_held(service.name),
                 "leases": leases[service.name],
+                "full_weight_at": engine.selectors.ramps.end(service.name),
                 "check": engine.watch.describe(service.name),
             }
             for service in engine.offers.services.direct
