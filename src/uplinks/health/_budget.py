@@ -60,12 +60,14 @@ class Budget:
     (True, False)
     """
 
-    __slots__ = ("_limit", "_requests", "_retries", "_slices")
+    __slots__ = ("_limit", "_requests", "_retries", "_slices", "granted")
 
     def __init__(self, limit: RetryBudget) -> None:
         self._limit = limit
         self._slices: deque[list[int]] = deque()  # number, requests, retries
         self._requests = self._retries = 0
+        self.granted = 0
+        """How many retries were taken so far."""
 
     def request(self, now: int) -> None:
         """Count a request (its first attempt)."""
@@ -80,6 +82,7 @@ class Budget:
             return False
         current[2] += 1
         self._retries += 1
+        self.granted += 1
         return True
 
     def _slice(self, now: int) -> list[int]:

@@ -61,7 +61,8 @@ class Engine:
         self.clock: Callable[[], int] | None = None
         self.reporter: Callable[[Target, bool, str], object] = self._report_now
         self._leases: dict[str, Leases] = {}
-        self._budgets: dict[str, Budget] = {}
+        self.budgets: Final[dict[str, Budget]] = {}  # by the name of a service
+        self.failures: Final[Counter[str]] = Counter()  # requests, by the name of a child service
         self._pending: deque[str] = deque()  # services whose selectors are behind their endpoint
         self.watch: Final = Watch(policy, start)
         self.offers: Final = Offers(config)
@@ -91,6 +92,8 @@ class Engine:
             if old is not None and (new is None or new.service.url != old.service.url):
                 self.eligibility.release(old.service.name)
                 self.selectors.ramps.forget(old.service.name)
+            if old is not None and new is None:
+                self.failures.pop(old.service.name, None)
         now = self.watch.health.now
         events = [*self.watch.apply(plan, now), *self.watch.bounded(change, plan, now)]
         self.selectors.apply(change)
@@ -143,10 +146,11 @@ class Engine:
         name = target if isinstance(target, str) else target.name
         service = self.direct(name) if isinstance(target, str) else self.offers.direct.get(name)
         self.expire(now)
-        endpoint = self.watch.endpoint(name)
-        if service is None or endpoint is None:
+        if service is None or not (isinstance(target, str) or _url(target) == service.url):
             return
-        if isinstance(target, str) or getattr(target, "url", None) == service.url:
+        self.failures[name] += not ok
+        endpoint = self.watch.endpoint(name)
+        if endpoint is not None:
             self.publish(self.watch.health.observe(endpoint, ok, now, reason=reason))
             self._remember(service.url, endpoint)
 
@@ -179,13 +183,13 @@ class Engine:
 
     def budget(self, name: str) -> Budget:
         """Return the retry budget of a service."""
-        if name not in self._budgets:
-            self._budgets[name] = Budget(self.policy.retry_budget)
-        return self._budgets[name]
+        if name not in self.budgets:
+            self.budgets[name] = Budget(self.policy.retry_budget)
+        return self.budgets[name]
 
     def in_flight(self) -> Counter[str]:
         """Count the active leases by child service. O(active leases)."""
-        leases = self._leases.values()
+        leases = tuple(self._leases.values())
         return Counter(target.name for each in leases for target in each.targets())
 
     def now(self) -> int:
@@ -257,3 +261,7 @@ class Engine:
     def composed(self) -> dict[str, TraefikService]:
         """Return the composed services by name."""
         return dict(self.selectors.composed.services)
+
+
+def _url(target: Target) -> str | None:
+    return target.url if isinstance(target, ChildService) else None
