@@ -17,7 +17,6 @@ from tests.adapters.test_clients import CLIENTS, LOST
 
 from uplinks import Driver, PassiveHealthCheck
 from uplinks import model as m
-from uplinks.adapters._pools import Pools
 from uplinks.adapters.httpx2 import UplinksTransport
 
 AUTHORITY = trustme.CA()
@@ -208,22 +207,3 @@ def test_a_transport_of_the_callers_decides_itself(start: Start, folder: Path) -
     transport = UplinksTransport(driver_of(a=(child, other)), transport=inner)
     with httpx2.Client(transport=transport, base_url="http://any") as session:
         assert session.get("/").content == b"a"
-
-
-def test_pools_that_are_no_longer_used_are_removed() -> None:
-    made: list[m.ServersTransport] = []
-    pools = Pools(lambda transport, _: made.append(transport) or transport)  # type: ignore[func-returns-value]
-    transports = [
-        m.ServersTransport(f"{i}.example.com", root_cas=[AUTHORITY.cert_pem.bytes().decode()])
-        for i in range(70)
-    ]
-
-    taken = [pools.take(transport) for transport in transports]
-    assert pools.idle() == []  # all are in use
-    for pool in taken[1:]:
-        pools.give_back(pool)
-
-    assert pools.idle() == transports[1:7]  # those used longest ago; the first is in use
-    assert pools.take(transports[0]) is taken[0]
-    assert made == transports
-    assert len(pools.all()) == 64

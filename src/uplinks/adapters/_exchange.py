@@ -66,8 +66,12 @@ class Route:
 
     def exchange(self, method: str, *, repeatable: bool) -> Exchange:
         """Start a request. ``repeatable``: whether its body can be sent again."""
+        return self.start(repeatable=repeatable and method.upper() in _IDEMPOTENT)
+
+    def start(self, *, repeatable: bool) -> Exchange:
+        """Start a request. ``repeatable``: whether it is safe to send it again."""
         attempts = self._driver.attempts(self._service, retries=self._retries)
-        return Exchange(attempts, repeatable=repeatable and method.upper() in _IDEMPOTENT)
+        return Exchange(attempts, repeatable=repeatable)
 
     def headers(self, attempt: Attempt) -> dict[str, str]:
         """Return the headers that this route sets: ``Host``, and the uplink's name."""
@@ -125,6 +129,16 @@ class Exchange:
             self._attempts.stop()
         self.end()
         return bool(self._attempts.planned)
+
+    def stop(self) -> None:
+        """Allow no further attempt."""
+        self._attempts.stop()
+
+    def abandon(self) -> None:
+        """End the attempt without a statement about its child: the caller gave up."""
+        if self._attempt is not None:
+            self._attempt.ignore()
+        self.end()
 
     def end(self, problem: BaseException | None = None) -> None:
         """End the attempt, when its answer's body ends or with the exception that prevented it."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 
 from uplinks.adapters._exchange import Exchange, Host, Route, limit, transport_of
 from uplinks.adapters._pools import Pools
-from uplinks.adapters._tls import UnusableTransport
+from uplinks.adapters._tls import UnusableTransport, ssl_context
 from uplinks.adapters.driver import Driver
 from uplinks.model import ServersTransport
 from uplinks.parent import Attempt
@@ -76,8 +76,7 @@ class Transport:
         )
         self._transport = transport
         self._given = transport is not None
-        self._blocking = Pools(partial(self._pool, "HTTPTransport"))
-        self._asynchronous = Pools(partial(self._pool, "AsyncHTTPTransport"))
+        self._blocking, self._asynchronous = Pools(), Pools()
 
     def handle_request(self, request: Any) -> Any:
         """Send a request to a child, and to others while it fails."""
@@ -137,9 +136,10 @@ class Transport:
                 self._transport = getattr(self.library, kind)()
             return self._transport
         try:
-            pool = pools.take(transport)
+            context = ssl_context(transport)  # another one when a file has changed
         except UnusableTransport as problem:
             raise self.library.ConnectError(str(problem)) from None
+        pool = pools.take((transport, context), partial(self._pool, kind, transport, context))
         exchange.release = partial(pools.give_back, pool)
         return pool.connections
 

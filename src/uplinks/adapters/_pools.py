@@ -1,19 +1,11 @@
-"""Connection pools by TLS settings, for clients that have one setting for all their connections.
-
-Files of a child's ``serversTransport`` are read again when they have changed: the
-next request then uses a new pool.
-"""
+"""The connections of a client that needs other ones for other children, most recently used last."""
 
 from __future__ import annotations
 
-import ssl
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, Final
-
-from uplinks.adapters._tls import ssl_context
-from uplinks.model import ServersTransport
 
 __all__ = ["Pool", "Pools"]
 
@@ -21,7 +13,7 @@ _MOST: Final = 64  # kept; others are closed once they are idle
 
 
 class Pool:
-    """A pool, and how many requests use it."""
+    """Connections, and how many requests use them."""
 
     __slots__ = ("connections", "users")
 
@@ -31,24 +23,20 @@ class Pool:
 
 
 class Pools:
-    """The pools of one client, from any thread. ``make`` builds one.
+    """The pools of one client by what distinguishes them, from any thread.
 
     The caller closes what `idle` and `all` return.
     """
 
-    def __init__(self, make: Callable[[ServersTransport, ssl.SSLContext], Any]) -> None:
-        self._make = make
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        # The most recently used last.
-        self._pools: OrderedDict[tuple[ServersTransport, ssl.SSLContext], Pool] = OrderedDict()
+        self._pools: OrderedDict[Hashable, Pool] = OrderedDict()
 
-    def take(self, transport: ServersTransport) -> Pool:
-        """Return the pool of a transport, for one request. Raises: UnusableTransport."""
-        context = ssl_context(transport)
+    def take(self, key: Hashable, make: Callable[[], Any]) -> Pool:
+        """Return the pool of a key for one request; ``make`` builds its connections."""
         with self._lock:
-            key = transport, context
             if key not in self._pools:
-                self._pools[key] = Pool(self._make(transport, context))
+                self._pools[key] = Pool(make())
             self._pools.move_to_end(key)
             pool = self._pools[key]
             pool.users += 1
