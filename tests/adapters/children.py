@@ -19,8 +19,16 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def _serve(self) -> None:
-        child = self.server.child
         body = self._body()
+        if self.server.child.stopped.is_set():  # a connection that was kept
+            self._reset()
+        elif self.path == "/health":
+            self._answer(200, b"")
+        else:
+            self._serve_request(body)
+
+    def _serve_request(self, body: bytes) -> None:
+        child = self.server.child
         with child.lock:
             child.requests.append((self.command, self.path))
         if child.mode == "drop":

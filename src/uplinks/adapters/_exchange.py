@@ -115,6 +115,7 @@ class Exchange:
         """
         if sent and not self._repeatable:
             self._attempts.stop()
+        self._attempts.unsent = not sent
         self.end(problem)
         return bool(self._attempts.planned)
 

@@ -53,7 +53,7 @@ class _Method:
 
     def _future(self, request: Any, given: dict[str, Any]) -> Any:
         exchange = self._start()
-        exchange.stop()  # nobody waits here to repeat it
+        exchange.stop()  # the caller does not wait, so it is not repeated
         attempt = next(iter(exchange))
         try:
             arguments = self._calls.arguments(attempt, given, Deadline(given.get("timeout")))

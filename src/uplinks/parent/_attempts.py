@@ -120,6 +120,8 @@ class Attempts:
         self._tried: list[Any] = []
         self._next: Any = None
         self.retries_left = retries
+        self.unsent = False
+        """Whether no part of the last attempt was sent, so that its retry adds no load."""
 
     def __iter__(self) -> Self:
         return self
@@ -162,8 +164,9 @@ class Attempts:
         except NoEligibleTarget:
             return False
         with self._lock:
-            if not self._budget.retry(self._clock()):
+            if not self._budget.retry(self._clock(), free=self.unsent):
                 return False
+        self.unsent = False
         self.retries_left -= 1
         self._next = target
         return True
