@@ -8,46 +8,26 @@ from typing import Any
 from grpc import aio
 
 from uplinks.adapters._exchange import Exchange
-from uplinks.adapters._grpc_calls import Calls, Deadline
-from uplinks.parent import Attempt
+from uplinks.adapters._grpc_calls import Deadline, Method
 
 __all__ = ["StreamStream", "StreamUnary", "UnaryStream", "UnaryUnary"]
 
 
-class _Method:
-    """A method on the channels of all children."""
+class _Method(Method):
+    """A method that is called in an event loop."""
 
-    kind: str
-    repeatable: bool
-
-    def __init__(self, calls: Calls, method: str, *serializers: Any) -> None:
-        self._calls = calls
-        self._method = method
-        self._serializers = serializers
-
-    async def _start(self) -> Exchange:
+    async def _begin(self) -> Exchange:
         for channel in self._calls.pools.idle():
             await channel.close()
-        return self._calls.start(self._method, repeatable=self.repeatable)
-
-    def _call(
-        self,
-        request: Any,
-        attempt: Attempt,
-        exchange: Exchange,
-        given: dict[str, Any],
-        deadline: Deadline,
-    ) -> Any:
-        channel = self._calls.channel(attempt, exchange)
-        method = getattr(channel, self.kind)(self._method, *self._serializers)
-        return method(request, **self._calls.arguments(attempt, given, deadline))
+        return self._start()
 
     async def _unary(self, request: Any, given: dict[str, Any]) -> Any:
         """Call for one answer, and on other children while that fails."""
-        exchange, deadline = await self._start(), Deadline(given.get("timeout"))
+        exchange, deadline = await self._begin(), Deadline(given.get("timeout"))
         for attempt in exchange:
             try:
-                response = await self._call(request, attempt, exchange, given, deadline)
+                arguments = self._calls.arguments(attempt, given, deadline)
+                response = await self._on(attempt, exchange)(request, **arguments)
             except BaseException as problem:
                 if not self._calls.lost(exchange, problem, deadline):
                     raise
@@ -58,10 +38,11 @@ class _Method:
 
     async def _stream(self, request: Any, given: dict[str, Any]) -> AsyncIterator[Any]:
         """Yield answers, of other children while the first one does not come."""
-        exchange, deadline = await self._start(), Deadline(given.get("timeout"))
+        exchange, deadline = await self._begin(), Deadline(given.get("timeout"))
         for attempt in exchange:
             try:
-                async for answer in self._call(request, attempt, exchange, given, deadline):
+                arguments = self._calls.arguments(attempt, given, deadline)
+                async for answer in self._on(attempt, exchange)(request, **arguments):
                     exchange.stop()  # a part of the answer is passed on
                     yield answer
             except BaseException as problem:

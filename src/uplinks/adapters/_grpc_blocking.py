@@ -8,31 +8,19 @@ from typing import Any, Self
 import grpc
 
 from uplinks.adapters._exchange import Exchange
-from uplinks.adapters._grpc_calls import Calls, Deadline
+from uplinks.adapters._grpc_calls import Calls, Deadline, Method
 from uplinks.parent import Attempt
 
 __all__ = ["StreamStream", "StreamUnary", "UnaryStream", "UnaryUnary"]
 
 
-class _Method:
-    """A method on the channels of all children."""
-
-    kind: str
-    repeatable: bool
-
-    def __init__(self, calls: Calls, method: str, *serializers: Any) -> None:
-        self._calls = calls
-        self._method = method
-        self._serializers = serializers
+class _Method(Method):
+    """A method that is called in the caller's thread."""
 
     def _start(self) -> Exchange:
         for channel in self._calls.pools.idle():
             channel.close()
-        return self._calls.start(self._method, repeatable=self.repeatable)
-
-    def _on(self, attempt: Attempt, exchange: Exchange) -> Any:
-        channel = self._calls.channel(attempt, exchange)
-        return getattr(channel, self.kind)(self._method, *self._serializers)
+        return super()._start()
 
     def _unary(self, request: Any, given: dict[str, Any]) -> tuple[Any, Any]:
         """Call for one answer, and on other children while that fails."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import grpc
 
@@ -27,7 +27,7 @@ from uplinks.model import HealthCheck
 from uplinks.parent import Attempt
 from uplinks.probing import Refused, server_of
 
-__all__ = ["Calls", "Deadline", "Unusable"]
+__all__ = ["Calls", "Deadline", "Method", "Unusable"]
 
 Options = Sequence[tuple[str, Any]]
 
@@ -143,6 +143,26 @@ class Calls:
         if deadline.left() == 0:
             exchange.stop()
         return exchange.lost(problem, sent=_sent(problem))
+
+
+class Method:
+    """A method on the channels of all children. Subclasses are gRPC's kinds of calls."""
+
+    kind: ClassVar[str]
+    repeatable: ClassVar[bool]
+
+    def __init__(self, calls: Calls, method: str, *serializers: Any) -> None:
+        self._calls = calls
+        self._method = method
+        self._serializers = serializers
+
+    def _start(self) -> Exchange:
+        return self._calls.start(self._method, repeatable=self.repeatable)
+
+    def _on(self, attempt: Attempt, exchange: Exchange) -> Any:
+        """Return the method on the channel of an attempt's child. Raises: Unusable."""
+        channel = self._calls.channel(attempt, exchange)
+        return getattr(channel, self.kind)(self._method, *self._serializers)
 
 
 def _credentials(identity: Identity | None) -> grpc.ChannelCredentials | None:

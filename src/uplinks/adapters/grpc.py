@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, Self
+from types import ModuleType
+from typing import Any, ClassVar, Self
 
 from uplinks.adapters.driver import Driver
 from uplinks.errors import MissingExtra
@@ -22,7 +23,57 @@ __all__ = ["AsyncUplinksChannel", "UplinksChannel"]
 Options = Sequence[tuple[str, Any]]
 
 
-class UplinksChannel(grpc.Channel):  # type: ignore[misc,unused-ignore]
+class _Channel:
+    """What both channels share. ``kinds`` is the module of their calls."""
+
+    kinds: ClassVar[ModuleType]
+    opening: ClassVar[ModuleType]
+
+    def __init__(
+        self,
+        driver: Driver,
+        service: str | None = None,
+        *,
+        retries: int = 2,
+        idempotent: bool | Collection[str] = (),
+        uplink_header: str | None = None,
+        options: Options = (),
+    ) -> None:
+        self._calls = Calls(
+            self._open,
+            driver,
+            service,
+            retries=retries,
+            idempotent=idempotent,
+            uplink_header=uplink_header,
+            options=options,
+        )
+
+    def unary_unary(self, method: str, *serializers: Any, **named: Any) -> Any:
+        """Make a callable of one request and one answer."""
+        return self.kinds.UnaryUnary(self._calls, method, *_both(serializers, named))
+
+    def unary_stream(self, method: str, *serializers: Any, **named: Any) -> Any:
+        """Make a callable of one request and a stream of answers."""
+        return self.kinds.UnaryStream(self._calls, method, *_both(serializers, named))
+
+    def stream_unary(self, method: str, *serializers: Any, **named: Any) -> Any:
+        """Make a callable of a stream of requests and one answer."""
+        return self.kinds.StreamUnary(self._calls, method, *_both(serializers, named))
+
+    def stream_stream(self, method: str, *serializers: Any, **named: Any) -> Any:
+        """Make a callable of a stream of requests and a stream of answers."""
+        return self.kinds.StreamStream(self._calls, method, *_both(serializers, named))
+
+    def _open(
+        self, target: str, credentials: grpc.ChannelCredentials | None, options: Options
+    ) -> Any:
+        if credentials is None:
+            return self.opening.insecure_channel(target, options)
+        return self.opening.secure_channel(target, credentials, options)
+
+
+class UplinksChannel(_Channel, grpc.Channel):  # type: ignore[misc,unused-ignore]
     """Send each call to a child that is up: a channel for generated stubs.
 
     A child has one channel, over TLS if its address is https. Its
@@ -50,47 +101,14 @@ class UplinksChannel(grpc.Channel):  # type: ignore[misc,unused-ignore]
     ...     get = channel.unary_unary("/shop.Orders/Get")  # or OrdersStub(channel)
     """
 
-    def __init__(
-        self,
-        driver: Driver,
-        service: str | None = None,
-        *,
-        retries: int = 2,
-        idempotent: bool | Collection[str] = (),
-        uplink_header: str | None = None,
-        options: Options = (),
-    ) -> None:
-        self._calls = Calls(
-            _open,
-            driver,
-            service,
-            retries=retries,
-            idempotent=idempotent,
-            uplink_header=uplink_header,
-            options=options,
-        )
+    kinds: ClassVar[ModuleType] = _grpc_blocking
+    opening: ClassVar[ModuleType] = grpc
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-    def unary_unary(self, method: str, *serializers: Any, **named: Any) -> Any:
-        """Make a callable of one request and one answer."""
-        return _grpc_blocking.UnaryUnary(self._calls, method, *_both(serializers, named))
-
-    def unary_stream(self, method: str, *serializers: Any, **named: Any) -> Any:
-        """Make a callable of one request and a stream of answers."""
-        return _grpc_blocking.UnaryStream(self._calls, method, *_both(serializers, named))
-
-    def stream_unary(self, method: str, *serializers: Any, **named: Any) -> Any:
-        """Make a callable of a stream of requests and one answer."""
-        return _grpc_blocking.StreamUnary(self._calls, method, *_both(serializers, named))
-
-    def stream_stream(self, method: str, *serializers: Any, **named: Any) -> Any:
-        """Make a callable of a stream of requests and a stream of answers."""
-        return _grpc_blocking.StreamStream(self._calls, method, *_both(serializers, named))
 
     def subscribe(self, callback: Any, try_to_connect: Any = None) -> None:
         """Refuse: each child has a state of its own, see `Driver.events`."""
@@ -105,7 +123,7 @@ class UplinksChannel(grpc.Channel):  # type: ignore[misc,unused-ignore]
             channel.close()
 
 
-class AsyncUplinksChannel(aio.Channel):  # type: ignore[misc,unused-ignore]
+class AsyncUplinksChannel(_Channel, aio.Channel):  # type: ignore[misc,unused-ignore]
     """The same for ``grpc.aio``. Arguments, rules and errors are those of `UplinksChannel`.
 
     A call with one answer is a coroutine, one with a stream of answers an
@@ -121,47 +139,14 @@ class AsyncUplinksChannel(aio.Channel):  # type: ignore[misc,unused-ignore]
     >>> asyncio.run(main())
     """
 
-    def __init__(
-        self,
-        driver: Driver,
-        service: str | None = None,
-        *,
-        retries: int = 2,
-        idempotent: bool | Collection[str] = (),
-        uplink_header: str | None = None,
-        options: Options = (),
-    ) -> None:
-        self._calls = Calls(
-            _open_async,
-            driver,
-            service,
-            retries=retries,
-            idempotent=idempotent,
-            uplink_header=uplink_header,
-            options=options,
-        )
+    kinds: ClassVar[ModuleType] = _grpc_async
+    opening: ClassVar[ModuleType] = aio
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exception: object) -> None:
         await self.close()
-
-    def unary_unary(self, method: str, *serializers: Any, **named: Any) -> Any:
-        """Make a callable of one request and one answer."""
-        return _grpc_async.UnaryUnary(self._calls, method, *_both(serializers, named))
-
-    def unary_stream(self, method: str, *serializers: Any, **named: Any) -> Any:
-        """Make a callable of one request and a stream of answers."""
-        return _grpc_async.UnaryStream(self._calls, method, *_both(serializers, named))
-
-    def stream_unary(self, method: str, *serializers: Any, **named: Any) -> Any:
-        """Make a callable of a stream of requests and one answer."""
-        return _grpc_async.StreamUnary(self._calls, method, *_both(serializers, named))
-
-    def stream_stream(self, method: str, *serializers: Any, **named: Any) -> Any:
-        """Make a callable of a stream of requests and a stream of answers."""
-        return _grpc_async.StreamStream(self._calls, method, *_both(serializers, named))
 
     def get_state(self, try_to_connect: bool = False) -> Any:  # noqa: FBT001, FBT002 - as aio.Channel
         """Refuse: each child has a state of its own, see `Driver.state`."""
@@ -188,15 +173,3 @@ def _both(serializers: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any
         named.get("request_serializer", first),
         named.get("response_deserializer", second),
     )
-
-
-def _open(target: str, credentials: grpc.ChannelCredentials | None, options: Options) -> Any:
-    if credentials is None:
-        return grpc.insecure_channel(target, options)
-    return grpc.secure_channel(target, credentials, options)
-
-
-def _open_async(target: str, credentials: grpc.ChannelCredentials | None, options: Options) -> Any:
-    if credentials is None:
-        return aio.insecure_channel(target, options)
-    return aio.secure_channel(target, credentials, options)
