@@ -323,7 +323,7 @@ def test_the_first_findings_are_shown_with_their_line(run: Run) -> None:
     services = "    - weight: 012\n" * (EXCERPTS + 2)
     text = f"apiVersion: v1\nkind: ConfigMap\nservices:\n{services}"
 
-    out = run("check", "-", stdin=text.encode()).out
+    out = run("check", "-", "--verbose", stdin=text.encode()).out
 
     assert out.count(": warning UPL009: ") == EXCERPTS + 2
     assert out.count("    - weight: 012\n") == EXCERPTS

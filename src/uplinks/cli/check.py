@@ -67,6 +67,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     written = parser.add_argument_group("output")
     written.add_argument("--format", choices=formats.FORMATS, help="output format (default: text)")
     written.add_argument("--output", metavar="FILE", help="write the report to a file, atomically")
+    written.add_argument(
+        "--verbose", action="store_true", help="show every finding, not one for each cause"
+    )
     parser.set_defaults(run=run)
 
 
@@ -79,7 +82,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     guarded = [rules.guard(rule) for rule in extra]
     result = _check(places, guarded, entries, selection)
     result = evolve(result, fail_on=_threshold(settings.fail_on or "error"))
-    _write(result, settings.format or "text", arguments.output, places, console)
+    _write(result, settings.format or "text", arguments, places, console)
     for rule, raised in _failures(guarded):
         # Reported even if the code is ignored, because the check is incomplete.
         console.complain(str(UnusablePlugin(rule.code, f"it raised {raised}")))
@@ -206,8 +209,13 @@ def _excerpts(places: Sequence[Place], encoding: str) -> Callable[[Location], li
 
 
 def _write(
-    result: Result, name: str, file: str | None, places: Sequence[Place], console: Console
+    result: Result,
+    name: str,
+    arguments: argparse.Namespace,
+    places: Sequence[Place],
+    console: Console,
 ) -> None:
+    file = arguments.output
     to_file = file not in {None, inputs.STREAM}
     if name in MACHINES:
         written = formats.render(name, result)
@@ -218,6 +226,7 @@ def _write(
             result,
             styler,
             _excerpts(places, encoding) if len(result.report) else None,
+            verbose=arguments.verbose,
         )
     if file is not None and to_file:
         from uplinks.cli import output  # noqa: PLC0415 - seldom needed
