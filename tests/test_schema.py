@@ -363,7 +363,8 @@ def test_everything_wrong_is_reported_at_once_where_it_stands() -> None:
         ("f.yaml:12:9: error UPL006: spec.entryPoints[1] must be a string, got the integer 5"),
         (
             "f.yaml:14:9: error UPL201: spec.healthCheck.interval must be seconds (30) or a Go "
-            "duration (1m30s, 1.5s, 500ms), got the string '1d': unknown unit 'd'"
+            "duration (1m30s, 1.5s, 500ms), got the string '1d': unknown unit 'd' "
+            "(did you mean '24h'?)"
         ),
         (
             "f.yaml:16:9: error UPL006: spec.healthCheck.status must be an integer, "

@@ -12,7 +12,10 @@ Rules of this file:
 5. Each real folder is entered once, however many links lead to it. Below a folder only
    regular files are opened, and no more of a file is read than the limit allows.
 6. ``texts``, if given, receives the bytes of each file by its name, so that callers
-   need not read it again.
+   need not read it again. A file that it has already is taken from there.
+7. A chart or a kustomization is left out, or rendered if ``texts`` says how
+   (see `uplinks.adapters._charts`). Below a folder, text of another program that cannot be
+   parsed as a manifest is only noted.
 """
 
 # pathlib rewrites paths (./a becomes a), and a file keeps the name it was given.
@@ -21,16 +24,24 @@ Rules of this file:
 from __future__ import annotations
 
 import os
+import re
 import stat
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from attrs import evolve
 
 from uplinks.diagnostics import Diagnostic, Location, Severity
-from uplinks.manifest import Limits
+from uplinks.manifest import UNREAD, Limits
 from uplinks.model import Cluster, Fleet
 from uplinks.parsing import make_cluster, make_fleet, parse_manifests
 from uplinks.schema import Manifests
 
+if TYPE_CHECKING:
+    from uplinks.adapters._charts import Chart
+
 __all__ = [
+    "CHART_FILES",
     "NOTHING_FOUND",
     "UNREADABLE",
     "AnyPath",
@@ -51,8 +62,44 @@ PARENT = "parent"
 CHILDREN = "children"
 SUFFIXES = (".yaml", ".yml", ".json")
 
+CHART_FILES: Final = ("Chart.yaml", "kustomization.yaml", "kustomization.yml", "Kustomization")
+"""The files that make a folder a Helm chart or a kustomization."""
+
+_OWN_WORDS: Final = re.compile(
+    rb"apiVersion|traefik\.(?:io|containo\.us)|uplink|multicluster|\bhub\b", re.IGNORECASE
+)
+
+_TEMPLATE: Final = re.compile(rb"\{[{%]|<%")
+
 AnyPath = str | os.PathLike[str]
-Texts = MutableMapping[str, bytes]
+
+
+class Texts(dict[str, bytes]):
+    """The texts of one input by file, and how its folders are read.
+
+    ``is_excluded`` tells which files and folders below a folder are left out. ``render``
+    gives the manifests that a chart or a kustomization stands for, by file; ``templates``
+    receives what these files contain.
+
+    >>> Texts({"a.yaml": b"kind: Uplink"}).templates
+    {}
+    """
+
+    def __init__(
+        self,
+        known: Mapping[str, bytes] | None = None,
+        *,
+        is_excluded: Callable[[str], bool] | None = None,
+        render: Callable[[Chart], dict[str, str]] | None = None,
+    ) -> None:
+        super().__init__(known or {})
+        self.is_excluded = is_excluded
+        self.render = render
+        self.templates: dict[str, bytes] = {}
+
+    def again(self, known: Mapping[str, bytes]) -> Texts:
+        """Make one that reads in the same way and has the texts of some files already."""
+        return Texts(known, is_excluded=self.is_excluded, render=self.render)
 
 
 def is_fleet(path: AnyPath) -> bool:
@@ -151,8 +198,10 @@ def load_cluster(
     manifests: list[Manifests] = []
     for path in (os.fspath(path) for path in paths):
         before = len(found)
-        files = list(_walk(path, name, found)) if os.path.isdir(path) else [path]
-        read = [each for file in files for each in _read(file, name, found, texts)]
+        named = not os.path.isdir(path)
+        files, charts = ([path], []) if named else _walk(path, name, found, texts)
+        read = [each for file in files for each in _read(file, name, found, texts, named=named)]
+        read += [each for chart in charts for each in _read_chart(chart, name, found, texts)]
         if len(found) == before and all(map(_is_empty, read)):
             found.append(_nothing(path, _why_empty(files), name))
         manifests += read
@@ -172,16 +221,20 @@ def load_stream(
     Source: this library's; the page does not mention files.
     """
     if texts is not None:
-        texts[source] = data
+        data = texts.setdefault(source, data)
     manifests = parse_manifests(data, source=source, cluster=name)
     found = [_nothing(source, _why_empty([source]), name)] if _is_empty(manifests) else []
     return make_cluster(name, [manifests], found)
 
 
-def _read(path: str, cluster: str, found: list[Diagnostic], texts: Texts | None) -> list[Manifests]:
+def _read(
+    path: str, cluster: str, found: list[Diagnostic], texts: Texts | None, *, named: bool
+) -> list[Manifests]:
     # Read one byte more than the limit, so that the parser detects the excess, and request
     # no more than the file's size, because allocating the buffer is the main cost.
     most = Limits().size + 1
+    if texts is not None and path in texts:
+        return [_parse(texts[path], path, cluster, named=named)]
     try:
         with open(path, "rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
@@ -196,7 +249,64 @@ def _read(path: str, cluster: str, found: list[Diagnostic], texts: Texts | None)
         return []
     if texts is not None:
         texts[path] = data
-    return [parse_manifests(data, source=path, cluster=cluster)]
+    return [_parse(data, path, cluster, named=named)]
+
+
+def _parse(data: bytes, path: str, cluster: str, *, named: bool) -> Manifests:
+    """Parse text; note a template, or text of another program, instead of reporting it."""
+    manifests = parse_manifests(data, source=path, cluster=cluster)
+    broken = [each for each in manifests.diagnostics if each.code in UNREAD]
+    if not broken:
+        return manifests
+    from uplinks.adapters import _charts as charts  # noqa: PLC0415 - broken text is rare
+
+    text = data.replace(b"\0", b"")  # UTF-16
+    if charts.is_template(text):
+        noted = [charts.template_not_rendered(path, cluster)]
+    elif named or _OWN_WORDS.search(text) or not _is_foreign(path, text, broken):
+        return manifests
+    else:
+        why = "; ignored, as nothing in the file is of Traefik or Kubernetes"
+        noted = [
+            evolve(each, severity=Severity.INFO, message=each.message + why) for each in broken
+        ]
+    others = [each for each in manifests.diagnostics if each.code not in UNREAD]
+    return evolve(manifests, diagnostics=(*others, *noted), skipped=manifests.skipped + 1)
+
+
+def _is_foreign(path: str, text: bytes, broken: Iterable[Diagnostic]) -> bool:
+    """Tell whether another program may well read this: JSON with comments, templates, own tags.
+
+    Any other YAML that is broken is broken for every program.
+    """
+    if path.endswith(".json") or _TEMPLATE.search(text):
+        return True
+    return not any(each.message.startswith("invalid YAML") for each in broken)
+
+
+def _read_chart(
+    chart: Chart, cluster: str, found: list[Diagnostic], texts: Texts | None
+) -> list[Manifests]:
+    """Read what a chart stands for, or report that it is not read."""
+    from uplinks.adapters import _charts as charts  # noqa: PLC0415 - most folders are no charts
+
+    if texts is None or texts.render is None:
+        found.append(charts.not_rendered(chart, cluster))
+        return []
+    try:
+        parts = texts.render(chart)
+    except charts.Unrendered as problem:
+        if problem.installed:
+            found.append(_error(UNREADABLE, chart.file, f"cannot be rendered: {problem}", cluster))
+        else:
+            found.append(charts.not_rendered(chart, cluster, str(problem)))
+        return []
+    read = []
+    for file, text in parts.items():
+        data = text.encode()
+        texts.templates[file], texts[file] = charts.content(file), data
+        read.append(parse_manifests(data, source=file, cluster=cluster))
+    return read
 
 
 def _is_empty(manifests: Manifests) -> bool:
@@ -227,8 +337,12 @@ def _children(folder: str, found: list[Diagnostic]) -> dict[str, str]:
     return children
 
 
-def _walk(folder: str, cluster: str, found: list[Diagnostic]) -> Iterator[str]:
-    """Yield the manifests below a folder, in the order of their names."""
+def _walk(
+    folder: str, cluster: str, found: list[Diagnostic], texts: Texts | None
+) -> tuple[list[str], list[Chart]]:
+    """Find the manifests below a folder, in the order of their names, and the charts."""
+    files: list[str] = []
+    charts: list[Chart] = []
     entered: set[tuple[int, int]] = set()
     waiting = [folder]
     while waiting:
@@ -242,13 +356,50 @@ def _walk(folder: str, cluster: str, found: list[Diagnostic]) -> Iterator[str]:
         if stat.S_ISDIR(status.st_mode):
             if identity not in entered:
                 entered.add(identity)
-                names = _names(path, cluster, found)
-                inside = (os.path.join(path, name) for name in reversed(names))
-                waiting += (p for p in inside if p.endswith(SUFFIXES) or os.path.isdir(p))
+                waiting += reversed(_inside(path, cluster, found, texts, charts))
         elif stat.S_ISREG(status.st_mode):
-            yield path
+            files.append(path)
         else:
             found.append(not_regular(path, cluster))
+    return _without_covered(files, charts) if charts else (files, charts)
+
+
+def _inside(
+    folder: str,
+    cluster: str,
+    found: list[Diagnostic],
+    texts: Texts | None,
+    charts: list[Chart],
+) -> list[str]:
+    """Return the folders and manifests in a folder; if it is a chart, add it to ``charts``."""
+    names = _names(folder, cluster, found)
+    if texts is not None and texts.is_excluded is not None:
+        names = [name for name in names if not texts.is_excluded(os.path.join(folder, name))]
+    paths = [os.path.join(folder, name) for name in names]
+    if not any(name in names for name in CHART_FILES):
+        return [path for path in paths if path.endswith(SUFFIXES) or os.path.isdir(path)]
+    from uplinks.adapters._charts import chart_in  # noqa: PLC0415 - most folders are no charts
+
+    chart = chart_in(folder, names)
+    if chart is None:
+        return [path for path in paths if path.endswith(SUFFIXES) or os.path.isdir(path)]
+    charts.append(chart)
+    # A kustomization's other folders may be anything, a chart's are parts of it.
+    return [] if chart.is_helm else [path for path in paths if os.path.isdir(path)]
+
+
+def _without_covered(files: list[str], charts: list[Chart]) -> tuple[list[str], list[Chart]]:
+    """Leave out what a kustomization includes from other folders."""
+    from uplinks.adapters._charts import covered_by  # noqa: PLC0415 - as above
+
+    covered = covered_by(charts)
+
+    def is_covered(path: str) -> bool:
+        real = os.path.realpath(path)
+        return any(os.path.commonpath((real, folder)) == folder for folder in covered)
+
+    kept = [chart for chart in charts if not is_covered(chart.folder)]
+    return [file for file in files if not is_covered(file)], kept
 
 
 def _names(folder: str, cluster: str, found: list[Diagnostic]) -> list[str]:

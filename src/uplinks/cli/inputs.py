@@ -17,7 +17,8 @@ import argparse
 import glob
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
@@ -51,6 +52,7 @@ __all__ = [
     "Place",
     "add_fleet",
     "add_places",
+    "make_place",
     "read_fleet",
     "read_folder",
     "read_places",
@@ -58,6 +60,8 @@ __all__ = [
 ]
 
 STREAM = "-"
+STDIN: Final = "<stdin>"
+"""The file name of standard input in findings."""
 
 _NO_INPUT: Final = "a FLEET is required, or --parent PATH and a --child NAME=PATH for each child"
 
@@ -66,17 +70,32 @@ _NO_INPUT: Final = "a FLEET is required, or --parent PATH and a --child NAME=PAT
 class Place:
     """What was read from one input, and its texts by file.
 
-    ``sources`` are the texts that were scanned so far.
+    ``sources`` are the texts that were scanned so far. ``read`` reads the input; a text
+    that it is given is not read again.
     """
 
     subject: Fleet | Cluster
-    texts: Mapping[str, bytes] = field(factory=dict, repr=False)
+    texts: Texts = field(factory=Texts, repr=False)
     sources: dict[str, Source] = field(factory=dict, repr=False)
+    read: Callable[[Texts], Fleet | Cluster] | None = field(default=None, repr=False)
 
     @property
     def clusters(self) -> tuple[Cluster, ...]:
         """All clusters of the input."""
         return self.subject.clusters if isinstance(self.subject, Fleet) else (self.subject,)
+
+    def again(self, changed: Mapping[str, bytes]) -> Place:
+        """Read the input once more, with other texts for some of its files."""
+        if self.read is None:
+            return self
+        known = {name: changed.get(name, data) for name, data in self.texts.items()}
+        own = {name: data for name, data in known.items() if name not in self.texts.templates}
+        return make_place(self.read, self.texts.again(own))
+
+
+def make_place(read: Callable[[Texts], Fleet | Cluster], texts: Texts) -> Place:
+    """Read an input."""
+    return Place(read(texts), texts, read=read)
 
 
 def add_places(parser: argparse.ArgumentParser) -> None:
@@ -120,35 +139,35 @@ def _child(text: str) -> tuple[str, str]:
     return name, path
 
 
-def read_places(arguments: argparse.Namespace) -> list[Place]:
-    """Read every input on the command line.
+def read_places(arguments: argparse.Namespace, texts: Texts) -> list[Place]:
+    """Read every input on the command line, each in the way of ``texts``.
 
     Raises: UsageError without any, if they contradict each other, or if one is a folder
     of fleets.
     """
     if arguments.parent is not None or arguments.child:
-        texts: dict[str, bytes] = {}
-        return [Place(_read_paths(arguments, texts), texts)]
+        return [make_place(partial(_read_paths, arguments), texts.again({}))]
     if not arguments.fleet:
         raise UsageError(_NO_INPUT)
     _check_places(arguments.fleet)
-    return [place for path in arguments.fleet for place in _read_place(path)]
+    return [place for path in arguments.fleet for place in _read_place(path, texts)]
 
 
-def _read_place(path: str) -> Iterator[Place]:
-    texts: dict[str, bytes] = {}
+def _read_place(path: str, texts: Texts) -> Iterator[Place]:
     if path == STREAM:
-        yield Place(_read_stream(texts=texts), texts)
+        yield make_place(partial(_read_stream, ""), texts.again({}))
     elif not glob.has_magic(path) or os.path.lexists(path):
-        yield Place(load(path, texts), texts)
+        yield make_place(partial(load, path), texts.again({}))
     elif matches := _matches(path):
+        excluded = texts.is_excluded
         for match in matches:
-            texts = {}
+            if excluded is not None and excluded(match):
+                continue
             # Opening a pipe waits for its writer, and a pattern did not ask for it.
             if _is_special(match):
                 yield Place(Cluster("", diagnostics=[not_regular(match)]))
             else:
-                yield Place(load(match, texts), texts)
+                yield make_place(partial(load, match), texts.again({}))
     else:
         message = "nothing found: no file or folder matches this pattern"
         nothing = Diagnostic(NOTHING_FOUND, Severity.ERROR, message, Location(file=path))
@@ -231,9 +250,12 @@ def _read_cluster(name: str, path: AnyPath, texts: Texts | None) -> Cluster:
 
 
 def _read_stream(name: str = "", texts: Texts | None = None) -> Cluster:
-    # One byte more than allowed, so that the reader sees that it is too much.
-    data = sys.stdin.buffer.read(Limits().size + 1)
-    return load_stream(data, source="<stdin>", name=name, texts=texts)
+    if texts is not None and STDIN in texts:
+        data = texts[STDIN]
+    else:
+        # One byte more than allowed, so that the reader sees that it is too much.
+        data = sys.stdin.buffer.read(Limits().size + 1)
+    return load_stream(data, source=STDIN, name=name, texts=texts)
 
 
 def unreadable(report: Iterable[Diagnostic]) -> bool:

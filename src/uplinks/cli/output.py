@@ -13,10 +13,11 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Mapping
 
 from uplinks.cli.console import UsageError
 
-__all__ = ["write"]
+__all__ = ["write", "write_all"]
 
 
 def write(path: str, text: str) -> None:
@@ -34,17 +35,48 @@ def write(path: str, text: str) -> None:
         raise UsageError(f"{path}: cannot write: {reason}") from None
 
 
-def _replace(target: str, data: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".uplinks-")
+def write_all(files: Mapping[str, bytes]) -> None:
+    """Replace several regular files, after all new ones are written beside them.
+
+    Raises: UsageError; if any could not be written, none is replaced.
+    """
+    written: dict[str, str] = {}
+    path = ""
     try:
-        with open(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, _mode(target))
+        for path, data in files.items():
+            written[path] = _write_beside(path, data)
+        for path, temporary in written.items():
+            os.replace(temporary, path)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot write: {error.strerror or error}") from None
+    finally:
+        for temporary in written.values():
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+
+def _replace(target: str, data: bytes) -> None:
+    temporary = _write_beside(target, data)
+    try:
         os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def _write_beside(target: str, data: bytes) -> str:
+    """Write a file in the folder of another one, with its permissions."""
+    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".uplinks-")
+    try:
+        with open(handle, "wb") as file:
+            file.write(data)
+        os.chmod(temporary, _mode(target))
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    return temporary
 
 
 def _mode(target: str) -> int:

@@ -35,17 +35,20 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from uplinks.diagnostics import Diagnostic
+from uplinks.diagnostics import LIMIT_EXCEEDED, Diagnostic
 from uplinks.located import Document
 from uplinks.manifest import _libyaml, _text
 from uplinks.manifest._builder import TreeBuilder
-from uplinks.manifest._findings import SYNTAX, Findings, LimitError
+from uplinks.manifest._findings import ALIAS, DUPLICATE_KEY, SYNTAX, Findings, LimitError
 from uplinks.manifest._limits import Limits
 
-__all__ = ["PARSER", "Documents", "Limits", "read"]
+__all__ = ["PARSER", "UNREAD", "Documents", "Limits", "read"]
 
 PARSER: Final = "libyaml" if hasattr(_libyaml.libyaml, "CParser") else "python"
 """The parser in use: ``"libyaml"``, or ``"python"`` (about 20 times slower)."""
+
+UNREAD: Final = frozenset({SYNTAX, DUPLICATE_KEY, ALIAS, LIMIT_EXCEEDED})
+"""The codes of text that was not read, or only in part."""
 
 _DEFAULT_LIMITS: Final = Limits()
 

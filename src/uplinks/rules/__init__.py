@@ -56,7 +56,9 @@ from uplinks.rules.shape import SHAPE, ShapeCode
 
 __all__ = [
     "ALL",
+    "FROM_ABSENCE",
     "MOST_OF_A_RULE",
+    "NOT_RENDERED",
     "RETIRED",
     "SECTIONS",
     "SHAPE",
@@ -153,6 +155,17 @@ ALL: Final[tuple[Rule, ...]] = (
 MOST_OF_A_RULE: Final = 5_000
 """How many diagnostics of one rule are kept for one cluster, or for the fleet itself."""
 
+NOT_RENDERED: Final = "UPL018"
+"""The code of manifests that are known to exist, but were not read."""
+
+FROM_ABSENCE: Final = frozenset(
+    {
+        "UPL108", "UPL109", "UPL111", "UPL218", "UPL303", "UPL307", "UPL312", "UPL405", "UPL407",
+        "UPL408", "UPL409", "UPL410", "UPL411", "UPL412", "UPL413", "UPL504",
+    }
+)  # fmt: skip
+"""The rules that conclude from what is absent. They are silent beside `NOT_RENDERED`."""
+
 RETIRED: Final[tuple[str, ...]] = ()
 """Codes of removed rules, sorted. They are never reused."""
 
@@ -185,7 +198,7 @@ def check(subject: Fleet, extra: Iterable[Rule] = (), *, known_modes: Iterable[s
     Source: reference page, "Configuration Options", "Uplink Naming",
     "Referencing Uplinks from Routers" and "Health Check Fields".
     """
-    applied = _rules(extra, known_modes)
+    applied = _rules(extra, known_modes, subject.clusters)
     found: list[RuleResult] = []
     for cluster in subject.clusters:
         found += cluster.diagnostics
@@ -223,11 +236,13 @@ def check_cluster(
     whole = role is not None or bool(cluster.uplinks)
     scopes: list[Scope] = ["manifests", "any"]
     scopes += ["cluster"] if whole else []
-    applied = _rules(extra, known_modes)
+    applied = _rules(extra, known_modes, [cluster])
     return Report(resolve([*cluster.diagnostics, *_results(applied, scopes, cluster)]))
 
 
-def _rules(extra: Iterable[Rule], known_modes: Iterable[str]) -> list[Rule]:
+def _rules(
+    extra: Iterable[Rule], known_modes: Iterable[str], clusters: Iterable[Cluster]
+) -> list[Rule]:
     taken = {*codes(), *RETIRED}
     guarded = []
     for each in extra:
@@ -238,7 +253,10 @@ def _rules(extra: Iterable[Rule], known_modes: Iterable[str]) -> list[Rule]:
     modes = tuple(dict.fromkeys([*health_check.MODES, *known_modes]))
     with_modes = partial(health_check.unknown_mode.function, modes=modes)
     mode_rule = evolve(health_check.unknown_mode, function=with_modes)
-    return [*(mode_rule if each.code == mode_rule.code else each for each in ALL), *guarded]
+    own = [mode_rule if each.code == mode_rule.code else each for each in ALL]
+    if any(d.code == NOT_RENDERED for cluster in clusters for d in cluster.diagnostics):
+        own = [each for each in own if each.code not in FROM_ABSENCE]
+    return [*own, *guarded]
 
 
 def _results(

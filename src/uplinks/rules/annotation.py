@@ -99,7 +99,12 @@ def unknown_uplink(cluster: Cluster) -> Iterator[RuleResult]:
         for name in dict.fromkeys(_names(router)):
             if name and name not in known and name not in renamed:  # else it is UPL309
                 message = f"router {owner} references the unknown uplink {quote(name)}"
-                yield Suggestion(unknown_uplink.at(annotation_of(router), message), name, known)
+                yield Suggestion(
+                    unknown_uplink.at(annotation_of(router), message),
+                    name,
+                    known,
+                    written=router.annotations[UPLINKS_ANNOTATION],
+                )
 
 
 @rule(

@@ -79,7 +79,7 @@ def unknown_entry_point(cluster: Cluster) -> Iterator[RuleResult]:
                 f"cluster ({there_are}), got {quote(entry_point)}",
                 [Related(declared, "uplink entry points are declared here")],
             )
-            yield Suggestion(diagnostic, entry_point, known)
+            yield Suggestion(diagnostic, entry_point, known, written=entry_point)
 
 
 @rule(

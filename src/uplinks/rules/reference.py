@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from uplinks import naming
-from uplinks.diagnostics import Diagnostic, Severity
+from uplinks.diagnostics import Diagnostic, Fix, Severity
 from uplinks.errors import quote
 from uplinks.model import Cluster, Fleet
 from uplinks.rules._references import (
@@ -124,7 +124,8 @@ def unresolved_service(fleet: Fleet) -> Iterator[RuleResult]:
                 "but no child declares this uplink; correct the name, or declare the uplink",
             )
             # Compared without the common provider suffix, which would make all names similar.
-            yield Suggestion(diagnostic, name, known, naming.PROVIDER_SUFFIX)
+            written = reference.service.name
+            yield Suggestion(diagnostic, name, known, naming.PROVIDER_SUFFIX, written)
 
 
 @rule(
@@ -309,16 +310,19 @@ def unknown_traefik_service(fleet: Fleet) -> Iterator[RuleResult]:
                 unknown_traefik_service.at(reference.location, message),
                 name,
                 in_namespace[reference.namespace],
+                written=name,
             )
         elif provider == KUBERNETES and reference.service.name not in known:
             message += "but the parent has no such TraefikService"
             diagnostic = unknown_traefik_service.at(reference.location, message)
-            yield Suggestion(diagnostic, reference.service.name, known)
+            written = reference.service.name
+            yield Suggestion(diagnostic, written, known, written=written)
         elif provider is not None and (meant := _misspelt(provider)) is not None:
             yield unknown_traefik_service.at(
                 reference.location,
                 f"{message}but there is no provider {quote(provider)}",
                 suggestion=f"{name}@{meant}",
+                fix=Fix(reference.service.name, f"{name}@{meant}"),
             )
 
 

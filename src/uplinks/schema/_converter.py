@@ -9,6 +9,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from types import MappingProxyType
@@ -24,8 +25,8 @@ from cattrs import (
 )
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from uplinks.diagnostics import LIMIT_EXCEEDED
-from uplinks.durations import Nanoseconds, format_duration, parse_duration
+from uplinks.diagnostics import LIMIT_EXCEEDED, Fix
+from uplinks.durations import Nanoseconds, format_duration, parse_duration, respell_duration
 from uplinks.errors import InvalidDuration
 from uplinks.located import Origin
 from uplinks.model import (
@@ -51,6 +52,7 @@ from uplinks.schema._refusals import (
 __all__ = ["CONVERTER", "MOST_REFUSED", "object_reader", "read_duration"]
 
 INVALID_DURATION: Final = "UPL201"
+_INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 
 # --- scalars ----------------------------------------------------------------
 
@@ -63,13 +65,21 @@ def _string(value: object, _: object = None) -> str:
 
 def _integer(value: object, _: object = None) -> int:
     if type(value) is not int:
-        raise wrong_type(value, "an integer")
+        raise wrong_type(value, "an integer", _without_quotes(value))
     return value
+
+
+def _without_quotes(value: object) -> Fix | None:
+    """Give the fix of a string that is an integer in quotes, as the field wants one."""
+    if type(value) is not str or _INTEGER.fullmatch(value) is None:
+        return None
+    return Fix(value, int(value))
 
 
 def _boolean(value: object, _: object = None) -> bool:
     if type(value) is not bool:
-        raise wrong_type(value, "a boolean")
+        fix = Fix(str(value), value == "true") if value in ("true", "false") else None
+        raise wrong_type(value, "a boolean", fix)
     return value
 
 
@@ -88,7 +98,9 @@ def read_duration(value: object, _: object = None) -> int:
         return parse_duration(value)  # type: ignore[arg-type] # it refuses what is neither
     except InvalidDuration as error:
         predicate = f"must be {expected}, got {describe(value)}: {error.reason}"
-        raise Refused(INVALID_DURATION, predicate) from None
+        meant = respell_duration(str(value)) if isinstance(value, float | str) else None
+        fix = None if meant is None else Fix(str(value), meant)
+        raise Refused(INVALID_DURATION, predicate, fix=fix) from None
 
 
 def _header_value(value: object, _: object = None) -> str:

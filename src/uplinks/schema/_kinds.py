@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from uplinks.diagnostics import Severity
-from uplinks.naming import nearest
+from uplinks.diagnostics import Fix, Severity
+from uplinks.naming import misspelt, nearest
 from uplinks.schema._problems import MISSING_FIELD, Problem
 from uplinks.schema._refusals import WRONG_TYPE, describe
 
@@ -92,7 +92,7 @@ def strange_kind(node: Any) -> Iterator[Problem]:
     group, _, version = api_version.partition("/")
     if group == OLD_GROUP:
         message = f"API group {OLD_GROUP} is no longer served, use {TRAEFIK_GROUP}"
-        yield _unread("apiVersion", message, TRAEFIK_API)
+        yield _unread("apiVersion", message, TRAEFIK_API, Fix(api_version, TRAEFIK_API))
     elif group not in _KINDS:
         return
     elif kind is None:
@@ -106,9 +106,11 @@ def strange_kind(node: Any) -> Iterator[Problem]:
         elsewhere = [other for other, kinds in _KINDS.items() if kind in kinds]
         hint = f", it is a kind of {elsewhere[0]}" if elsewhere else ""
         message = f"unknown kind {kind[:60]!r} in {group}{hint}"
-        yield _unread("kind", message, nearest(kind, _KINDS[group]))
+        meant = misspelt(kind, _KINDS[group])
+        fix = None if meant is None else Fix(kind, meant)
+        yield _unread("kind", message, nearest(kind, _KINDS[group]), fix)
 
 
-def _unread(name: str, message: str, suggestion: str | None) -> Problem:
+def _unread(name: str, message: str, meant: str | None, fix: Fix | None = None) -> Problem:
     message = f"{message}; the object was skipped"
-    return Problem(UNKNOWN_KIND, (name,), message, Severity.WARNING, suggestion=suggestion)
+    return Problem(UNKNOWN_KIND, (name,), message, Severity.WARNING, suggestion=meant, fix=fix)

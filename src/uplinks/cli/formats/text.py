@@ -71,8 +71,14 @@ def tally(result: Result, styler: Styler) -> str:
     read = {what: n for what, n in result.read.items() if n or what != "children"}
     counts = (findings.counted(n, nouns[what], what) for what, n in read.items())
     total = styler("good" if result.ok else "error", findings.tally(result.report))
-    hidden = f" ({result.suppressed} suppressed)" if result.suppressed else ""
-    return f"{', '.join(counts)}: {total}{hidden}\n"
+    hidden = [(result.suppressed, "suppressed"), (result.known, "in the baseline")]
+    notes = ", ".join(f"{number} {why}" for number, why in hidden if number)
+    aside = f" ({notes})" if notes else ""
+    gone = findings.counted(
+        result.gone, "finding of the baseline is", "findings of the baseline are"
+    )
+    rest = f"\n{gone} gone; write it again" if result.gone else ""
+    return f"{', '.join(counts)}: {total}{aside}{rest}\n"
 
 
 def _about(result: Result, code: str, styler: Styler) -> str:
