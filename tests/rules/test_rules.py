@@ -628,3 +628,61 @@ def test_one_child_that_declares_an_object_twice_has_not_two_names_for_it() -> N
     assert [found.message.partition(", so")[0] for found in both] == [
         "uplink apps/api is named 'apps-api' on child 'us' and 'shop' on child 'eu'"
     ]
+
+
+# --- fixes ------------------------------------------------------------------
+
+
+def fixes_of(names: str, *uplinks: Uplink) -> list[tuple[str, str, str | int]]:
+    router = IngressRoute("r", "apps", annotations={UPLINKS_ANNOTATION: names})
+    cluster = Cluster("eu", uplinks=uplinks, routers=[router])
+    found = rules.check_cluster(cluster, "child").diagnostics
+    return [(d.code, d.fix.old, d.fix.new) for d in found if d.fix is not None]
+
+
+def test_a_fix_replaces_one_name_of_the_list() -> None:
+    search, web = Uplink("search", "apps"), Uplink("web", "apps")
+
+    assert fixes_of("apps-web, apps-serach", search, web) == [
+        ("UPL303", "apps-web, apps-serach", "apps-web, apps-search")
+    ]
+    # The right name is there already, so another uplink was meant.
+    assert fixes_of("apps-search, apps-serach", search, web) == []
+    # Similar enough for a suggestion, but perhaps another uplink.
+    assert fixes_of("apps-searching", search, web) == []
+
+
+def test_a_renamed_name_is_fixed_in_the_list() -> None:
+    front = Uplink("web", "apps", expose_name="front")
+
+    assert fixes_of("apps-web ,x", front)[0] == ("UPL309", "apps-web ,x", "front ,x")
+
+
+@pytest.mark.parametrize(
+    ("mode", "fixed"), [("htpp", "http"), ("gprc", "grpc"), ("GRPC", "grpc"), ("https", None)]
+)
+def test_a_misspelt_mode_is_fixed_unless_it_is_a_scheme(mode: str, fixed: str | None) -> None:
+    uplink = Uplink("api", "apps", health_check=HealthCheck(path="/", mode=mode))
+
+    found = rules.check_cluster(Cluster("eu", uplinks=[uplink])).diagnostics
+
+    [unknown] = [d for d in found if d.code == "UPL204"]
+    assert (unknown.fix and unknown.fix.new) == fixed
+
+
+def test_nothing_is_concluded_from_what_is_absent_beside_unrendered_manifests() -> None:
+    parent = Cluster("parent")
+    child = Cluster("eu", uplinks=[Uplink("api", "apps", weight=-1)])
+    note = Diagnostic(rules.NOT_RENDERED, Severity.INFO, "a Helm chart is not read")
+    partial = Cluster("eu", uplinks=child.uplinks, diagnostics=[note])
+
+    whole = {d.code for d in rules.check(Fleet(parent, {"eu": child}))}
+    part = {d.code for d in rules.check(Fleet(parent, {"eu": partial}))}
+
+    assert {"UPL407", "UPL409", "UPL103"} <= whole
+    assert part == (whole - rules.FROM_ABSENCE) | {rules.NOT_RENDERED}
+    assert "UPL103" in part
+
+
+def test_the_rules_about_absence_exist() -> None:
+    assert set(rules.codes()) >= rules.FROM_ABSENCE

@@ -159,9 +159,8 @@ def _read_place(path: str, texts: Texts) -> Iterator[Place]:
     elif not glob.has_magic(path) or os.path.lexists(path):
         yield make_place(partial(load, path), texts.again({}))
     elif matches := _matches(path):
-        excluded = texts.is_excluded
         for match in matches:
-            if excluded is not None and excluded(match):
+            if _is_excluded(match, path, texts):
                 continue
             # Opening a pipe waits for its writer, and a pattern did not ask for it.
             if _is_special(match):
@@ -172,6 +171,16 @@ def _read_place(path: str, texts: Texts) -> Iterator[Place]:
         message = "nothing found: no file or folder matches this pattern"
         nothing = Diagnostic(NOTHING_FOUND, Severity.ERROR, message, Location(file=path))
         yield Place(Cluster("", diagnostics=[nothing]))
+
+
+def _is_excluded(match: str, pattern: str, texts: Texts) -> bool:
+    """Return whether a match, or a folder of it that the pattern did not name, is left out."""
+    if texts.is_excluded is None:
+        return False
+    named = next(n for n, part in enumerate(pattern.split("/")) if glob.has_magic(part))
+    parts = match.split("/")
+    below = range(named + 1, len(parts) + 1)
+    return any(texts.is_excluded("/".join(parts[:number])) for number in below)
 
 
 def _is_special(path: str) -> bool:
