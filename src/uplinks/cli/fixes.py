@@ -158,7 +158,7 @@ def fix(
 
 
 def _edited(file: str, data: bytes, edits: Sequence[Edit]) -> tuple[bytes, list[Edit]]:
-    """Apply the edits after which a text can be read as well as before."""
+    """Apply the edits after which the file can be read as well as before."""
     mark, encoding = _encoding(data)
     text = data[len(mark) :].decode(encoding, "surrogateescape")
     if mark + text.encode(encoding, "surrogateescape") != data:

@@ -39,7 +39,7 @@ class Result:
     ``readable`` is true when every input was read and no rule raised.
     ``read`` counts the inputs, ``suppressed`` the findings removed by suppressions,
     ``known`` those of the baseline, and ``gone`` those that the baseline has for nothing.
-    ``edits`` are those of the findings, in their order; empty if nobody asked for them.
+    ``edits`` are those of the findings, in their order; empty unless a format needs them.
     """
 
     report: Report

@@ -44,7 +44,7 @@ def render(
 def _fit(
     result: Result, styler: Styler, excerpt: findings.Excerpt | None, about: str
 ) -> tuple[str, str]:
-    """Format the findings and what is said below them, in the lines of a screen."""
+    """Format the findings and the lines below them, in the lines of a screen."""
     from uplinks.cli import causes  # noqa: PLC0415 - a clean check has none
 
     found = result.report.diagnostics
