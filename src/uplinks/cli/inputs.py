@@ -70,8 +70,8 @@ _NO_INPUT: Final = "a FLEET is required, or --parent PATH and a --child NAME=PAT
 class Place:
     """What was read from one input, and its texts by file.
 
-    ``sources`` are the texts that were scanned so far. ``read`` reads the input; files
-    whose text it gets are not read again.
+    ``sources`` are the texts that were scanned so far. ``read`` reads the input, and
+    takes the files that it has already from the given texts.
     """
 
     subject: Fleet | Cluster
