@@ -33,6 +33,8 @@ __all__ = ["add", "run"]
 SIGNS: Final = {"added": "+", "removed": "-", "changed": "~"}
 _MOST_NAMES: Final = 3
 _LONGEST_NAME: Final = 120
+_MOST_SHARES: Final = 8
+_FEW_SHARES: Final = 5
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -168,7 +170,23 @@ def _field(change: FieldChange, *, added: bool) -> str:
 
 def _shares(change: ServiceChange) -> Iterator[str]:
     if change.shares:
-        yield "shares " + ", ".join(_share(share, change) for share in change.shares)
+        yield "shares " + ", ".join(_most_shares(change))
+
+
+def _most_shares(change: ServiceChange) -> list[str]:
+    """Format all shares; of many, those that change most."""
+    shares = change.shares
+    if len(shares) > _MOST_SHARES:
+        moved = sorted(shares, key=_distance, reverse=True)
+        kept = set(moved[:_FEW_SHARES])
+        shares = tuple(each for each in shares if each in kept)
+    hidden = len(change.shares) - len(shares)
+    more = [f"{hidden} more"] if hidden else []
+    return [*(_share(share, change) for share in shares), *more]
+
+
+def _distance(share: ShareChange) -> Fraction:
+    return abs(share.after - share.before)
 
 
 def _share(share: ShareChange, change: ServiceChange) -> str:
@@ -196,7 +214,7 @@ def _markdown(difference: Difference) -> str:
         cells = [
             [_names(cause)],
             [*_fields(first)],
-            [_share(share, first) for share in first.shares],
+            _most_shares(first),
             [f"⚠ {risk.message}" for risk in first.risks],
         ]
         joined = ["<br>".join(map(_escaped, cell)) for cell in cells]
