@@ -46,6 +46,8 @@ def project() -> dict[str, Any]:
 def test_the_action_is_a_composite_one(action: dict[str, Any]) -> None:
     assert set(action) == {"name", "description", "branding", "inputs", "runs"}
     assert action["runs"]["using"] == "composite"
+    used = [step["uses"] for step in action["runs"]["steps"] if "uses" in step]
+    assert [name for name in used if not re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", name)] == []
     assert all({"uses", "shell"} & set(step) for step in action["runs"]["steps"])
     assert all(
         set(each) <= {"description", "required", "default"} for each in action["inputs"].values()
