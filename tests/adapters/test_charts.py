@@ -81,10 +81,9 @@ def test_a_helm_chart_is_left_out_and_reported_once(tmp_path: Path) -> None:
 
     cluster, texts = loaded(tmp_path)
 
-    assert said(cluster) == [("UPL018", "info", str(chart))]
+    assert said(cluster) == [("UPL018", "error", str(chart))]
     assert cluster.diagnostics[0].message == (
-        "a Helm chart is not read; use --render, or check the output of: "
-        f"helm template {tmp_path}/chart"
+        f"a Helm chart is not read; use --render, or the output of: helm template {tmp_path}/chart"
     )
     assert names(cluster) == ["api"]
     assert list(texts) == [str(tmp_path / "uplink.yaml")]
@@ -98,7 +97,7 @@ def test_a_kustomization_with_patches_is_left_out(tmp_path: Path, name: str) -> 
 
     cluster, _ = loaded(tmp_path)
 
-    assert said(cluster) == [("UPL018", "info", str(file))]
+    assert said(cluster) == [("UPL018", "error", str(file))]
     assert f"kubectl kustomize {tmp_path}" in cluster.diagnostics[0].message
     assert names(cluster) == []
 
@@ -139,7 +138,7 @@ def test_a_base_is_covered_by_the_kustomization_that_names_it(tmp_path: Path) ->
 
     cluster, _ = loaded(tmp_path)
 
-    assert said(cluster) == [("UPL018", "info", str(overlay))]
+    assert said(cluster) == [("UPL018", "error", str(overlay))]
     assert names(cluster) == ["other"]
 
 
@@ -158,7 +157,7 @@ def test_a_template_outside_of_a_chart_is_noted(tmp_path: Path) -> None:
     for path in (tmp_path, file):
         cluster = load(path)
         assert isinstance(cluster, Cluster)
-        assert said(cluster) == [("UPL018", "info", str(file))]
+        assert said(cluster) == [("UPL018", "error", str(file))]
 
 
 def test_braces_in_a_sound_manifest_make_no_template(tmp_path: Path) -> None:
@@ -233,8 +232,8 @@ def test_a_missing_program_is_said_in_the_hint(tmp_path: Path, program: Program)
 
     cluster, _ = loaded(tmp_path / "apps", rendered=True)
 
-    assert said(cluster) == [("UPL018", "info", str(tmp_path / "apps" / "Chart.yaml"))]
-    assert "helm was not found; install it, or check the output of: helm" in str(
+    assert said(cluster) == [("UPL018", "error", str(tmp_path / "apps" / "Chart.yaml"))]
+    assert "helm was not found; install it, or use the output of: helm" in str(
         cluster.diagnostics[0]
     )
 

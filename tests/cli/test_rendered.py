@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -115,3 +116,59 @@ def test_a_finding_in_a_chart_is_shown_in_its_template(
     assert f"{template}:7:3: error UPL103: " in rendered.out
     assert "\n  7 |   weight: " in rendered.out
     assert template.read_text() == TEMPLATE
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("materialize",), ("simulate", "--service=apps-api-workload@multicluster")],
+    ids=lambda command: command[0],
+)
+def test_other_commands_refuse_a_fleet_with_a_chart_unless_it_is_excluded(
+    run: Run, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    fleet = tmp_path / "fleet"
+    shutil.copytree("examples/weighted", fleet)
+    chart = fleet / "children" / "child-1" / "chart" / "Chart.yaml"
+    chart.parent.mkdir()
+    chart.write_text("name: web\n")
+    (fleet / "tsconfig.json").write_text("{ // comment\n}")
+
+    refused = run(*command, str(fleet))
+    (fleet / "uplinks.toml").write_text('exclude = ["chart"]\n')
+    excluded = run(*command, str(fleet))
+
+    assert (refused.status, refused.out) == (1, "")
+    assert f"{chart}:1:1: error UPL018: a Helm chart is not read; use --render" in refused.err
+    assert (excluded.status, excluded.err) == (0, "")
+    assert run(*command, str(fleet), "--render").status == 0
+
+
+def test_fleets_with_charts_are_compared_when_rendered(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleets = []
+    for weight in (1, 9):
+        fleet = tmp_path / str(weight)
+        shutil.copytree("examples/weighted", fleet)
+        (fleet / "children" / "child-1" / "chart").mkdir()
+        (fleet / "children" / "child-1" / "chart" / "Chart.yaml").write_text("name: web\n")
+        fleets.append(str(fleet))
+    text = RENDERED.replace("interval: soon", "interval: 5s").replace("# Source", "# From")
+    helm = tmp_path / "bin" / "helm"
+    helm.parent.mkdir()
+    helm.write_text(
+        f"#!{sys.executable} -S\nimport sys\n"
+        f"weight = sys.argv[2].removeprefix({str(tmp_path)!r})[1]\n"
+        f"print({text!r}.replace('name: api', 'name: more\\n  namespace: apps')"
+        ".replace('-1', weight))\n"
+    )
+    helm.chmod(0o755)
+    monkeypatch.setenv("PATH", str(helm.parent))
+
+    assert run("diff", *fleets).err.endswith("would look like a removed one\n")
+    ran = run("diff", *fleets, "--render")
+
+    assert ran.out == (
+        "no risks, 1 change\n  ~ apps-more@multicluster (weighted): "
+        "weight of child-1 1 -> 9; shares child-1 100 %\n"
+    )

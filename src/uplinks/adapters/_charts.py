@@ -6,7 +6,9 @@ Rules of this file:
    A kustomization that only lists files beside it changes nothing, so its files are read.
 2. A rendering is text by file. Helm says from which template each document comes;
    of a kustomization, the object's kind and name find the file.
-3. The program runs without a shell and without input, and is ended after `SECONDS`, or
+3. What is not rendered is an error for those who need every manifest; `uplinks check`
+   reports it as information.
+4. The program runs without a shell and without input, and is ended after `SECONDS`, or
    when it writes more than a manifest may have. `kubectl kustomize` may download bases
    that the kustomization names by URL.
 """
@@ -140,20 +142,20 @@ def not_rendered(chart: Chart, cluster: str, reason: str = "") -> Diagnostic:
     """Report a folder whose manifests were not read.
 
     >>> not_rendered(Chart("apps/web", "apps/web/Chart.yaml"), "eu").message
-    'a Helm chart is not read; use --render, or check the output of: helm template apps/web'
+    'a Helm chart is not read; use --render, or the output of: helm template apps/web'
     """
     import shlex  # noqa: PLC0415 - most folders are no charts
 
     what = f"a {chart.kind} is not read; "
-    use = f"{reason}; install it, or" if reason else "use --render, or"
-    message = f"{what}{use} check the output of: {shlex.join(chart.command)}"
-    return Diagnostic(NOT_RENDERED, Severity.INFO, message, Location(cluster, chart.file))
+    use = f"{reason}; install it, or use" if reason else "use --render, or"
+    message = f"{what}{use} the output of: {shlex.join(chart.command)}"
+    return Diagnostic(NOT_RENDERED, Severity.ERROR, message, Location(cluster, chart.file))
 
 
 def template_not_rendered(file: str, cluster: str) -> Diagnostic:
     """Report a file that is a template outside of any chart."""
-    message = "a Helm template is not read; check the output of helm template"
-    return Diagnostic(NOT_RENDERED, Severity.INFO, message, Location(cluster, file))
+    message = "a Helm template is not read; use the output of helm template"
+    return Diagnostic(NOT_RENDERED, Severity.ERROR, message, Location(cluster, file))
 
 
 def render(chart: Chart) -> dict[str, str]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
@@ -26,7 +25,7 @@ from uplinks.cli import COMMANDS, config, findings, formats, inputs, suppression
 from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Styler, printable
 from uplinks.cli.formats import MACHINES, Result, text
 from uplinks.cli.inputs import Place
-from uplinks.cli.selection import Excludes, Selection, checked
+from uplinks.cli.selection import Selection, checked
 from uplinks.diagnostics import Diagnostic, Location, Report, Severity
 from uplinks.errors import UnusablePlugin
 from uplinks.model import Cluster, Fleet
@@ -94,11 +93,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     edited.add_argument(
         "--diff", action="store_true", help="show what --fix would change, and change nothing"
-    )
-    edited.add_argument(
-        "--render",
-        action="store_true",
-        help="check what helm template and kubectl kustomize make of charts and kustomizations",
     )
     written = parser.add_argument_group("output")
     written.add_argument("--format", choices=formats.FORMATS, help="output format (default: text)")
@@ -177,16 +171,11 @@ def _settings(
 
 def _texts(arguments: argparse.Namespace, settings: config.Config) -> Texts:
     """Say how folders are read."""
-    given = arguments.exclude
     patterns = settings.exclude
-    if given:
-        patterns += config.excludes(given, "--exclude", os.getcwd())  # noqa: PTH109 - text
-    if not arguments.render:
-        return Texts(is_excluded=Excludes(patterns) if patterns else None)
-    from uplinks.adapters import _charts as charts  # noqa: PLC0415 - few runs render
-
-    # Read again after a fix, a chart is not rendered again.
-    return Texts(is_excluded=Excludes(patterns) if patterns else None, render=cache(charts.render))
+    if arguments.exclude:
+        here = os.getcwd()  # noqa: PTH109 - text, not a path
+        patterns += config.excludes(arguments.exclude, "--exclude", here)
+    return inputs.make_texts(patterns, render=arguments.render)
 
 
 def _first(arguments: argparse.Namespace) -> str:
@@ -241,8 +230,17 @@ def _check(
 
 def _report(subject: Fleet | Cluster, extra: Iterable[rules.Rule], modes: Iterable[str]) -> Report:
     if isinstance(subject, Fleet):
-        return rules.check(subject, extra, known_modes=modes)
-    return rules.check_cluster(subject, extra=extra, known_modes=modes)
+        report = rules.check(subject, extra, known_modes=modes)
+    else:
+        report = rules.check_cluster(subject, extra=extra, known_modes=modes)
+    return Report(map(_as_information, report))
+
+
+def _as_information(finding: Diagnostic) -> Diagnostic:
+    """Let manifests that are not rendered fail no check."""
+    if finding.code != rules.NOT_RENDERED:
+        return finding
+    return evolve(finding, severity=Severity.INFO)
 
 
 def _judged(place: Place, entries: Mapping[str, rules.Entry]) -> Collection[str]:

@@ -6,14 +6,14 @@ import argparse
 import html
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any, Final
 
 from uplinks import rules
 from uplinks.cli import COMMANDS, findings, inputs
 from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Styler, printable
-from uplinks.diagnostics import Severity
+from uplinks.diagnostics import Report, Severity
 from uplinks.diff import (
     JUMP,
     Cause,
@@ -61,6 +61,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         default=JUMP,
         help="percentage points that a share may move without being a risk (default: 20)",
     )
+    inputs.add_render(parser)
     parser.set_defaults(run=run)
 
 
@@ -75,15 +76,15 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     Other findings in the new fleet are counted on standard error.
     """
-    fleets = [inputs.read_folder(path) for path in (arguments.old, arguments.new)]
+    render = arguments.render
+    fleets = [inputs.read_folder(path, render=render) for path in (arguments.old, arguments.new)]
     reports = [rules.check(fleet) for fleet in fleets]
-    texts = [findings.as_text(report, console.styler(console.err)) for report in reports]
     if any(inputs.unreadable(report) for report in reports):
-        console.err.write("".join(texts))
+        _write_findings(reports, console)
         return UNUSABLE
     difference = _compare(fleets[0], fleets[1], arguments.jump)
     if isinstance(difference, str):
-        console.err.write("".join(texts))
+        _write_findings(reports, console)
         console.complain(f"cannot compare: {difference}")
         return FINDINGS
     if len(reports[1]):
@@ -96,6 +97,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     else:
         console.out.write(_text(difference, console.styler(console.out)))
     return CLEAN if reports[1].ok and not difference.risky else FINDINGS
+
+
+def _write_findings(reports: Iterable[Report], console: Console) -> None:
+    from uplinks.cli import causes  # noqa: PLC0415 - fleets that can be compared need none
+
+    for report in reports:
+        styler = console.styler(console.err)
+        console.err.write(causes.brief(report.diagnostics, styler, causes.SCREEN // 2))
 
 
 def _compare(old: Fleet, new: Fleet, jump: Fraction) -> Difference | str:

@@ -18,7 +18,7 @@ import glob
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
@@ -52,7 +52,9 @@ __all__ = [
     "Place",
     "add_fleet",
     "add_places",
+    "add_render",
     "make_place",
+    "make_texts",
     "read_fleet",
     "read_folder",
     "read_places",
@@ -118,7 +120,44 @@ def add_fleet(parser: argparse.ArgumentParser) -> None:
     _add_paths(parser)
 
 
+def add_render(parser: argparse.ArgumentParser) -> None:
+    """Add the option to read charts and kustomizations."""
+    parser.add_argument(
+        "--render",
+        action="store_true",
+        help="read what helm template and kubectl kustomize make of charts and kustomizations",
+    )
+
+
+def make_texts(patterns: Sequence[tuple[str, str]], *, render: bool) -> Texts:
+    """Say how folders are read: ``patterns`` are left out, and charts rendered if wanted."""
+    from uplinks.cli.selection import Excludes  # noqa: PLC0415 - most runs have no patterns
+
+    excludes = Excludes(patterns) if patterns else None
+    if not render:
+        return Texts(is_excluded=excludes)
+    from uplinks.adapters import _charts as charts  # noqa: PLC0415 - few runs render
+
+    # Read again, a chart is not rendered again.
+    return Texts(is_excluded=excludes, render=cache(charts.render))
+
+
+def _configured(path: str, *, render: bool) -> Texts:
+    """Say how the folders of a fleet are read, with the patterns of its configuration."""
+    from uplinks.cli import config  # noqa: PLC0415 - a command that checks has read it
+
+    file = config.find(path)
+    if file is None:
+        return make_texts((), render=render)
+    from uplinks.adapters import plugins  # noqa: PLC0415 - most projects have no configuration
+    from uplinks.cli import findings  # noqa: PLC0415 - it imports this module
+
+    codes = findings.catalogue(plugins.load_rules())
+    return make_texts(config.load(file, codes).exclude, render=render)
+
+
 def _add_paths(parser: argparse.ArgumentParser) -> None:
+    add_render(parser)
     paths = parser.add_argument_group("a fleet in several places, instead of FLEET")
     paths.add_argument("--parent", metavar="PATH", help="the parent's folder or file, or -")
     paths.add_argument(
@@ -201,7 +240,8 @@ def read_fleet(arguments: argparse.Namespace) -> Fleet:
     Raises: UsageError, also for a single cluster.
     """
     if arguments.parent is not None or arguments.child:
-        return _read_paths(arguments)
+        first = next((path for path in _paths(arguments) if path != STREAM), ".")
+        return _read_paths(arguments, _configured(first, render=arguments.render))
     if arguments.fleet is None:
         raise UsageError(_NO_INPUT)
     if arguments.fleet == STREAM:
@@ -209,18 +249,22 @@ def read_fleet(arguments: argparse.Namespace) -> Fleet:
             "standard input (-) is a single cluster, not a fleet; use --parent - or "
             "--child NAME=- beside the others"
         )
-    return read_folder(arguments.fleet)
+    return read_folder(arguments.fleet, render=arguments.render)
 
 
-def read_folder(path: str) -> Fleet:
-    """Read the fleet of a folder.
+def _paths(arguments: argparse.Namespace) -> list[str]:
+    return [path for path in (arguments.parent, *(path for _, path in arguments.child)) if path]
+
+
+def read_folder(path: str, *, render: bool = False) -> Fleet:
+    """Read the fleet of a folder, without what its configuration excludes.
 
     Raises: UsageError for a single cluster, or a folder of fleets.
     """
     if path == STREAM:
         raise UsageError("standard input (-) is a single cluster; use a folder with a fleet")
     _check_places([path])
-    fleet = load_fleet(path)
+    fleet = load_fleet(path, _configured(path, render=render))
     readable = all(d.code != UNREADABLE for d in fleet.parent.diagnostics)
     if readable and not is_fleet(path):
         raise UsageError(f"{path} is a single cluster; a fleet has parent/ and children/NAME/")
