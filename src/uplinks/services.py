@@ -54,7 +54,8 @@ __all__ = ["advertise", "materialize"]
 def advertise(child: Cluster) -> tuple[Advertisement, ...]:
     """Return what a child offers to its parents, sorted by uplink name.
 
-    Entry points are those of the uplink, else every ``asDefault`` one of the child.
+    Entry points are those of the uplink, else every ``asDefault`` one of the child, else
+    all of them.
     Each advertisement lists the routers that reference the uplink.
 
     Law: it succeeds exactly when no rule reports an error for the child on its own
@@ -82,7 +83,7 @@ def advertise(child: Cluster) -> tuple[Advertisement, ...]:
     for router in child.routers:
         if router.advertised:
             for name in naming.split_uplinks_annotation(router.annotations[UPLINKS_ANNOTATION]):
-                routers[name].add(f"{router.namespace}/{router.name}")
+                routers[name].add(router.owner)
     return tuple(
         Advertisement(
             uplink_name=uplink.uplink_name,

@@ -46,6 +46,8 @@ def loader(data: bytes) -> None:
     for resource in read.resources:
         if isinstance(resource, StaticConfig) and resource.child and resource.parent:
             continue  # writing the parent's part exposes the child
+        if not (isinstance(resource, StaticConfig) or resource.namespace):
+            continue  # it is of the file provider, which is not written
         if any(found.code == "UPL201" for found in read.diagnostics):
             continue
         again = structure([Document(unstructure(resource))])

@@ -95,10 +95,17 @@ def test_a_role_says_that_the_whole_cluster_is_there() -> None:
 
 
 def test_a_parent_in_the_middle_is_judged_as_a_child_too() -> None:
-    no_default = ChildConfig({"up": UplinkEntryPoint(":9443")})
-    parent = Cluster("parent", uplinks=[Uplink("api", "apps")], child_config=no_default)
+    parent = Cluster("parent", uplinks=[Uplink("api", "apps")], child_config=ChildConfig())
 
-    assert [d.code for d in rules.check(Fleet(parent))] == ["UPL109"]
+    assert [d.code for d in rules.check(Fleet(parent))] == ["UPL410"]
+
+
+def test_without_a_default_every_entry_point_is_one() -> None:
+    points = ChildConfig({"up": UplinkEntryPoint(":9443"), "other": UplinkEntryPoint(":9444")})
+    child = Cluster("eu", uplinks=[Uplink("api", "apps")], child_config=points)
+
+    assert rules.check_cluster(child, "child").diagnostics == ()
+    assert points.default_entry_points == ("up", "other")
 
 
 def test_an_uplink_without_a_static_configuration_is_not_judged_by_entry_points() -> None:
@@ -131,13 +138,6 @@ def test_an_unknown_entry_point_has_a_suggestion() -> None:
     )
     assert found.suggestion == "multicluster"
     assert found.location.path == "$.spec.entryPoints[1]"
-    assert [Path(r.location.file).name for r in found.related] == ["traefik.yaml"]
-
-
-def test_no_default_entry_point_is_reported_at_the_uplink() -> None:
-    (found,) = bad("UPL109")
-
-    assert Path(found.location.file).name == "apps.yaml"
     assert [Path(r.location.file).name for r in found.related] == ["traefik.yaml"]
 
 

@@ -4,8 +4,9 @@ Rules of this file:
 
 1. A fleet is a folder with ``parent/`` and ``children/<name>/``; any other folder, and
    any file, is a single cluster.
-2. A cluster's manifests are its ``*.yaml``, ``*.yml`` and ``*.json`` files, at any depth,
-   in the order of their names. Hidden files and folders are not read.
+2. A cluster's manifests are its ``*.yaml``, ``*.yml``, ``*.json`` and ``*.toml`` files, at
+   any depth, in the order of their names. Hidden files and folders are not read, nor is
+   TOML that mentions neither uplinks nor the multicluster provider: most is of other tools.
 3. An unreadable file is a diagnostic (UPL012), and so is a path without any document
    (UPL011); reading continues with the next file.
 4. A diagnostic names a file by the given path, plus the file's path below it.
@@ -28,7 +29,7 @@ from uplinks.diagnostics import Diagnostic, Location, Severity
 from uplinks.manifest import Limits
 from uplinks.model import Cluster, Fleet
 from uplinks.parsing import make_cluster, make_fleet, parse_manifests
-from uplinks.schema import Manifests
+from uplinks.schema import DEFAULT_NAMESPACE, Manifests
 
 __all__ = [
     "NOTHING_FOUND",
@@ -49,7 +50,9 @@ UNREADABLE = "UPL012"
 
 PARENT = "parent"
 CHILDREN = "children"
-SUFFIXES = (".yaml", ".yml", ".json")
+TOML = ".toml"
+SUFFIXES = (".yaml", ".yml", ".json", TOML)
+_OURS = (b"uplink", b"multicluster")
 
 AnyPath = str | os.PathLike[str]
 Texts = MutableMapping[str, bytes]
@@ -88,10 +91,13 @@ def fleets_in(path: AnyPath) -> tuple[str, ...]:
     return tuple(p for p in below if all(os.path.isdir(os.path.join(p, side)) for side in sides))
 
 
-def load(path: AnyPath, texts: Texts | None = None) -> Fleet | Cluster:
+def load(
+    path: AnyPath, texts: Texts | None = None, *, namespace: str = DEFAULT_NAMESPACE
+) -> Fleet | Cluster:
     """Read a fleet, or else a single cluster.
 
-    The cluster of a file or an ordinary folder has no name. No file raises.
+    The cluster of a file or an ordinary folder has no name. ``namespace`` is that of
+    objects without one. No file raises.
     Complexity: O(bytes).
 
     >>> load("no/such/file.yaml").diagnostics[0].code
@@ -99,14 +105,18 @@ def load(path: AnyPath, texts: Texts | None = None) -> Fleet | Cluster:
 
     Source: this library's; the page does not mention files.
     """
-    return load_fleet(path, texts) if is_fleet(path) else load_cluster("", [path], texts=texts)
+    if is_fleet(path):
+        return load_fleet(path, texts, namespace=namespace)
+    return load_cluster("", [path], texts=texts, namespace=namespace)
 
 
-def load_fleet(path: AnyPath, texts: Texts | None = None) -> Fleet:
+def load_fleet(
+    path: AnyPath, texts: Texts | None = None, *, namespace: str = DEFAULT_NAMESPACE
+) -> Fleet:
     """Read a fleet: a folder with ``parent/`` and ``children/<name>/``.
 
-    A missing side, or a folder without a manifest, is a diagnostic of its cluster.
-    No file raises.
+    ``namespace`` is that of objects without one. A missing side, or a folder without a
+    manifest, is a diagnostic of its cluster. No file raises.
 
     >>> load_fleet("no/such/folder").parent.diagnostics[0].code
     'UPL012'
@@ -126,8 +136,11 @@ def load_fleet(path: AnyPath, texts: Texts | None = None) -> Fleet:
         found.append(_nothing(parent[0], f"a fleet has {PARENT}/ beside {CHILDREN}/", PARENT))
         parent = []
     return make_fleet(
-        load_cluster(PARENT, parent, found, texts=texts),
-        [load_cluster(name, [child], texts=texts) for name, child in children.items()],
+        load_cluster(PARENT, parent, found, texts=texts, namespace=namespace),
+        [
+            load_cluster(name, [child], texts=texts, namespace=namespace)
+            for name, child in children.items()
+        ],
     )
 
 
@@ -137,8 +150,11 @@ def load_cluster(
     diagnostics: Iterable[Diagnostic] = (),
     *,
     texts: Texts | None = None,
+    namespace: str = DEFAULT_NAMESPACE,
 ) -> Cluster:
     """Read one cluster from files and folders; ``diagnostics`` are those found before.
+
+    ``namespace`` is that of objects without one.
 
     Complexity: O(bytes), O(f log f) for the names of f files.
 
@@ -152,7 +168,7 @@ def load_cluster(
     for path in (os.fspath(path) for path in paths):
         before = len(found)
         files = list(_walk(path, name, found)) if os.path.isdir(path) else [path]
-        read = [each for file in files for each in _read(file, name, found, texts)]
+        read = [each for file in files for each in _read(file, name, found, texts, namespace)]
         if len(found) == before and all(map(_is_empty, read)):
             found.append(_nothing(path, _why_empty(files), name))
         manifests += read
@@ -160,10 +176,16 @@ def load_cluster(
 
 
 def load_stream(
-    data: bytes, source: str = "-", name: str = "", *, texts: Texts | None = None
+    data: bytes,
+    source: str = "-",
+    name: str = "",
+    *,
+    texts: Texts | None = None,
+    namespace: str = DEFAULT_NAMESPACE,
 ) -> Cluster:
     """Read one cluster from the bytes of a stream, named ``source`` in diagnostics.
 
+    ``namespace`` is that of objects without one.
     Complexity: O(bytes).
 
     >>> [d.code for d in load_stream(b"").diagnostics]
@@ -173,12 +195,14 @@ def load_stream(
     """
     if texts is not None:
         texts[source] = data
-    manifests = parse_manifests(data, source=source, cluster=name)
+    manifests = parse_manifests(data, source=source, cluster=name, namespace=namespace)
     found = [_nothing(source, _why_empty([source]), name)] if _is_empty(manifests) else []
     return make_cluster(name, [manifests], found)
 
 
-def _read(path: str, cluster: str, found: list[Diagnostic], texts: Texts | None) -> list[Manifests]:
+def _read(
+    path: str, cluster: str, found: list[Diagnostic], texts: Texts | None, namespace: str
+) -> list[Manifests]:
     # Read one byte more than the limit, so that the parser detects the excess, and request
     # no more than the file's size, because allocating the buffer is the main cost.
     most = Limits().size + 1
@@ -194,9 +218,11 @@ def _read(path: str, cluster: str, found: list[Diagnostic], texts: Texts | None)
     except (OSError, ValueError) as error:
         found.append(_unreadable(path, error, cluster))
         return []
+    if path.endswith(TOML) and not any(word in data.lower() for word in _OURS):
+        return [Manifests(skipped=1)]
     if texts is not None:
         texts[path] = data
-    return [parse_manifests(data, source=path, cluster=cluster)]
+    return [parse_manifests(data, source=path, cluster=cluster, namespace=namespace)]
 
 
 def _is_empty(manifests: Manifests) -> bool:
@@ -219,7 +245,7 @@ def _children(folder: str, found: list[Diagnostic]) -> dict[str, str]:
         path = os.path.join(folder, name)
         if os.path.isdir(path):
             children[name] = path
-        elif name.endswith(SUFFIXES):
+        elif name.endswith(SUFFIXES) and not name.endswith(TOML):
             reason = f"it belongs to no child, move it to {CHILDREN}/<name>/"
             found.append(_error(UNREADABLE, path, f"not read: {reason}"))
     if not children and not found:

@@ -57,8 +57,9 @@ class ChildConfig(Copyable):
 
     @property
     def default_entry_points(self) -> tuple[str, ...]:
-        """The names of the entry points with ``asDefault: true``, in order."""
-        return tuple(name for name, point in self.uplink_entry_points.items() if point.as_default)
+        """The names of the entry points with ``asDefault: true``, else of all, in order."""
+        points = self.uplink_entry_points
+        return tuple(n for n, point in points.items() if point.as_default) or tuple(points)
 
 
 @frozen

@@ -32,8 +32,9 @@ UPLINKS_ANNOTATION: Final = "hub.traefik.io/router.uplinks"
 class Uplink(Copyable):
     """A child's declaration that it can serve a workload.
 
-    ``namespace`` is ``""`` when the manifest lacks one. ``weight`` is an int
-    from 0 to 2**31 - 1; 0 is advertised but never picked.
+    ``namespace`` is ``""`` for an uplink of Traefik's file provider, which is known by
+    its ``expose_name``. ``weight`` is an int from 0 to 2**31 - 1; 0 is advertised but
+    never picked.
 
     >>> Uplink("api-workload", "apps").uplink_name
     'apps-api-workload'
@@ -63,7 +64,11 @@ class Uplink(Copyable):
     @property
     def owner(self) -> str:
         """The declaring object as ``namespace/name``: its identity in a cluster."""
-        return f"{self.namespace}/{self.name}"
+        return _owner(self.namespace, self.name)
+
+
+def _owner(namespace: str, name: str) -> str:
+    return f"{namespace}/{name}" if namespace else f"{name}@file"
 
 
 @frozen
@@ -96,8 +101,9 @@ class Route(Copyable):
 class IngressRoute(Copyable):
     """A router. With the uplinks annotation it is advertised through uplinks.
 
-    ``entry_points`` and ``tls`` are ``None`` when absent, which differs from
-    empty: a router with the annotation must not even write ``tls: {}``.
+    ``entry_points`` and ``tls`` are ``None`` when absent. An empty ``tls`` differs from
+    an absent one: a router with the annotation must not even write ``tls: {}``.
+    ``namespace`` is ``""`` for a router of Traefik's file provider.
 
     >>> IngressRoute("r", "apps", annotations={UPLINKS_ANNOTATION: "a, b"}).uplinks
     ('a', 'b')
@@ -113,6 +119,11 @@ class IngressRoute(Copyable):
     annotations: Mapping[str, str] = mapping_field()
     rest: Mapping[str, Any] = rest_field()
     origin: Origin = origin_field()
+
+    @property
+    def owner(self) -> str:
+        """The declaring object as ``namespace/name``: its identity in a cluster."""
+        return _owner(self.namespace, self.name)
 
     @property
     def uplinks(self) -> tuple[str, ...]:

@@ -86,7 +86,6 @@ ALL: Final[tuple[Rule, ...]] = (
     uplink.invalid_expose_name,  # 106
     uplink.normalized_name,  # 107
     entry_point.unknown_entry_point,  # 108
-    entry_point.no_default_entry_point,  # 109
     entry_point.entry_point_named_twice,  # 110
     unused.unused_uplink,  # 111
     timing.negative_duration,  # 202
@@ -153,7 +152,7 @@ ALL: Final[tuple[Rule, ...]] = (
 MOST_OF_A_RULE: Final = 5_000
 """How many diagnostics of one rule are kept for one cluster, or for the fleet itself."""
 
-RETIRED: Final[tuple[str, ...]] = ()
+RETIRED: Final[tuple[str, ...]] = ("UPL109",)
 """Codes of removed rules, sorted. They are never reused."""
 
 Entry = Rule | ShapeCode

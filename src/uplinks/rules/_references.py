@@ -63,7 +63,7 @@ class Reference:
 
 def of_router(router: IngressRoute) -> Iterator[list[Reference]]:
     """Yield the references of each route."""
-    holder = f"router {router.namespace}/{router.name}"
+    holder = f"router {router.owner}"
     for i, route in enumerate(router.routes):
         yield [
             Reference(

@@ -29,7 +29,7 @@ def annotated_routers(cluster: Cluster) -> Iterator[tuple[IngressRoute, str]]:
     """Yield the routers with the annotation, each with its namespaced name."""
     for router in cluster.routers:
         if router.advertised:
-            yield router, f"{router.namespace}/{router.name}"
+            yield router, router.owner
 
 
 def annotation_of(router: IngressRoute) -> Location:

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Related, Severity
-from uplinks.errors import quote
 from uplinks.model import Cluster, IngressRoute, TraefikService, Uplink
 from uplinks.rules._references import is_refused
 from uplinks.rules._rule import rule
@@ -302,17 +301,17 @@ def more_than_one_type(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("routers", "traefik_services"),
 )
 def missing_identity(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Require a name and a namespace in each IngressRoute and TraefikService.
+    """Require a name in each IngressRoute and TraefikService.
 
     ## What it checks
 
-    Each `IngressRoute` and `TraefikService` has `metadata.name` and
-    `metadata.namespace`. UPL101 and UPL102 check those of an `Uplink`.
+    Each `IngressRoute` and `TraefikService` has `metadata.name`. UPL101 checks that of
+    an `Uplink`. An object without `metadata.namespace` is in the namespace given with
+    `--namespace`, which is `default` if not given.
 
     ## Why
 
-    Both are needed to resolve references. Without a namespace, a manifest declares a
-    different object in each namespace it is applied to.
+    An object without a name cannot be created, and nothing can refer to it.
 
     ## Bad
 
@@ -320,8 +319,7 @@ def missing_identity(cluster: Cluster) -> Iterator[Diagnostic]:
     # parent
     apiVersion: traefik.io/v1alpha1
     kind: IngressRoute
-    metadata:
-      name: api # UPL315
+    metadata: {namespace: apps} # UPL315
     spec:
       routes:
         - match: PathPrefix(`/api`)
@@ -329,8 +327,7 @@ def missing_identity(cluster: Cluster) -> Iterator[Diagnostic]:
     ---
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
-    metadata:
-      namespace: apps # UPL315
+    metadata: {namespace: apps} # UPL315
     spec:
       weighted:
         services:
@@ -343,7 +340,7 @@ def missing_identity(cluster: Cluster) -> Iterator[Diagnostic]:
     # parent
     apiVersion: traefik.io/v1alpha1
     kind: IngressRoute
-    metadata: {name: api, namespace: apps}
+    metadata: {name: api}
     spec:
       routes:
         - match: PathPrefix(`/api`)
@@ -370,8 +367,3 @@ def missing_identity(cluster: Cluster) -> Iterator[Diagnostic]:
         if not item.name and not is_refused(item.origin, "name"):
             where = item.origin.locate("metadata", "name")
             yield missing_identity.at(where, f"{kind} has no metadata.name; add it")
-        if not item.namespace and not is_refused(item.origin, "namespace"):
-            yield missing_identity.at(
-                item.origin.locate("metadata", "namespace"),
-                f"{kind} {quote(item.name)} has no metadata.namespace; add it",
-            )

@@ -137,7 +137,7 @@ def _annotations(cluster: Cluster) -> Iterator[Diagnostic]:
             if name in renamed:
                 uplink = renamed[name]
                 where = router.origin.locate("metadata", "annotations", UPLINKS_ANNOTATION)
-                holder = f"router {router.namespace}/{router.name}"
+                holder = f"router {router.owner}"
                 yield _renamed(holder, name, uplink.uplink_name, uplink, where)
 
 

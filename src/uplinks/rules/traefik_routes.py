@@ -265,7 +265,7 @@ def advertised_below_another(cluster: Cluster) -> Iterator[Diagnostic]:
         if router.advertised and router.rest.get("parentRefs"):
             yield advertised_below_another.at(
                 router.origin.locate("spec", "parentRefs", key=True),
-                f"router {router.namespace}/{router.name} has the uplinks annotation and "
+                f"router {router.owner} has the uplinks annotation and "
                 "parentRefs, so --for-child leaves it out; move the rule and the middlewares of "
                 "the router above into it",
             )

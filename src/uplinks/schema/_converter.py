@@ -24,7 +24,7 @@ from cattrs import (
 )
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from uplinks.diagnostics import LIMIT_EXCEEDED
+from uplinks.diagnostics import LIMIT_EXCEEDED, Severity
 from uplinks.durations import Nanoseconds, format_duration, parse_duration
 from uplinks.errors import InvalidDuration
 from uplinks.located import Origin
@@ -96,7 +96,11 @@ def _header_value(value: object, _: object = None) -> str:
         # Never the value: it may be a credential, whatever its type. A name
         # without a value may be one too: `headers: {Bearer abc}`.
         predicate = f"must be a string, got {type_name(value)}"
-        raise Refused(WRONG_TYPE, predicate, hidden=value is None)
+        if value is None:
+            # The API server drops it.
+            predicate += "; the header is not sent"
+            raise Refused(WRONG_TYPE, predicate, hidden=True, severity=Severity.WARNING)
+        raise Refused(WRONG_TYPE, predicate)
     return value
 
 
@@ -179,7 +183,16 @@ def _tuple_hook(converter: Converter, cls: Any) -> Callable[[Any, Any], Any]:
 def _mapping_hook(converter: Converter, cls: Any) -> Callable[[Any, Any], Any]:
     kind = get_args(cls)[1]
     hook = converter.get_structure_hook(kind)
+    if kind is str:
+        return lambda value, _: _each_value(_without_nulls(value), hook, kind)
     return lambda value, _: _each_value(value, hook, kind)
+
+
+def _without_nulls(value: Any) -> Any:
+    """Leave out the labels and annotations that are null, as the API server does."""
+    if not isinstance(value, dict) or None not in value.values():
+        return value
+    return {key: item for key, item in value.items() if item is not None}
 
 
 def _read_time(value: Any, kind: Any) -> Nanoseconds:
@@ -359,16 +372,17 @@ CONVERTER: Final = _converter()
 
 
 @cache  # made when needed: a start that reads no manifest does not pay for it
-def object_reader(cls: Any) -> Callable[[dict[str, Any], Origin], Any]:
+def object_reader(cls: Any) -> Callable[[dict[str, Any], Origin, str], Any]:
     """Give the function that reads a Kubernetes object: its ``metadata`` and ``spec`` as one.
 
-    The function raises cattrs' `BaseValidationError`, with everything refused.
+    The function takes the object, its origin, and the namespace of an object without
+    one. It raises cattrs' `BaseValidationError`, with everything refused.
     """
     overrides = _overrides(cls) | {"origin": override(struct_hook=_same)}
     inner = make_dict_structure_fn(cls, CONVERTER, _cattrs_detailed_validation=True, **overrides)
     top, metadata, spec = (fields_at(cls, each) for each in ("", "metadata", "spec"))
 
-    def read(node: dict[str, Any], origin: Origin) -> Any:
+    def read(node: dict[str, Any], origin: Origin, namespace: str) -> Any:
         parts: dict[str, Any] = {}
         errors = _take(node, top, parts)
         taken = {"name": "", "namespace": "", "origin": origin}
@@ -378,6 +392,8 @@ def object_reader(cls: Any) -> Callable[[dict[str, Any], Origin], Any]:
             if container in parts:
                 problems = _take(parts[container], fields, taken)
                 errors += (_at(container, problem) for problem in problems)
+        if taken["namespace"] == "":
+            taken["namespace"] = namespace
         return _structure(inner, taken, cls, errors)
 
     return read

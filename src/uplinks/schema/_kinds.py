@@ -15,7 +15,7 @@ from uplinks.naming import nearest
 from uplinks.schema._problems import MISSING_FIELD, Problem
 from uplinks.schema._refusals import WRONG_TYPE, describe
 
-__all__ = ["HUB_API", "TRAEFIK_API", "is_list", "strange_kind"]
+__all__ = ["HUB_API", "HUB_GROUP", "TRAEFIK_API", "TRAEFIK_GROUP", "strange_kind"]
 
 UNKNOWN_KIND = "UPL008"
 
@@ -66,15 +66,6 @@ _KINDS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     }
 )
 """All kinds of Traefik's API groups: none of these is a typo."""
-
-
-def is_list(node: Any) -> bool:
-    """Return whether a node is a Kubernetes ``List``, whose items are objects."""
-    return (
-        isinstance(node, dict)
-        and node.get("kind") == "List"
-        and node.get("apiVersion", "v1") == "v1"
-    )
 
 
 def strange_kind(node: Any) -> Iterator[Problem]:

@@ -142,7 +142,8 @@ def _problems(error: BaseException, path: Path, unknown: Severity) -> Iterator[P
         yield from unknown_fields(path, error.names, error.known, unknown)
     elif isinstance(error, Refused):
         name = f"a value in {format_name(path[:-1])}" if error.hidden else format_name(path)
-        yield Problem(error.code, path, f"{name} {error.predicate}", hidden=error.hidden)
+        message = f"{name} {error.predicate}"
+        yield Problem(error.code, path, message, error.severity, hidden=error.hidden)
     elif isinstance(error, KeyError):
         yield Problem(MISSING_FIELD, path, f"{format_name(path)} is required")
     else:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Any, Final
 
+from uplinks.diagnostics import Severity
 from uplinks.errors import is_one_word
 
 __all__ = [
@@ -31,11 +32,19 @@ class Refused(Exception):
     be a misplaced value, and must not be shown.
     """
 
-    def __init__(self, code: str, predicate: str, *, hidden: bool = False) -> None:
+    def __init__(
+        self,
+        code: str,
+        predicate: str,
+        *,
+        hidden: bool = False,
+        severity: Severity = Severity.ERROR,
+    ) -> None:
         super().__init__(predicate)
         self.code = code
         self.predicate = predicate
         self.hidden = hidden
+        self.severity = severity
 
 
 class UnknownFields(Exception):
