@@ -212,7 +212,7 @@ def test_parts_of_one_configuration_are_joined_with_their_places() -> None:
     points = {"a": UplinkEntryPoint(":1/tcp", as_default=True), "b": UplinkEntryPoint()}
     assert config == ChildConfig(points, multicluster=True)
     places = [config.origin.locate("hub", "uplinkEntryPoints", name, key=True) for name in "ab"]
-    assert [str(place) for place in places] == ["0.yaml:1:28", "1.yaml:2:66"]
+    assert [str(place) for place in places] == ["0.yaml:1:27", "1.yaml:2:64"]
     assert config.origin.value_at("hub", "uplinkEntryPoints", "b") == {}
     assert [part.document.file for part in config.origin.parts] == ["0.yaml", "1.yaml", "2.yaml"]
 

@@ -177,7 +177,7 @@ def test_an_entry_point_without_a_static_configuration_is_unknown() -> None:
 @pytest.mark.parametrize(
     ("bad", "code"),
     [
-        (router("apps-api", entry_points=()), "UPL301"),
+        (router("apps-api", entry_points=("web",)), "UPL301"),
         (router("apps-api", tls={}), "UPL302"),
         (router("apps-api,"), "UPL305"),
         (router("apps-pai"), "UPL303"),

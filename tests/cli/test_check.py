@@ -101,20 +101,21 @@ def test_what_could_not_be_read_weighs_most(run: Run) -> None:
 
 
 def test_related_places_stand_below(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("hub: {uplinkEntryPoints: {}}\n", encoding="utf-8")
-    (tmp_path / "b.yaml").write_text("hub: {uplinkEntryPoints: {}}\n", encoding="utf-8")
+    text = "hub: {{uplinkEntryPoints: {{up: {{address: ':{}'}}}}}}\n"
+    (tmp_path / "a.yaml").write_text(text.format(1), encoding="utf-8")
+    (tmp_path / "b.yaml").write_text(text.format(2), encoding="utf-8")
 
     ran = run("check", str(tmp_path))
 
     assert ran.status == 1
     first, *excerpt, related, _, about, _, summary = ran.out.splitlines()
-    assert first.startswith(f"{tmp_path}/b.yaml:1:1: error UPL010: ")
+    assert first.startswith(f"{tmp_path}/b.yaml:1:27: error UPL010: ")
     assert excerpt == [
         "    |",
-        "  1 | hub: {uplinkEntryPoints: {}}",
-        "    | ^^^",
+        "  1 | hub: {uplinkEntryPoints: {up: {address: ':***'}}}",
+        "    |                           ^^",
     ]
-    assert related == f"  see: {tmp_path}/a.yaml:1:1: first declared here"
+    assert related == f"  see: {tmp_path}/a.yaml:1:27: first declared here"
     assert about.endswith(": uplinks explain UPL010")
     assert summary == "0 uplinks, 2 documents: 1 error"
 

@@ -45,6 +45,7 @@ PUBLISHED = {
     "UPL106": "expose-name",
     "UPL107": "normalized-name",
     "UPL108": "unknown-entry-point",
+    "UPL109": "no-default-entry-point",
     "UPL110": "entry-point-named-twice",
     "UPL111": "unused-uplink",
     "UPL201": "invalid-duration",

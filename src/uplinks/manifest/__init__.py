@@ -38,7 +38,7 @@ from attrs import frozen
 
 from uplinks.diagnostics import Diagnostic
 from uplinks.located import Document
-from uplinks.manifest import _libyaml, _text, _toml
+from uplinks.manifest import _libyaml, _text
 from uplinks.manifest._builder import TreeBuilder
 from uplinks.manifest._findings import SYNTAX, Findings, LimitError
 from uplinks.manifest._limits import Limits
@@ -144,6 +144,8 @@ def read_toml(
 
     Source: TOML 1.0.
     """
+    from uplinks.manifest import _toml  # noqa: PLC0415 - few fleets have TOML
+
     data = _bytes_or_str(data)
     size = _text.size(data)
     text, unreadable = ("", "") if size > limits.size else _text.decode(data)

@@ -35,10 +35,16 @@ from uplinks.located import Document, Origin
 from uplinks.model import IngressRoute, Resource, StaticConfig, TraefikService, Uplink
 from uplinks.schema._converter import CONVERTER, object_reader
 from uplinks.schema._fields import INGRESS_ROUTE_SPEC, TRAEFIK_SERVICE_SPEC, Table, strange_fields
-from uplinks.schema._kinds import HUB_API, TRAEFIK_API, strange_kind
-from uplinks.schema._problems import MISSING_FIELD, UNKNOWN_FIELD, Problem, build
-from uplinks.schema._static import read_static_config, write_static_config, wrong_type_at
-from uplinks.schema.forms import Found, find_forms, is_list, objects_in
+from uplinks.schema._kinds import (
+    HUB_API,
+    TRAEFIK_API,
+    Found,
+    has_forms,
+    is_list,
+    objects_in,
+    strange_kind,
+)
+from uplinks.schema._problems import MISSING_FIELD, UNKNOWN_FIELD, Problem, build, wrong_type_at
 
 __all__ = ["DEFAULT_NAMESPACE", "Manifests", "json_schema", "structure", "unstructure"]
 
@@ -93,7 +99,7 @@ def structure(
     found = list(diagnostics)
     skipped = 0
     for origin, node in (each for document in documents for each in objects_in(document)):
-        read = [_read(form, namespace) for form in find_forms(node, origin)]
+        read = [_read(form, namespace) for form in _forms(node, origin)]
         resources += (resource for resource, _ in read)
         if not read:
             skipped += not is_list(node)
@@ -126,6 +132,8 @@ def unstructure(resource: Resource) -> dict[str, Any]:
     Source: reference page, "Configuration Options" and "Complete Example".
     """
     if isinstance(resource, StaticConfig):
+        from uplinks.schema._static import write_static_config  # noqa: PLC0415 - as above
+
         return {"hub": write_static_config(resource)}
     cls = type(resource)
     written = CONVERTER.unstructure(resource)
@@ -149,6 +157,19 @@ def json_schema() -> dict[str, Any]:
     from uplinks.schema._json_schema import uplink_schema  # noqa: PLC0415 - a check needs none
 
     return uplink_schema()
+
+
+def _forms(node: Any, origin: Origin) -> Iterable[Found]:
+    """Give what a node says of uplinks; nothing for a list and a foreign object."""
+    if isinstance(node, dict) and isinstance(node.get("kind"), str):
+        for cls, (api, _) in _OBJECTS.items():
+            if node["kind"] == cls.__name__ and node.get("apiVersion") == api:
+                return (Found(cls, node, origin),)
+    if not has_forms(node):
+        return ()
+    from uplinks.schema.forms import find_forms  # noqa: PLC0415 - few texts have another form
+
+    return find_forms(node, origin)
 
 
 def _strange(node: Any) -> Iterator[Problem]:
@@ -176,6 +197,8 @@ _OBJECTS: Final[Mapping[type, tuple[str, Table | None]]] = MappingProxyType(
 def _read(form: Found, namespace: str) -> tuple[Any, list[Diagnostic]]:
     """Read what a form gave; a diagnostic has the place that the form was read at."""
     if form.cls is StaticConfig:
+        from uplinks.schema._static import read_static_config  # noqa: PLC0415 - as above
+
         resource, problems = read_static_config(form.tree, form.origin)
     else:
         resource, problems = _read_object(form, namespace)

@@ -20,7 +20,7 @@ from uplinks.grammar import is_field_name
 from uplinks.located import Origin, field_path
 from uplinks.naming import nearest
 from uplinks.schema._layout import written_path
-from uplinks.schema._refusals import Refused, UnknownFields
+from uplinks.schema._refusals import WRONG_TYPE, Refused, UnknownFields, describe
 
 __all__ = [
     "MISSING_FIELD",
@@ -30,6 +30,7 @@ __all__ = [
     "build",
     "format_name",
     "unknown_fields",
+    "wrong_type_at",
 ]
 
 UNKNOWN_FIELD: Final = "UPL005"
@@ -127,6 +128,12 @@ def format_name(path: Path) -> str:
     """
     steps = (step if type(step) is int else _shorten(step) for step in path)
     return field_path(tuple(steps))[1:].removeprefix(".")
+
+
+def wrong_type_at(path: Path, value: object, expected: str) -> Problem:
+    """Report a value of another type at a path."""
+    message = f"{format_name(path)} must be {expected}, got {describe(value)}"
+    return Problem(WRONG_TYPE, path, message)
 
 
 def _shorten(name: object) -> str:

@@ -13,10 +13,17 @@ from uplinks.diagnostics import LIMIT_EXCEEDED, Severity
 from uplinks.located import Origin
 from uplinks.model import ChildConfig, ParentConfig, StaticConfig
 from uplinks.schema._converter import CONVERTER, MOST_REFUSED, read_duration
-from uplinks.schema._problems import Path, Problem, build, format_name, unknown_fields
-from uplinks.schema._refusals import WRONG_TYPE, Refused, describe
+from uplinks.schema._problems import (
+    Path,
+    Problem,
+    build,
+    format_name,
+    unknown_fields,
+    wrong_type_at,
+)
+from uplinks.schema._refusals import Refused
 
-__all__ = ["read_static_config", "write_static_config", "wrong_type_at"]
+__all__ = ["read_static_config", "write_static_config"]
 
 _MULTICLUSTER: Final = ("hub", "providers", "multicluster")
 _PROVIDER: Final = ("children", "pollInterval", "pollTimeout")
@@ -50,12 +57,6 @@ def read_static_config(
         parent = attrs.evolve(parent, origin=origin)
         problems += [*found, *_provider_problems(provider, parent)]
     return StaticConfig(child, parent, origin=origin), problems
-
-
-def wrong_type_at(path: Path, value: object, expected: str) -> Problem:
-    """Report a value of another type at a path."""
-    message = f"{format_name(path)} must be {expected}, got {describe(value)}"
-    return Problem(WRONG_TYPE, path, message)
 
 
 def _mapping_at(

@@ -14,14 +14,18 @@ from attrs import frozen
 
 from uplinks.diagnostics import Span
 from uplinks.located import LocatedList, LocatedMap
-from uplinks.schema.forms._static import canonical_hub
+from uplinks.schema.forms._static import static_tree
 from uplinks.schema.forms._tree import get_case, marks_of, put
 
 __all__ = ["arguments", "environment", "flags_tree", "variables"]
 
 _DASHES: Final = re.compile("--?(?=[A-Za-z])")
 _PREFIX: Final = "traefik_"
-_READ: Final = (("hub", "uplinkentrypoints"), ("hub", "providers", "multicluster"))
+_READ: Final = (
+    ("hub", "uplinkentrypoints"),
+    ("hub", "providers", "multicluster"),
+    ("core", "defaultrulesyntax"),
+)
 _STEP: Final = re.compile(r"([^\[\]]+)((?:\[[0-9]{1,4}\])*)")
 _SWITCHES: Final = frozenset(
     {
@@ -145,19 +149,16 @@ def environment(env: Any) -> Iterator[Setting]:
 
 
 def flags_tree(settings: list[Setting]) -> LocatedMap | None:
-    """Make the canonical tree of flat settings; ``None`` if there are none.
+    """Make the canonical tree of flat settings; ``None`` if there are none of ``hub``.
 
     >>> flags_tree(list(arguments(["--hub.uplinkEntryPoints.up.asDefault"])))
     {'hub': {'uplinkEntryPoints': {'up': {'asDefault': True}}}}
     """
-    if not settings:
-        return None
-    root = LocatedMap(settings[0].marks[0])
+    root = LocatedMap(settings[0].marks[0] if settings else Span())
     for setting in settings:
         _insert(root, setting)
     _as_lists(root)
-    put(root, "hub", canonical_hub(root["hub"]), root.marks["hub"])
-    return root
+    return static_tree(root)
 
 
 def _insert(root: LocatedMap, setting: Setting) -> None:
@@ -172,7 +173,7 @@ def _insert(root: LocatedMap, setting: Setting) -> None:
         return
     node = root
     for step in steps[:-1]:
-        key = get_case(node, step) or step.lower() if node is root else get_case(node, step) or step
+        key = get_case(node, step) or step
         inside = node.get(key)
         if not isinstance(inside, LocatedMap):
             span = setting.marks[0]

@@ -9,7 +9,7 @@ from uplinks.located import LocatedMap
 from uplinks.model import Child, UplinkEntryPoint
 from uplinks.schema.forms._tree import copy_map, get_case, marks_of, put, span_of, typed
 
-__all__ = ["HUB", "canonical_hub", "static_tree"]
+__all__ = ["CORE", "HUB", "canonical_hub", "static_tree"]
 
 HUB: Final = {
     "uplinkEntryPoints": Mapping[str, UplinkEntryPoint],
@@ -23,6 +23,9 @@ HUB: Final = {
     },
 }
 """What is read of ``hub``; everything else in it is Traefik Hub's own."""
+
+CORE: Final = {"defaultRuleSyntax": object}
+"""What is read of ``core``: the syntax of rules that do not say theirs."""
 
 _HTTP: Final = {"http": {"tls": {}}}
 
@@ -38,6 +41,9 @@ def static_tree(node: Any) -> LocatedMap | None:
         return None
     tree = LocatedMap(span_of(node))
     put(tree, "hub", canonical_hub(node[key]), marks_of(node, key))
+    core = get_case(node, "core")
+    if core is not None:
+        put(tree, "core", typed(node[core], CORE), marks_of(node, core))
     return tree
 
 

@@ -6,8 +6,7 @@ image: only Traefik has such arguments.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Iterator
 from typing import Any, Final
 
 from uplinks.located import LocatedMap
@@ -15,15 +14,7 @@ from uplinks.schema.forms._flags import arguments, environment, flags_tree, vari
 
 __all__ = ["workload_trees"]
 
-_TEMPLATE: Final = ("spec", "template", "spec")
-_POD_SPECS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "DaemonSet": _TEMPLATE,
-        "Deployment": _TEMPLATE,
-        "Pod": ("spec",),
-        "StatefulSet": _TEMPLATE,
-    }
-)
+_POD: Final = "Pod"
 
 
 def workload_trees(node: Any) -> Iterator[LocatedMap]:
@@ -34,11 +25,10 @@ def workload_trees(node: Any) -> Iterator[LocatedMap]:
     >>> list(workload_trees(pod))
     [{'hub': {'uplinkEntryPoints': {'up': {'address': ':9443'}}}}]
     """
-    kind = node.get("kind")
     spec: Any = node
-    for step in _POD_SPECS.get(kind, ()) if isinstance(kind, str) else ():
+    for step in ("spec",) if node.get("kind") == _POD else ("spec", "template", "spec"):
         spec = spec.get(step) if isinstance(spec, dict) else None
-    containers = spec.get("containers") if isinstance(spec, dict) and spec is not node else None
+    containers = spec.get("containers") if isinstance(spec, dict) else None
     for container in containers if isinstance(containers, list) else ():
         if not isinstance(container, dict):
             continue
