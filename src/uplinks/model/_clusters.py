@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from uplinks import addresses
 from uplinks.diagnostics import Diagnostic
 from uplinks.located import Origin
 from uplinks.model._fields import (
@@ -142,3 +143,52 @@ class Fleet(Copyable):
     def clusters(self) -> tuple[Cluster, ...]:
         """The parent, then the children in the order of their names."""
         return (self.parent, *(self.children[name] for name in sorted(self.children)))
+
+    def offered(self) -> Mapping[str, tuple[Uplink, ...]]:
+        """The uplinks that the parent finds at each child, in the order of the children's names.
+
+        A parent may list one cluster as several children, on one host, with the port of
+        another entry point each. Such a child offers only the uplinks of that entry point.
+        Complexity: O(children + uplinks), O(n log n) for n names.
+
+        >>> config = ChildConfig({"a": UplinkEntryPoint(":1"), "b": UplinkEntryPoint(":2")})
+        >>> uplinks = [Uplink("x", "apps", entry_points=["a"]), Uplink("y", "apps")]
+        >>> cluster = Cluster("", uplinks=uplinks, child_config=config)
+        >>> listed = ParentConfig({n: Child(f"https://eu:{n[-1]}") for n in ("eu-1", "eu-2")})
+        >>> fleet = Fleet(Cluster("parent", parent_config=listed), {n: cluster for n in listed.children})
+        >>> {name: [each.name for each in found] for name, found in fleet.offered().items()}
+        {'eu-1': ['x', 'y'], 'eu-2': ['y']}
+        """
+        names = sorted(self.children)
+        reached = self.reached_entry_points()
+        return {n: self._offered_at(self.children[n], reached.get(n)) for n in names}
+
+    def reached_entry_points(self) -> Mapping[str, frozenset[str]]:
+        """The entry points that the addresses of children lead to, where not to all of them."""
+        listed = {} if self.parent.parent_config is None else self.parent.parent_config.children
+        by_host: dict[tuple[str, str], list[tuple[str, int]]] = {}
+        for name, child in listed.items():
+            endpoint = addresses.endpoint(child.address)
+            if endpoint is not None:
+                by_host.setdefault(endpoint[:2], []).append((name, endpoint[2]))
+        return {
+            name: at
+            for same in by_host.values()
+            if len(same) > 1
+            for name, port in same
+            if name in self.children and (at := _entry_points_at(self.children[name], port))
+        }
+
+    @staticmethod
+    def _offered_at(cluster: Cluster, at: frozenset[str] | None) -> tuple[Uplink, ...]:
+        config = cluster.child_config
+        if at is None or config is None:
+            return cluster.uplinks
+        default = config.default_entry_points
+        return tuple(u for u in cluster.uplinks if not at.isdisjoint(u.entry_points or default))
+
+
+def _entry_points_at(cluster: Cluster, port: int) -> frozenset[str]:
+    """Give the entry points of a port; none if it may lead to any of them, as a Service may."""
+    points = {} if cluster.child_config is None else cluster.child_config.uplink_entry_points
+    return frozenset(n for n, p in points.items() if addresses.listening_port(p.address) == port)

@@ -121,8 +121,8 @@ def is_refused(origin: Origin, field: str) -> bool:
 def offers_by(of: Callable[[Uplink], str], fleet: Fleet) -> Mapping[str, Sequence[Offer]]:
     """Group the uplinks of all children by a key. Each group is sorted by child."""
     offers: dict[str, list[Offer]] = defaultdict(list)
-    for child in sorted(fleet.children):
-        for uplink in fleet.children[child].uplinks:
+    for child, uplinks in fleet.offered().items():
+        for uplink in uplinks:
             offers[of(uplink)].append((child, uplink))
     return {name: _in_order(group) for name, group in offers.items()}
 
@@ -156,8 +156,7 @@ def renamed_names(uplinks: Iterable[Uplink]) -> Mapping[str, Uplink]:
 def renamed_services(fleet: Fleet) -> Mapping[str, tuple[str, Uplink]]:
     """Map the replaced name of each service to its new name and its uplink."""
     known, renamed = set[str](), dict[str, tuple[str, Uplink]]()
-    for child in sorted(fleet.children):
-        uplinks = fleet.children[child].uplinks
+    for child, uplinks in fleet.offered().items():
         known |= {uplink.uplink_name for uplink in uplinks}
         known |= {f"{uplink.uplink_name}-{child}" for uplink in uplinks}
         for derived, uplink in renamed_names(uplinks).items():
@@ -208,7 +207,7 @@ def composed(fleet: Fleet) -> Mapping[str, str]:
         for references in of_service(service):
             join(references, service.service_name)
     first: dict[object, str] = {}
-    names = sorted({u.uplink_name for c in fleet.children.values() for u in c.uplinks})
+    names = sorted({u.uplink_name for uplinks in fleet.offered().values() for u in uplinks})
     return {name: first.setdefault(top(("uplink", name)), name) for name in names}
 
 
@@ -216,8 +215,8 @@ def _services(fleet: Fleet) -> dict[str, str]:
     """Map the names of all services of the children's uplinks to uplink names."""
     of_children = {
         f"{uplink.uplink_name}-{child}": uplink.uplink_name
-        for child in sorted(fleet.children)
-        for uplink in fleet.children[child].uplinks
+        for child, uplinks in fleet.offered().items()
+        for uplink in uplinks
     }
     names = of_children.values()
     return {**of_children, **dict(zip(names, names, strict=True))}

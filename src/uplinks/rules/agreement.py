@@ -84,7 +84,7 @@ _OF_ONE_CHECK: Final = (
     name="different-checks",
     severity=Severity.WARNING,
     scope="fleet",
-    reads=("children", "children.diagnostics", "children.uplinks"),
+    reads=("children", "children.diagnostics", "offered"),
 )
 def different_checks(fleet: Fleet) -> Iterator[Diagnostic]:
     """Warn about children with different health checks for one uplink.
@@ -166,7 +166,7 @@ def different_checks(fleet: Fleet) -> Iterator[Diagnostic]:
     name="different-names",
     severity=Severity.WARNING,
     scope="fleet",
-    reads=("children", "children.uplinks", "parent.routers", "parent.traefik_services"),
+    reads=("offered", "parent.routers", "parent.traefik_services"),
 )
 def different_names(fleet: Fleet) -> Iterator[Diagnostic]:
     """Warn about one uplink with different names on different children.
@@ -244,7 +244,7 @@ def different_names(fleet: Fleet) -> Iterator[Diagnostic]:
     name="partly-checked",
     severity=Severity.WARNING,
     scope="fleet",
-    reads=("children", "children.uplinks"),
+    reads=("offered",),
 )
 def partly_checked(fleet: Fleet) -> Iterator[Diagnostic]:
     """Warn about an uplink with a health check on only some children.
@@ -325,7 +325,7 @@ def partly_checked(fleet: Fleet) -> Iterator[Diagnostic]:
     name="no-failover",
     severity=Severity.INFO,
     scope="fleet",
-    reads=("children", "children.uplinks", "parent.routers", "parent.traefik_services"),
+    reads=("children", "children.uplinks", "offered", "parent.routers", "parent.traefik_services"),
 )
 def no_failover(fleet: Fleet) -> Iterator[Diagnostic]:
     """Note an uplink offered by only one of several children.

@@ -32,7 +32,7 @@ __all__ = ["missing_kind", "unknown_traefik_service", "unresolved_service"]
     name="unresolved-service",
     severity=Severity.ERROR,
     scope="fleet",
-    reads=("children", "children.uplinks", "parent.routers", "parent.traefik_services"),
+    reads=("offered", "parent.routers", "parent.traefik_services"),
 )
 def unresolved_service(fleet: Fleet) -> Iterator[RuleResult]:
     """Require that `name@multicluster` names a service of the parent.
@@ -108,8 +108,8 @@ def unresolved_service(fleet: Fleet) -> Iterator[RuleResult]:
     Uplink reference, "Uplink Naming".
     """
     known = set[str]()
-    for child, cluster in fleet.children.items():
-        for uplink in cluster.uplinks:
+    for child, uplinks in fleet.offered().items():
+        for uplink in uplinks:
             known.add(uplink.uplink_name)
             known.add(f"{uplink.uplink_name}-{child}")
     renamed = renamed_services(fleet)

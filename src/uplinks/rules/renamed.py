@@ -32,6 +32,7 @@ __all__ = ["renamed_uplink"]
         "children",
         "children.routers",
         "children.uplinks",
+        "offered",
         "parent.routers",
         "parent.traefik_services",
         "parent.uplinks",

@@ -102,7 +102,7 @@ def _names(router: IngressRoute) -> tuple[str, ...]:
     name="unrouted-uplink",
     severity=Severity.INFO,
     scope="fleet",
-    reads=("children", "children.uplinks", "parent.routers", "parent.traefik_services"),
+    reads=("offered", "parent.routers", "parent.traefik_services"),
 )
 def unrouted_uplink(fleet: Fleet) -> Iterator[Diagnostic]:
     """Note an uplink that the parent never routes to.

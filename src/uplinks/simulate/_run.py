@@ -125,8 +125,10 @@ class Run:
             return ()
         if isinstance(change, Advertise) and change.advertisements is not None:
             return tuple(change.advertisements)
-        cluster = self.scenario.fleet.children.get(change.child)
-        declared = () if cluster is None else advertise(cluster)
+        fleet = self.scenario.fleet
+        cluster, reached = fleet.children.get(change.child), fleet.reached_entry_points()
+        at = reached.get(change.child)
+        declared = () if cluster is None else advertise(cluster, entry_points=at)
         if isinstance(change, SetWeight):
             offers = self.offers.get(change.child, declared)
             return tuple(evolve(each, weight=change.weight) for each in offers)
