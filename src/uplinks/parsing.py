@@ -23,6 +23,7 @@ from uplinks.model import (
     Cluster,
     Fleet,
     IngressRoute,
+    OtherObject,
     ParentConfig,
     StaticConfig,
     TraefikService,
@@ -144,6 +145,7 @@ def make_cluster(
         diagnostics=found,
         skipped=sum(text.skipped for text in texts)
         + sum(c.child is None and c.parent is None for c in configs),
+        others=(r for r in resources if isinstance(r, OtherObject)),
     )
 
 
@@ -173,6 +175,7 @@ def join_clusters(clusters: Sequence[Cluster]) -> Cluster:
         parent_config=parent,
         diagnostics=found,
         skipped=sum(cluster.skipped for cluster in clusters),
+        others=(each for cluster in clusters for each in cluster.others),
     )
 
 

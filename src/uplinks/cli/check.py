@@ -96,8 +96,7 @@ def documents(cluster: Cluster) -> int:
         if part is not None
         for origin in part.origin.parts
     }
-    objects = (*cluster.uplinks, *cluster.routers, *cluster.traefik_services)
-    return len(objects) + len(configs) + cluster.skipped
+    return len(cluster.objects) + len(configs) + cluster.skipped
 
 
 # --- selection --------------------------------------------------------------

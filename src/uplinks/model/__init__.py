@@ -45,6 +45,7 @@ from uplinks.model._objects import (
     Uplink,
     Weighted,
 )
+from uplinks.model._others import OtherObject, written_references
 from uplinks.model._services import (
     Advertisement,
     ChildService,
@@ -77,6 +78,7 @@ __all__ = [
     "Header",
     "HealthCheck",
     "IngressRoute",
+    "OtherObject",
     "ParentConfig",
     "PassiveHealthCheck",
     "Resource",
@@ -93,7 +95,8 @@ __all__ = [
     "WeightedChild",
     "WeightedService",
     "share_passive_check",
+    "written_references",
 ]
 
-Resource = Uplink | IngressRoute | TraefikService | StaticConfig
+Resource = Uplink | IngressRoute | TraefikService | StaticConfig | OtherObject
 """Every kind of object that is read from a manifest."""

@@ -19,6 +19,7 @@ from uplinks.model._fields import (
     to_tuple,
 )
 from uplinks.model._objects import IngressRoute, TraefikService, Uplink
+from uplinks.model._others import OtherObject
 from uplinks.model._transport import ServersTransport
 
 __all__ = [
@@ -130,6 +131,12 @@ class Cluster:
     parent_config: ParentConfig | None = None
     diagnostics: tuple[Diagnostic, ...] = field(default=(), converter=to_tuple)
     skipped: int = 0
+    others: tuple[OtherObject, ...] = field(default=(), converter=to_tuple)
+
+    @property
+    def objects(self) -> tuple[Uplink | IngressRoute | TraefikService | OtherObject, ...]:
+        """All Kubernetes objects."""
+        return (*self.uplinks, *self.routers, *self.traefik_services, *self.others)
 
 
 @frozen

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
@@ -11,6 +12,9 @@ from uplinks import naming
 from uplinks.located import Origin
 from uplinks.model._checks import HealthCheck, PassiveHealthCheck
 from uplinks.model._fields import Copyable, mapping_field, origin_field, rest_field, to_tuple
+
+if TYPE_CHECKING:
+    from uplinks.router_rules import RouterRule, RuleSyntax
 
 __all__ = [
     "MAX_WEIGHT",
@@ -54,7 +58,7 @@ class Uplink(Copyable):
     annotations: Mapping[str, str] = mapping_field()
     origin: Origin = origin_field()
 
-    @property
+    @cached_property  # most rules ask for it
     def uplink_name(self) -> str:
         """The name that routers and parents refer to. It is not checked here."""
         if self.expose_name is not None:
@@ -96,6 +100,27 @@ class Route(Copyable):
     services: tuple[ServiceReference, ...] = field(default=(), converter=to_tuple)
     rest: Mapping[str, Any] = rest_field()
 
+    def rule(self, default: RuleSyntax = "v3") -> RouterRule:
+        """Parse the match, once for each syntax.
+
+        ``default`` is the syntax of a route that sets none.
+
+        >>> Route("PathPrefix(`/api`)").rule().valid
+        True
+        """
+        given = self.rest.get("syntax")
+        syntax: RuleSyntax = default if given in {None, ""} else "v2" if given == "v2" else "v3"
+        found: RouterRule | None = self._rules.get(syntax)
+        if found is None:
+            from uplinks.router_rules import parse_rule  # noqa: PLC0415 - many files have no routes
+
+            found = self._rules[syntax] = parse_rule(self.match, syntax)
+        return found
+
+    @cached_property
+    def _rules(self) -> dict[str, Any]:  # by syntax; attrs evaluates the type, so it is a plain one
+        return {}
+
 
 @frozen
 class IngressRoute(Copyable):
@@ -125,13 +150,16 @@ class IngressRoute(Copyable):
         """The declaring object as ``namespace/name``: its identity in a cluster."""
         return _owner(self.namespace, self.name)
 
-    @property
+    @cached_property
     def uplinks(self) -> tuple[str, ...]:
         """The uplink names of the annotation, in order, empty elements left out."""
+        return tuple(name for name in self.annotation_elements if name)
+
+    @cached_property
+    def annotation_elements(self) -> tuple[str, ...]:
+        """The elements of the annotation, in order, with the empty ones."""
         text = self.annotations.get(UPLINKS_ANNOTATION)
-        if text is None:
-            return ()
-        return tuple(name for name in naming.split_uplinks_annotation(text) if name)
+        return () if text is None else naming.split_uplinks_annotation(text)
 
     @property
     def advertised(self) -> bool:

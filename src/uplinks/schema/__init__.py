@@ -17,9 +17,9 @@ Rules of this package:
 
 ``forms`` finds what a document says and gives it one form, ``_layout`` tells where
 fields are written, ``_converter`` structures values or raises ``_refusals``,
-``_problems`` gives refusals their paths, ``_kinds`` and ``_fields`` list the kinds and
-the fields of Traefik's kinds, ``_json_schema`` writes the shape of an Uplink for others.
-``_static`` reads a static configuration; here objects are read and written.
+``_problems`` gives refusals their paths, ``_kinds`` lists the kinds and ``_crds`` what
+the API server accepts in Traefik's kinds, ``_json_schema`` writes the shape of an Uplink
+for others. ``_static`` reads a static configuration; here objects are read and written.
 """
 
 from __future__ import annotations
@@ -32,11 +32,19 @@ from attrs import frozen
 
 from uplinks.diagnostics import Diagnostic, Severity, limit_exceeded
 from uplinks.located import Document, Origin
-from uplinks.model import IngressRoute, Resource, StaticConfig, TraefikService, Uplink
-from uplinks.schema._converter import CONVERTER, object_reader
-from uplinks.schema._fields import INGRESS_ROUTE_SPEC, TRAEFIK_SERVICE_SPEC, Table, strange_fields
+from uplinks.model import (
+    IngressRoute,
+    OtherObject,
+    Resource,
+    StaticConfig,
+    TraefikService,
+    Uplink,
+)
+from uplinks.schema._converter import CONVERTER, object_reader, plain
+from uplinks.schema._crds import KEPT_SPECS, SPECS, Table, check_shape
 from uplinks.schema._kinds import (
     HUB_API,
+    OTHER_KINDS,
     TRAEFIK_API,
     Found,
     has_forms,
@@ -135,9 +143,11 @@ def unstructure(resource: Resource) -> dict[str, Any]:
         from uplinks.schema._static import write_static_config  # noqa: PLC0415 - as above
 
         return {"hub": write_static_config(resource)}
+    if isinstance(resource, OtherObject):
+        return _written_other(resource)
     cls = type(resource)
     written = CONVERTER.unstructure(resource)
-    return {"apiVersion": _OBJECTS[cls][0], "kind": cls.__name__, **written}
+    return {"apiVersion": _OBJECTS[cls], "kind": cls.__name__, **written}
 
 
 def json_schema() -> dict[str, Any]:
@@ -161,15 +171,27 @@ def json_schema() -> dict[str, Any]:
 
 def _forms(node: Any, origin: Origin) -> Iterable[Found]:
     """Give what a node says of uplinks; nothing for a list and a foreign object."""
-    if isinstance(node, dict) and isinstance(node.get("kind"), str):
-        for cls, (api, _) in _OBJECTS.items():
-            if node["kind"] == cls.__name__ and node.get("apiVersion") == api:
-                return (Found(cls, node, origin),)
+    cls = _class_of(node)
+    if cls is not None:
+        return (Found(cls, node, origin),)
     if not has_forms(node):
         return ()
     from uplinks.schema.forms import find_forms  # noqa: PLC0415 - few texts have another form
 
     return find_forms(node, origin)
+
+
+def _class_of(node: Any) -> type | None:
+    if not isinstance(node, dict) or not isinstance(node.get("kind"), str):
+        return None
+    kind, api_version = node["kind"], node.get("apiVersion")
+    for cls, api in _OBJECTS.items():
+        if api_version == api and kind == cls.__name__:
+            return cls
+    metadata = node.get("metadata")
+    named = isinstance(metadata, dict) and isinstance(metadata.get("name"), str)
+    # The version may be anything, also unhashable.
+    return OtherObject if named and api_version in OTHER_KINDS.get(kind, ()) else None
 
 
 def _strange(node: Any) -> Iterator[Problem]:
@@ -184,13 +206,9 @@ def _strange(node: Any) -> Iterator[Problem]:
 
 # --- reading each kind ------------------------------------------------------
 
-# The API of each kind and the fields of its spec, where the model has only some of them.
-_OBJECTS: Final[Mapping[type, tuple[str, Table | None]]] = MappingProxyType(
-    {
-        Uplink: (HUB_API, None),
-        IngressRoute: (TRAEFIK_API, INGRESS_ROUTE_SPEC),
-        TraefikService: (TRAEFIK_API, TRAEFIK_SERVICE_SPEC),
-    }
+# The API of each kind.
+_OBJECTS: Final[Mapping[type, str]] = MappingProxyType(
+    {Uplink: HUB_API, IngressRoute: TRAEFIK_API, TraefikService: TRAEFIK_API}
 )
 
 
@@ -200,6 +218,8 @@ def _read(form: Found, namespace: str) -> tuple[Any, list[Diagnostic]]:
         from uplinks.schema._static import read_static_config  # noqa: PLC0415 - as above
 
         resource, problems = read_static_config(form.tree, form.origin)
+    elif form.cls is OtherObject:
+        resource, problems = _read_other(form.tree, form.origin, namespace)
     else:
         resource, problems = _read_object(form, namespace)
     if problems:
@@ -211,17 +231,62 @@ def _read(form: Found, namespace: str) -> tuple[Any, list[Diagnostic]]:
 
 def _read_object(form: Found, namespace: str) -> tuple[Any, list[Problem]]:
     cls, node = form.cls, form.tree
-    _, table = _OBJECTS[cls]
+    table = SPECS.get(cls.__name__)
     # Traefik may be newer than the tables of its own kinds.
     unknown = Severity.ERROR if table is None else Severity.WARNING
     read = object_reader(cls)
     own = "" if form.is_file else namespace
     resource, problems = build(node, lambda tree: read(tree, form.origin, own), unknown)
-    spec = node.get("spec")
     if table is not None and not form.is_file:
-        problems += strange_fields(spec, table, ("spec",))
-    if cls is IngressRoute and isinstance(spec, dict) and spec.get("routes") is None:
-        # Required, but the entry points and TLS of a router without routes can be
-        # checked; so the model has a default and the problem is reported here.
-        problems.append(Problem(MISSING_FIELD, ("spec", "routes"), "spec.routes is required"))
+        problems += _beside(problems, _spec_problems(node, table))
     return resource, problems
+
+
+def _read_other(
+    node: dict[str, Any], origin: Origin, default: str
+) -> tuple[OtherObject, list[Problem]]:
+    """Read an object that is kept as it is written."""
+    kind, metadata = node["kind"], node["metadata"]
+    namespace, annotations = metadata.get("namespace"), metadata.get("annotations")
+    texts = annotations.items() if isinstance(annotations, dict) else ()
+    spec = node.get("spec")
+    kept = OtherObject(
+        node["apiVersion"],
+        kind,
+        metadata["name"],
+        (namespace if isinstance(namespace, str) else "") or default,
+        spec=plain(spec) if isinstance(spec, dict) else {},
+        annotations={key: text for key, text in texts if isinstance(text, str)},
+        origin=origin,
+    )
+    table = KEPT_SPECS.get(kind)
+    return kept, [] if table is None else list(_spec_problems(node, table))
+
+
+def _spec_problems(node: dict[str, Any], table: Table) -> Iterator[Problem]:
+    """Report what the API server refuses in the ``spec`` of one of Traefik's kinds."""
+    spec = node.get("spec")
+    if spec is None:
+        yield Problem(MISSING_FIELD, ("spec",), "spec is required")
+    else:
+        yield from check_shape(spec, table, ("spec",))
+
+
+def _beside(reported: list[Problem], problems: Iterable[Problem]) -> list[Problem]:
+    """Leave out the problems at or below a place that is reported already."""
+    places = {problem.path for problem in reported}
+    if not places:
+        return list(problems)
+    return [
+        problem
+        for problem in problems
+        if not any(problem.path[:end] in places for end in range(len(problem.path) + 1))
+    ]
+
+
+def _written_other(kept: OtherObject) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"name": kept.name, "namespace": kept.namespace}
+    if kept.annotations:
+        metadata["annotations"] = dict(kept.annotations)
+    spec = plain(kept.spec)
+    return {"apiVersion": kept.api_version, "kind": kept.kind, "metadata": metadata, "spec": spec}

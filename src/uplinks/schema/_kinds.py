@@ -20,6 +20,7 @@ from uplinks.schema._refusals import WRONG_TYPE, describe
 
 __all__ = [
     "HUB_API",
+    "OTHER_KINDS",
     "TRAEFIK_API",
     "Found",
     "has_forms",
@@ -78,9 +79,29 @@ _KINDS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
 )
 """All kinds of Traefik's API groups: none of these is a typo."""
 
+OTHER_KINDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "HTTPRoute": ("gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"),
+        "Ingress": ("networking.k8s.io/v1",),
+        "Middleware": (TRAEFIK_API,),
+        "ServersTransport": (TRAEFIK_API,),
+        "TLSOption": (TRAEFIK_API,),
+    }
+)
+"""The kinds of objects that are kept as they are written, with their API versions."""
+
 
 _LIST: Final = "List"
-_LISTED: Final = frozenset({"v1", "apps", HUB_GROUP, TRAEFIK_GROUP})
+_LISTED: Final = frozenset(
+    {
+        "apps",
+        "gateway.networking.k8s.io",
+        "networking.k8s.io",
+        "v1",
+        HUB_GROUP,
+        TRAEFIK_GROUP,
+    }
+)
 _WORKLOADS: Final = frozenset({"DaemonSet", "Deployment", "Pod", "StatefulSet"})
 
 
