@@ -151,11 +151,28 @@ class Fleet(Copyable):
         """The parent, then the children in the order of their names."""
         return (self.parent, *(self.children[name] for name in sorted(self.children)))
 
+    def tiers(self) -> tuple[Fleet, ...]:
+        """The fleet itself, and one for each child that is a parent too, by their names.
+
+        >>> listed = ParentConfig({"leaf": Child("https://leaf.example.com")})
+        >>> middle = Cluster("middle", parent_config=listed)
+        >>> fleet = Fleet(Cluster("parent"), {"middle": middle, "leaf": Cluster("leaf")})
+        >>> [(tier.parent.name, sorted(tier.children)) for tier in fleet.tiers()]
+        [('parent', ['leaf', 'middle']), ('middle', ['leaf'])]
+        """
+        inner = [c for c in self.clusters[1:] if c.parent_config and c.parent_config.children]
+        return (self, *(Fleet(c, self._listed_by(c)) for c in inner))
+
+    def _listed_by(self, cluster: Cluster) -> dict[str, Cluster]:
+        names = () if cluster.parent_config is None else cluster.parent_config.children
+        return {name: self.children[name] for name in names if name in self.children}
+
     def offered(self) -> Mapping[str, tuple[Uplink, ...]]:
         """The uplinks that the parent finds at each child, in the order of the children's names.
 
         A parent may list one cluster as several children, on one host, with the port of
         another entry point each. Such a child offers only the uplinks of that entry point.
+        A child that only another child lists offers nothing to the fleet's parent.
         Complexity: O(children + uplinks), O(n log n) for n names.
 
         >>> config = ChildConfig({"a": UplinkEntryPoint(":1"), "b": UplinkEntryPoint(":2")})
@@ -166,7 +183,10 @@ class Fleet(Copyable):
         >>> {name: [each.name for each in found] for name, found in fleet.offered().items()}
         {'eu-1': ['x', 'y'], 'eu-2': ['y']}
         """
-        names = sorted(self.children)
+        others = [self._listed_by(c) for c in self.children.values() if c is not self.parent]
+        own = self._listed_by(self.parent)
+        below = {name for listed in others for name in listed if name not in own}
+        names = sorted(self.children.keys() - below)
         reached = self.reached_entry_points()
         return {n: self._offered_at(self.children[n], reached.get(n)) for n in names}
 

@@ -399,7 +399,7 @@ def no_failover(fleet: Fleet) -> Iterator[Diagnostic]:
 
     Uplink reference, "Health Check Behavior".
     """
-    if len(fleet.children) == 1:
+    if len(fleet.offered()) == 1:
         return
     together = composed(fleet)
     size = Counter(together.values())
