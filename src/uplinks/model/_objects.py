@@ -205,5 +205,12 @@ class TraefikService(Copyable):
 
     @property
     def service_name(self) -> str:
-        """The name Traefik gives it: ``<namespace>-<name>@kubernetescrd``."""
+        """The name Traefik gives it: ``<namespace>-<name>@kubernetescrd``, or ``<name>@file``."""
+        if not self.namespace:
+            return f"{self.name}@file"
         return f"{self.namespace}-{self.name}@kubernetescrd"
+
+    @property
+    def owner(self) -> str:
+        """The declaring object as ``namespace/name``: its identity in a cluster."""
+        return _owner(self.namespace, self.name)

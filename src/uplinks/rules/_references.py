@@ -90,7 +90,7 @@ def of_service(service: TraefikService) -> Iterator[list[Reference]]:
 
     Of ``mirroring``, only the service whose answer is used; `mirrors_of` has the rest.
     """
-    holder = f"TraefikService {service.namespace}/{service.name}"
+    holder = f"TraefikService {service.owner}"
     if service.weighted is not None:
         yield [
             Reference(holder, service.namespace, reference, service.origin, (*_WEIGHTED, i))
@@ -170,7 +170,7 @@ def _written(
     kind = holder.kind if isinstance(holder, OtherObject) else KIND
     return [
         Reference(
-            f"{kind} {holder.namespace}/{holder.name}",
+            f"{kind} {holder.owner}",
             holder.namespace,
             reference,
             holder.origin,

@@ -193,7 +193,7 @@ def uncomposed_type(cluster: Cluster) -> Iterator[Diagnostic]:
             if _refers_to_uplinks(service.rest.get(name)):
                 yield uncomposed_type.at(
                     service.origin.locate("spec", name, key=True),
-                    f"TraefikService {service.namespace}/{service.name} refers to uplinks in "
+                    f"TraefikService {service.owner} refers to uplinks in "
                     f"{name}, which a Parent and simulate ignore; use weighted or failover if "
                     "you need them",
                 )
@@ -290,7 +290,7 @@ def more_than_one_type(cluster: Cluster) -> Iterator[Diagnostic]:
             locate = service.origin.locate
             yield more_than_one_type.at(
                 locate("spec", there[1], key=True),
-                f"TraefikService {service.namespace}/{service.name} must have one type, got "
+                f"TraefikService {service.owner} must have one type, got "
                 f"{' and '.join(there)}; remove all but one",
                 [Related(locate("spec", there[0], key=True), f"the type {there[0]}")],
             )
