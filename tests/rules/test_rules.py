@@ -94,6 +94,14 @@ def test_a_role_says_that_the_whole_cluster_is_there() -> None:
     assert [d.suggestion for d in rules.check_cluster(beside)] == ["apps-ap"]
 
 
+@pytest.mark.parametrize("code", _examples.codes())
+@pytest.mark.parametrize("role", [None, "child"])
+def test_has_error_agrees_with_the_report(code: str, role: rules.Role | None) -> None:
+    for cluster in _examples.fleet(code, bad=True).clusters:
+        report = rules.check_cluster(cluster, role)
+        assert rules.has_error(cluster, role) == bool(report.errors)
+
+
 def test_a_parent_in_the_middle_is_judged_as_a_child_too() -> None:
     parent = Cluster("parent", uplinks=[Uplink("api", "apps")], child_config=ChildConfig())
 

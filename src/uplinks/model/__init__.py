@@ -39,13 +39,14 @@ from uplinks.model._objects import (
     UPLINKS_ANNOTATION,
     Failover,
     IngressRoute,
+    OtherObject,
     Route,
     ServiceReference,
     TraefikService,
     Uplink,
     Weighted,
+    written_references,
 )
-from uplinks.model._others import OtherObject, written_references
 from uplinks.model._services import (
     Advertisement,
     ChildService,

@@ -18,8 +18,7 @@ from uplinks.model._fields import (
     rest_field,
     to_tuple,
 )
-from uplinks.model._objects import IngressRoute, TraefikService, Uplink
-from uplinks.model._others import OtherObject
+from uplinks.model._objects import IngressRoute, OtherObject, TraefikService, Uplink
 from uplinks.model._transport import ServersTransport
 
 __all__ = [

@@ -28,14 +28,13 @@ from uplinks.rules import (
     annotation,
     circle,
     collision,
-    composition,
+    dead_end,
     entry_point,
     fleet,
     health_check,
     named_object,
     objects,
     parent_router,
-    port,
     probe_header,
     probe_request,
     probe_route,
@@ -131,13 +130,13 @@ ALL: Final[tuple[Rule, ...]] = (
     route_order.shadowed_route,  # 319
     parent_router.below_and_outside,  # 330
     parent_router.unknown_parent,  # 331
-    composition.nothing_weighted,  # 332
-    composition.no_type,  # 333
-    composition.no_service_of_a_route,  # 334
+    dead_end.nothing_weighted,  # 332
+    dead_end.no_type,  # 333
+    dead_end.no_service_of_a_route,  # 334
     named_object.cross_namespace,  # 335
     named_object.unknown_object,  # 336
-    port.impossible_port,  # 337
-    port.missing_port,  # 338
+    dead_end.impossible_port,  # 337
+    dead_end.missing_port,  # 338
     parent_router.parent_with_services,  # 339
     collision.uplink_name_collision,  # 401
     collision.service_name_collision,  # 402

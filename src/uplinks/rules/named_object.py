@@ -218,15 +218,14 @@ def unknown_object(cluster: Cluster) -> Iterator[RuleResult]:
     ## Bad
 
     ```yaml
-    # parent
     apiVersion: traefik.io/v1alpha1
     kind: Middleware
     metadata: {name: auth, namespace: apps}
     spec: {basicAuth: {secret: users}}
     ---
-    apiVersion: traefik.io/v1alpha1
-    kind: IngressRoute
-    metadata: {name: api, namespace: apps}
+    metadata:
+      annotations:
+        hub.traefik.io/router.uplinks: "apps-api-workload"
     spec:
       routes:
         - match: PathPrefix(`/api`)
@@ -239,15 +238,14 @@ def unknown_object(cluster: Cluster) -> Iterator[RuleResult]:
     ## Good
 
     ```yaml
-    # parent
     apiVersion: traefik.io/v1alpha1
     kind: Middleware
     metadata: {name: auth, namespace: apps}
     spec: {basicAuth: {secret: users}}
     ---
-    apiVersion: traefik.io/v1alpha1
-    kind: IngressRoute
-    metadata: {name: api, namespace: apps}
+    metadata:
+      annotations:
+        hub.traefik.io/router.uplinks: "apps-api-workload"
     spec:
       routes:
         - match: PathPrefix(`/api`)

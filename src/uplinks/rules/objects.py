@@ -32,11 +32,13 @@ def declared_twice(cluster: Cluster) -> Iterator[Diagnostic]:
     ## What it checks
 
     A cluster declares each `Uplink`, `IngressRoute` and `TraefikService` once per
-    namespace and name, and each part of the static configuration once.
+    namespace and name. Parts of its static configuration do not give one entry point or
+    one child different addresses.
 
     ## Why
 
-    Only one of them can exist. The one applied last replaces the others.
+    Only one of them can exist. The one applied last replaces the others. A patch of a
+    kustomization is not an object of its own: check what `kubectl kustomize` renders.
 
     ## Bad
 
@@ -118,7 +120,7 @@ def declared_twice(cluster: Cluster) -> Iterator[Diagnostic]:
     for kind, item in objects:
         if item.name:  # objects without a name are reported as such, and are not equal
             declared.setdefault((kind, item.namespace, item.name), []).append(item)
-    for (kind, namespace, name), items in declared.items():
+    for (kind, _, _), items in declared.items():
         if len(items) == 1:
             continue
         first, *others = sorted(
@@ -128,7 +130,8 @@ def declared_twice(cluster: Cluster) -> Iterator[Diagnostic]:
         for where in others:
             yield declared_twice.at(
                 where,
-                f"{kind} {namespace}/{name} is declared twice; remove one",
+                f"{kind} {items[0].owner} is declared twice; remove one, or if one is a patch, "
+                "check what kubectl kustomize renders",
                 [Related(first, "first declared here")],
             )
 

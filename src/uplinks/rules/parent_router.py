@@ -134,7 +134,10 @@ def unknown_parent(cluster: Cluster) -> Iterator[RuleResult]:
     ## Bad
 
     ```yaml
-    # parent
+    metadata:
+      annotations:
+        hub.traefik.io/router.uplinks: "apps-api-workload"
+    ---
     apiVersion: traefik.io/v1alpha1
     kind: IngressRoute
     metadata: {name: login, namespace: apps}
@@ -146,7 +149,7 @@ def unknown_parent(cluster: Cluster) -> Iterator[RuleResult]:
     ---
     apiVersion: traefik.io/v1alpha1
     kind: IngressRoute
-    metadata: {name: api, namespace: apps}
+    metadata: {name: below, namespace: apps}
     spec:
       parentRefs:
         - name: login
@@ -160,7 +163,10 @@ def unknown_parent(cluster: Cluster) -> Iterator[RuleResult]:
     ## Good
 
     ```yaml
-    # parent
+    metadata:
+      annotations:
+        hub.traefik.io/router.uplinks: "apps-api-workload"
+    ---
     apiVersion: traefik.io/v1alpha1
     kind: IngressRoute
     metadata: {name: login, namespace: apps}
@@ -172,7 +178,7 @@ def unknown_parent(cluster: Cluster) -> Iterator[RuleResult]:
     ---
     apiVersion: traefik.io/v1alpha1
     kind: IngressRoute
-    metadata: {name: api, namespace: apps}
+    metadata: {name: below, namespace: apps}
     spec:
       parentRefs:
         - name: login
