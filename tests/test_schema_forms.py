@@ -95,6 +95,20 @@ def test_the_settings_of_the_provider_may_stand_apart_from_the_entry_points() ->
     assert cluster.child_config == ChildConfig({"up": UplinkEntryPoint(":9443")}, multicluster=True)
 
 
+def test_what_rules_read_of_the_rest_is_kept() -> None:
+    for text in (
+        "hub: {uplinkEntryPoints: {}}\ncore: {DEFAULTRULESYNTAX: v2}\n"
+        "providers: {kubernetescrd: {allowcrossnamespace: 'true'}}",
+        "additionalArguments: [--hub.uplinkEntryPoints.up.address=:1, "
+        "--core.defaultRuleSyntax=v2, --providers.kubernetesCRD.allowCrossNamespace]",
+    ):
+        config = read(text).child_config
+        assert config is not None
+        assert config.origin.value_at("core", "defaultRuleSyntax") == "v2"
+        path = ("providers", "kubernetesCRD", "allowCrossNamespace")
+        assert config.origin.value_at(*path) is True
+
+
 # --- Helm ------------------------------------------------------------------------
 
 VALUES = """\

@@ -25,10 +25,12 @@ _READ: Final = (
     ("hub", "uplinkentrypoints"),
     ("hub", "providers", "multicluster"),
     ("core", "defaultrulesyntax"),
+    ("providers", "kubernetescrd", "allowcrossnamespace"),
 )
 _STEP: Final = re.compile(r"([^\[\]]+)((?:\[[0-9]{1,4}\])*)")
 _SWITCHES: Final = frozenset(
     {
+        "allowcrossnamespace",
         "asdefault",
         "disablehttp2",
         "http",

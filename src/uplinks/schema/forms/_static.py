@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from uplinks.located import LocatedMap
 from uplinks.model import Child, UplinkEntryPoint
-from uplinks.schema.forms._tree import copy_map, get_case, marks_of, put, span_of, typed
+from uplinks.schema.forms._tree import copy_map, get_case, marks_of, put, typed
 
-__all__ = ["CORE", "HUB", "canonical_hub", "static_tree"]
+__all__ = ["HUB", "STATIC", "canonical_hub", "static_tree"]
 
 HUB: Final = {
     "uplinkEntryPoints": Mapping[str, UplinkEntryPoint],
@@ -24,8 +24,12 @@ HUB: Final = {
 }
 """What is read of ``hub``; everything else in it is Traefik Hub's own."""
 
-CORE: Final = {"defaultRuleSyntax": object}
-"""What is read of ``core``: the syntax of rules that do not say theirs."""
+STATIC: Final = {
+    "hub": object,
+    "core": {"defaultRuleSyntax": object},
+    "providers": {"kubernetesCRD": {"allowCrossNamespace": bool}},
+}
+"""What is read of a static configuration; the rest of it stays as it is written."""
 
 _HTTP: Final = {"http": {"tls": {}}}
 
@@ -36,14 +40,10 @@ def static_tree(node: Any) -> LocatedMap | None:
     >>> static_tree({"hub": {"uplinkEntrypoints": {"up": {"address": ":9443"}}}})
     {'hub': {'uplinkEntryPoints': {'up': {'address': ':9443'}}}}
     """
-    key = get_case(node, "hub")
-    if key is None:
+    if get_case(node, "hub") is None:
         return None
-    tree = LocatedMap(span_of(node))
-    put(tree, "hub", canonical_hub(node[key]), marks_of(node, key))
-    core = get_case(node, "core")
-    if core is not None:
-        put(tree, "core", typed(node[core], CORE), marks_of(node, core))
+    tree: LocatedMap = typed(node, STATIC)
+    put(tree, "hub", canonical_hub(tree["hub"]), marks_of(tree, "hub"))
     return tree
 
 
