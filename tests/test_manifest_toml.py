@@ -109,13 +109,17 @@ def test_an_empty_text_is_no_document(text: str | bytes) -> None:
         (b"a = '\xff'", "f.toml:1:6: error UPL001: the text is not UTF-8: invalid start byte"),
         (
             "a = " + "[" * 101 + "]" * 101,
-            "f.toml:1:105: error UPL004: more than 100 levels of nesting; the rest of the text "
-            "was not read",
+            (
+                "f.toml:1:105: error UPL004: more than 100 levels of nesting; the rest of the text "
+                "was not read"
+            ),
         ),
         (
             "a = " + "[" * 9999 + "]" * 9999,
-            "f.toml:1:1: error UPL004: more than 100 levels of nesting; the rest of the text was "
-            "not read",
+            (
+                "f.toml:1:1: error UPL004: more than 100 levels of nesting; the rest of the text "
+                "was not read"
+            ),
         ),
         (
             ".".join("a" * 9999) + " = 1",

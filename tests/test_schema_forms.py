@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from uplinks.diagnostics import Diagnostic
@@ -18,7 +20,7 @@ from uplinks.model import (
 )
 from uplinks.parsing import check_manifests, make_cluster, parse_manifests
 
-TLS = {"http": {"tls": {}}}
+TLS: dict[str, Any] = {"http": {"tls": {}}}
 
 
 def read(text: str, source: str = "f.yaml") -> Cluster:
@@ -97,10 +99,14 @@ def test_the_settings_of_the_provider_may_stand_apart_from_the_entry_points() ->
 
 def test_what_rules_read_of_the_rest_is_kept() -> None:
     for text in (
-        "hub: {uplinkEntryPoints: {}}\ncore: {DEFAULTRULESYNTAX: v2}\n"
-        "providers: {kubernetescrd: {allowcrossnamespace: 'true'}}",
-        "additionalArguments: [--hub.uplinkEntryPoints.up.address=:1, "
-        "--core.defaultRuleSyntax=v2, --providers.kubernetesCRD.allowCrossNamespace]",
+        (
+            "hub: {uplinkEntryPoints: {}}\ncore: {DEFAULTRULESYNTAX: v2}\n"
+            "providers: {kubernetescrd: {allowcrossnamespace: 'true'}}"
+        ),
+        (
+            "additionalArguments: [--hub.uplinkEntryPoints.up.address=:1, "
+            "--core.defaultRuleSyntax=v2, --providers.kubernetesCRD.allowCrossNamespace]"
+        ),
     ):
         config = read(text).child_config
         assert config is not None
@@ -471,8 +477,10 @@ def test_values_may_have_the_file_provider_s_content() -> None:
 def test_an_uplink_of_a_file_and_one_of_kubernetes_are_the_same_service() -> None:
     texts = [
         "http: {uplinks: {api: {}}}",
-        "apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink\nmetadata: {name: x}\n"
-        "spec: {exposeName: api}\n",
+        (
+            "apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink\nmetadata: {name: x}\n"
+            "spec: {exposeName: api}\n"
+        ),
     ]
 
     assert [read(text).uplinks[0].uplink_name for text in texts] == ["api", "api"]

@@ -191,7 +191,7 @@ def _join_configs(
 
 def _join_children(parts: Sequence[ChildConfig], found: list[Diagnostic]) -> ChildConfig | None:
     """Join the parts of a child's configuration, and report entry points that differ."""
-    if len(parts) < 2:
+    if not parts[1:]:
         return parts[0] if parts else None
     points: dict[str, UplinkEntryPoint] = {}
     holders: dict[str, ChildConfig] = {}
@@ -216,7 +216,7 @@ def _join_children(parts: Sequence[ChildConfig], found: list[Diagnostic]) -> Chi
 
 def _join_parents(parts: Sequence[ParentConfig], found: list[Diagnostic]) -> ParentConfig | None:
     """Join the parts of a parent's configuration, and report children that differ."""
-    if len(parts) < 2:
+    if not parts[1:]:
         return parts[0] if parts else None
     children: dict[str, Child] = {}
     holders: dict[str, ParentConfig] = {}

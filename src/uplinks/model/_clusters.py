@@ -177,9 +177,10 @@ class Fleet(Copyable):
         >>> config = ChildConfig({"a": UplinkEntryPoint(":1"), "b": UplinkEntryPoint(":2")})
         >>> uplinks = [Uplink("x", "apps", entry_points=["a"]), Uplink("y", "apps")]
         >>> cluster = Cluster("", uplinks=uplinks, child_config=config)
-        >>> listed = ParentConfig({n: Child(f"https://eu:{n[-1]}") for n in ("eu-1", "eu-2")})
-        >>> fleet = Fleet(Cluster("parent", parent_config=listed), {n: cluster for n in listed.children})
-        >>> {name: [each.name for each in found] for name, found in fleet.offered().items()}
+        >>> listed = {name: Child(f"https://eu:{name[-1]}") for name in ("eu-1", "eu-2")}
+        >>> parent = Cluster("parent", parent_config=ParentConfig(listed))
+        >>> offered = Fleet(parent, dict.fromkeys(listed, cluster)).offered()
+        >>> {name: [each.name for each in found] for name, found in offered.items()}
         {'eu-1': ['x', 'y'], 'eu-2': ['y']}
         """
         others = [self._listed_by(c) for c in self.children.values() if c is not self.parent]

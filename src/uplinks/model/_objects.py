@@ -217,6 +217,7 @@ class TraefikService(Copyable):
         """The declaring object as ``namespace/name``: its identity in a cluster."""
         return _owner(self.namespace, self.name)
 
+
 @frozen
 class OtherObject(Copyable):
     """An object that routers refer to, or that refers to services.

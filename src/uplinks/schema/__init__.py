@@ -214,6 +214,7 @@ _OBJECTS: Final[Mapping[type, str]] = MappingProxyType(
 
 def _read(form: Found, namespace: str) -> tuple[Any, list[Diagnostic]]:
     """Read what a form gave; a diagnostic has the place that the form was read at."""
+    resource: Any
     if form.cls is StaticConfig:
         from uplinks.schema._static import read_static_config  # noqa: PLC0415 - as above
 

@@ -30,9 +30,7 @@ _PROVIDER: Final = ("children", "pollInterval", "pollTimeout")
 _CHILD: Final = ("address", "serversTransport")
 
 
-def read_static_config(
-    node: dict[str, Any], origin: Origin
-) -> tuple[StaticConfig, list[Problem]]:
+def read_static_config(node: dict[str, Any], origin: Origin) -> tuple[StaticConfig, list[Problem]]:
     """Read a static configuration, which may make a cluster a child, a parent, or both.
 
     A ``multicluster`` with any content makes a parent. One without ``children`` exposes

@@ -73,7 +73,7 @@ class Engine(Protocol):
     def replace(
         self, fleet: Fleet, offers: Mapping[str, tuple[Advertisement, ...]], time: int
     ) -> None:
-        """Serve a fleet whose TraefikServices have other weights; ``offers`` are as they are now."""
+        """Serve a fleet whose TraefikServices have other weights, with the offers as they are."""
 
     def next_moment(self, end: int) -> int:
         """Return when `advance` has something to do, ``end`` at the latest."""

@@ -16,8 +16,8 @@ from uplinks.model import Advertisement
 from uplinks.services import advertise
 from uplinks.simulate._engine import Engine, Watched
 from uplinks.simulate._failures import Watch, find_failures
-from uplinks.simulate._reweighted import reweighted
 from uplinks.simulate._result import ChildTransition, ServiceState, Simulation, Window
+from uplinks.simulate._reweighted import reweighted
 from uplinks.simulate._scenario import Advertise, OfferChange, Scenario, SetWeight, Withdraw
 from uplinks.simulate._traefik import TraefikEngine
 from uplinks.simulate._uplinks import UplinksEngine

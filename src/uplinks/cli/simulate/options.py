@@ -179,8 +179,10 @@ EVENTS: Final[Mapping[str, tuple[str, Callable[[str], ScenarioEvent], str]]] = {
     "weight": (
         WEIGHT,
         _parse_weight,
-        "the child advertises its uplinks with this weight, and the parent's TraefikServices give "
-        "it to what leads to the child alone",
+        (
+            "the child advertises its uplinks with this weight, and the parent's TraefikServices "
+            "give it to what leads to the child alone"
+        ),
     ),
     "withdraw": (
         MOMENT,

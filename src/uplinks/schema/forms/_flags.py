@@ -75,7 +75,7 @@ def arguments(words: Any, values: Mapping[str, str] | None = None) -> Iterator[S
     >>> [(each.name, each.value) for each in arguments(["--hub.providers.multicluster", "--ping"])]
     [('hub.providers.multicluster', 'true')]
     """
-    pairs = [pair for pair in _words(words)]
+    pairs = list(_words(words))
     for index, (word, span) in enumerate(pairs):
         dashes = _DASHES.match(word)
         if dashes is None:

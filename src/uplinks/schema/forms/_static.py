@@ -31,7 +31,7 @@ STATIC: Final = {
 }
 """What is read of a static configuration; the rest of it stays as it is written."""
 
-_HTTP: Final = {"http": {"tls": {}}}
+_HTTP: Final[Mapping[str, Any]] = {"http": {"tls": {}}}
 
 
 def static_tree(node: Any) -> LocatedMap | None:
@@ -61,11 +61,17 @@ def canonical_hub(hub: Any) -> Any:
             elif isinstance(point, dict):
                 points[name] = typed(point, _HTTP)
     providers = hub.get("providers") if isinstance(hub, dict) else None
-    provider = providers.get("multicluster") if isinstance(providers, dict) else None
-    if isinstance(provider, dict) and isinstance(provider.get("enabled"), bool):
-        provider = copy_map(provider)
-        if provider.pop("enabled"):
-            put(providers, "multicluster", provider, marks_of(providers, "multicluster"))
-        else:
-            del providers["multicluster"]
+    if isinstance(providers, LocatedMap):
+        _switch(providers)
     return hub
+
+
+def _switch(providers: LocatedMap) -> None:
+    provider = providers.get("multicluster")
+    if not isinstance(provider, dict) or not isinstance(provider.get("enabled"), bool):
+        return
+    provider = copy_map(provider)
+    if provider.pop("enabled"):
+        put(providers, "multicluster", provider, marks_of(providers, "multicluster"))
+    else:
+        del providers["multicluster"]

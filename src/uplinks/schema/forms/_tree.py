@@ -117,9 +117,10 @@ def typed(value: Any, hint: Hint) -> Any:
     if hint is int:
         whole = isinstance(value, str) and _INTEGER.fullmatch(value)
         return int(value) if whole else value
-    if get_origin(hint) is tuple:
+    origin: Any = get_origin(hint)
+    if origin is tuple:
         return _list(value, get_args(hint)[0])
-    if isinstance(hint, dict) or attrs.has(hint) or get_origin(hint) is Mapping:
+    if isinstance(hint, dict) or attrs.has(hint) or origin is Mapping:
         return _mapping(value, hint)
     return value
 
@@ -144,7 +145,8 @@ def _mapping(value: Any, hint: Hint) -> Any:
         return LocatedMap()
     if not isinstance(value, dict):
         return None if switch is False else value
-    named = get_origin(hint) is Mapping
+    origin: Any = get_origin(hint)
+    named = origin is Mapping
     inner = get_args(hint)[1] if named else None
     names = {} if named else _names(hint) if isinstance(hint, type) else _lower(hint)
     copy = LocatedMap(span_of(value))
