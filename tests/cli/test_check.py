@@ -140,6 +140,46 @@ def test_a_parent_from_standard_input_is_called_so(run: Run) -> None:
     assert "<stdin>:1:1: error UPL011: nothing found" in ran.out
 
 
+def test_one_child_may_have_several_paths(run: Run) -> None:
+    child = f"{BANKING}/children/child-1"
+    paths = [f"--child=child-1={child}/{file}.yaml" for file in ("traefik", "ingressroute")]
+    others = ("--parent", f"{BANKING}/parent", f"--child=child-2={BANKING}/children/child-2")
+    text = Path(f"{child}/uplink.yaml").read_bytes()
+
+    ran = run("check", *others, *paths, "--child=child-1=-", stdin=text)
+
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out.startswith("2 children, 2 uplinks, 8 documents: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"), [((), "default-api"), (("--namespace", "shop"), "shop-api")]
+)
+def test_objects_without_a_namespace_are_in_the_given_one(
+    run: Run, tmp_path: Path, arguments: tuple[str, ...], name: str
+) -> None:
+    head = "apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink\nmetadata: {name: api}\n---\n"
+    router = (
+        "apiVersion: traefik.io/v1alpha1\nkind: IngressRoute\n"
+        f"metadata: {{name: r, annotations: {{hub.traefik.io/router.uplinks: {name}}}}}\n"
+        "spec: {routes: [{kind: Rule, match: Path(`/`), services: [{name: s, port: 80}]}]}\n"
+    )
+    for file in (tmp_path / "children" / "eu" / "a.yaml", tmp_path / "parent" / "a.yaml"):
+        file.parent.mkdir(parents=True)
+    listed = "hub: {providers: {multicluster: {children: {eu: {address: 'https://eu'}}}}}\n"
+    exposed = "---\nhub: {uplinkEntryPoints: {a: {address: ':1'}}, providers: {multicluster: {}}}\n"
+    (tmp_path / "parent" / "a.yaml").write_text(listed, encoding="utf-8")
+    child = tmp_path / "children" / "eu" / "a.yaml"
+    child.write_text(head + router + exposed, encoding="utf-8")
+
+    checked = run("check", str(tmp_path), *arguments)
+    alone = run("check", "-", *arguments, stdin=(head + router).encode())
+    made = run("materialize", str(tmp_path), *arguments)
+
+    assert (checked.status, alone.status, made.status) == (0, 0, 0)
+    assert f"{name}@multicluster" in made.out
+
+
 def test_a_folder_of_fleets_names_them(run: Run) -> None:
     for command in (("check",), ("materialize",), ("simulate", "--service=x")):
         ran = run(*command, "examples")

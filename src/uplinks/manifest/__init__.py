@@ -149,7 +149,9 @@ def read_toml(
     data = _bytes_or_str(data)
     size = _text.size(data)
     text, unreadable = ("", "") if size > limits.size else _text.decode(data)
-    findings = Findings(file, cluster, limits.findings, _text.end(text))
+    last = text.rfind("\n") + 1  # no other character ends a line in TOML
+    end = (text.count("\n") + 1, len(text) - last + 1)
+    findings = Findings(file, cluster, limits.findings, end)
     documents: list[Document] = []
     with contextlib.suppress(LimitError):
         if size > limits.size:
