@@ -180,6 +180,96 @@ def test_objects_without_a_namespace_are_in_the_given_one(
     assert f"{name}@multicluster" in made.out
 
 
+FORMS = {
+    "parent/values.yaml": """\
+hub:
+  token: license
+  providers:
+    multicluster:
+      enabled: true
+      children:
+        eu: {address: "https://eu.example.com:9443"}
+        us: {address: "https://us.example.com:9443"}
+ports:
+  websecure: {port: 8443}
+""",
+    "parent/routes.yaml": """\
+apiVersion: traefik.io/v1alpha1
+kind: IngressRoute
+metadata: {name: whoami}
+spec:
+  entryPoints: [websecure]
+  routes:
+    - kind: Rule
+      match: Host(`a.example.com`)
+      services: [{kind: TraefikService, name: whoami@multicluster}]
+""",
+    "children/eu/deployment.yaml": """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: traefik}
+spec:
+  template:
+    spec:
+      containers:
+        - name: traefik
+          args:
+            - --hub.uplinkEntryPoints.multicluster.address=:9443
+            - --hub.uplinkEntryPoints.multicluster.http.tls=true
+            - --hub.providers.multicluster=true
+""",
+    "children/eu/apps.yaml": """\
+apiVersion: v1
+kind: List
+items:
+- apiVersion: hub.traefik.io/v1alpha1
+  kind: Uplink
+  metadata: {name: api}
+  spec: {exposeName: whoami}
+- apiVersion: traefik.io/v1alpha1
+  kind: IngressRoute
+  metadata: {name: api, annotations: {hub.traefik.io/router.uplinks: whoami}}
+  spec: {routes: [{kind: Rule, match: Path(`/`), services: [{name: api, port: 80}]}]}
+""",
+    "children/us/traefik.toml": """\
+[hub.uplinkEntryPoints.multicluster]
+address = ":9443"
+[hub.uplinkEntryPoints.multicluster.http.tls]
+[hub.providers.multicluster]
+[providers.file]
+filename = "dynamic.toml"
+""",
+    "children/us/dynamic.toml": """\
+[http.uplinks.whoami]
+[http.routers.backend]
+rule = "Path(`/`)"
+service = "backend"
+uplinks = ["whoami"]
+[[http.services.backend.loadBalancer.servers]]
+url = "http://10.0.0.1"
+""",
+    "children/us/pyproject.toml": "not = [TOML",
+}
+
+
+def test_a_fleet_may_be_written_in_every_form(run: Run, tmp_path: Path) -> None:
+    for name, text in FORMS.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+    checked = run("check", str(tmp_path), "--select=UPL", "--fail-on=warning")
+    made = run("materialize", str(tmp_path))
+
+    assert (checked.status, checked.err) == (0, "")
+    assert checked.out.splitlines()[-1].startswith("2 children, 2 uplinks, 9 documents: ")
+    assert [line.split()[0] for line in made.out.splitlines()[1:]] == [
+        "whoami@multicluster",
+        "whoami-eu@multicluster",
+        "whoami-us@multicluster",
+    ]
+
+
 def test_a_folder_of_fleets_names_them(run: Run) -> None:
     for command in (("check",), ("materialize",), ("simulate", "--service=x")):
         ran = run(*command, "examples")

@@ -15,7 +15,7 @@ Rules of this package:
    Empty documents are not counted.
 6. An object without a namespace is in the one that is passed in, as with kubectl.
 
-``forms`` finds what a document says and gives it one form, ``_layout`` tells where
+``_forms`` finds what a document says and gives it one form, ``_layout`` tells where
 fields are written, ``_converter`` structures values or raises ``_refusals``,
 ``_problems`` gives refusals their paths, ``_kinds`` lists the kinds and ``_crds`` what
 the API server accepts in Traefik's kinds, ``_json_schema`` writes the shape of an Uplink
@@ -176,7 +176,7 @@ def _forms(node: Any, origin: Origin) -> Iterable[Found]:
         return (Found(cls, node, origin),)
     if not has_forms(node):
         return ()
-    from uplinks.schema.forms import find_forms  # noqa: PLC0415 - few texts have another form
+    from uplinks.schema._forms import find_forms  # noqa: PLC0415 - few texts have another form
 
     return find_forms(node, origin)
 

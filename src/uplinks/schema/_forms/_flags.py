@@ -14,8 +14,8 @@ from attrs import frozen
 
 from uplinks.diagnostics import Span
 from uplinks.located import LocatedList, LocatedMap
-from uplinks.schema.forms._static import static_tree
-from uplinks.schema.forms._tree import get_case, marks_of, put
+from uplinks.schema._forms._static import static_tree
+from uplinks.schema._forms._tree import get_case, marks_of, put
 
 __all__ = ["arguments", "environment", "flags_tree", "variables"]
 

@@ -21,11 +21,11 @@ from typing import Any
 
 from uplinks.located import Origin
 from uplinks.model import StaticConfig
+from uplinks.schema._forms._file_provider import dynamic_trees, is_dynamic
+from uplinks.schema._forms._helm import dynamic_content, values_trees
+from uplinks.schema._forms._tree import canonical_origin
+from uplinks.schema._forms._workload import workload_trees
 from uplinks.schema._kinds import Found
-from uplinks.schema.forms._file_provider import dynamic_trees, is_dynamic
-from uplinks.schema.forms._helm import dynamic_content, values_trees
-from uplinks.schema.forms._tree import canonical_origin
-from uplinks.schema.forms._workload import workload_trees
 
 __all__ = ["find_forms"]
 

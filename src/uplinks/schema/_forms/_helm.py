@@ -12,10 +12,10 @@ from typing import Any
 
 from uplinks.diagnostics import Span
 from uplinks.located import LocatedMap
-from uplinks.schema.forms._file_provider import is_dynamic
-from uplinks.schema.forms._flags import arguments, environment, flags_tree, variables
-from uplinks.schema.forms._static import static_tree
-from uplinks.schema.forms._tree import copy_map, items_of, marks_of, put, span_of
+from uplinks.schema._forms._file_provider import is_dynamic
+from uplinks.schema._forms._flags import arguments, environment, flags_tree, variables
+from uplinks.schema._forms._static import static_tree
+from uplinks.schema._forms._tree import copy_map, items_of, marks_of, put, span_of
 
 __all__ = ["dynamic_content", "values_trees"]
 

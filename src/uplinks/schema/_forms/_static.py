@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from uplinks.located import LocatedMap
 from uplinks.model import Child, UplinkEntryPoint
-from uplinks.schema.forms._tree import copy_map, get_case, marks_of, put, typed
+from uplinks.schema._forms._tree import copy_map, get_case, marks_of, put, typed
 
 __all__ = ["HUB", "STATIC", "canonical_hub", "static_tree"]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from uplinks.located import LocatedMap
-from uplinks.schema.forms._flags import arguments, environment, flags_tree, variables
+from uplinks.schema._forms._flags import arguments, environment, flags_tree, variables
 
 __all__ = ["workload_trees"]
 

@@ -13,7 +13,7 @@ from uplinks import naming
 from uplinks.diagnostics import Span
 from uplinks.located import LocatedList, LocatedMap
 from uplinks.model import UPLINKS_ANNOTATION, IngressRoute, TraefikService, Uplink
-from uplinks.schema.forms._tree import (
+from uplinks.schema._forms._tree import (
     get_case,
     items_of,
     marks_of,
