@@ -107,7 +107,7 @@ def structure(
     found = list(diagnostics)
     skipped = 0
     for origin, node in (each for document in documents for each in objects_in(document)):
-        read = [_read(form, namespace) for form in _forms(node, origin)]
+        read = [_read(form, namespace) for form in _found_in(node, origin)]
         resources += (resource for resource, _ in read)
         if not read:
             skipped += not is_list(node)
@@ -169,7 +169,7 @@ def json_schema() -> dict[str, Any]:
     return uplink_schema()
 
 
-def _forms(node: Any, origin: Origin) -> Iterable[Found]:
+def _found_in(node: Any, origin: Origin) -> Iterable[Found]:
     """Give what a node says of uplinks; nothing for a list and a foreign object."""
     cls = _class_of(node)
     if cls is not None:
