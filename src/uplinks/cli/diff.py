@@ -59,6 +59,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         default=JUMP,
         help="percentage points that a share may move without being a risk (default: 20)",
     )
+    inputs.add_namespace(parser)
     parser.set_defaults(run=run)
 
 
@@ -73,7 +74,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     Other findings in the new fleet are counted on standard error.
     """
-    fleets = [inputs.read_folder(path) for path in (arguments.old, arguments.new)]
+    places = (arguments.old, arguments.new)
+    fleets = [inputs.read_folder(path, arguments.namespace) for path in places]
     reports = [rules.check(fleet) for fleet in fleets]
     texts = [findings.as_text(report, console.styler(console.err)) for report in reports]
     if any(inputs.unreadable(report) for report in reports):

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Place",
     "add_fleet",
+    "add_namespace",
     "add_places",
     "read_fleet",
     "read_folder",
@@ -94,7 +95,8 @@ def add_places(parser: argparse.ArgumentParser) -> None:
     _add_paths(parser)
 
 
-def _add_namespace(parser: argparse.ArgumentParser) -> None:
+def add_namespace(parser: argparse.ArgumentParser) -> None:
+    """Add the option for the namespace of objects without one."""
     parser.add_argument(
         "--namespace",
         metavar="NAME",
@@ -121,7 +123,7 @@ def add_fleet(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_paths(parser: argparse.ArgumentParser) -> None:
-    _add_namespace(parser)
+    add_namespace(parser)
     paths = parser.add_argument_group("a fleet in several places, instead of FLEET")
     paths.add_argument("--parent", metavar="PATH", help="the parent's folder or file, or -")
     paths.add_argument(
