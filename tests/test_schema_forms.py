@@ -200,7 +200,7 @@ def test_the_port_and_the_arguments_of_one_entry_point_must_agree() -> None:
 
     found = only(read(text))
 
-    assert (found.code, str(found.location)) == ("UPL010", "f.yaml:2:23")
+    assert (found.code, str(found.location)) == ("UPL010", "f.yaml:2:48")
     assert [str(related.location) for related in found.related] == ["f.yaml:1:9"]
 
 
@@ -291,7 +291,8 @@ def test_the_place_of_an_argument_is_that_of_its_value() -> None:
     cluster = read(f"apiVersion: v1\nkind: Pod\n{text}")
 
     assert place(cluster, "uplinkEntryPoints", "up", "address") == "f.yaml:6:42"
-    assert place(cluster, "uplinkEntryPoints", "up", key=True) == "f.yaml:6:7"
+    assert place(cluster, "uplinkEntryPoints", "up", key=True) == "f.yaml:6:31"
+    assert place(cluster, "uplinkEntryPoints", "up", "address", key=True) == "f.yaml:6:34"
     found = only(cluster)
     assert (found.code, str(found.location)) == ("UPL006", "f.yaml:7:45")
     assert found.location.span.end_column == 50
@@ -311,6 +312,18 @@ def test_variables_are_settings_as_well_and_arguments_refer_to_them() -> None:
     assert cluster.child_config == ChildConfig(
         {"other": UplinkEntryPoint(":9443"), "up": UplinkEntryPoint(":9443")}, multicluster=True
     )
+
+
+def test_a_misspelt_step_of_a_setting_is_found_at_its_place() -> None:
+    flags = "--hub.providers.multicluster.children.eu.adress=https://eu"
+    env = "{name: 'TRAEFIK_HUB_PROVIDERS_MULTICLUSTER_CHILDREN_EU_ADRESS', value: a}"
+    text = f"additionalArguments:\n- {flags}\nenv:\n- {env}\n"
+
+    found = [
+        (d.suggestion, d.location.span[1:]) for d in read(text).diagnostics if d.code == "UPL005"
+    ]
+
+    assert found == [("address", (44, 2, 50)), ("address", (58, 4, 64))]
 
 
 def test_a_value_that_is_not_in_the_manifest_is_unset() -> None:

@@ -28,6 +28,7 @@ from uplinks.model import (
     UplinkEntryPoint,
     Weighted,
 )
+from uplinks.parsing import make_cluster, make_fleet, parse_manifests
 from uplinks.rules import _suggestion
 from uplinks.testing import _examples
 
@@ -164,6 +165,85 @@ def test_empty_elements_are_counted_from_one() -> None:
         ),
         "uplinks annotation of router apps/api-1 is empty; list uplink names, or remove it",
     ]
+
+
+# A child that is a parent too, and a name that no reference can have.
+HEAD = "apiVersion: traefik.io/v1alpha1\nkind: IngressRoute\nmetadata: {name: r, namespace: apps}\n"
+
+
+def referring(name: str) -> str:
+    service = f"{{kind: TraefikService, name: {name}@multicluster}}"
+    route = f"{{kind: Rule, match: Host(`a`), services: [{service}]}}"
+    return f"{HEAD}spec: {{entryPoints: [web], routes: [{route}]}}\n"
+
+
+def uplink_named(name: str) -> str:
+    head = "apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink\nmetadata: {name: a, namespace: b}\n"
+    return f"{head}spec: {{exposeName: {name}}}\n"
+
+
+def listing(*names: str) -> str:
+    children = ", ".join(f"{name}: {{address: 'https://{name}'}}" for name in names)
+    return f"hub: {{providers: {{multicluster: {{children: {{{children}}}}}}}}}\n"
+
+
+EXPOSED = "hub: {uplinkEntryPoints: {up: {address: ':9443'}}, providers: {multicluster: {}}}\n"
+
+
+def codes_of(**clusters: str) -> list[tuple[str, str]]:
+    made = {
+        name: make_cluster(name, [parse_manifests(text, name, name)])
+        for name, text in clusters.items()
+    }
+    report = rules.check(make_fleet(made.pop("parent"), made.values()))
+    return [(d.code, d.location.cluster) for d in report if d.severity is not Severity.INFO]
+
+
+def test_the_references_of_a_child_that_is_a_parent_are_checked() -> None:
+    middle = f"{listing('leaf')}---\nhub: {{uplinkEntryPoints: {{up: {{address: ':1'}}}}}}\n---\n"
+    leaf = f"{uplink_named('api')}---\n{EXPOSED}"
+
+    right = codes_of(parent=listing("middle"), middle=middle + referring("api"), leaf=leaf)
+    wrong = codes_of(parent=listing("middle"), middle=middle + referring("ap"), leaf=leaf)
+    above = codes_of(parent=f"{listing('middle')}---\n{referring('api')}", middle=middle, leaf=leaf)
+    absent = codes_of(parent=listing("middle"), middle=middle + referring("api"))
+
+    assert right == []
+    assert wrong == [("UPL307", "middle")]
+    assert above == [("UPL307", "parent")]
+    assert sorted(absent) == [("UPL307", "middle"), ("UPL408", "middle")]
+
+
+def test_a_name_that_is_rewritten_is_not_suggested() -> None:
+    child = f"{uplink_named('api.v1')}---\n{EXPOSED}"
+
+    for name, code in (("api-v1", ["UPL307"]), ("api.v1", [])):
+        parent = f"{listing('eu')}---\n{referring(name)}"
+        found = codes_of(parent=parent, eu=child)
+        assert found == [("UPL107", "eu"), *((each, "parent") for each in code)]
+    clusters = [
+        make_cluster(name, [parse_manifests(text)])
+        for name, text in (("p", f"{listing('eu')}---\n{referring('api-v1')}"), ("eu", child))
+    ]
+    (diagnostic,) = (
+        d for d in rules.check(make_fleet(*clusters[:1], clusters[1:])) if d.code == "UPL307"
+    )
+    assert diagnostic.suggestion is None
+    assert diagnostic.message.endswith(
+        "'api.v1' is one that no reference can name (UPL107), so set its exposeName to this name"
+    )
+
+
+def test_a_patch_beside_its_base_is_one_finding() -> None:
+    base = "apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink\nmetadata: {name: a, namespace: b}\n"
+    checked = "spec: {healthCheck: {path: /h, interval: 10s, timeout: 1s}}\n---\n"
+    child = f"{base}{checked}{base}spec: {{weight: 2}}\n---\n{EXPOSED}"
+    other = f"{base}{checked}{EXPOSED}"
+
+    found = codes_of(parent=listing("eu", "us"), eu=child, us=other)
+
+    assert found.count(("UPL010", "eu")) == 1
+    assert not {"UPL403", "UPL411"} & {code for code, _ in found}
 
 
 def test_unresolved_services_have_suggestions() -> None:

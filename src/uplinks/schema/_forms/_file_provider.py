@@ -130,7 +130,8 @@ def _router(name: str, fields: Any, marks: Marks) -> LocatedMap:
     uplinks = fields.get("uplinks")
     if isinstance(uplinks, list):
         annotations = LocatedMap(marks[1])
-        names = ",".join(each for each in uplinks if isinstance(each, str))
+        # No uplink name has a provider, which a reference may have all the same.
+        names = ",".join(each.partition("@")[0] for each in uplinks if isinstance(each, str))
         put(annotations, UPLINKS_ANNOTATION, names, marks_of(fields, "uplinks"))
         put(tree["metadata"], "annotations", annotations, marks_of(fields, "uplinks"))
     for key, written in (("entryPoints", "entryPoints"), ("tls", "tls")):

@@ -28,6 +28,7 @@ _READ: Final = (
     ("providers", "kubernetescrd", "allowcrossnamespace"),
 )
 _STEP: Final = re.compile(r"([^\[\]]+)((?:\[[0-9]{1,4}\])*)")
+_INDEX: Final = re.compile(r"\[[0-9]+\]")
 _SWITCHES: Final = frozenset(
     {
         "allowcrossnamespace",
@@ -49,16 +50,28 @@ _MOST_STEPS: Final = 16
 
 @frozen
 class Setting:
-    """One field by its path, and its value; ``None`` where it cannot be known."""
+    """One field by its path, and its value; ``None`` where it cannot be known.
+
+    ``begin`` is the column of the name, or ``None`` if only the place of all is known.
+    """
 
     name: str
     value: str | None
     marks: tuple[Span, Span]
+    begin: int | None = None
 
     @property
     def steps(self) -> tuple[str, ...]:
         """The path as written."""
         return tuple(self.name.split("."))
+
+    def place_of(self, index: int) -> Span:
+        """Give the place of one step of the path."""
+        if self.begin is None:
+            return self.marks[0]
+        before = sum(len(step) + 1 for step in self.steps[:index])
+        begin, line = self.begin + before, self.marks[0].line
+        return Span(line, begin, line, begin + len(self.steps[index]))
 
     @property
     def is_read(self) -> bool:
@@ -88,7 +101,10 @@ def arguments(words: Any, values: Mapping[str, str] | None = None) -> Iterator[S
             follows = pairs[index + 1] if index + 1 < len(pairs) else None
             if leaf not in _SWITCHES and follows and not _DASHES.match(follows[0]):
                 value, place = follows
-        setting = Setting(name, _substituted(value, values or {}), (span, place))
+        known = _substituted(value, values or {})
+        begin = _first_column(span, word)
+        begin = None if begin is None else begin + dashes.end()
+        setting = Setting(name, known, (span, place), begin)
         if setting.is_read:
             yield setting
 
@@ -104,12 +120,18 @@ def _words(words: Any) -> Iterator[tuple[str, Span]]:
             yield word, span
 
 
+def _first_column(span: Span, word: str) -> int | None:
+    """Give the column at which a word begins, if its span is that of the word alone."""
+    quotes = span.end_column - span.column - len(word)
+    exact = span.line == span.end_line and quotes in {0, 2}
+    return span.column + quotes // 2 if exact else None
+
+
 def _inside(span: Span, word: str, begin: int) -> Span:
     """Give the place of a word's end, if its span is that of the word alone."""
-    quotes = span.end_column - span.column - len(word)
-    if span.line != span.end_line or quotes not in {0, 2}:
+    first = _first_column(span, word)
+    if first is None:
         return span
-    first = span.column + quotes // 2
     return Span(span.line, first + begin, span.line, first + len(word))
 
 
@@ -145,7 +167,9 @@ def environment(env: Any) -> Iterator[Setting]:
         value = item.get("value")
         known = _substituted(value, values) if isinstance(value, str) else None
         marks = (marks_of(item, "name")[1], marks_of(item, "value")[1])
-        setting = Setting(path, known, marks)
+        begin = None if "[" in path else _first_column(marks[0], name)
+        begin = None if begin is None else begin + len(_PREFIX)
+        setting = Setting(path, known, marks, begin)
         if setting.is_read:
             yield setting
 
@@ -165,30 +189,31 @@ def flags_tree(settings: list[Setting]) -> LocatedMap | None:
 
 def _insert(root: LocatedMap, setting: Setting) -> None:
     """Put a setting at its path; a later one replaces an earlier one, but extends a list."""
-    steps = []
-    for step in setting.steps:
+    steps: list[tuple[str, Span]] = []
+    for index, step in enumerate(setting.steps):
         match = _STEP.fullmatch(step)
         if match is None:
             return
-        steps += [match[1], *re.findall(r"\[[0-9]+\]", match[2])]
+        place = setting.place_of(index)
+        steps += [(each, place) for each in (match[1], *_INDEX.findall(match[2]))]
     if len(steps) > _MOST_STEPS:
         return
+    *above, (last, place) = steps
     node = root
-    for step in steps[:-1]:
+    for step, span in above:
         key = get_case(node, step) or step
         inside = node.get(key)
         if not isinstance(inside, LocatedMap):
-            span = setting.marks[0]
-            inside = put(node, key, LocatedMap(span), (span, setting.marks[1]))
+            inside = put(node, key, LocatedMap(setting.marks[0]), (span, setting.marks[0]))
         node = inside
-    key = get_case(node, steps[-1]) or steps[-1]
+    key = get_case(node, last) or last
     value = setting.value
     before = node.get(key)
     if isinstance(before, LocatedMap) and value == "true":
         return  # `--tls` beside `--tls.options`
     if isinstance(before, str) and value is not None and key.lower() in _LISTS:
         value = f"{before},{value}"
-    put(node, key, value, setting.marks)
+    put(node, key, value, (place, setting.marks[1]))
 
 
 def _as_lists(node: LocatedMap) -> None:
