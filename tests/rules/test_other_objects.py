@@ -376,3 +376,31 @@ def test_a_port_in_quotes_is_suggested_without() -> None:
         "80",
         "$.spec.routes[0].services[0].port",
     )
+
+
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        (":9443", None),
+        ("10.0.0.1:9443", None),
+        ("[::1]:9443/tcp", None),
+        ("eu.example.com:1", None),
+        ("", "is missing"),
+        ("banana", "must be [host]:port, got 'banana'"),
+        ("9443", "must be [host]:port, got '9443'"),
+        (":0", "must have a port between 1 and 65535, got ':0'"),
+        (":65536", "must have a port between 1 and 65535, got ':65536'"),
+        (":9445/udp", "must be for tcp, got ':9445/udp'"),
+        ("::1:9443", "must have a host that is a name or an IP address, got '::1:9443'"),
+        ("https://eu:9443", "must be [host]:port, got 'https://eu:9443'"),
+    ],
+)
+def test_where_an_entry_point_listens(address: str, problem: str | None) -> None:
+    config = f'hub: {{uplinkEntryPoints: {{up: {{address: "{address}"}}}}}}'
+    report = rules.check_cluster(make_cluster("c", [parse_manifests(config)]))
+
+    assert [d.message for d in report] == (
+        []
+        if problem is None
+        else [f"address of uplink entry point 'up' {problem}; write, for example, ':9443'"]
+    )

@@ -32,6 +32,7 @@ from uplinks.rules import (
     entry_point,
     fleet,
     health_check,
+    listen_address,
     named_object,
     objects,
     parent_router,
@@ -155,6 +156,7 @@ ALL: Final[tuple[Rule, ...]] = (
     address.shared_address,  # 415
     fleet.invalid_child_name,  # 416
     transport.invalid_transport,  # 420
+    listen_address.invalid_listen_address,  # 421
     traefik_checks.grpc_over_tls,  # 501
     traefik_checks.passive_without_effect,  # 502
     traefik_routes.status_not_passed_on,  # 503

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, Final
 
 from attrs import frozen
@@ -44,6 +45,11 @@ class Scalar:
     most: int | None = None
     pattern: re.Pattern[str] | None = None
     secret: bool = False
+
+    @cached_property
+    def only_type(self) -> bool:
+        """Whether each value of its types is allowed."""
+        return (self.values, self.least, self.most, self.pattern) == ((), None, None, None)
 
 
 @frozen
@@ -283,7 +289,7 @@ def check_shape(node: Any, shape: Shape, path: Path) -> Iterator[Problem]:
                 if item is not None:
                     yield from check_shape(item, shape.each, (*path, key))
         case Scalar():
-            yield from _check_scalar(node, shape, path)
+            yield from filter(None, [_scalar_problem(node, shape, path)])
 
 
 def _check_table(node: Any, table: Table, path: Path) -> Iterator[Problem]:
@@ -304,24 +310,29 @@ def _check_table(node: Any, table: Table, path: Path) -> Iterator[Problem]:
             )
             yield Problem(MISSING_FIELD, (*path, name), message, Severity.WARNING)
     for name, item in node.items():
-        if item is not None:
-            yield from check_shape(item, table.fields.get(name), (*path, name))
+        shape = table.fields.get(name)
+        # Most values are plain scalars of the right type, so they are settled first.
+        if item is not None and not (
+            type(shape) is Scalar and shape.only_type and type(item) in shape.types
+        ):
+            yield from check_shape(item, shape, (*path, name))
 
 
-def _check_scalar(value: Any, scalar: Scalar, path: Path) -> Iterator[Problem]:
+def _scalar_problem(value: Any, scalar: Scalar, path: Path) -> Problem | None:
     if type(value) not in scalar.types:
         shown = type_name(value) if scalar.secret else describe(value)
-        yield _wrong(path, f"must be {scalar.expected}, got {shown}")
-    elif scalar.values and value not in scalar.values:
+        return _wrong(path, f"must be {scalar.expected}, got {shown}")
+    if scalar.values and value not in scalar.values:
         *others, last = map(repr, scalar.values)
         allowed = f"{', '.join(others)} or {last}" if others else last
-        yield _refused(path, value, f"must be {allowed}", nearest(value, scalar.values))
-    elif scalar.least is not None and value < scalar.least:
-        yield _refused(path, value, f"must be at least {scalar.least}")
-    elif scalar.most is not None and value > scalar.most:
-        yield _refused(path, value, f"must be at most {scalar.most}")
-    elif scalar.pattern is not None and type(value) is str and not scalar.pattern.fullmatch(value):
-        yield _refused(path, value, f"must be {scalar.expected}")
+        return _refused(path, value, f"must be {allowed}", nearest(value, scalar.values))
+    if scalar.least is not None and value < scalar.least:
+        return _refused(path, value, f"must be at least {scalar.least}")
+    if scalar.most is not None and value > scalar.most:
+        return _refused(path, value, f"must be at most {scalar.most}")
+    if scalar.pattern is not None and type(value) is str and not scalar.pattern.fullmatch(value):
+        return _refused(path, value, f"must be {scalar.expected}")
+    return None
 
 
 def _wrong(path: Path, predicate: str) -> Problem:
