@@ -248,7 +248,7 @@ def _sides(fleet: Fleet) -> dict[str, _Side]:
     for router in fleet.parent.routers:
         for index, route in enumerate(router.routes):
             fields = _numbered((s.name, f"weight {s.weight}") for s in route.services)
-            name = _unique(f"route {router.namespace}/{router.name}: {route.match}", sides)
+            name = _unique(f"route {router.owner}: {route.match}", sides)
             sides[name] = _selected(parent, "route", fields, partial(parent.route, router, index))
     return sides
 

@@ -183,7 +183,7 @@ def test_a_folder_without_a_manifest_is_a_finding(tmp_path: Path) -> None:
     (finding,) = cluster.diagnostics
     assert str(finding) == (
         f"{tmp_path}:1:1: error UPL011: nothing found: "
-        "it has no *.yaml, *.yml, *.json file, at any depth"
+        "it has no *.yaml, *.yml, *.json, *.toml file, at any depth"
     )
 
 

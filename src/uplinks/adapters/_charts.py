@@ -27,7 +27,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from uplinks import manifest
-from uplinks.adapters.files import CHART_FILES
+from uplinks.adapters._folders import CHART_FILES
 from uplinks.diagnostics import Diagnostic, Location, Severity
 from uplinks.manifest import Limits
 from uplinks.rules import NOT_RENDERED

@@ -139,12 +139,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 def documents(cluster: Cluster) -> int:
     """Count the documents of a cluster. Both parts of one configuration count once."""
     configs = {
-        id(part.origin.document)
+        id(origin.document)
         for part in (cluster.child_config, cluster.parent_config)
         if part is not None
+        for origin in part.origin.parts
     }
-    objects = (*cluster.uplinks, *cluster.routers, *cluster.traefik_services)
-    return len(objects) + len(configs) + cluster.skipped
+    return len(cluster.objects) + len(configs) + cluster.skipped
 
 
 # --- selection --------------------------------------------------------------

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from functools import partial
 from typing import Any, Final
 
 from uplinks import rules
@@ -62,6 +63,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="percentage points that a share may move without being a risk (default: 20)",
     )
     inputs.add_render(parser)
+    inputs.add_namespace(parser)
     parser.set_defaults(run=run)
 
 
@@ -76,8 +78,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     Other findings in the new fleet are counted on standard error.
     """
-    render = arguments.render
-    fleets = [inputs.read_folder(path, render=render) for path in (arguments.old, arguments.new)]
+    read = partial(inputs.read_folder, namespace=arguments.namespace, render=arguments.render)
+    fleets = [read(path) for path in (arguments.old, arguments.new)]
     reports = [rules.check(fleet) for fleet in fleets]
     if any(inputs.unreadable(report) for report in reports):
         _write_findings(reports, console)

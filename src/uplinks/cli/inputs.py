@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
+from uplinks import naming
+from uplinks.adapters._folders import SUFFIXES
 from uplinks.adapters.files import (
     NOTHING_FOUND,
     PARENT,
-    SUFFIXES,
     UNREADABLE,
     AnyPath,
     Texts,
@@ -43,7 +44,8 @@ from uplinks.diagnostics import Diagnostic, Location, Severity
 from uplinks.errors import join_names
 from uplinks.manifest import Limits
 from uplinks.model import Cluster, Fleet
-from uplinks.parsing import make_fleet
+from uplinks.parsing import join_clusters, make_fleet
+from uplinks.schema import DEFAULT_NAMESPACE
 
 if TYPE_CHECKING:
     from uplinks.cli.source import Source
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Place",
     "add_fleet",
+    "add_namespace",
     "add_places",
     "add_render",
     "make_place",
@@ -112,6 +115,25 @@ def add_places(parser: argparse.ArgumentParser) -> None:
     _add_paths(parser)
 
 
+def add_namespace(parser: argparse.ArgumentParser) -> None:
+    """Add the option for the namespace of objects without one."""
+    parser.add_argument(
+        "--namespace",
+        metavar="NAME",
+        default=DEFAULT_NAMESPACE,
+        type=_namespace,
+        help="the namespace of objects without one, as for kubectl and helm (default: "
+        f"{DEFAULT_NAMESPACE})",
+    )
+
+
+def _namespace(text: str) -> str:
+    problem = naming.problem_with_name(text)
+    if problem is not None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no namespace: {problem}")
+    return text
+
+
 def add_fleet(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of a command that needs a whole fleet."""
     parser.add_argument(
@@ -158,6 +180,7 @@ def _configured(path: str, *, render: bool) -> Texts:
 
 def _add_paths(parser: argparse.ArgumentParser) -> None:
     add_render(parser)
+    add_namespace(parser)
     paths = parser.add_argument_group("a fleet in several places, instead of FLEET")
     paths.add_argument("--parent", metavar="PATH", help="the parent's folder or file, or -")
     paths.add_argument(
@@ -167,7 +190,7 @@ def _add_paths(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=_child,
         help="a child's name in the parent's configuration, and its folder or file, or -; "
-        "repeatable",
+        "repeatable, also for further paths of one child",
     )
 
 
@@ -189,14 +212,15 @@ def read_places(arguments: argparse.Namespace, texts: Texts) -> list[Place]:
     if not arguments.fleet:
         raise UsageError(_NO_INPUT)
     _check_places(arguments.fleet)
-    return [place for path in arguments.fleet for place in _read_place(path, texts)]
+    read = partial(_read_place, texts=texts, namespace=arguments.namespace)
+    return [place for path in arguments.fleet for place in read(path)]
 
 
-def _read_place(path: str, texts: Texts) -> Iterator[Place]:
+def _read_place(path: str, texts: Texts, namespace: str) -> Iterator[Place]:
     if path == STREAM:
-        yield make_place(partial(_read_stream, ""), texts.again({}))
+        yield make_place(partial(_read_stream, "", namespace=namespace), texts.again({}))
     elif not glob.has_magic(path) or os.path.lexists(path):
-        yield make_place(partial(load, path), texts.again({}))
+        yield make_place(partial(load, path, namespace=namespace), texts.again({}))
     elif matches := _matches(path):
         for match in matches:
             if _is_excluded(match, path, texts):
@@ -205,7 +229,7 @@ def _read_place(path: str, texts: Texts) -> Iterator[Place]:
             if _is_special(match):
                 yield Place(Cluster("", diagnostics=[not_regular(match)]))
             else:
-                yield make_place(partial(load, match), texts.again({}))
+                yield make_place(partial(load, match, namespace=namespace), texts.again({}))
     else:
         message = "nothing found: no file or folder matches this pattern"
         nothing = Diagnostic(NOTHING_FOUND, Severity.ERROR, message, Location(file=path))
@@ -249,14 +273,14 @@ def read_fleet(arguments: argparse.Namespace) -> Fleet:
             "standard input (-) is a single cluster, not a fleet; use --parent - or "
             "--child NAME=- beside the others"
         )
-    return read_folder(arguments.fleet, render=arguments.render)
+    return read_folder(arguments.fleet, arguments.namespace, render=arguments.render)
 
 
 def _paths(arguments: argparse.Namespace) -> list[str]:
     return [path for path in (arguments.parent, *(path for _, path in arguments.child)) if path]
 
 
-def read_folder(path: str, *, render: bool = False) -> Fleet:
+def read_folder(path: str, namespace: str = DEFAULT_NAMESPACE, *, render: bool = False) -> Fleet:
     """Read the fleet of a folder, without what its configuration excludes.
 
     Raises: UsageError for a single cluster, or a folder of fleets.
@@ -264,7 +288,7 @@ def read_folder(path: str, *, render: bool = False) -> Fleet:
     if path == STREAM:
         raise UsageError("standard input (-) is a single cluster; use a folder with a fleet")
     _check_places([path])
-    fleet = load_fleet(path, _configured(path, render=render))
+    fleet = load_fleet(path, _configured(path, render=render), namespace=namespace)
     readable = all(d.code != UNREADABLE for d in fleet.parent.diagnostics)
     if readable and not is_fleet(path):
         raise UsageError(f"{path} is a single cluster; a fleet has parent/ and children/NAME/")
@@ -276,13 +300,13 @@ def _read_paths(arguments: argparse.Namespace, texts: Texts | None = None) -> Fl
         raise UsageError("FLEET cannot be combined with --parent and --child")
     if arguments.parent is None:
         raise UsageError("--child requires --parent")
-    names = [name for name, _ in arguments.child]
-    for name in names:
-        if names.count(name) > 1:
-            raise UsageError(f"two children have the name {name}")
     _check_places([arguments.parent, *(path for _, path in arguments.child)])
-    children = [_read_cluster(name, path, texts) for name, path in arguments.child]
-    return make_fleet(_read_cluster(PARENT, arguments.parent, texts), children)
+    by_child: dict[str, list[str]] = {}
+    for name, path in arguments.child:
+        by_child.setdefault(name, []).append(path)
+    read = partial(_read_cluster, texts=texts, namespace=arguments.namespace)
+    children = [read(name, paths) for name, paths in by_child.items()]
+    return make_fleet(read(PARENT, [arguments.parent]), children)
 
 
 def _check_places(paths: Sequence[str]) -> None:
@@ -296,19 +320,28 @@ def _check_places(paths: Sequence[str]) -> None:
             raise UsageError(f"{path} is a folder of fleets, not a fleet or a cluster; use {names}")
 
 
-def _read_cluster(name: str, path: AnyPath, texts: Texts | None) -> Cluster:
-    if path == STREAM:
-        return _read_stream(name, texts)
-    return load_cluster(name, [path], texts=texts)
+def _read_cluster(
+    name: str, paths: Sequence[AnyPath], texts: Texts | None, namespace: str
+) -> Cluster:
+    return join_clusters(
+        [
+            _read_stream(name, texts, namespace)
+            if path == STREAM
+            else load_cluster(name, [path], texts=texts, namespace=namespace)
+            for path in paths
+        ]
+    )
 
 
-def _read_stream(name: str = "", texts: Texts | None = None) -> Cluster:
+def _read_stream(
+    name: str = "", texts: Texts | None = None, namespace: str = DEFAULT_NAMESPACE
+) -> Cluster:
     if texts is not None and STDIN in texts:
         data = texts[STDIN]
     else:
         # One byte more than allowed, so that the reader sees that it is too much.
         data = sys.stdin.buffer.read(Limits().size + 1)
-    return load_stream(data, source=STDIN, name=name, texts=texts)
+    return load_stream(data, source=STDIN, name=name, texts=texts, namespace=namespace)
 
 
 def unreadable(report: Iterable[Diagnostic]) -> bool:

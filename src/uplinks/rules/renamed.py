@@ -33,6 +33,8 @@ __all__ = ["renamed_uplink"]
         "children",
         "children.routers",
         "children.uplinks",
+        "offered",
+        "parent.others",
         "parent.routers",
         "parent.traefik_services",
         "parent.uplinks",
@@ -137,14 +139,14 @@ def _annotations(cluster: Cluster) -> Iterator[Diagnostic]:
             if name in renamed:
                 uplink = renamed[name]
                 where = router.origin.locate("metadata", "annotations", UPLINKS_ANNOTATION)
-                holder = f"router {router.namespace}/{router.name}"
-                now, written = uplink.uplink_name, router.annotations[UPLINKS_ANNOTATION]
-                fix = Fix(written, replace_element(written, name, now))
-                yield _renamed(holder, name, now, uplink, where, fix=fix)
+                now, written = uplink.uplink_name, router.annotations.get(UPLINKS_ANNOTATION)
+                # The file provider has a list instead of the annotation.
+                fix = Fix(written, replace_element(written, name, now)) if written else None
+                yield _renamed(f"router {router.owner}", name, now, uplink, where, fix=fix)
 
 
 def _renamed(
-    holder: str, name: str, now: str, uplink: Uplink, where: Location, *, fix: Fix
+    holder: str, name: str, now: str, uplink: Uplink, where: Location, *, fix: Fix | None
 ) -> Diagnostic:
     return renamed_uplink.at(
         where,

@@ -20,7 +20,7 @@ from uplinks.grammar import is_field_name
 from uplinks.located import Origin, field_path
 from uplinks.naming import misspelt, nearest
 from uplinks.schema._layout import written_path
-from uplinks.schema._refusals import Refused, UnknownFields
+from uplinks.schema._refusals import WRONG_TYPE, Refused, UnknownFields, describe
 
 __all__ = [
     "MISSING_FIELD",
@@ -30,6 +30,7 @@ __all__ = [
     "build",
     "format_name",
     "unknown_fields",
+    "wrong_type_at",
 ]
 
 UNKNOWN_FIELD: Final = "UPL005"
@@ -142,6 +143,12 @@ def format_name(path: Path) -> str:
     return field_path(tuple(steps))[1:].removeprefix(".")
 
 
+def wrong_type_at(path: Path, value: object, expected: str) -> Problem:
+    """Report a value of another type at a path."""
+    message = f"{format_name(path)} must be {expected}, got {describe(value)}"
+    return Problem(WRONG_TYPE, path, message)
+
+
 def _shorten(name: object) -> str:
     text = str(name)
     return text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}…"
@@ -155,9 +162,14 @@ def _problems(error: BaseException, path: Path, unknown: Severity) -> Iterator[P
         yield from unknown_fields(path, error.names, error.known, unknown)
     elif isinstance(error, Refused):
         name = f"a value in {format_name(path[:-1])}" if error.hidden else format_name(path)
-        message, near = f"{name} {error.predicate}", error.suggestion
         yield Problem(
-            error.code, path, message, suggestion=near, hidden=error.hidden, fix=error.fix
+            error.code,
+            path,
+            f"{name} {error.predicate}",
+            error.severity,
+            suggestion=error.suggestion,
+            hidden=error.hidden,
+            fix=error.fix,
         )
     elif isinstance(error, KeyError):
         yield Problem(MISSING_FIELD, path, f"{format_name(path)} is required")

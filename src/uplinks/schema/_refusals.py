@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Any, Final
 
-from uplinks.diagnostics import Fix
+from uplinks.diagnostics import Fix, Severity
 from uplinks.errors import is_one_word
 
 __all__ = [
@@ -33,12 +33,19 @@ class Refused(Exception):
     """
 
     def __init__(
-        self, code: str, predicate: str, *, hidden: bool = False, fix: Fix | None = None
+        self,
+        code: str,
+        predicate: str,
+        *,
+        hidden: bool = False,
+        severity: Severity = Severity.ERROR,
+        fix: Fix | None = None,
     ) -> None:
         super().__init__(predicate)
         self.code = code
         self.predicate = predicate
         self.hidden = hidden
+        self.severity = severity
         self.fix = fix
 
     @property
