@@ -175,8 +175,8 @@ NOT_RENDERED: Final = "UPL018"
 
 FROM_ABSENCE: Final = frozenset(
     {
-        "UPL108", "UPL111", "UPL218", "UPL303", "UPL307", "UPL312", "UPL405", "UPL407", "UPL408",
-        "UPL409", "UPL410", "UPL411", "UPL412", "UPL413", "UPL504",
+        "UPL108", "UPL111", "UPL218", "UPL303", "UPL307", "UPL312", "UPL331", "UPL336", "UPL405",
+        "UPL407", "UPL408", "UPL409", "UPL410", "UPL411", "UPL412", "UPL413", "UPL504",
     }
 )  # fmt: skip
 """The rules that conclude from what is absent. They are silent beside `NOT_RENDERED`."""
