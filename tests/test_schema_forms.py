@@ -327,9 +327,11 @@ def test_a_misspelt_step_of_a_setting_is_found_at_its_place() -> None:
 
 
 def test_a_value_that_is_not_in_the_manifest_is_unset() -> None:
-    args = ["--hub.uplinkEntryPoints.up.address=:$(PORT)"]
+    prefix = "--hub.uplinkEntryPoints.up"
+    args = [f"{prefix}.address=:$(PORT)", f"{prefix}.asDefault=$(DEFAULT)"]
 
-    assert points(workload(args=args)) == {"up": UplinkEntryPoint()}
+    assert points(workload(args=args)) == {"up": UplinkEntryPoint(":$(PORT)")}
+    assert check_manifests(workload(args=args)).diagnostics == ()
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def arguments(words: Any, values: Mapping[str, str] | None = None) -> Iterator[S
             follows = pairs[index + 1] if index + 1 < len(pairs) else None
             if leaf not in _SWITCHES and follows and not _DASHES.match(follows[0]):
                 value, place = follows
-        known = _substituted(value, values or {})
+        known = _substituted(name, value, values or {})
         begin = _first_column(span, word)
         begin = None if begin is None else begin + dashes.end()
         setting = Setting(name, known, (span, place), begin)
@@ -135,12 +135,16 @@ def _inside(span: Span, word: str, begin: int) -> Span:
     return Span(span.line, first + begin, span.line, first + len(word))
 
 
-def _substituted(text: str, values: Mapping[str, str]) -> str | None:
-    """Replace ``$(NAME)`` as Kubernetes does; ``None`` if a variable is unknown here."""
+def _substituted(path: str, text: str, values: Mapping[str, str]) -> str | None:
+    """Replace ``$(NAME)`` as Kubernetes does; ``None`` if a variable is unknown here.
+
+    An address stays as it is then: it is required, and nothing stands for "unknown".
+    """
     for name in _REFERENCE.findall(text):
-        if name not in values:
+        if name in values:
+            text = text.replace(f"$({name})", values[name])
+        elif not path.lower().endswith(".address"):
             return None
-        text = text.replace(f"$({name})", values[name])
     return text
 
 
@@ -165,7 +169,7 @@ def environment(env: Any) -> Iterator[Setting]:
             continue
         path = _INDEXED.sub(r"\1[\2]", name.lower().removeprefix(_PREFIX)).replace("_", ".")
         value = item.get("value")
-        known = _substituted(value, values) if isinstance(value, str) else None
+        known = _substituted(path, value, values) if isinstance(value, str) else None
         marks = (marks_of(item, "name")[1], marks_of(item, "value")[1])
         begin = None if "[" in path else _first_column(marks[0], name)
         begin = None if begin is None else begin + len(_PREFIX)

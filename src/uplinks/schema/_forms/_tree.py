@@ -16,7 +16,7 @@ import attrs
 
 from uplinks.diagnostics import Span
 from uplinks.located import Document, LocatedList, LocatedMap, Origin
-from uplinks.model import Header, _checks, _clusters, _objects, _transport
+from uplinks.model import Header
 from uplinks.schema._layout import written_path
 
 __all__ = [
@@ -40,13 +40,6 @@ _BOOLEANS: Final[Mapping[str, bool]] = MappingProxyType(
         **dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False),
     }
 )
-# Where the model's annotations are written; a class may show another module as its own.
-_TYPES: Final[dict[str, Any]] = {
-    name: value
-    for module in (_checks, _objects, _transport, _clusters)
-    for name, value in vars(module).items()
-    if not name.startswith("__")
-}
 _INTEGER: Final = re.compile("[-+]?[0-9]{1,18}")
 
 
@@ -184,6 +177,6 @@ def _lower(hint: Mapping[str, Hint]) -> dict[str, tuple[str, Hint]]:
 @cache
 def _names(cls: type[Any]) -> Mapping[str, tuple[str, Hint]]:
     """Give the fields of a class by their written names in lower case."""
-    hints = get_type_hints(cls, _TYPES)
+    hints = get_type_hints(cls)
     names = [each.name for each in attrs.fields(cls) if each.name not in {"rest", "origin"}]
     return _lower({written_path(cls, name)[-1]: hints[name] for name in names})
