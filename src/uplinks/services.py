@@ -34,7 +34,6 @@ from uplinks.errors import (
     UnknownChild,
 )
 from uplinks.model import (
-    UPLINKS_ANNOTATION,
     Advertisement,
     ChildConfig,
     ChildService,
@@ -75,13 +74,13 @@ def advertise(child: Cluster) -> tuple[Advertisement, ...]:
     from Routers".
     """
     config = child.child_config or ChildConfig()
-    report = rules.check_cluster(evolve(child, child_config=config), role="child")
-    if report.errors:
-        raise CannotAdvertise(child.name, report)
+    checked = evolve(child, child_config=config)
+    if rules.has_error(checked, role="child"):
+        raise CannotAdvertise(child.name, rules.check_cluster(checked, role="child"))
     routers: dict[str, set[str]] = defaultdict(set)
     for router in child.routers:
         if router.advertised:
-            for name in naming.split_uplinks_annotation(router.annotations[UPLINKS_ANNOTATION]):
+            for name in router.uplinks:
                 routers[name].add(f"{router.namespace}/{router.name}")
     return tuple(
         Advertisement(

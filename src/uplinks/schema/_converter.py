@@ -49,7 +49,7 @@ from uplinks.schema._refusals import (
     wrong_type,
 )
 
-__all__ = ["CONVERTER", "MOST_REFUSED", "object_reader", "read_duration"]
+__all__ = ["CONVERTER", "MOST_REFUSED", "object_reader", "plain", "read_duration"]
 
 INVALID_DURATION: Final = "UPL201"
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
@@ -118,19 +118,19 @@ MOST_REFUSED: Final = 1000
 """The number of items of one list or mapping that are refused one by one."""
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Copy a tree into plain ``dict`` and ``list``, without its places."""
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value
 
 
 def _anything(value: object, _: object = None) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise wrong_container(value, "a mapping")
-    copy: dict[str, Any] = _plain(value)
+    copy: dict[str, Any] = plain(value)
     return copy
 
 
@@ -218,7 +218,7 @@ _HOOKS: Final[Mapping[tuple[type, str], tuple[Callable[..., Any], Callable[..., 
             },
             (IngressRoute, "tls"): (
                 _anything,
-                lambda tls: None if tls is None else _plain(tls),
+                lambda tls: None if tls is None else plain(tls),
             ),
         }
     )
@@ -247,9 +247,7 @@ def _overrides(cls: Any) -> dict[str, Any]:
         if name == "origin" or (cls, name) in _NOT_READ:
             overrides[name] = override(omit=True)
         elif name == "rest":
-            overrides[name] = override(
-                struct_hook=_same, unstruct_hook=_plain, omit_if_default=True
-            )
+            overrides[name] = override(struct_hook=_same, unstruct_hook=plain, omit_if_default=True)
         else:
             read, write = _HOOKS.get((cls, name), (None, None))
             overrides[name] = override(
@@ -272,7 +270,7 @@ def _take(value: Any, fields: Fields, taken: dict[str, Any]) -> list[Exception]:
             if item is not None:
                 taken[key] = item
         elif fields.open:
-            taken["rest"][key] = _plain(item)
+            taken["rest"][key] = plain(item)
         elif key not in accepted:
             unknown.append(key)
     return [UnknownFields(unknown, fields.known)] if unknown else []
