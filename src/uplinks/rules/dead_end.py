@@ -86,7 +86,7 @@ def nothing_weighted(cluster: Cluster) -> Iterator[Diagnostic]:
     for service in cluster.traefik_services:
         owner = f"TraefikService {service.owner}"
         if service.weighted is not None:
-            path = ("spec", "weighted", "services")
+            path: tuple[str | int, ...] = ("spec", "weighted", "services")
             written = service.origin.value_at(*path)
             # Entries that could not be read are reported already.
             complete = not isinstance(written, list) or len(written) == len(
