@@ -49,7 +49,11 @@ def source_of(fleet: Fleet, *, strict: bool) -> Source:
             raise ValidationError(report)
     config = fleet.parent.parent_config or ParentConfig()
     children = {name: fleet.children[name] for name in config.children if name in fleet.children}
-    offers = {name: advertise(cluster) for name, cluster in sorted(children.items())}
+    reached = fleet.reached_entry_points()
+    offers = {
+        name: advertise(cluster, entry_points=reached.get(name))
+        for name, cluster in sorted(children.items())
+    }
     return Source(config, offers, fleet.parent.traefik_services)
 
 

@@ -176,7 +176,14 @@ EVENTS: Final[Mapping[str, tuple[str, Callable[[str], ScenarioEvent], str]]] = {
         _parse_slow,
         "the child answers probes after LATENCY; with /fail its requests fail",
     ),
-    "weight": (WEIGHT, _parse_weight, "the child advertises its uplinks with this weight"),
+    "weight": (
+        WEIGHT,
+        _parse_weight,
+        (
+            "the child advertises its uplinks with this weight, and the parent's TraefikServices "
+            "give it to what leads to the child alone"
+        ),
+    ),
     "withdraw": (
         MOMENT,
         lambda text: Withdraw(*_parse_moment(text, text)),
