@@ -260,7 +260,7 @@ def has_error(cluster: Cluster, role: Role | None = None) -> bool:
 
 def _scopes(cluster: Cluster, role: Role | None) -> list[Scope]:
     whole = role is not None or bool(cluster.uplinks)
-    return ["manifests", "any", *(["cluster"] if whole else [])]
+    return ["manifests", "any", "cluster"] if whole else ["manifests", "any"]
 
 
 def _rules(extra: Iterable[Rule], known_modes: Iterable[str]) -> list[Rule]:

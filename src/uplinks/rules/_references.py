@@ -302,9 +302,9 @@ def composed(fleet: Fleet) -> Mapping[str, str]:
 
 def _groups(cluster: Cluster) -> Iterator[tuple[object, list[Reference]]]:
     """Yield the references that requests are spread over, with what identifies each group."""
-    for i, holder in enumerate((*cluster.routers, *cluster.others)):
-        groups = of_router(holder) if isinstance(holder, IngressRoute) else of_other(holder)
-        yield from (((i, j), references) for j, references in enumerate(groups))
+    groups = [*map(of_router, cluster.routers), *map(of_other, cluster.others)]
+    for i, group in enumerate(groups):
+        yield from (((i, j), references) for j, references in enumerate(group))
     for service in cluster.traefik_services:
         yield from ((service.service_name, references) for references in of_service(service))
 

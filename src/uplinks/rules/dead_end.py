@@ -102,10 +102,9 @@ def nothing_weighted(cluster: Cluster) -> Iterator[Diagnostic]:
     for router in cluster.routers:
         for index, route in enumerate(router.routes):
             if len(route.services) > 1 and _only_zeros(route.services):
-                path = ("spec", "routes", index, "services")
                 yield nothing_weighted.at(
-                    router.origin.locate(*path),
-                    _message(f"router {router.owner}", path[-1:]),
+                    router.origin.locate("spec", "routes", index, "services"),
+                    _message(f"router {router.owner}", ("services",)),
                 )
 
 

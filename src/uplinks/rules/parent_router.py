@@ -289,7 +289,9 @@ def parent_with_services(cluster: Cluster) -> Iterator[Diagnostic]:
             above.setdefault((reference.namespace or router.namespace, reference.name), place)
     for router in cluster.routers if above else ():
         below = above.get((router.namespace, router.name))
-        for index, route in enumerate(router.routes) if below is not None else ():
+        if below is None:
+            continue
+        for index, route in enumerate(router.routes):
             if route.services:
                 yield parent_with_services.at(
                     router.origin.locate("spec", "routes", index, "services", key=True),

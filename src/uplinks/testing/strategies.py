@@ -301,7 +301,7 @@ def other_objects() -> st.SearchStrategy[OtherObject]:
         ]
     )
     return st.builds(
-        lambda kind, name, namespace: OtherObject(*kind[:2], name, namespace, spec=kind[2]),
+        lambda kind, name, namespace: OtherObject(kind[0], kind[1], name, namespace, spec=kind[2]),
         kinds,
         labels,
         labels,
