@@ -86,7 +86,7 @@ def nothing_weighted(cluster: Cluster) -> Iterator[Diagnostic]:
     for service in cluster.traefik_services:
         owner = f"TraefikService {service.owner}"
         if service.weighted is not None:
-            path = ("spec", "weighted", "services")
+            path: tuple[str | int, ...] = ("spec", "weighted", "services")
             written = service.origin.value_at(*path)
             # Entries that could not be read are reported already.
             complete = not isinstance(written, list) or len(written) == len(
@@ -102,9 +102,10 @@ def nothing_weighted(cluster: Cluster) -> Iterator[Diagnostic]:
     for router in cluster.routers:
         for index, route in enumerate(router.routes):
             if len(route.services) > 1 and _only_zeros(route.services):
+                path = ("spec", "routes", index, "services")
                 yield nothing_weighted.at(
-                    router.origin.locate("spec", "routes", index, "services"),
-                    _message(f"router {router.owner}", ("services",)),
+                    router.origin.locate(*path),
+                    _message(f"router {router.owner}", path[-1:]),
                 )
 
 
