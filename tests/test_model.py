@@ -6,7 +6,21 @@ from typing import Any
 
 import pytest
 
-from uplinks.model import Child, ChildService, Header, HealthCheck, Route, Uplink
+from uplinks.model import (
+    Child,
+    ChildConfig,
+    ChildService,
+    Cluster,
+    Fleet,
+    Header,
+    HealthCheck,
+    IngressRoute,
+    ParentConfig,
+    Route,
+    TraefikService,
+    Uplink,
+    UplinkEntryPoint,
+)
 
 SECRET = "s3cr3t"  # noqa: S105 - the one that must not be shown
 
@@ -54,6 +68,59 @@ def test_no_repr_shows_a_password_in_an_address() -> None:
     assert SECRET not in repr(ChildService("api-eu@multicluster", "api", "eu", address))
     assert Child(address).address == address
     assert repr(Child(5)) == "Child(address=5)"  # type: ignore[arg-type] # bad, but shown
+
+
+def listing(**addresses: str) -> ParentConfig:
+    return ParentConfig({name: Child(address) for name, address in addresses.items()})
+
+
+POINTS = ChildConfig({"a": UplinkEntryPoint(":9443"), "b": UplinkEntryPoint(":9444/tcp")})
+ON_A, ON_B, ON_ALL = (
+    Uplink(name, "apps", entry_points=names) for name, names in (("x", "a"), ("y", "b"), ("z", ""))
+)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "offered"),
+    [
+        (("https://eu:9443", "https://eu:9444"), ("xz", "yz")),
+        (("https://EU.:9443/", "https://eu:9444"), ("xz", "yz")),
+        # One address says nothing of the entry points, and so does a port of none of them.
+        (("https://eu:9443", "https://us:9444"), ("xyz", "xyz")),
+        (("https://eu:9443", "http://eu:9444"), ("xyz", "xyz")),
+        (("https://eu", "https://eu:9444"), ("xyz", "yz")),
+        (("https://eu:9443", "nonsense"), ("xyz", "xyz")),
+    ],
+)
+def test_a_cluster_listed_by_its_ports_offers_what_is_on_each(
+    addresses: tuple[str, str], offered: tuple[str, str]
+) -> None:
+    cluster = Cluster("", uplinks=[ON_A, ON_B, ON_ALL], child_config=POINTS)
+    parent = Cluster("parent", parent_config=listing(one=addresses[0], two=addresses[1]))
+
+    found = Fleet(parent, {"one": cluster, "two": cluster}).offered()
+
+    names = {child: "".join(each.name for each in uplinks) for child, uplinks in found.items()}
+    assert names == {"one": offered[0], "two": offered[1]}
+
+
+def test_what_only_another_child_lists_is_not_offered_to_the_parent() -> None:
+    leaf = Cluster("leaf", uplinks=[ON_A])
+    middle = Cluster("middle", uplinks=[ON_B], parent_config=listing(leaf="https://leaf"))
+    children = {"leaf": leaf, "middle": middle}
+    above = Fleet(Cluster("p", parent_config=listing(middle="https://middle")), children)
+    both = listing(middle="https://middle", leaf="https://leaf")
+    flat = Fleet(Cluster("p", parent_config=both), children)
+
+    assert above.offered() == {"middle": (ON_B,)}
+    assert flat.offered() == {"middle": (ON_B,), "leaf": (ON_A,)}
+    assert [tier.offered() for tier in above.tiers()[1:]] == [{"leaf": (ON_A,)}]
+
+
+@pytest.mark.parametrize("cls", [Uplink, IngressRoute, TraefikService])
+def test_an_object_of_a_file_is_named_by_its_provider(cls: Any) -> None:
+    assert cls("api", "apps").owner == "apps/api"
+    assert cls("api", "").owner == "api@file"
 
 
 def test_an_empty_expose_name_is_not_an_absent_one() -> None:

@@ -38,8 +38,9 @@ UPLINKS_ANNOTATION: Final = "hub.traefik.io/router.uplinks"
 class Uplink(Copyable):
     """A child's declaration that it can serve a workload.
 
-    ``namespace`` is ``""`` when the manifest lacks one. ``weight`` is an int
-    from 0 to 2**31 - 1; 0 is advertised but never picked.
+    ``namespace`` is ``""`` for an uplink of Traefik's file provider, which is known by
+    its ``expose_name``. ``weight`` is an int from 0 to 2**31 - 1; 0 is advertised but
+    never picked.
 
     >>> Uplink("api-workload", "apps").uplink_name
     'apps-api-workload'
@@ -69,7 +70,11 @@ class Uplink(Copyable):
     @property
     def owner(self) -> str:
         """The declaring object as ``namespace/name``: its identity in a cluster."""
-        return f"{self.namespace}/{self.name}"
+        return _owner(self.namespace, self.name)
+
+
+def _owner(namespace: str, name: str) -> str:
+    return f"{namespace}/{name}" if namespace else f"{name}@file"
 
 
 @frozen
@@ -123,8 +128,9 @@ class Route(Copyable):
 class IngressRoute(Copyable):
     """A router. With the uplinks annotation it is advertised through uplinks.
 
-    ``entry_points`` and ``tls`` are ``None`` when absent, which differs from
-    empty: a router with the annotation must not even write ``tls: {}``.
+    ``entry_points`` and ``tls`` are ``None`` when absent. An empty ``tls`` differs from
+    an absent one: a router with the annotation must not even write ``tls: {}``.
+    ``namespace`` is ``""`` for a router of Traefik's file provider.
 
     >>> IngressRoute("r", "apps", annotations={UPLINKS_ANNOTATION: "a, b"}).uplinks
     ('a', 'b')
@@ -140,6 +146,11 @@ class IngressRoute(Copyable):
     annotations: Mapping[str, str] = mapping_field()
     rest: Mapping[str, Any] = rest_field()
     origin: Origin = origin_field()
+
+    @property
+    def owner(self) -> str:
+        """The declaring object as ``namespace/name``: its identity in a cluster."""
+        return _owner(self.namespace, self.name)
 
     @cached_property
     def uplinks(self) -> tuple[str, ...]:
@@ -196,8 +207,15 @@ class TraefikService(Copyable):
 
     @property
     def service_name(self) -> str:
-        """The name Traefik gives it: ``<namespace>-<name>@kubernetescrd``."""
+        """The name Traefik gives it: ``<namespace>-<name>@kubernetescrd``, or ``<name>@file``."""
+        if not self.namespace:
+            return f"{self.name}@file"
         return f"{self.namespace}-{self.name}@kubernetescrd"
+
+    @property
+    def owner(self) -> str:
+        """The declaring object as ``namespace/name``: its identity in a cluster."""
+        return _owner(self.namespace, self.name)
 
 
 @frozen

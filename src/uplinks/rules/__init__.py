@@ -60,7 +60,9 @@ from uplinks.rules.shape import SHAPE, ShapeCode
 
 __all__ = [
     "ALL",
+    "FROM_ABSENCE",
     "MOST_OF_A_RULE",
+    "NOT_RENDERED",
     "RETIRED",
     "SECTIONS",
     "SHAPE",
@@ -91,7 +93,6 @@ ALL: Final[tuple[Rule, ...]] = (
     uplink.invalid_expose_name,  # 106
     uplink.normalized_name,  # 107
     entry_point.unknown_entry_point,  # 108
-    entry_point.no_default_entry_point,  # 109
     entry_point.entry_point_named_twice,  # 110
     unused.unused_uplink,  # 111
     timing.negative_duration,  # 202
@@ -169,7 +170,18 @@ ALL: Final[tuple[Rule, ...]] = (
 MOST_OF_A_RULE: Final = 5_000
 """How many diagnostics of one rule are kept for one cluster, or for the fleet itself."""
 
-RETIRED: Final[tuple[str, ...]] = ()
+NOT_RENDERED: Final = "UPL018"
+"""The code of manifests that are known to exist, but were not read."""
+
+FROM_ABSENCE: Final = frozenset(
+    {
+        "UPL108", "UPL111", "UPL218", "UPL303", "UPL307", "UPL312", "UPL331", "UPL336", "UPL405",
+        "UPL407", "UPL408", "UPL409", "UPL410", "UPL411", "UPL412", "UPL413", "UPL504",
+    }
+)  # fmt: skip
+"""The rules that conclude from what is absent. They are silent beside `NOT_RENDERED`."""
+
+RETIRED: Final[tuple[str, ...]] = ("UPL109",)
 """Codes of removed rules, sorted. They are never reused."""
 
 Entry = Rule | ShapeCode
@@ -201,7 +213,7 @@ def check(subject: Fleet, extra: Iterable[Rule] = (), *, known_modes: Iterable[s
     Source: reference page, "Configuration Options", "Uplink Naming",
     "Referencing Uplinks from Routers" and "Health Check Fields".
     """
-    applied = _rules(extra, known_modes)
+    applied = _rules(extra, known_modes, subject.clusters)
     found: list[RuleResult] = []
     for cluster in subject.clusters:
         found += cluster.diagnostics
@@ -236,7 +248,7 @@ def check_cluster(
 
     Source: as `check`.
     """
-    applied = _rules(extra, known_modes)
+    applied = _rules(extra, known_modes, [cluster])
     results = _results(applied, _scopes(cluster, role), cluster)
     return Report(resolve([*cluster.diagnostics, *results]))
 
@@ -264,7 +276,9 @@ def _scopes(cluster: Cluster, role: Role | None) -> list[Scope]:
     return ["manifests", "any", "cluster"] if whole else ["manifests", "any"]
 
 
-def _rules(extra: Iterable[Rule], known_modes: Iterable[str]) -> list[Rule]:
+def _rules(
+    extra: Iterable[Rule], known_modes: Iterable[str], clusters: Iterable[Cluster]
+) -> list[Rule]:
     taken = {*codes(), *RETIRED}
     guarded = []
     for each in extra:
@@ -275,7 +289,10 @@ def _rules(extra: Iterable[Rule], known_modes: Iterable[str]) -> list[Rule]:
     modes = tuple(dict.fromkeys([*health_check.MODES, *known_modes]))
     with_modes = partial(health_check.unknown_mode.function, modes=modes)
     mode_rule = evolve(health_check.unknown_mode, function=with_modes)
-    return [*(mode_rule if each.code == mode_rule.code else each for each in ALL), *guarded]
+    own = [mode_rule if each.code == mode_rule.code else each for each in ALL]
+    if any(d.code == NOT_RENDERED for cluster in clusters for d in cluster.diagnostics):
+        own = [each for each in own if each.code not in FROM_ABSENCE]
+    return [*own, *guarded]
 
 
 def _results(

@@ -75,7 +75,7 @@ class Reference:
 
 def of_router(router: IngressRoute) -> Iterator[list[Reference]]:
     """Yield the references of each route."""
-    holder = f"router {router.namespace}/{router.name}"
+    holder = f"router {router.owner}"
     for i, route in enumerate(router.routes):
         yield [
             Reference(
@@ -90,7 +90,7 @@ def of_service(service: TraefikService) -> Iterator[list[Reference]]:
 
     Of ``mirroring``, only the service whose answer is used; `mirrors_of` has the rest.
     """
-    holder = f"TraefikService {service.namespace}/{service.name}"
+    holder = f"TraefikService {service.owner}"
     if service.weighted is not None:
         yield [
             Reference(holder, service.namespace, reference, service.origin, (*_WEIGHTED, i))
@@ -170,7 +170,7 @@ def _written(
     kind = holder.kind if isinstance(holder, OtherObject) else KIND
     return [
         Reference(
-            f"{kind} {holder.namespace}/{holder.name}",
+            f"{kind} {holder.owner}",
             holder.namespace,
             reference,
             holder.origin,
@@ -214,8 +214,8 @@ def is_refused(origin: Origin, field: str) -> bool:
 def offers_by(of: Callable[[Uplink], str], fleet: Fleet) -> Mapping[str, Sequence[Offer]]:
     """Group the uplinks of all children by a key. Each group is sorted by child."""
     offers: dict[str, list[Offer]] = defaultdict(list)
-    for child in sorted(fleet.children):
-        for uplink in fleet.children[child].uplinks:
+    for child, uplinks in fleet.offered().items():
+        for uplink in uplinks:
             offers[of(uplink)].append((child, uplink))
     return {name: _in_order(group) for name, group in offers.items()}
 
@@ -249,8 +249,7 @@ def renamed_names(uplinks: Iterable[Uplink]) -> Mapping[str, Uplink]:
 def renamed_services(fleet: Fleet) -> Mapping[str, tuple[str, Uplink]]:
     """Map the replaced name of each service to its new name and its uplink."""
     known, renamed = set[str](), dict[str, tuple[str, Uplink]]()
-    for child in sorted(fleet.children):
-        uplinks = fleet.children[child].uplinks
+    for child, uplinks in fleet.offered().items():
         known |= {uplink.uplink_name for uplink in uplinks}
         known |= {f"{uplink.uplink_name}-{child}" for uplink in uplinks}
         for derived, uplink in renamed_names(uplinks).items():
@@ -297,7 +296,7 @@ def composed(fleet: Fleet) -> Mapping[str, str]:
     for holder, references in _groups(parent):
         join(references, holder)
     first: dict[object, str] = {}
-    names = sorted({u.uplink_name for c in fleet.children.values() for u in c.uplinks})
+    names = sorted({u.uplink_name for uplinks in fleet.offered().values() for u in uplinks})
     return {name: first.setdefault(top(("uplink", name)), name) for name in names}
 
 
@@ -314,8 +313,8 @@ def _services(fleet: Fleet) -> dict[str, str]:
     """Map the names of all services of the children's uplinks to uplink names."""
     of_children = {
         f"{uplink.uplink_name}-{child}": uplink.uplink_name
-        for child in sorted(fleet.children)
-        for uplink in fleet.children[child].uplinks
+        for child, uplinks in fleet.offered().items()
+        for uplink in uplinks
     }
     names = of_children.values()
     return {**of_children, **dict(zip(names, names, strict=True))}

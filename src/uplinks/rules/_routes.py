@@ -31,7 +31,7 @@ class ParsedRoute:
     @property
     def name(self) -> str:
         """How messages name the match."""
-        owner = f"{self.router.namespace}/{self.router.name}"
+        owner = self.router.owner
         return f"spec.routes[{self.index}].match of router {owner}"
 
     @property

@@ -28,7 +28,7 @@ def annotated_routers(cluster: Cluster) -> Iterator[tuple[IngressRoute, str]]:
     """Yield the routers with the annotation, each with its namespaced name."""
     for router in cluster.routers:
         if router.advertised:
-            yield router, f"{router.namespace}/{router.name}"
+            yield router, router.owner
 
 
 def annotation_of(router: IngressRoute) -> Location:
@@ -94,7 +94,12 @@ def unknown_uplink(cluster: Cluster) -> Iterator[RuleResult]:
         for name in dict.fromkeys(router.annotation_elements):
             if name and name not in known and name not in renamed:  # else it is UPL309
                 message = f"router {owner} references the unknown uplink {quote(name)}"
-                yield Suggestion(unknown_uplink.at(annotation_of(router), message), name, known)
+                yield Suggestion(
+                    unknown_uplink.at(annotation_of(router), message),
+                    name,
+                    known,
+                    written=router.annotations.get(UPLINKS_ANNOTATION),
+                )
 
 
 @rule(

@@ -187,7 +187,7 @@ _MOST_SHOWN: Final = 20
 
 
 def _way(members: Sequence[TraefikService], length: int) -> str:
-    names = [f"{service.namespace}/{service.name}" for service in members]
+    names = [service.owner for service in members]
     more = length - len(names)
     way = " -> ".join([*names, *([f"{more} more"] if more else []), names[0]])
     return f"TraefikServices form a circle: {way}; remove one of these references"
@@ -197,7 +197,7 @@ def _places(members: Sequence[TraefikService]) -> list[Related]:
     return [
         Related(
             service.origin.locate("metadata", "name"),
-            f"TraefikService {service.namespace}/{service.name} is part of the circle",
+            f"TraefikService {service.owner} is part of the circle",
         )
         for service in members
     ]

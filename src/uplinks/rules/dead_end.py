@@ -84,7 +84,7 @@ def nothing_weighted(cluster: Cluster) -> Iterator[Diagnostic]:
     Traefik v3.7, weighted round robin.
     """
     for service in cluster.traefik_services:
-        owner = f"TraefikService {service.namespace}/{service.name}"
+        owner = f"TraefikService {service.owner}"
         if service.weighted is not None:
             path: tuple[str | int, ...] = ("spec", "weighted", "services")
             written = service.origin.value_at(*path)
@@ -105,7 +105,7 @@ def nothing_weighted(cluster: Cluster) -> Iterator[Diagnostic]:
                 path = ("spec", "routes", index, "services")
                 yield nothing_weighted.at(
                     router.origin.locate(*path),
-                    _message(f"router {router.namespace}/{router.name}", path[-1:]),
+                    _message(f"router {router.owner}", path[-1:]),
                 )
 
 
@@ -180,7 +180,7 @@ def no_type(cluster: Cluster) -> Iterator[Diagnostic]:
         if all(each is None for each in composed) and not failed:
             yield no_type.at(
                 service.origin.locate("spec"),
-                f"TraefikService {service.namespace}/{service.name} has no type, so Traefik builds "
+                f"TraefikService {service.owner} has no type, so Traefik builds "
                 "no service; add weighted, mirroring, highestRandomWeight or failover",
             )
 
@@ -253,7 +253,7 @@ def no_service_of_a_route(cluster: Cluster) -> Iterator[Diagnostic]:
             if isinstance(route, dict) and route.get("services") == []:
                 yield no_service_of_a_route.at(
                     router.origin.locate("spec", "routes", index, "services"),
-                    f"spec.routes[{index}].services of router {router.namespace}/{router.name} is "
+                    f"spec.routes[{index}].services of router {router.owner} is "
                     "empty, so its requests get 404; add a service",
                 )
 

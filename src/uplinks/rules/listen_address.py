@@ -77,6 +77,8 @@ def invalid_listen_address(cluster: Cluster) -> Iterator[Diagnostic]:
         return
     for name, point in config.uplink_entry_points.items():
         path = ("hub", "uplinkEntryPoints", name, "address")
+        if "$(" in point.address:
+            continue  # a variable of the container, whose value is elsewhere
         problem = _problem(point.address)
         written = config.origin.value_at(*path)
         # A value of another type is reported already.

@@ -57,7 +57,7 @@ def _named(cluster: Cluster) -> Iterator[_Named]:
 
 
 def _of_router(router: IngressRoute) -> Iterator[_Named]:
-    holder, namespace = f"router {router.namespace}/{router.name}", router.namespace
+    holder, namespace = f"router {router.owner}", router.namespace
     for index, route in enumerate(router.routes):
         items, path = route.rest.get("middlewares"), ("spec", "routes", index, "middlewares")
         yield from _listed("Middleware", items, holder, namespace, (router.origin, path))

@@ -105,7 +105,7 @@ def below_and_outside(cluster: Cluster) -> Iterator[Diagnostic]:
         for path in paths:
             yield below_and_outside.at(
                 router.origin.locate(*path, key=True),
-                f"router {router.namespace}/{router.name} must not set {path[-1]}, because it has "
+                f"router {router.owner} must not set {path[-1]}, because it has "
                 "parentRefs; remove it, or set it in the router above",
                 [Related(above, "the routers above")],
             )
@@ -204,7 +204,7 @@ def unknown_parent(cluster: Cluster) -> Iterator[RuleResult]:
             if reference.name not in names:
                 diagnostic = unknown_parent.at(
                     router.origin.locate("spec", "parentRefs", index, "name"),
-                    f"router {router.namespace}/{router.name} is below {quote(reference.name)}, "
+                    f"router {router.owner} is below {quote(reference.name)}, "
                     f"but the cluster has no such IngressRoute in {quote(namespace)}",
                 )
                 yield Suggestion(diagnostic, reference.name, names)
@@ -295,7 +295,7 @@ def parent_with_services(cluster: Cluster) -> Iterator[Diagnostic]:
             if route.services:
                 yield parent_with_services.at(
                     router.origin.locate("spec", "routes", index, "services", key=True),
-                    f"spec.routes[{index}] of router {router.namespace}/{router.name} must have no "
+                    f"spec.routes[{index}] of router {router.owner} must have no "
                     "services, because another router is below it; move them into one of their own",
                     [Related(below, "a router below")],
                 )

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from uplinks import naming
-from uplinks.diagnostics import Diagnostic, Severity
+from uplinks.diagnostics import Diagnostic, Fix, Severity
 from uplinks.errors import quote
 from uplinks.model import Cluster, Fleet
 from uplinks.rules._references import (
@@ -30,13 +30,7 @@ __all__ = ["missing_kind", "unknown_traefik_service", "unresolved_service"]
     name="unresolved-service",
     severity=Severity.ERROR,
     scope="fleet",
-    reads=(
-        "children",
-        "children.uplinks",
-        "parent.others",
-        "parent.routers",
-        "parent.traefik_services",
-    ),
+    reads=("tiers",),
 )
 def unresolved_service(fleet: Fleet) -> Iterator[RuleResult]:
     """Require that `name@multicluster` names a service of the parent.
@@ -44,7 +38,8 @@ def unresolved_service(fleet: Fleet) -> Iterator[RuleResult]:
     ## What it checks
 
     Each reference `name@multicluster` of kind `TraefikService` of the parent names an
-    uplink of a child: `<uplink-name>` or `<uplink-name>-<child>`. It may be in an
+    uplink of a child: `<uplink-name>` or `<uplink-name>-<child>`. The same applies to a
+    child that lists children of its own. The reference may be in an
     `IngressRoute`, a `TraefikService` of any type, the `backendRefs` of an `HTTPRoute`,
     the `errors` of a `Middleware`, or an annotation `traefik.ingress.kubernetes.io/...`
     of an `Ingress`.
@@ -123,24 +118,40 @@ def unresolved_service(fleet: Fleet) -> Iterator[RuleResult]:
 
     Uplink reference, "Uplink Naming".
     """
+    for tier in fleet.tiers():
+        yield from _unresolved(tier)
+
+
+def _unresolved(fleet: Fleet) -> Iterator[RuleResult]:
     known = set[str]()
-    for child, cluster in fleet.children.items():
-        for uplink in cluster.uplinks:
+    for child, uplinks in fleet.offered().items():
+        for uplink in uplinks:
             known.add(uplink.uplink_name)
             known.add(f"{uplink.uplink_name}-{child}")
     renamed = renamed_services(fleet)
+    rewritten = {naming.normalize(name): name for name in sorted(known, reverse=True)}
     for reference in of_cluster(fleet.parent):
         name, provider = naming.split_service_reference(reference.service.name)
         if provider != MULTICLUSTER or reference.service.kind != KIND or name in renamed:
             continue  # UPL309 reports it, with the new name
-        if name not in known:
-            diagnostic = unresolved_service.at(
+        if name in known:
+            continue
+        what = f"{reference.holder} references {quote(reference.service.name)}, but no child "
+        if name in rewritten:
+            # Not a suggestion: a reference to the other name is rewritten to this one.
+            yield unresolved_service.at(
                 reference.location,
-                f"{reference.holder} references {quote(reference.service.name)}, "
-                "but no child declares this uplink; correct the name, or declare the uplink",
+                f"{what}declares this uplink; {quote(rewritten[name])} is one that no reference "
+                "can name (UPL107), so set its exposeName to this name",
             )
-            # Compared without the common provider suffix, which would make all names similar.
-            yield Suggestion(diagnostic, name, known, naming.PROVIDER_SUFFIX)
+            continue
+        diagnostic = unresolved_service.at(
+            reference.location,
+            f"{what}declares this uplink; correct the name, or declare the uplink",
+        )
+        # Compared without the common provider suffix, which would make all names similar.
+        written = reference.service.name
+        yield Suggestion(diagnostic, name, known, naming.PROVIDER_SUFFIX, written)
 
 
 @rule(
@@ -324,16 +335,19 @@ def unknown_traefik_service(fleet: Fleet) -> Iterator[RuleResult]:
                 unknown_traefik_service.at(reference.location, message),
                 name,
                 in_namespace[reference.namespace],
+                written=name,
             )
         elif provider == KUBERNETES and reference.service.name not in known:
             message += "but the parent has no such TraefikService"
             diagnostic = unknown_traefik_service.at(reference.location, message)
-            yield Suggestion(diagnostic, reference.service.name, known)
+            written = reference.service.name
+            yield Suggestion(diagnostic, written, known, written=written)
         elif provider is not None and (meant := _misspelt(provider)) is not None:
             yield unknown_traefik_service.at(
                 reference.location,
                 f"{message}but there is no provider {quote(provider)}",
                 suggestion=f"{name}@{meant}",
+                fix=Fix(reference.service.name, f"{name}@{meant}"),
             )
 
 

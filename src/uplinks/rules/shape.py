@@ -287,6 +287,26 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "Traefik's Kubernetes CRDs.",
     ),
     ShapeCode(
+        "UPL018",
+        "not-rendered",
+        Severity.ERROR,
+        "Manifests are not read, because another program has to render them",
+        "Each folder holds manifests, not a Helm chart or a kustomization, and no file is a\n"
+        "template. `uplinks check --render` reads what `helm template` or `kubectl kustomize`\n"
+        "makes of such a folder. A kustomization that only lists the files beside it is read\n"
+        "as it is.",
+        "What is not read is not checked. `uplinks check` reports this as information, and rules\n"
+        "that conclude from what is absent, such as UPL307, are silent. Other commands refuse\n"
+        "such a fleet: they would leave out what the manifests declare.",
+        "{{- if .Values.uplink.enabled }}\n"
+        "apiVersion: hub.traefik.io/v1alpha1\n"
+        "kind: Uplink\n"
+        "{{- end }}",
+        "apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink\n"
+        "metadata: {name: api-workload, namespace: apps}",
+        "This library.",
+    ),
+    ShapeCode(
         "UPL201",
         "invalid-duration",
         Severity.ERROR,

@@ -97,13 +97,7 @@ def unused_uplink(cluster: Cluster) -> Iterator[Diagnostic]:
     name="unrouted-uplink",
     severity=Severity.INFO,
     scope="fleet",
-    reads=(
-        "children",
-        "children.uplinks",
-        "parent.others",
-        "parent.routers",
-        "parent.traefik_services",
-    ),
+    reads=("offered", "parent.others", "parent.routers", "parent.traefik_services"),
 )
 def unrouted_uplink(fleet: Fleet) -> Iterator[Diagnostic]:
     """Note an uplink that the parent never routes to.

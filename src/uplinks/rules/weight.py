@@ -163,7 +163,7 @@ def _target(reference: Reference) -> Hashable:
     name="zero-weight",
     severity=Severity.WARNING,
     scope="any",
-    reads=("children", "children.uplinks", "parent.uplinks"),
+    reads=("children", "children.uplinks", "offered", "parent.uplinks"),
 )
 def zero_weight(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
     """Warn about weight 0.
@@ -230,7 +230,7 @@ def zero_weight(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
     name="only-zero-weights",
     severity=Severity.ERROR,
     scope="fleet",
-    reads=("children", "children.uplinks"),
+    reads=("offered",),
 )
 def only_zero_weights(fleet: Fleet) -> Iterator[Diagnostic]:
     """Refuse an uplink with weight 0 on every child.

@@ -9,6 +9,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from types import MappingProxyType
@@ -24,8 +25,8 @@ from cattrs import (
 )
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from uplinks.diagnostics import LIMIT_EXCEEDED
-from uplinks.durations import Nanoseconds, format_duration, parse_duration
+from uplinks.diagnostics import LIMIT_EXCEEDED, Fix, Severity
+from uplinks.durations import Nanoseconds, format_duration, parse_duration, respell_duration
 from uplinks.errors import InvalidDuration
 from uplinks.located import Origin
 from uplinks.model import (
@@ -51,6 +52,7 @@ from uplinks.schema._refusals import (
 __all__ = ["CONVERTER", "MOST_REFUSED", "object_reader", "plain"]
 
 INVALID_DURATION: Final = "UPL201"
+_INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 
 # --- scalars ----------------------------------------------------------------
 
@@ -63,13 +65,21 @@ def _string(value: object, _: object = None) -> str:
 
 def _integer(value: object, _: object = None) -> int:
     if type(value) is not int:
-        raise wrong_type(value, "an integer")
+        raise wrong_type(value, "an integer", _without_quotes(value))
     return value
+
+
+def _without_quotes(value: object) -> Fix | None:
+    """Give the fix of a string that is an integer in quotes, as the field wants one."""
+    if type(value) is not str or _INTEGER.fullmatch(value) is None:
+        return None
+    return Fix(value, int(value))
 
 
 def _boolean(value: object, _: object = None) -> bool:
     if type(value) is not bool:
-        raise wrong_type(value, "a boolean")
+        fix = Fix(str(value), value == "true") if value in ("true", "false") else None
+        raise wrong_type(value, "a boolean", fix)
     return value
 
 
@@ -88,7 +98,9 @@ def _duration(value: object, _: object = None) -> int:
         return parse_duration(value)  # type: ignore[arg-type] # it refuses what is neither
     except InvalidDuration as error:
         predicate = f"must be {expected}, got {describe(value)}: {error.reason}"
-        raise Refused(INVALID_DURATION, predicate) from None
+        meant = respell_duration(str(value)) if isinstance(value, float | str) else None
+        fix = None if meant is None else Fix(str(value), meant)
+        raise Refused(INVALID_DURATION, predicate, fix=fix) from None
 
 
 def _header_value(value: object, _: object = None) -> str:
@@ -96,7 +108,11 @@ def _header_value(value: object, _: object = None) -> str:
         # Never the value: it may be a credential, whatever its type. A name
         # without a value may be one too: `headers: {Bearer abc}`.
         predicate = f"must be a string, got {type_name(value)}"
-        raise Refused(WRONG_TYPE, predicate, hidden=value is None)
+        if value is None:
+            # The API server drops it.
+            predicate += "; the header is not sent"
+            raise Refused(WRONG_TYPE, predicate, hidden=True, severity=Severity.WARNING)
+        raise Refused(WRONG_TYPE, predicate)
     return value
 
 
@@ -179,7 +195,16 @@ def _tuple_hook(converter: Converter, cls: Any) -> Callable[[Any, Any], Any]:
 def _mapping_hook(converter: Converter, cls: Any) -> Callable[[Any, Any], Any]:
     kind = get_args(cls)[1]
     hook = converter.get_structure_hook(kind)
+    if kind is str:
+        return lambda value, _: _each_value(_without_nulls(value), hook, kind)
     return lambda value, _: _each_value(value, hook, kind)
+
+
+def _without_nulls(value: Any) -> Any:
+    """Leave out the labels and annotations that are null, as the API server does."""
+    if not isinstance(value, dict) or None not in value.values():
+        return value
+    return {key: item for key, item in value.items() if item is not None}
 
 
 def _read_time(value: Any, kind: Any) -> Nanoseconds:
@@ -359,16 +384,17 @@ CONVERTER: Final = _converter()
 
 
 @cache  # made when needed: a start that reads no manifest does not pay for it
-def object_reader(cls: Any) -> Callable[[dict[str, Any], Origin], Any]:
+def object_reader(cls: Any) -> Callable[[dict[str, Any], Origin, str], Any]:
     """Give the function that reads a Kubernetes object: its ``metadata`` and ``spec`` as one.
 
-    The function raises cattrs' `BaseValidationError`, with everything refused.
+    The function takes the object, its origin, and the namespace of an object without
+    one. It raises cattrs' `BaseValidationError`, with everything refused.
     """
     overrides = _overrides(cls) | {"origin": override(struct_hook=_same)}
     inner = make_dict_structure_fn(cls, CONVERTER, _cattrs_detailed_validation=True, **overrides)
     top, metadata, spec = (fields_at(cls, each) for each in ("", "metadata", "spec"))
 
-    def read(node: dict[str, Any], origin: Origin) -> Any:
+    def read(node: dict[str, Any], origin: Origin, namespace: str) -> Any:
         parts: dict[str, Any] = {}
         errors = _take(node, top, parts)
         taken = {"name": "", "namespace": "", "origin": origin}
@@ -378,6 +404,8 @@ def object_reader(cls: Any) -> Callable[[dict[str, Any], Origin], Any]:
             if container in parts:
                 problems = _take(parts[container], fields, taken)
                 errors += (_at(container, problem) for problem in problems)
+        if taken["namespace"] == "":
+            taken["namespace"] = namespace
         return _structure(inner, taken, cls, errors)
 
     return read

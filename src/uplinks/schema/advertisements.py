@@ -19,6 +19,7 @@ from uplinks import grammar
 from uplinks.diagnostics import LIMIT_EXCEEDED, Diagnostic, Severity
 from uplinks.located import Origin
 from uplinks.model import Uplink
+from uplinks.schema import DEFAULT_NAMESPACE
 from uplinks.schema._converter import CONVERTER, object_reader
 from uplinks.schema._problems import (
     MISSING_FIELD,
@@ -92,7 +93,9 @@ def read_item(node: Any, origin: Origin) -> tuple[Item | None, list[Diagnostic]]
     if not isinstance(node, dict):
         return None, [_wrong_type((), node, "a mapping").at(origin)]
     read = object_reader(Uplink)
-    uplink, problems = build(node, lambda tree: read(tree, origin), Severity.WARNING)
+    uplink, problems = build(
+        node, lambda tree: read(tree, origin, DEFAULT_NAMESPACE), Severity.WARNING
+    )
     meant = {(*p.path[:-1], p.suggestion) for p in problems if p.code == UNKNOWN_FIELD}
     problems = [p for p in problems if p.code != MISSING_FIELD or p.path not in meant]
     status = node.get("status")

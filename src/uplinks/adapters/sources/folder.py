@@ -17,7 +17,7 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from typing import Any, Final
 
-from uplinks.adapters.files import NOTHING_FOUND, AnyPath, load_cluster
+from uplinks.adapters.files import NOTHING_FOUND, AnyPath, Texts, load_cluster
 from uplinks.adapters.sources import Failure, Snapshot
 from uplinks.errors import MissingExtra
 from uplinks.model import Cluster
@@ -79,7 +79,7 @@ class FolderSource:
         except (OSError, ValueError) as error:
             failure = Failure(f"cannot be read: {getattr(error, 'strerror', None) or error}")
             return _digest([failure.reason]), failure
-        texts: dict[str, bytes] = {}
+        texts = Texts()
         cluster = load_cluster(self._cluster, [self._path], texts=texts)
         if not texts and all(each.code == NOTHING_FOUND for each in cluster.diagnostics):
             # An empty folder is the folder of a cluster without manifests.
