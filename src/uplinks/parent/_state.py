@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from uplinks.addresses import without_userinfo
@@ -10,14 +11,20 @@ from uplinks.parent._engine import Engine
 __all__ = ["state_of"]
 
 
-def state_of(engine: Engine) -> dict[str, Any]:
-    """Describe all child services and the services over them. Times are in nanoseconds."""
+def state_of(engine: Engine, uplinks: Iterable[str] | None = None) -> dict[str, Any]:
+    """Describe child services and the services over them, all or those of some uplinks.
+
+    Times are in nanoseconds.
+    """
+    offers = engine.offers
+    parts = [offers.services] if uplinks is None else list(map(offers.of_uplink, uplinks))
     leases = engine.in_flight()
     return {
         "now": engine.watch.health.now,
         "services": {
             service.name: {entry.name: entry.weight for entry in service.children}
-            for service in engine.offers.services.weighted
+            for services in parts
+            for service in services.weighted
         },
         "targets": [
             {
@@ -29,6 +36,7 @@ def state_of(engine: Engine) -> dict[str, Any]:
                 "leases": leases[service.name],
                 "check": engine.watch.describe(service.name),
             }
-            for service in engine.offers.services.direct
+            for services in parts
+            for service in services.direct
         ],
     }

@@ -11,7 +11,7 @@ so it is escaped.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from ipaddress import ip_address
 from math import gcd
 from types import MappingProxyType
@@ -99,8 +99,11 @@ def to_envoy(services: Services, options: EnvoyOptions = _DEFAULT_OPTIONS) -> di
     }
 
 
-def to_envoy_endpoints(services: Services) -> dict[str, Any]:
+def to_envoy_endpoints(services: Services, *, down: Container[str] = ()) -> dict[str, Any]:
     """Render the EDS file that the clusters of `to_envoy` read.
+
+    ``down`` are names of child services that get no requests: their endpoints
+    stay, marked as unhealthy.
 
     Envoy follows a change if the file is replaced as a whole (a rename, as
     ``uplinks materialize --output`` does).
@@ -115,7 +118,7 @@ def to_envoy_endpoints(services: Services) -> dict[str, Any]:
     resources = [
         {
             "@type": f"{_TYPES}.config.endpoint.v3.ClusterLoadAssignment",
-            **_load_assignment(service, children),
+            **_load_assignment(service, children, down),
         }
         for service in services.weighted
         if _are_numbers(children := _children(service, services))
@@ -260,8 +263,13 @@ def _dial_timeout(entry: tuple[ChildService, int]) -> int:
     return transport.forwarding_timeouts.dial_timeout
 
 
-def _load_assignment(service: WeightedService, children: _Children) -> dict[str, Any]:
-    endpoints = [_endpoint(child, weight) for child, weight in children]
+def _load_assignment(
+    service: WeightedService, children: _Children, down: Container[str] = ()
+) -> dict[str, Any]:
+    endpoints = [
+        _endpoint(child, weight) | ({"health_status": "UNHEALTHY"} if child.name in down else {})
+        for child, weight in children
+    ]
     return {
         "cluster_name": service.uplink_name,
         "endpoints": [{"lb_endpoints": endpoints}] if endpoints else [],

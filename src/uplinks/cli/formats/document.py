@@ -8,11 +8,10 @@ exclusive. ``docs/check.md`` describes every field.
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import uplinks
 from uplinks.cli.formats import Result
-from uplinks.diagnostics import Location, Severity
+from uplinks.diagnostics import Severity
 
 __all__ = ["render"]
 
@@ -26,14 +25,7 @@ def render(result: Result) -> str:
         {
             "code": finding.code,
             "name": result.catalogue[finding.code].name,
-            "severity": finding.severity.value,
-            "message": finding.message,
-            **_place(finding.location),
-            "suggestion": finding.suggestion,
-            "related": [
-                {"message": related.message, **_place(related.location)}
-                for related in finding.related
-            ],
+            **finding.describe(),
         }
         for finding in result.report
     ]
@@ -47,15 +39,3 @@ def render(result: Result) -> str:
         "findings": findings,
     }
     return json.dumps(data, indent=2) + "\n"
-
-
-def _place(location: Location) -> dict[str, Any]:
-    return {
-        "cluster": location.cluster,
-        "file": location.file,
-        "line": location.span.line,
-        "column": location.span.column,
-        "end_line": location.span.end_line,
-        "end_column": location.span.end_column,
-        "path": location.path,
-    }
