@@ -336,8 +336,19 @@ steps = st.lists(
 
 @given(steps, st.integers(1, 3))
 def test_the_documents_are_those_of_what_is_served(history: list[Any], most: int) -> None:
-    own = (route("api", API), route("web", reference("apps-web-us@multicluster")))
-    live = live_of(parent_of(*CHILDREN, routers=own), grace=3 * SECOND, endpoints=True, patience=0)
+    both = TraefikService(
+        "both", "apps", weighted=Weighted([API, reference("apps-web@multicluster")])
+    )
+    own = (
+        route("api", API),
+        route("web", reference("apps-web-us@multicluster"), reference("both")),
+    )
+    live = live_of(
+        parent_of(*CHILDREN, routers=own, services=(both,)),
+        grace=3 * SECOND,
+        endpoints=True,
+        patience=0,
+    )
     served: list[dict[str, set[str]]] = []
     for number, step in enumerate(history, 1):
         now = number * SECOND
@@ -352,7 +363,7 @@ def test_the_documents_are_those_of_what_is_served(history: list[Any], most: int
                 config = parent_of(*CHILDREN).parent_config
                 assert config is not None
                 config = ParentConfig({name: config.children[name] for name in step})
-                cluster = Cluster("parent", routers=own, parent_config=config)
+                cluster = evolve(live.cluster, parent_config=config)
                 live.receive_parent(Snapshot(cluster), now)
         live.render(most)
         served.append({name: set(live.claims.served(name)) for name in CHILDREN})
@@ -367,10 +378,11 @@ def test_the_documents_are_those_of_what_is_served(history: list[Any], most: int
     whole = to_traefik(services, live.cluster, TraefikOptions(provider="http"), down=down)
     assert got == whole["http"]
     assert live.endpoints is not None
-    endpoints = json.loads(bytes(live.endpoints))["resources"]
-    expected = to_envoy_endpoints(services, down=down)["resources"]
-    assert sorted(endpoints, key=str) == sorted(expected, key=str)
-    assert live.endpoints.size == len(bytes(live.endpoints))
+    files = {name: json.loads(data) for name, data in live.endpoints.files.items()}
+    expected = to_envoy_endpoints(services, live.cluster, down=down)
+    assert {name: files[name] for name in expected} == expected
+    for name in files.keys() - expected.keys():
+        assert files[name]["resources"][0]["endpoints"] == []
 
 
 def test_replicas_serve_the_same_bytes_whatever_comes_first() -> None:

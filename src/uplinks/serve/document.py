@@ -30,6 +30,7 @@ from uplinks.render import (
     to_traefik,
     uplink_references,
 )
+from uplinks.services import weighted_service
 
 __all__ = ["Body", "Document", "EndpointsDocument", "Parts", "TraefikDocument", "to_json"]
 
@@ -172,8 +173,8 @@ class Document(Protocol):
         services have changed, or all.
         """
 
-    def body(self) -> Body:
-        """Return the document as it is now."""
+    def update_own(self, cluster: Cluster, services: Services, down: Collection[str]) -> None:
+        """Write the parent's own objects anew, over the services that they refer to."""
 
 
 class TraefikDocument:
@@ -251,29 +252,48 @@ class TraefikDocument:
 
 
 class EndpointsDocument:
-    """Envoy's EDS file, as JSON.
+    """Envoy's EDS files by name, as JSON.
 
-    Law: read back, it equals `to_envoy_endpoints` of the whole, in the order of the uplinks.
+    The file of an uplink that is gone stays, without endpoints: Envoy would keep
+    the last ones of a file that is removed.
     """
 
     def __init__(self) -> None:
-        self._parts = Parts()
+        self.files: dict[str, bytes] = {}
+        self.changed: set[str] = set()
+        """The names of the files that are others since they were taken from here."""
+        self._own: set[str] = set()
 
     def update(
         self,
         uplink: str,
         services: Services,
         down: Collection[str],
-        only: Collection[str] | None,  # noqa: ARG002 - all endpoints are one entry
+        only: Collection[str] | None,  # noqa: ARG002 - all endpoints are one file
     ) -> None:
         """Write an uplink's endpoints anew. O(those)."""
-        resources = to_envoy_endpoints(services, down=down)["resources"]
-        self._parts.replace(uplink, {each["cluster_name"]: to_json(each) for each in resources})
+        if not services:
+            empty = weighted_service(uplink, ())
+            services = Services({empty.name: empty})
+        self._write(to_envoy_endpoints(services, down=down))
 
-    def body(self) -> Body:
-        """Return the document as it is now. O(uplinks)."""
-        pieces = (b'{"resources":[', self._parts.groups(), b"]}")
-        return _body(pieces, self._parts.length, [self._parts])
+    def update_own(self, cluster: Cluster, services: Services, down: Collection[str]) -> None:
+        """Write the endpoints of the parent's own services anew."""
+        files = to_envoy_endpoints(services, cluster, down=down)
+        for name in self._own - files.keys():
+            file = json.loads(self.files[name])
+            for resource in file["resources"]:
+                resource["endpoints"] = []
+            self._write({name: file})
+        self._own = files.keys() - to_envoy_endpoints(services).keys()
+        self._write(files)
+
+    def _write(self, files: Mapping[str, Any]) -> None:
+        for name, file in files.items():
+            data = to_json(file)
+            if self.files.get(name) != data:
+                self.files[name] = data
+                self.changed.add(name)
 
 
 def _condition(body: Mapping[str, Any] | None) -> str | None:

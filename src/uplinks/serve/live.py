@@ -102,7 +102,6 @@ class Live:
         self.ready = False
         """Whether the documents may be published."""
         self.traefik: Body | None = None
-        self.endpoints: Body | None = None
         self.version = 0
         """How often anything that `state` shows has changed."""
         self._readings: dict[str, Reading] = {}
@@ -111,7 +110,12 @@ class Live:
         self._now = now
         self._dirty: dict[str, set[str] | None] = {}  # services to render, or all of an uplink
         self._traefik: Final = TraefikDocument(options.traefik)
-        self._endpoints: Final = EndpointsDocument() if options.endpoints else None
+        self._documents: Final[list[Document]] = [self._traefik]
+        self.endpoints: Final = EndpointsDocument() if options.endpoints else None
+        """Envoy's EDS files, if they are wanted. Write none before the parent is `ready`."""
+        if self.endpoints is not None:
+            self._documents.append(self.endpoints)
+        self._referred = uplink_references(cluster)
         self._own_is_stale = True
 
     # Sources
@@ -168,6 +172,7 @@ class Live:
         self.own.succeed(now)
         self._relist(config, now)
         self.cluster = reading.cluster
+        self._referred = uplink_references(reading.cluster)
         self._own_is_stale = True
 
     def _offer(self, child: str, reading: Reading, now: int) -> None:
@@ -275,8 +280,6 @@ class Live:
         """
         if not self.ready:
             self._update_readiness(self._now)
-        documents: list[Document] = [self._traefik]
-        documents += [] if self._endpoints is None else [self._endpoints]
         left = len(self._dirty) if most is None else most
         changed = bool(self._dirty) or self._own_is_stale
         while self._dirty and left > 0:
@@ -285,24 +288,26 @@ class Live:
             services = self.parent.services_of(uplink)
             down = {each.name for each in services.direct if not self.parent.is_up(each.name)}
             only = None if names is None else names | {each.name for each in services.weighted}
-            for document in documents:
+            for document in self._documents:
                 document.update(uplink, services, down, only)
+            if self.endpoints is not None and not self._referred.isdisjoint(services):
+                self._own_is_stale = True  # a composed cluster has endpoints of its own
         if self._dirty:
             return False
         if self._own_is_stale or self._traefik.own_is_stale:
             self._render_own()
         if self.ready and (changed or self.traefik is None):
             self.traefik = self._traefik.body()
-            self.endpoints = None if self._endpoints is None else self._endpoints.body()
         return True
 
     def _render_own(self) -> None:
         """Render the parent's own routers and services over those that they refer to."""
-        found = map(self.parent.uplink_of, uplink_references(self.cluster))
+        found = map(self.parent.uplink_of, self._referred)
         parts = [self.parent.services_of(each) for each in {*found} if each is not None]
         services = Services({name: part[name] for part in parts for name in part})
         down = {each.name for each in services.direct if not self.parent.is_up(each.name)}
-        self._traefik.update_own(self.cluster, services, down)
+        for document in self._documents:
+            document.update_own(self.cluster, services, down)
         self._own_is_stale = False
 
 
