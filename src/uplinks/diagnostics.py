@@ -72,6 +72,19 @@ class Span(NamedTuple):
     end_line: int = 1
     end_column: int = 1
 
+    def shifted(self, line: int, column: int) -> Span:
+        """Return this span of a text that starts at a place of another text.
+
+        >>> Span(1, 5, 2, 3).shifted(10, 4)
+        Span(line=10, column=8, end_line=11, end_column=3)
+        """
+        return Span(
+            self.line + line - 1,
+            self.column + (column - 1 if self.line == 1 else 0),
+            self.end_line + line - 1,
+            self.end_column + (column - 1 if self.end_line == 1 else 0),
+        )
+
 
 @frozen(order=True)
 class Location:

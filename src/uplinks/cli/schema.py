@@ -1,4 +1,4 @@
-"""``uplinks schema``: the JSON Schema of an Uplink, for editors and validators."""
+"""``uplinks schema``: the JSON Schema of an Uplink or a child's document, for validators."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import json
 
 from uplinks.cli import COMMANDS
 from uplinks.cli.console import CLEAN, Console
-from uplinks.schema import json_schema
+from uplinks.schema import advertisement_schema, json_schema
 
 __all__ = ["add", "run"]
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command; it has no arguments."""
+    """Add the command."""
     parser = commands.add_parser(
         "schema",
         help=COMMANDS["schema"],
@@ -22,10 +22,16 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "# yaml-language-server: $schema=uplink.schema.json",
         allow_abbrev=False,
     )
+    parser.add_argument(
+        "--advertisement",
+        action="store_true",
+        help="the schema of the document that a child serves to its parents, instead",
+    )
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, console: Console) -> int:  # noqa: ARG001 - the signature of every command
+def run(arguments: argparse.Namespace, console: Console) -> int:
     """Write the schema."""
-    console.out.write(json.dumps(json_schema(), indent=2) + "\n")
+    schema = advertisement_schema() if arguments.advertisement else json_schema()
+    console.out.write(json.dumps(schema, indent=2) + "\n")
     return CLEAN

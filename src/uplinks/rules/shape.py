@@ -243,6 +243,18 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "This library.",
     ),
     ShapeCode(
+        "UPL015",
+        "unknown-document-version",
+        Severity.ERROR,
+        "The version of a child's document is unknown",
+        "The field `version` of the document that a child serves to its parents is 1.",
+        "A document of another version may mean something else, so nothing of it is read. The\n"
+        "child's last document of a known version stays in use.",
+        "# served by a child\nversion: 2\nuplinks: []",
+        "# served by a child\nversion: 1\nuplinks: []",
+        "This library.",
+    ),
+    ShapeCode(
         "UPL201",
         "invalid-duration",
         Severity.ERROR,

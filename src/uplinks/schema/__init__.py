@@ -17,7 +17,8 @@ Rules of this package:
 ``_layout`` tells where fields are written, ``_converter`` structures values or raises
 ``_refusals``, ``_problems`` gives refusals their paths, ``_kinds`` and ``_fields``
 list the kinds and the fields of Traefik's kinds, ``_json_schema`` writes the shape of an
-Uplink for others. Here each kind is read and written.
+Uplink for others, ``_advertisements`` has the parts of the document that children serve. Here
+each kind is read and written.
 """
 
 from __future__ import annotations
@@ -42,11 +43,18 @@ from uplinks.model import (
     TraefikService,
     Uplink,
 )
+from uplinks.schema._advertisements import (
+    VERSION,
+    Item,
+    advertisement_schema,
+    read_item,
+    read_version,
+    write_item,
+)
 from uplinks.schema._converter import (
     CONVERTER,
     MOST_REFUSED,
     object_reader,
-    read_duration,
 )
 from uplinks.schema._fields import INGRESS_ROUTE_SPEC, TRAEFIK_SERVICE_SPEC, Table, strange_fields
 from uplinks.schema._kinds import HUB_API, TRAEFIK_API, is_list, strange_kind
@@ -59,9 +67,20 @@ from uplinks.schema._problems import (
     format_name,
     unknown_fields,
 )
-from uplinks.schema._refusals import WRONG_TYPE, Refused, describe
+from uplinks.schema._refusals import WRONG_TYPE, describe
 
-__all__ = ["Manifests", "json_schema", "structure", "unstructure"]
+__all__ = [
+    "VERSION",
+    "Item",
+    "Manifests",
+    "advertisement_schema",
+    "json_schema",
+    "read_item",
+    "read_version",
+    "structure",
+    "unstructure",
+    "write_item",
+]
 
 
 @frozen
@@ -280,7 +299,7 @@ def _read_static_config(
         structure_parent = partial(CONVERTER.structure, cl=ParentConfig)
         parent, found = build(provider, structure_parent, Severity.ERROR, _MULTICLUSTER)
         parent = attrs.evolve(parent, origin=origin)
-        problems += [*found, *_provider_problems(provider, parent)]
+        problems += [*found, *_provider_problems(provider)]
     return StaticConfig(child, parent, origin=origin), problems
 
 
@@ -295,8 +314,8 @@ def _mapping_at(
     return None
 
 
-def _provider_problems(provider: dict[str, Any], parent: ParentConfig) -> Iterator[Problem]:
-    """Find near misses and bad durations in what the model only keeps.
+def _provider_problems(provider: dict[str, Any]) -> Iterator[Problem]:
+    """Find near misses in what the model only keeps.
 
     The provider has undocumented fields, so an unknown field is an error only if it
     resembles a known one.
@@ -308,14 +327,6 @@ def _provider_problems(provider: dict[str, Any], parent: ParentConfig) -> Iterat
     for miss in islice(misses, 1):
         message = f"children have more than {MOST_REFUSED} unknown fields; the others are left out"
         yield Problem(LIMIT_EXCEEDED, miss.path, message, key=True)
-    for name in ("pollInterval", "pollTimeout"):
-        value = parent.rest.get(name)
-        if value is not None:
-            path = (*_MULTICLUSTER, name)
-            try:
-                read_duration(value)
-            except Refused as refused:
-                yield Problem(refused.code, path, f"{format_name(path)} {refused.predicate}")
 
 
 def _misses_in_children(children: dict[str, Any]) -> Iterator[Problem]:

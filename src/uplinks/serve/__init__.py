@@ -1,5 +1,7 @@
-"""The live parent: what its sources say now, served to proxies and shown to people.
+"""Programs that serve: a child's API, and a live parent.
 
-- `live`: sources in, documents out; no I/O and no clock
-- `claims`, `document`, `history`, `reading`: the parts of it
+- `child`: the document that a child's parents poll
+- `live`: the parent that follows its sources: updates in, documents out, no I/O and no clock
+- `claims`, `document`, `history`, `reading`, `view`: the parts of it
+- `server`: the parent's endpoints, files and signals
 """

@@ -136,7 +136,7 @@ class Live:
             self._readings[child] = reading
         if isinstance(reading, Failure):
             state.fail(reading.reason, now)
-        elif not reading.is_usable:
+        elif not reading.report.ok:
             state.fail(_summary(reading.report.errors), now)
         elif not reading.offer and self.claims.offers.get(child):
             state.succeed(now)

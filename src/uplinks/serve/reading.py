@@ -9,7 +9,6 @@ from typing import Any, Final, Literal
 
 from attrs import define, frozen
 
-from uplinks.adapters.files import NOTHING_FOUND
 from uplinks.adapters.sources import Failure, Snapshot
 from uplinks.diagnostics import Report
 from uplinks.model import Advertisement, Cluster
@@ -30,18 +29,6 @@ class Reading:
     report: Report
     offer: tuple[Advertisement, ...] = ()
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether the source is there and has nothing, not even an error."""
-        cluster = self.cluster
-        objects = cluster.uplinks or cluster.routers or cluster.traefik_services
-        return not objects and all(d.code == NOTHING_FOUND for d in self.report.errors)
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether it can be served: it has no error, or nothing at all."""
-        return self.report.ok or self.is_empty
-
 
 def read(
     update: Snapshot | Failure | Reading, role: Literal["child", "parent"] = "child"
@@ -52,7 +39,7 @@ def read(
 
     >>> from uplinks.model import Uplink
     >>> reading = read(Snapshot(Cluster("eu", uplinks=[Uplink("api", "apps", weight=-1)])))
-    >>> reading.is_usable, [each.code for each in reading.report.errors]
+    >>> reading.report.ok, [each.code for each in reading.report.errors]
     (False, ['UPL410', 'UPL103'])
     """
     if not isinstance(update, Snapshot):

@@ -276,7 +276,9 @@ def parent_configs(
             unique_by=lambda child: child.address,
         ).map(lambda made: dict(zip(drawn, made, strict=True)))
     )
-    return st.builds(ParentConfig, children, rest=st.sampled_from([{}, {"pollInterval": "10s"}]))
+    polls = st.sampled_from(["5s", "10s", "1500ms"])
+    rest = st.sampled_from([{}, {"brandNew": 1}])
+    return st.builds(ParentConfig, children, poll_interval=polls, poll_timeout=polls, rest=rest)
 
 
 def static_configs() -> st.SearchStrategy[StaticConfig]:
