@@ -153,7 +153,7 @@ class Live:
         Manifests with errors, or without a list of children, change nothing.
         Complexity: O(children), O(all offers) when the list of children changes.
         """
-        reading = read(update, PARENT)
+        reading = read(update, "parent")
         self.expire(now)
         if isinstance(reading, Failure):
             self.own.fail(reading.reason, now)

@@ -17,8 +17,8 @@ from uplinks.services import check_offer
 
 __all__ = ["PARENT", "Reading", "SourceState", "read"]
 
-PARENT: Final = "parent"
-"""The name of the parent's own source. No child's state is kept under it."""
+PARENT: Final = ""
+"""The name of the parent's own source; no child can have it."""
 
 
 @frozen
@@ -44,7 +44,7 @@ def read(
     """
     if not isinstance(update, Snapshot):
         return update
-    if role == PARENT:
+    if role == "parent":
         return Reading(update.cluster, check_cluster(update.cluster, role="parent"))
     report, offer = check_offer(update.cluster)
     return Reading(update.cluster, report, offer)
@@ -77,12 +77,17 @@ class SourceState:
         if self.error_since is None:
             self.error_since = now
 
+    @property
+    def is_stale(self) -> bool:
+        """Whether what it says now is not what is served."""
+        return self.error is not None or self.emptied_at is not None
+
     def describe(self) -> dict[str, Any]:
         """Describe it as plain data."""
         return {
             "source": self.name,
             "answered": self.has_answered,
-            "stale": self.error is not None or self.emptied_at is not None,
+            "stale": self.is_stale,
             "error": self.error,
             "error_since": self.error_since,
             "read_at": self.read_at,
