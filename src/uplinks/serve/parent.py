@@ -271,6 +271,8 @@ class ParentServer:
         loop = asyncio.get_running_loop()
         while True:
             await self._read.wait()
+            while not self.live.ready:  # what has not answered yet is not missing
+                await self.wait_for_news(1.0)
             self._read.clear()
             started = self._clock()
             if len(self.live.parent.uplinks) > _MOST_CHECKED:
