@@ -15,6 +15,7 @@ from uplinks.cli import COMMANDS, findings, listening
 from uplinks.cli.console import CLEAN, Console, UsageError
 from uplinks.durations import format_duration, parse_duration
 from uplinks.errors import InvalidCertificates, InvalidDuration, MissingExtra, UplinksError
+from uplinks.naming import nearest
 
 if TYPE_CHECKING:
     from uplinks.adapters.sources import Source
@@ -151,6 +152,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             TraefikOptions("http", arguments.own_provider, arguments.uplink_header),
         )
         own = source_of(f"folder:{path}", "parent")
+        make_source = _sources(arguments, cluster)
     except UplinksError as problem:
         raise UsageError(str(problem)) from None
     handler = logging.StreamHandler(console.err)
@@ -162,7 +164,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     server = ParentServer(
         cluster,
         own,
-        _sources(arguments),
+        make_source,
         options,
         live,
         start=secrets.randbits(32),
@@ -190,11 +192,14 @@ def _parent(given: str) -> tuple[str, Cluster]:
     return path, cluster
 
 
-def _sources(arguments: argparse.Namespace) -> Callable[[str, ParentConfig], Source]:
-    """Return what makes the source of a child."""
+def _sources(
+    arguments: argparse.Namespace, cluster: Cluster
+) -> Callable[[str, ParentConfig], Source]:
+    """Return what makes the source of a child. Raises: UsageError, InvalidSource."""
     from uplinks.adapters.files import CHILDREN  # noqa: PLC0415 - not for --help
     from uplinks.adapters.sources import source_of  # noqa: PLC0415 - an extra
     from uplinks.adapters.tokens import FileToken  # noqa: PLC0415 - not for --help
+    from uplinks.model import ParentConfig  # noqa: PLC0415 - as above
 
     tokens = {name: FileToken(path) for name, path in arguments.child_token_file}
     given = dict(arguments.child)
@@ -208,4 +213,12 @@ def _sources(arguments: argparse.Namespace) -> Callable[[str, ParentConfig], Sou
             text = config.children[child].address
         return source_of(text, child, config=config, token=tokens.get(child))
 
+    config = cluster.parent_config or ParentConfig()
+    for name in [*given, *tokens]:
+        if name not in config.children:
+            near = nearest(name, config.children)
+            hint = "" if near is None else f"; did you mean {near!r}?"
+            raise UsageError(f"the parent lists no child {name!r}{hint}")
+    for name in given:
+        make(name, config)  # refuses what can never be a source
     return make

@@ -80,6 +80,8 @@ def cluster(group: Group, options: EnvoyOptions) -> dict[str, Any]:
     else:
         written["type"] = "STRICT_DNS"
         written["load_assignment"] = load_assignment(group)
+    # Otherwise an endpoint that is removed gets requests for as long as it passes its check.
+    written["ignore_health_on_host_removal"] = True
     check = next((c.health_check for c in children if c.health_check is not None), None)
     written["typed_extension_protocol_options"] = _protocol(check, options)
     if check is not None:

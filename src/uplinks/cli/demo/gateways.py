@@ -25,7 +25,7 @@ try:
 except ImportError as error:
     raise MissingExtra("serve") from error
 
-__all__ = ["Ask", "gateway"]
+__all__ = ["Ask", "document_gateway", "envoy_gateway", "gateway"]
 
 Ask = Callable[[], Awaitable[str]]
 """Makes one request; returns the child that answered, or raises."""
@@ -39,17 +39,18 @@ async def gateway(
     await _until_ok(session, f"{url}/readyz")
     program = shutil.which("envoy") or shutil.which("envoy", path=str(Path(sys.executable).parent))
     if program is None:
-        async with _document_gateway(session, url) as ask:
+        async with document_gateway(session, url) as ask:
             yield "the gateway in Python", ask
     else:
-        async with _envoy_gateway(session, url, folder, program) as ask:
+        async with envoy_gateway(session, url, folder, program) as ask:
             yield "Envoy", ask
 
 
 @asynccontextmanager
-async def _envoy_gateway(
+async def envoy_gateway(
     session: aiohttp.ClientSession, url: str, folder: Path, program: str
 ) -> AsyncIterator[Ask]:
+    """Run Envoy with the parent's bootstrap, on ports that the kernel chooses."""
     async with session.get(f"{url}/envoy") as answer:
         bootstrap = await answer.json()
     # The kernel chooses the ports of this Envoy.
@@ -86,7 +87,8 @@ async def _envoy_gateway(
 
 
 @asynccontextmanager
-async def _document_gateway(session: aiohttp.ClientSession, url: str) -> AsyncIterator[Ask]:
+async def document_gateway(session: aiohttp.ClientSession, url: str) -> AsyncIterator[Ask]:
+    """Follow the document for Traefik, and pick a child for each request."""
     parent = Parent.of({})
 
     async def follow() -> None:
