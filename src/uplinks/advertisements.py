@@ -44,7 +44,7 @@ from uplinks.diagnostics import (
     limit_exceeded,
 )
 from uplinks.located import Document, LocatedMap, Origin, Path
-from uplinks.manifest import Fragment
+from uplinks.manifest.fragments import Fragment, fragments_of, lazy_document, read_fragment
 from uplinks.model import (
     UPLINKS_ANNOTATION,
     ChildConfig,
@@ -53,7 +53,7 @@ from uplinks.model import (
     StaticConfig,
     UplinkEntryPoint,
 )
-from uplinks.schema import VERSION, Item
+from uplinks.schema.advertisements import VERSION, Item, read_item, read_version, write_item
 from uplinks.services import advertise
 
 __all__ = [
@@ -109,7 +109,7 @@ def write_document(child: Cluster) -> bytes:
     for uplink in sorted(child.uplinks, key=lambda each: each.uplink_name):
         offer = offers[uplink.uplink_name]
         resolved = evolve(uplink, entry_points=offer.entry_points)
-        lines.append(_dump(schema.write_item(Item(resolved, offer.routers))))
+        lines.append(_dump(write_item(Item(resolved, offer.routers))))
     points = child.child_config.uplink_entry_points if child.child_config else {}
     config = ChildConfig(
         {name: UplinkEntryPoint(p.address, p.as_default) for name, p in sorted(points.items())},
@@ -179,7 +179,7 @@ class DocumentReader:
     def read(self, data: bytes) -> Cluster:
         """Read a document, as `read_document`."""
         limits = self._limits
-        read = manifest.fragments_of(
+        read = fragments_of(
             data,
             "uplinks",
             self._file,
@@ -189,10 +189,10 @@ class DocumentReader:
         )
         found = list(read.diagnostics)
         if not found:
-            found += schema.read_version(read.top.root, Origin(read.top))
+            found += read_version(read.top.root, Origin(read.top))
         if any(each.severity is Severity.ERROR for each in found):
             return Cluster(self._cluster, diagnostics=found)
-        config = self._config(read.fields.get("hub"), found)
+        config = self._config(read.fields.get("hub"), read.top, found)
         entries = self._items(read.items, found)
         return Cluster(
             self._cluster,
@@ -202,20 +202,20 @@ class DocumentReader:
             diagnostics=found,
         )
 
-    def _config(self, hub: Fragment | None, found: list[Diagnostic]) -> ChildConfig:
+    def _config(self, hub: Fragment | None, top: Document, found: list[Diagnostic]) -> ChildConfig:
         config = None
         if hub is not None:
-            tree = manifest.read_fragment(hub, self._file, cluster=self._cluster)
+            tree = read_fragment(hub, self._file, cluster=self._cluster)
             found += tree.diagnostics
             for document in tree.documents:
                 # In a manifest the field is below the root, and rules look it up there.
                 root = LocatedMap()
-                root["hub"], root.marks["hub"] = document.root, (Span(), Span())
+                root["hub"], root.marks["hub"] = document.tree(), (Span(), Span())
                 read = schema.structure([evolve(document, root=root, path=())])
                 found += read.diagnostics
                 configs = [each for each in read.resources if isinstance(each, StaticConfig)]
                 config = configs[0].child if configs else None
-        return evolve(config or ChildConfig(), multicluster=True)
+        return evolve(config or ChildConfig(origin=Origin(top)), multicluster=True)
 
     def _items(self, fragments: Iterable[Fragment], found: list[Diagnostic]) -> list[_Entry]:
         entries: list[_Entry] = []
@@ -256,22 +256,22 @@ class DocumentReader:
 
     def _entry(self, fragment: Fragment, room: int) -> _Entry:
         if fragment.exact:
-            item, problems = schema.read_item(fragment.value, self._origin(fragment))
+            item, problems = read_item(fragment.value, self._origin(fragment))
             wrong = any(each.severity is Severity.ERROR for each in problems)
             # A newer child may have a warning in each item. Those left out need no place.
             if not problems or (room == 0 and not wrong):
                 return _Entry(fragment.path, fragment.span, item, tuple(problems))
-        tree = manifest.read_fragment(fragment, self._file, cluster=self._cluster)
+        tree = read_fragment(fragment, self._file, cluster=self._cluster)
         if not tree.documents:
             return _Entry(fragment.path, fragment.span, None, tree.diagnostics)
-        item, problems = schema.read_item(tree.documents[0].root, Origin(tree.documents[0]))
+        item, problems = read_item(tree.documents[0].tree(), Origin(tree.documents[0]))
         if item is not None:
             # Do not keep the tree: few places are looked up later.
             item = evolve(item, uplink=evolve(item.uplink, origin=self._origin(fragment)))
         return _Entry(fragment.path, fragment.span, item, (*tree.diagnostics, *problems))
 
     def _origin(self, fragment: Fragment) -> Origin:
-        return Origin(manifest.lazy_document(fragment, self._file, self._cluster))
+        return Origin(lazy_document(fragment, self._file, self._cluster))
 
     def _routers(self, entries: list[_Entry]) -> list[IngressRoute]:
         """Make the routers that items name. They have no routes: those stay with the child."""

@@ -73,7 +73,7 @@ class Span(NamedTuple):
     end_column: int = 1
 
     def shifted(self, line: int, column: int) -> Span:
-        """Return this span of a text that starts at a place of another text.
+        """Return this span of text that starts at a place inside other text.
 
         >>> Span(1, 5, 2, 3).shifted(10, 4)
         Span(line=10, column=8, end_line=11, end_column=3)

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from uplinks.schema import json_schema
+from uplinks.schema.advertisements import advertisement_schema
 
 
 def test_it_writes_the_schema(run: Any) -> None:
@@ -11,6 +12,13 @@ def test_it_writes_the_schema(run: Any) -> None:
 
     assert (ran.status, ran.err) == (0, "")
     assert json.loads(ran.out) == json_schema()
+
+
+def test_it_writes_the_schema_of_a_child_s_document(run: Any) -> None:
+    ran = run("schema", "--advertisement")
+
+    assert (ran.status, ran.err) == (0, "")
+    assert json.loads(ran.out) == advertisement_schema()
 
 
 def test_it_takes_no_arguments(run: Any) -> None:

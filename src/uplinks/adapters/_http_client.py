@@ -204,7 +204,7 @@ def describe_error(error: Exception) -> str:
             words = _OS_ERRORS[number]
         case InterimAnswers():
             words = f"more than {MOST_INTERIM} interim answers"
-        case aiohttp.ClientResponseError():
+        case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError():
             words = "no valid HTTP answer"
         case aiohttp.ServerDisconnectedError():
             words = "connection closed without an answer"

@@ -7,7 +7,8 @@ import json
 
 from uplinks.cli import COMMANDS
 from uplinks.cli.console import CLEAN, Console
-from uplinks.schema import advertisement_schema, json_schema
+from uplinks.schema import json_schema
+from uplinks.schema.advertisements import advertisement_schema
 
 __all__ = ["add", "run"]
 

@@ -24,7 +24,7 @@ Rules of this package:
    an alias or a tag, which may be an unquoted value.
 
 ``_text`` decodes, ``_libyaml`` parses, ``_builder`` makes trees of the events (with
-``_scalars``), ``_findings`` reports. All use ``_limits`` and ``_masking``. ``_fragments`` reads
+``_scalars``), ``_findings`` reports. All use ``_limits`` and ``_masking``. ``fragments`` reads
 large JSON texts in parts.
 """
 
@@ -32,7 +32,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from functools import lru_cache, partial
 from typing import Any, Final
 
 from attrs import frozen
@@ -42,20 +41,9 @@ from uplinks.located import Document
 from uplinks.manifest import _libyaml, _text
 from uplinks.manifest._builder import TreeBuilder
 from uplinks.manifest._findings import SYNTAX, Findings, LimitError
-from uplinks.manifest._fragments import Fragment, Fragments, fragments_of, shifted
 from uplinks.manifest._limits import Limits
 
-__all__ = [
-    "PARSER",
-    "Documents",
-    "Fragment",
-    "Fragments",
-    "Limits",
-    "fragments_of",
-    "lazy_document",
-    "read",
-    "read_fragment",
-]
+__all__ = ["PARSER", "Documents", "Limits", "read"]
 
 PARSER: Final = "libyaml" if hasattr(_libyaml.libyaml, "CParser") else "python"
 """The parser in use: ``"libyaml"``, or ``"python"`` (about 20 times slower)."""
@@ -132,48 +120,6 @@ def read(
         if unreadable:
             findings.add(SYNTAX, unreadable, findings.point(*findings.end))
     return Documents(tuple(builder.documents), tuple(findings.diagnostics))
-
-
-def read_fragment(fragment: Fragment, file: str = "", *, cluster: str = "") -> Documents:
-    """Read the located tree of one fragment, as `read` does.
-
-    The document's path and places are those in the whole text.
-    Complexity: O(length of the fragment). Raises nothing.
-
-    >>> read = fragments_of('{"uplinks": [{"weight": 1, "weight": 2}]}', "uplinks")
-    >>> tree = read_fragment(read.items[0], "u.json")
-    >>> tree.documents[0].root, [str(d.location) for d in tree.diagnostics]
-    ({'weight': 1}, ['u.json:1:28'])
-
-    Source: as `read`.
-    """
-    tree = read(fragment.text, file, cluster=cluster)
-    documents = [lazy_document(fragment, file, cluster, root=each.root) for each in tree.documents]
-    found = (shifted(each, fragment) for each in tree.diagnostics)
-    return Documents(tuple(documents), tuple(found))
-
-
-def lazy_document(
-    fragment: Fragment, file: str = "", cluster: str = "", root: Any = None
-) -> Document:
-    """Make the document of a fragment; its tree is read when a place in it is looked up.
-
-    Complexity: O(1); the first look-up is O(length of the fragment).
-
-    >>> item = fragments_of('{"uplinks": [{"weight": 5}]}', "uplinks").items[0]
-    >>> from uplinks.located import Origin
-    >>> place = Origin(lazy_document(item, "u.json")).locate("weight")
-    >>> str(place), place.path
-    ('u.json:1:25', '$.uplinks[0].weight')
-    """
-    if root is None:
-        root = partial(_root_of, fragment.text)
-    return Document(root, fragment.span, file, cluster, fragment.path, fragment.start)
-
-
-@lru_cache(maxsize=16)  # several places are looked up in one object
-def _root_of(text: str) -> Any:
-    return next((each.root for each in read(text).documents), None)
 
 
 def _events(text: str) -> Callable[[], Any]:

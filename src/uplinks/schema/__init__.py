@@ -17,7 +17,7 @@ Rules of this package:
 ``_layout`` tells where fields are written, ``_converter`` structures values or raises
 ``_refusals``, ``_problems`` gives refusals their paths, ``_kinds`` and ``_fields``
 list the kinds and the fields of Traefik's kinds, ``_json_schema`` writes the shape of an
-Uplink for others, ``_advertisements`` has the parts of the document that children serve. Here
+Uplink for others, ``advertisements`` has the parts of the document that children serve. Here
 each kind is read and written.
 """
 
@@ -43,14 +43,6 @@ from uplinks.model import (
     TraefikService,
     Uplink,
 )
-from uplinks.schema._advertisements import (
-    VERSION,
-    Item,
-    advertisement_schema,
-    read_item,
-    read_version,
-    write_item,
-)
 from uplinks.schema._converter import (
     CONVERTER,
     MOST_REFUSED,
@@ -69,18 +61,7 @@ from uplinks.schema._problems import (
 )
 from uplinks.schema._refusals import WRONG_TYPE, describe
 
-__all__ = [
-    "VERSION",
-    "Item",
-    "Manifests",
-    "advertisement_schema",
-    "json_schema",
-    "read_item",
-    "read_version",
-    "structure",
-    "unstructure",
-    "write_item",
-]
+__all__ = ["Manifests", "json_schema", "structure", "unstructure"]
 
 
 @frozen

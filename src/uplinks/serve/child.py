@@ -163,10 +163,10 @@ class ChildServer:
         )
         await runner.setup()
         try:
-            site = web.TCPSite(runner, self._host, self._port, ssl_context=self._context)
-            await site.start()
-            self._announce(runner.addresses)
             with handle_signals(self._handlers()):
+                site = web.TCPSite(runner, self._host, self._port, ssl_context=self._context)
+                await site.start()
+                self._announce(runner.addresses)
                 await self._until_stopped()
         finally:
             await runner.cleanup()

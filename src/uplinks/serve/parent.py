@@ -130,18 +130,21 @@ class ParentServer:
         await runner.setup()
         with ThreadPoolExecutor(1, "uplinks-reading") as executor:
             try:
-                options = self._options
-                site = web.TCPSite(runner, options.host, options.port, ssl_context=self._context)
-                await site.start()
-                self.addresses = [(host, port) for host, port, *_ in runner.addresses]
-                _LOG.info("listening", extra={"addresses": self.addresses})
                 with handle_signals(self._handlers()):
+                    await self._listen(runner)
                     async with self._driver:
                         await self._work(executor)
             finally:
                 self.stopping = True
                 self._announce()
                 await runner.cleanup()
+
+    async def _listen(self, runner: web.AppRunner) -> None:
+        options = self._options
+        site = web.TCPSite(runner, options.host, options.port, ssl_context=self._context)
+        await site.start()
+        self.addresses = [(host, port) for host, port, *_ in runner.addresses]
+        _LOG.info("listening", extra={"addresses": self.addresses})
 
     def stop(self) -> None:
         """Drain, then end `run`."""

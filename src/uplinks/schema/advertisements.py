@@ -159,7 +159,10 @@ def advertisement_schema() -> dict[str, Any]:
     >>> advertisement_schema()["properties"]["version"]["const"]
     1
     """
-    from uplinks.schema._json_schema import SCHEMA, object_schema  # noqa: PLC0415 - see json_schema
+    from uplinks.schema._json_schema import (  # noqa: PLC0415 - a parent needs none
+        SCHEMA,
+        object_schema,
+    )
 
     parts: dict[str, Any] = {name: object_schema(Uplink, name) for name in ("metadata", "spec")}
     parts["spec"]["type"] = ["object", "null"]
@@ -182,12 +185,19 @@ def advertisement_schema() -> dict[str, Any]:
     }
     point = {
         "type": "object",
-        "properties": {"address": {"type": "string"}, "asDefault": {"type": "boolean"}},
+        "properties": {
+            "address": {"type": ["string", "null"]},
+            "asDefault": {"type": ["boolean", "null"]},
+        },
     }
+    provider = {"type": ["object", "null"], "maxProperties": 0}
     hub = {
         "description": "The child's static configuration: its uplink entry points.",
-        "type": "object",
-        "properties": {"uplinkEntryPoints": {"type": "object", "additionalProperties": point}},
+        "type": ["object", "null"],
+        "properties": {
+            "uplinkEntryPoints": {"type": ["object", "null"], "additionalProperties": point},
+            "providers": {"type": ["object", "null"], "properties": {"multicluster": provider}},
+        },
     }
     schema: dict[str, Any] = _open(
         {

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache, partial
 from json.decoder import scanstring  # type: ignore[attr-defined] # typeshed omits it
 from typing import Any, Final
 
@@ -21,11 +22,10 @@ from attrs import evolve, field, frozen
 
 from uplinks.diagnostics import Diagnostic, Location, Severity, Span, limit_exceeded
 from uplinks.located import Document, LocatedMap, Path, field_path
-from uplinks.manifest import _text
+from uplinks.manifest import Documents, Limits, _text, read
 from uplinks.manifest._findings import DUPLICATE_KEY, SYNTAX
-from uplinks.manifest._limits import Limits
 
-__all__ = ["Fragment", "Fragments", "fragments_of", "shifted"]
+__all__ = ["Fragment", "Fragments", "fragments_of", "lazy_document", "read_fragment"]
 
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
@@ -187,8 +187,8 @@ def fragments_of(
     More than ``most`` items, or bytes than ``limits.size``, are an error, as is text
     that is not JSON. Complexity: O(len(data)). Raises nothing.
 
-    >>> read = fragments_of('{"version": 1, "uplinks": [{"a": 1}, 2]}', "uplinks")
-    >>> read.fields["version"].value, [(i.value, i.span.column) for i in read.items]
+    >>> whole = fragments_of('{"version": 1, "uplinks": [{"a": 1}, 2]}', "uplinks")
+    >>> whole.fields["version"].value, [(i.value, i.span.column) for i in whole.items]
     (1, [({'a': 1}, 28), (2, 38)])
 
     Source: RFC 8259.
@@ -203,15 +203,19 @@ def fragments_of(
     reading = _Reading(Document(LocatedMap(), Span(), file, cluster))
     try:
         reading.read(_Scanner(text), listed, most)
+        if unreadable:
+            raise _Stop(unreadable, (1, 1))  # noqa: TRY301 - as any other syntax error
     except _Stop as stop:
-        location = Location(cluster, file, Span(*stop.place, *stop.place))
+        # Unreadable text was cut off, and may be well-formed up to there.
+        place = _text.end(text) if unreadable else stop.place
+        location = Location(cluster, file, Span(*place, *place))
         error = Diagnostic(SYNTAX, Severity.ERROR, unreadable or stop.message, location)
         reading.found.append(limit_exceeded(stop.message, location) if stop.limit else error)
     return Fragments(reading.fields, tuple(reading.items), reading.top, tuple(reading.found))
 
 
 class _Reading:
-    """What was read of a text so far."""
+    """What has been read so far."""
 
     def __init__(self, top: Document) -> None:
         self.top = top
@@ -263,7 +267,49 @@ def _items(scanner: _Scanner, name: str) -> Iterator[Fragment]:
             return
 
 
-def shifted(diagnostic: Diagnostic, fragment: Fragment) -> Diagnostic:
+def read_fragment(fragment: Fragment, file: str = "", *, cluster: str = "") -> Documents:
+    """Read the located tree of one fragment, as `read` does.
+
+    The document's path and places are those in the whole text.
+    Complexity: O(length of the fragment). Raises nothing.
+
+    >>> whole = fragments_of('{"uplinks": [{"weight": 1, "weight": 2}]}', "uplinks")
+    >>> tree = read_fragment(whole.items[0], "u.json")
+    >>> tree.documents[0].root, [str(d.location) for d in tree.diagnostics]
+    ({'weight': 1}, ['u.json:1:28'])
+
+    Source: as `read`.
+    """
+    tree = read(fragment.text, file, cluster=cluster)
+    documents = [lazy_document(fragment, file, cluster, root=each.root) for each in tree.documents]
+    found = (_shifted(each, fragment) for each in tree.diagnostics)
+    return Documents(tuple(documents), tuple(found))
+
+
+def lazy_document(
+    fragment: Fragment, file: str = "", cluster: str = "", root: Any = None
+) -> Document:
+    """Make the document of a fragment; its tree is read when a place in it is looked up.
+
+    Complexity: O(1); the first look-up is O(length of the fragment).
+
+    >>> item = fragments_of('{"uplinks": [{"weight": 5}]}', "uplinks").items[0]
+    >>> from uplinks.located import Origin
+    >>> place = Origin(lazy_document(item, "u.json")).locate("weight")
+    >>> str(place), place.path
+    ('u.json:1:25', '$.uplinks[0].weight')
+    """
+    if root is None:
+        root = partial(_root_of, fragment.text)
+    return Document(root, fragment.span, file, cluster, fragment.path, fragment.start)
+
+
+@lru_cache(maxsize=16)  # several places are looked up in one object
+def _root_of(text: str) -> Any:
+    return next((each.root for each in read(text).documents), None)
+
+
+def _shifted(diagnostic: Diagnostic, fragment: Fragment) -> Diagnostic:
     """Move a diagnostic about a fragment's text to its place in the whole text."""
     prefix = field_path(fragment.path)
 
