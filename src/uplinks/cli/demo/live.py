@@ -249,7 +249,7 @@ async def _serving(folder: Path, children: list[_Child]) -> AsyncIterator[str]:
 
 @define
 class _Client:
-    """Sends one request after another and records who answered."""
+    """Sends one request after another and records which child answered."""
 
     _ask: Ask
     _answers: list[str | None] = field(factory=list)
@@ -288,7 +288,7 @@ class _Client:
             await self._changed.wait()
 
     async def requests(self, number: int) -> dict[str, int]:
-        """Wait for so many further requests; count who answered them."""
+        """Wait for so many further requests; count them by the child that answered."""
         start = len(self._answers)
         await self.until(lambda: len(self._answers) >= start + number)
         return dict(sorted(Counter(self.names(start)[:number]).items()))
