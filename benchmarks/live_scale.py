@@ -145,9 +145,7 @@ async def probing() -> None:
         await asyncio.sleep(ROUNDS)
     used = time.process_time() - started
     late = sorted(lateness.all)
-    print(
-        f"{'probes of 1,000 children, servers included':58} {len(late) / ROUNDS:10.0f} /s"
-    )
+    print(f"{'probes of 1,000 children, servers included':58} {len(late) / ROUNDS:10.0f} /s")
     print(f"{'CPU time of them':58} {100 * used / ROUNDS:10.0f} %")
     for percent in (50, 99, 100):
         at = min(len(late) - 1, len(late) * percent // 100)

@@ -42,7 +42,7 @@ def uplink(weight: int) -> dict[str, Any]:
         "metadata": {"name": "shop", "namespace": "apps"},
         "spec": {
             "weight": weight,
-            "healthCheck": {"path": "/health", "interval": "200ms", "timeout": "150ms"},
+            "healthCheck": {"path": "/health", "interval": "300ms", "timeout": "1s"},
         },
     }
 
@@ -202,7 +202,7 @@ async def living(folder: Path) -> AsyncIterator[World]:
             children.append(child)
         multicluster = {
             "pollInterval": "100ms",
-            "pollTimeout": "500ms",
+            "pollTimeout": "3s",
             "children": {child.name: {"address": child.backend.url} for child in children},
         }
         parent = {"hub": {"providers": {"multicluster": multicluster}}}
@@ -237,6 +237,23 @@ async def _serving(children: list[Child]) -> AsyncIterator[str]:
         log = (await reading).decode()
         assert status == 0, log
         assert "Traceback" not in log, log
+
+
+async def attend(
+    world: World, ask: Ask, seed: int, steps: int, followed: Callable[[dict[str, int]], Any]
+) -> None:
+    """Send requests and observe the documents while the world lives through its faults."""
+    tasks = [asyncio.ensure_future(each) for each in (world.send(ask), world.observe())]
+    try:
+        made = await live_through(world, seed, steps, followed)
+    finally:
+        for task in tasks:
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [each for each in ended if not isinstance(each, asyncio.CancelledError)] == []
+    assert made.total() == steps
+    assert world.documents > steps
+    assert world.lost < world.sent / 2
 
 
 async def live_through(

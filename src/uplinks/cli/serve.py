@@ -63,27 +63,18 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--eds-folder", metavar="FOLDER", help="write Envoy's endpoints to this folder"
     )
-    parser.add_argument(
-        "--grace",
-        metavar="TIME",
-        type=_duration,
-        default=60 * _SECOND,
-        help="how long a child that suddenly offers nothing keeps what it offered (default: 1m)",
-    )
-    parser.add_argument(
-        "--patience",
-        metavar="TIME",
-        type=_duration,
-        default=10 * _SECOND,
-        help="how long the first documents wait for sources that do not answer (default: 10s)",
-    )
-    parser.add_argument(
-        "--drain",
-        metavar="TIME",
-        type=_duration,
-        default=5 * _SECOND,
-        help="how long to go on after SIGTERM (default: 5s)",
-    )
+    for name, default, meaning in (
+        ("grace", "1m", "how long a child that suddenly offers nothing keeps what it offered"),
+        ("patience", "10s", "how long the first documents wait for sources that do not answer"),
+        ("drain", "5s", "how long to go on after SIGTERM"),
+    ):
+        parser.add_argument(
+            f"--{name}",
+            metavar="TIME",
+            type=_duration,
+            default=parse_duration(default),
+            help=f"{meaning} (default: {default})",
+        )
     parser.add_argument(
         "--own-provider",
         metavar="NAME",
@@ -157,9 +148,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         raise UsageError(str(problem)) from None
     handler = logging.StreamHandler(console.err)
     handler.setFormatter(JsonFormatter())
-    log = logging.getLogger("uplinks")
+    log = logging.getLogger()  # libraries log as well
     log.addHandler(handler)
-    log.setLevel(logging.INFO)
+    logging.getLogger("uplinks").setLevel(logging.INFO)
     gc.enable()  # a server does not end soon, unlike other commands
     server = ParentServer(
         cluster,

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import signal
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import Final
 
@@ -163,21 +162,13 @@ class ChildServer:
         )
         await runner.setup()
         try:
-            with handle_signals(self._handlers()):
+            with handle_signals(self.stop, self.reload):
                 site = web.TCPSite(runner, self._host, self._port, ssl_context=self._context)
                 await site.start()
                 self._announce(runner.addresses)
                 await self._until_stopped()
         finally:
             await runner.cleanup()
-
-    def _handlers(self) -> dict[int, Callable[[], None]]:
-        handlers: dict[int, Callable[[], None]] = dict.fromkeys(
-            (signal.SIGTERM, signal.SIGINT), self.stop
-        )
-        if hasattr(signal, "SIGHUP"):
-            handlers[signal.SIGHUP] = self.reload
-        return handlers
 
     def _announce(self, addresses: Iterable[tuple[str, int]]) -> None:
         scheme = "http" if self._tls is None else "https"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
+import signal
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from attrs import frozen
@@ -80,9 +81,12 @@ def matches(condition: str, etag: str) -> bool:
 
 
 @contextlib.contextmanager
-def handle_signals(handlers: Mapping[int, Callable[[], None]]) -> Iterator[None]:
-    """Handle signals in the running loop, where that is possible."""
+def handle_signals(stop: Callable[[], None], reload: Callable[[], None]) -> Iterator[None]:
+    """Stop on SIGTERM and SIGINT, reload on SIGHUP, where the running loop can handle signals."""
     loop = asyncio.get_running_loop()
+    handlers = {signal.SIGTERM: stop, signal.SIGINT: stop}
+    if hasattr(signal, "SIGHUP"):
+        handlers[signal.SIGHUP] = reload
     added = []
     for number, handler in handlers.items():
         # Only the main thread can handle signals, and not on every system.

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -130,7 +129,7 @@ class ParentServer:
         await runner.setup()
         with ThreadPoolExecutor(1, "uplinks-reading") as executor:
             try:
-                with handle_signals(self._handlers()):
+                with handle_signals(self.stop, self.reload):
                     await self._listen(runner)
                     async with self._driver:
                         await self._work(executor)
@@ -157,14 +156,6 @@ class ParentServer:
         if self._following is not None:
             self._following.restart()
             self._sync()
-
-    def _handlers(self) -> dict[int, Callable[[], None]]:
-        handlers: dict[int, Callable[[], None]] = dict.fromkeys(
-            (signal.SIGTERM, signal.SIGINT), self.stop
-        )
-        if hasattr(signal, "SIGHUP"):
-            handlers[signal.SIGHUP] = self.reload
-        return handlers
 
     async def _work(self, executor: ThreadPoolExecutor) -> None:
         """Follow, render, write and check until stopped; a defect in any of them ends all."""

@@ -15,6 +15,7 @@ import asyncio
 import ipaddress
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from uplinks.adapters.tokens import Token
@@ -109,10 +110,11 @@ class _Endpoints:
         response = web.StreamResponse(headers={"ETag": etag, **_HEADERS})
         response.content_type = "application/json"
         response.content_length = body.size
-        await response.prepare(request)
-        for chunk in body.chunks():
-            await response.write(chunk)
-        await response.write_eof()
+        with suppress(ConnectionError):  # the client has gone
+            await response.prepare(request)
+            for chunk in body.chunks():
+                await response.write(chunk)
+            await response.write_eof()
         return response
 
     async def envoy(self, request: web.Request) -> web.Response:
@@ -152,10 +154,9 @@ class _Endpoints:
         response.content_type = "text/event-stream"
         self._streams += 1
         try:
-            await response.prepare(request)
-            await self._stream(response, seen)
-        except ConnectionError:
-            pass  # the client has gone
+            with suppress(ConnectionError):  # the client has gone
+                await response.prepare(request)
+                await self._stream(response, seen)
         finally:
             self._streams -= 1
         return response
