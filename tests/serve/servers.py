@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 from tests.serve.fleets import parent_of
 
-from uplinks.adapters.sources import Failure, Snapshot
+from uplinks.adapters.sources import Failure, Snapshot, Source
 from uplinks.health import HealthPolicy
 from uplinks.model import Cluster, ParentConfig
 from uplinks.serve.live import Live, LiveOptions
@@ -86,7 +86,7 @@ async def brief(_: float) -> None:
 
 @asynccontextmanager
 async def serving(
-    sources: Mapping[str, QueueSource],
+    sources: Mapping[str, Source],
     cluster: Cluster | None = None,
     *,
     own: QueueSource | None = None,
@@ -99,7 +99,7 @@ async def serving(
 ) -> AsyncIterator[Client]:
     """Serve on a port that the kernel chooses while the block runs."""
 
-    def source_of(child: str, _: ParentConfig) -> QueueSource:
+    def source_of(child: str, _: ParentConfig) -> Source:
         return sources[child]
 
     server = ParentServer(

@@ -11,16 +11,24 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp.test_utils import TestServer
 from tests.serve.fleets import offering, parent_of, reference, route, uplink
 from tests.serve.servers import LIMIT, QueueSource, brief, serving
 
+from uplinks.adapters.files import load_fleet
 from uplinks.adapters.sources import Failure, Snapshot
+from uplinks.adapters.sources.api import ApiSource
+from uplinks.adapters.sources.folder import FolderSource
 from uplinks.adapters.tokens import VariableToken
 from uplinks.health import Outcome
 from uplinks.model import HealthCheck
+from uplinks.parent import Parent
+from uplinks.render import TraefikOptions, to_traefik
+from uplinks.serve.child import ChildServer, make_app
 from uplinks.serve.live import LiveOptions
 from uplinks.testing import ScriptedProber
 
+ROOT = Path(__file__).parents[2]
 MILLISECOND = 1_000_000
 EU, US = "https://192.0.2.1:9443", "https://192.0.2.2:9443"
 QUICK = HealthCheck(path="/health", interval=20 * MILLISECOND, timeout=10 * MILLISECOND)
@@ -353,5 +361,47 @@ def test_without_a_folder_there_is_no_bootstrap() -> None:
         async with serving(two()) as client:
             await client.ready()
             assert (await client.get("/envoy"))[0] == 404
+
+    asyncio.run(test())
+
+
+# --- discovery by API -------------------------------------------------------------
+
+
+def test_the_complete_example_with_discovery_by_api() -> None:
+    fleet = load_fleet(ROOT / "examples/banking")
+
+    async def test() -> None:
+        servers = {}
+        for name in fleet.children:
+            folder = ROOT / "examples/banking/children" / name
+            servers[name] = ChildServer(FolderSource(folder, name), lambda _: None)
+        apps = [
+            TestServer(make_app(lambda server=server: server.publication))  # type: ignore[misc]
+            for server in servers.values()
+        ]
+        for app in apps:
+            await app.start_server()
+        try:
+            running = [asyncio.ensure_future(server.run()) for server in servers.values()]
+            apis = {
+                name: ApiSource(str(app.make_url("/")), name)
+                for name, app in zip(servers, apps, strict=True)
+            }
+            async with serving(apis, fleet.parent) as client:
+                await client.until(lambda: len(client.server.live.claims.offers) == 2)
+                document = (await client.json("/traefik"))["http"]
+            expected = to_traefik(
+                Parent.from_fleet(fleet).services, fleet.parent, TraefikOptions("http")
+            )
+            assert document == expected["http"]
+            (router,) = document["routers"].values()
+            assert router["service"] == "banking-banking-api@http"
+        finally:
+            for server in servers.values():
+                server.stop()
+            await asyncio.gather(*running)
+            for app in apps:
+                await app.close()
 
     asyncio.run(test())
