@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, Protocol
@@ -110,7 +110,9 @@ class Parts:
         self.digest = 0
         self._groups: dict[str, dict[str, bytes]] = {}
         self._order: list[str] = []  # of the groups, except the new ones
+        self._listed: list[Group] = []  # the groups in this order
         self._new: set[str] = set()
+        self._has_gone = False
         self._size = 0
         self._count = 0
 
@@ -133,11 +135,15 @@ class Parts:
             if old.get(key) != data:
                 self._add(key, data, 1)
         if entries:
+            group = dict(sorted(entries.items()))
             if name not in self._groups:
                 self._new.add(name)
-            self._groups[name] = dict(sorted(entries.items()))
+            elif name not in self._new:
+                self._listed[bisect_left(self._order, name)] = group
+            self._groups[name] = group
         elif old:
             del self._groups[name]
+            self._has_gone |= name not in self._new
             self._new.discard(name)
 
     def _add(self, key: str, data: bytes, sign: int) -> None:
@@ -148,17 +154,17 @@ class Parts:
 
     def groups(self) -> tuple[Group, ...]:
         """Return all groups in the order of their names. O(groups), and O(n log n) after many."""
-        if len(self._new) > _FEW:
+        if self._has_gone or len(self._new) > _FEW:
             self._order = sorted(self._groups)
+            self._listed = [self._groups[name] for name in self._order]
         else:
             for name in self._new:
                 at = bisect_left(self._order, name)
-                if self._order[at : at + 1] != [name]:
-                    insort(self._order, name)
-            if len(self._order) > len(self._groups):
-                self._order = [name for name in self._order if name in self._groups]
+                self._order.insert(at, name)
+                self._listed.insert(at, self._groups[name])
         self._new.clear()
-        return tuple(map(self._groups.__getitem__, self._order))
+        self._has_gone = False
+        return tuple(self._listed)
 
 
 class Document(Protocol):

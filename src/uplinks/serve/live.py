@@ -105,6 +105,7 @@ class Live:
         self.version = 0
         """How often anything that `state` shows has changed."""
         self._readings: dict[str, Reading] = {}
+        self._emptied: dict[str, int] = {}  # children that offer nothing, since when
         self._started = now
         self._heard_at: int | None = None  # when every source had answered or timed out
         self._now = now
@@ -140,10 +141,10 @@ class Live:
             state.fail(_summary(reading.report.errors), now)
         elif not reading.offer and self.claims.offers.get(child):
             state.succeed(now)
-            state.emptied_at = now if state.emptied_at is None else state.emptied_at
+            self._set_emptied(child, self._emptied.get(child, now))
         else:
             state.succeed(now)
-            state.emptied_at = None
+            self._set_emptied(child, None)
             self._offer(child, reading, now)
         self.expire(now)
 
@@ -210,17 +211,23 @@ class Live:
         for child in moved:
             if child not in config.children:
                 self._readings.pop(child, None)
+                self._emptied.pop(child, None)
+
+    def _set_emptied(self, child: str, at: int | None) -> None:
+        self.sources[child].emptied_at = at
+        self._emptied.pop(child, None)
+        if at is not None:
+            self._emptied[child] = at
 
     # Time and health
 
     def expire(self, now: int) -> None:
-        """Let happen what is over at ``now``: grace and patience. O(children)."""
+        """Let happen what is over at ``now``: grace and patience."""
         self._now = now = max(now, self._now)
         self.version += 1
-        for child, state in self.sources.items():
-            if state.emptied_at is not None and now >= state.emptied_at + self.options.grace:
-                state.emptied_at = None
-                self._amend(self.claims.replace(child, {}), now)
+        for child in [c for c, at in self._emptied.items() if now >= at + self.options.grace]:
+            self._set_emptied(child, None)
+            self._amend(self.claims.replace(child, {}), now)
         if not self.ready:
             self._update_readiness(now)
 
@@ -237,8 +244,7 @@ class Live:
 
     def next_wakeup(self) -> int | None:
         """Return when (ns) to call `expire` again; ``None``: not before something changes."""
-        emptied = (state.emptied_at for state in self.sources.values())
-        times = [at + self.options.grace for at in emptied if at is not None]
+        times = [at + self.options.grace for at in self._emptied.values()]
         if not self.ready:
             since = self._started if self._heard_at is None else self._heard_at
             times.append(since + self.options.patience)
