@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from uplinks.model import Child, ChildService, Header, HealthCheck, Uplink
+from uplinks.model import Child, ChildService, Header, HealthCheck, Route, Uplink
 
 SECRET = "s3cr3t"  # noqa: S105 - the one that must not be shown
 
@@ -59,3 +59,21 @@ def test_no_repr_shows_a_password_in_an_address() -> None:
 def test_an_empty_expose_name_is_not_an_absent_one() -> None:
     assert Uplink("api", "apps").uplink_name == "apps-api"
     assert Uplink("api", "apps", expose_name="").uplink_name == ""
+
+
+# --- values computed once -----------------------------------------------------
+
+
+def test_routes_with_equal_matches_share_their_rule() -> None:
+    one, other = Route("PathPrefix(`/shared`)"), Route("PathPrefix(`/shared`)")
+
+    assert one.rule() is one.rule()
+    assert one.rule() is other.rule()
+    assert one.rule("v2") is not one.rule("v3")
+    assert (one.rule("v2").syntax, one.rule().syntax) == ("v2", "v3")
+
+
+def test_a_route_keeps_its_own_syntax() -> None:
+    route = Route("Path(`/`)", rest={"syntax": "v2"})
+
+    assert route.rule("v3").syntax == "v2"

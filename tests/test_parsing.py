@@ -365,13 +365,14 @@ def test_a_mistyped_field_is_not_missing_as_well() -> None:
     ("head", "name", "namespace"),
     [
         ("apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink", "UPL101", "UPL102"),
-        ("apiVersion: traefik.io/v1alpha1\nkind: TraefikService", "UPL315", "UPL315"),
+        ("apiVersion: traefik.io/v1alpha1\nkind: IngressRoute", "UPL315", "UPL315"),
     ],
 )
 def test_an_identity_of_the_wrong_type_is_not_missing_as_well(
     metadata: str, codes: list[str], head: str, name: str, namespace: str
 ) -> None:
-    found = check_manifests(f"{head}\nmetadata: {metadata}\nspec: {{}}\n")
+    spec = "{}" if head.endswith("Uplink") else "{routes: [{match: Path(`/`)}]}"
+    found = check_manifests(f"{head}\nmetadata: {metadata}\nspec: {spec}\n")
 
     meant = {"NAME": name, "NAMESPACE": namespace}
     assert [d.code for d in found] == [meant.get(code, code) for code in codes]

@@ -599,13 +599,15 @@ def test_thousands_of_unknown_fields_are_reported_in_bounded_time() -> None:
             IngressRoute("r", "apps", tls={}),
         ),
         (
-            service_tree({"failover": {"service": {"name": "a"}}}),
+            service_tree({"failover": {"service": {"name": "a"}, "errors": {}}}),
             "$.spec.failover.fallback",
             "spec.failover.fallback is required",
             TraefikService("s", "apps"),
         ),
         (
-            service_tree({"failover": {"service": {"name": "a"}, "fallback": {"port": 1}}}),
+            service_tree(
+                {"failover": {"service": {"name": "a"}, "fallback": {"port": 1}, "errors": {}}}
+            ),
             "$.spec.failover.fallback.name",
             "spec.failover.fallback.name is required",
             TraefikService("s", "apps"),

@@ -17,6 +17,7 @@ from uplinks.model import (
     Cluster,
     Fleet,
     IngressRoute,
+    OtherObject,
     ParentConfig,
     StaticConfig,
     TraefikService,
@@ -130,6 +131,7 @@ def make_cluster(
         parent_config=parent,
         diagnostics=found,
         skipped=sum(text.skipped for text in texts) + unused,
+        others=(r for r in resources if isinstance(r, OtherObject)),
     )
 
 

@@ -35,7 +35,6 @@ from uplinks.errors import (
     UnknownChild,
 )
 from uplinks.model import (
-    UPLINKS_ANNOTATION,
     Advertisement,
     ChildConfig,
     ChildService,
@@ -75,10 +74,10 @@ def advertise(child: Cluster) -> tuple[Advertisement, ...]:
     Source: reference page, "Configuration Options" and "Referencing Uplinks
     from Routers".
     """
-    report, advertisements = check_offer(child)
-    if report.errors:
-        raise CannotAdvertise(child.name, report)
-    return advertisements
+    checked = _with_configuration(child)
+    if rules.has_error(checked, role="child"):
+        raise CannotAdvertise(child.name, rules.check_cluster(checked, role="child"))
+    return _offer(checked)
 
 
 def check_offer(child: Cluster) -> tuple[Report, tuple[Advertisement, ...]]:
@@ -90,16 +89,23 @@ def check_offer(child: Cluster) -> tuple[Report, tuple[Advertisement, ...]]:
     >>> report.ok, offer
     (True, ())
     """
+    checked = _with_configuration(child)
+    report = rules.check_cluster(checked, role="child")
+    return report, () if report.errors else _offer(checked)
+
+
+def _with_configuration(child: Cluster) -> Cluster:
+    return evolve(child, child_config=child.child_config or ChildConfig())
+
+
+def _offer(child: Cluster) -> tuple[Advertisement, ...]:
     config = child.child_config or ChildConfig()
-    report = rules.check_cluster(evolve(child, child_config=config), role="child")
-    if report.errors:
-        return report, ()
     routers: dict[str, set[str]] = defaultdict(set)
     for router in child.routers:
         if router.advertised:
-            for name in naming.split_uplinks_annotation(router.annotations[UPLINKS_ANNOTATION]):
+            for name in router.uplinks:
                 routers[name].add(f"{router.namespace}/{router.name}")
-    offer = tuple(
+    return tuple(
         Advertisement(
             uplink_name=uplink.uplink_name,
             owner=uplink.owner,
@@ -112,7 +118,6 @@ def check_offer(child: Cluster) -> tuple[Report, tuple[Advertisement, ...]]:
         )
         for uplink in sorted(child.uplinks, key=lambda uplink: uplink.uplink_name)
     )
-    return report, offer
 
 
 # --- what a parent materializes ---------------------------------------------

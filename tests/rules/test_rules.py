@@ -94,6 +94,14 @@ def test_a_role_says_that_the_whole_cluster_is_there() -> None:
     assert [d.suggestion for d in rules.check_cluster(beside)] == ["apps-ap"]
 
 
+@pytest.mark.parametrize("code", _examples.codes())
+@pytest.mark.parametrize("role", [None, "child"])
+def test_has_error_agrees_with_the_report(code: str, role: rules.Role | None) -> None:
+    for cluster in _examples.fleet(code, bad=True).clusters:
+        report = rules.check_cluster(cluster, role)
+        assert rules.has_error(cluster, role) == bool(report.errors)
+
+
 def test_a_parent_in_the_middle_is_judged_as_a_child_too() -> None:
     no_default = ChildConfig({"up": UplinkEntryPoint(":9443")})
     parent = Cluster("parent", uplinks=[Uplink("api", "apps")], child_config=no_default)
@@ -184,6 +192,14 @@ def test_unresolved_services_have_suggestions() -> None:
             None,
             "$.spec.failover.fallback.name",
         ),
+        (
+            (
+                "HTTPRoute apps/api references 'another@multicluster', "
+                "but no child declares this uplink; correct the name, or declare the uplink"
+            ),
+            None,
+            "$.spec.rules[0].backendRefs[0].name",
+        ),
     ]
 
 
@@ -222,7 +238,8 @@ def service(name: str, *names: str, namespace: str = "apps") -> TraefikService:
 
 
 def circles(*services: TraefikService) -> list[str]:
-    return [d.message for d in rules.check_cluster(Cluster("p", traefik_services=services))]
+    report = rules.check_cluster(Cluster("p", traefik_services=services))
+    return [d.message for d in report if d.code == "UPL310"]
 
 
 def test_a_long_circle_needs_no_stack() -> None:

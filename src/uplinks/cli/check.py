@@ -95,8 +95,7 @@ def documents(cluster: Cluster) -> int:
         for part in (cluster.child_config, cluster.parent_config)
         if part is not None
     }
-    objects = (*cluster.uplinks, *cluster.routers, *cluster.traefik_services)
-    return len(objects) + len(configs) + cluster.skipped
+    return len(cluster.objects) + len(configs) + cluster.skipped
 
 
 # --- selection --------------------------------------------------------------

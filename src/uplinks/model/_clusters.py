@@ -19,7 +19,7 @@ from uplinks.model._fields import (
     rest_field,
     to_tuple,
 )
-from uplinks.model._objects import IngressRoute, TraefikService, Uplink
+from uplinks.model._objects import IngressRoute, OtherObject, TraefikService, Uplink
 from uplinks.model._transport import ServersTransport
 
 __all__ = [
@@ -146,6 +146,12 @@ class Cluster:
     parent_config: ParentConfig | None = None
     diagnostics: tuple[Diagnostic, ...] = field(default=(), converter=to_tuple)
     skipped: int = 0
+    others: tuple[OtherObject, ...] = field(default=(), converter=to_tuple)
+
+    @property
+    def objects(self) -> tuple[Uplink | IngressRoute | TraefikService | OtherObject, ...]:
+        """All Kubernetes objects."""
+        return (*self.uplinks, *self.routers, *self.traefik_services, *self.others)
 
 
 @frozen

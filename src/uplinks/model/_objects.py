@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
@@ -12,16 +13,21 @@ from uplinks.located import Origin
 from uplinks.model._checks import HealthCheck, PassiveHealthCheck
 from uplinks.model._fields import Copyable, mapping_field, origin_field, rest_field, to_tuple
 
+if TYPE_CHECKING:
+    from uplinks.router_rules import RouterRule, RuleSyntax
+
 __all__ = [
     "MAX_WEIGHT",
     "UPLINKS_ANNOTATION",
     "Failover",
     "IngressRoute",
+    "OtherObject",
     "Route",
     "ServiceReference",
     "TraefikService",
     "Uplink",
     "Weighted",
+    "written_references",
 ]
 
 MAX_WEIGHT: Final = 2**31 - 1
@@ -53,7 +59,7 @@ class Uplink(Copyable):
     annotations: Mapping[str, str] = mapping_field()
     origin: Origin = origin_field()
 
-    @property
+    @cached_property  # most rules ask for it
     def uplink_name(self) -> str:
         """The name that routers and parents refer to. It is not checked here."""
         if self.expose_name is not None:
@@ -91,6 +97,27 @@ class Route(Copyable):
     services: tuple[ServiceReference, ...] = field(default=(), converter=to_tuple)
     rest: Mapping[str, Any] = rest_field()
 
+    def rule(self, default: RuleSyntax = "v3") -> RouterRule:
+        """Parse the match, once for each syntax.
+
+        ``default`` is the syntax of a route that sets none.
+
+        >>> Route("PathPrefix(`/api`)").rule().valid
+        True
+        """
+        given = self.rest.get("syntax")
+        syntax: RuleSyntax = default if given in {None, ""} else "v2" if given == "v2" else "v3"
+        found: RouterRule | None = self._rules.get(syntax)
+        if found is None:
+            from uplinks.router_rules import parse_rule  # noqa: PLC0415 - many files have no routes
+
+            found = self._rules[syntax] = parse_rule(self.match, syntax)
+        return found
+
+    @cached_property
+    def _rules(self) -> dict[str, Any]:  # by syntax; attrs evaluates the type, so it is a plain one
+        return {}
+
 
 @frozen
 class IngressRoute(Copyable):
@@ -114,13 +141,16 @@ class IngressRoute(Copyable):
     rest: Mapping[str, Any] = rest_field()
     origin: Origin = origin_field()
 
-    @property
+    @cached_property
     def uplinks(self) -> tuple[str, ...]:
         """The uplink names of the annotation, in order, empty elements left out."""
+        return tuple(name for name in self.annotation_elements if name)
+
+    @cached_property
+    def annotation_elements(self) -> tuple[str, ...]:
+        """The elements of the annotation, in order, with the empty ones."""
         text = self.annotations.get(UPLINKS_ANNOTATION)
-        if text is None:
-            return ()
-        return tuple(name for name in naming.split_uplinks_annotation(text) if name)
+        return () if text is None else naming.split_uplinks_annotation(text)
 
     @property
     def advertised(self) -> bool:
@@ -168,3 +198,55 @@ class TraefikService(Copyable):
     def service_name(self) -> str:
         """The name Traefik gives it: ``<namespace>-<name>@kubernetescrd``."""
         return f"{self.namespace}-{self.name}@kubernetescrd"
+
+
+@frozen
+class OtherObject(Copyable):
+    """An object that routers refer to, or that refers to services.
+
+    Its kind is ``Middleware``, ``ServersTransport``, ``TLSOption``, ``Ingress`` or
+    ``HTTPRoute``; ``spec`` is as it is written.
+
+    >>> OtherObject("traefik.io/v1alpha1", "Middleware", "auth", "apps").owner
+    'apps/auth'
+    """
+
+    api_version: str
+    kind: str
+    name: str
+    namespace: str
+    spec: Mapping[str, Any] = rest_field()
+    annotations: Mapping[str, str] = mapping_field()
+    origin: Origin = origin_field()
+
+    @property
+    def owner(self) -> str:
+        """The object as ``namespace/name``."""
+        return f"{self.namespace}/{self.name}"
+
+
+def written_references(
+    items: Any,
+) -> Iterator[tuple[int, ServiceReference, Mapping[str, Any]]]:
+    """Yield the references in a list, each with its index and all its fields.
+
+    Items without a name are left out, and fields of a wrong type count as absent.
+
+    >>> [(i, reference.name) for i, reference, _ in written_references([{}, {"name": "a"}])]
+    [(1, 'a')]
+    """
+    for index, item in enumerate(items if isinstance(items, list | tuple) else ()):
+        if isinstance(item, Mapping) and isinstance(item.get("name"), str):
+            yield index, _reference(item), item
+
+
+def _reference(item: Mapping[str, Any]) -> ServiceReference:
+    kind, namespace, port, weight = map(item.get, ("kind", "namespace", "port", "weight"))
+    return ServiceReference(
+        item["name"],
+        kind=kind if isinstance(kind, str) and kind else "Service",
+        namespace=namespace if isinstance(namespace, str) else None,
+        port=port if isinstance(port, int | str) else None,
+        weight=weight if isinstance(weight, int) else 1,
+        rest={key: item[key] for key in ("middlewares", "serversTransport") if key in item},
+    )

@@ -20,7 +20,7 @@ from typing import Final, Literal
 from attrs import evolve
 
 from uplinks import naming
-from uplinks.diagnostics import LIMIT_EXCEEDED, Diagnostic, Report
+from uplinks.diagnostics import LIMIT_EXCEEDED, Diagnostic, Report, Severity
 from uplinks.model import Cluster, Fleet
 from uplinks.rules import (
     address,
@@ -28,10 +28,14 @@ from uplinks.rules import (
     annotation,
     circle,
     collision,
+    dead_end,
     entry_point,
     fleet,
     health_check,
+    listen_address,
+    named_object,
     objects,
+    parent_router,
     probe_header,
     probe_request,
     probe_route,
@@ -72,6 +76,7 @@ __all__ = [
     "codes",
     "find",
     "guard",
+    "has_error",
     "pages",
     "rule",
 ]
@@ -125,6 +130,16 @@ ALL: Final[tuple[Rule, ...]] = (
     route_match.match_without_effect,  # 317
     route_order.duplicate_match,  # 318
     route_order.shadowed_route,  # 319
+    parent_router.below_and_outside,  # 330
+    parent_router.unknown_parent,  # 331
+    dead_end.nothing_weighted,  # 332
+    dead_end.no_type,  # 333
+    dead_end.no_service_of_a_route,  # 334
+    named_object.cross_namespace,  # 335
+    named_object.unknown_object,  # 336
+    dead_end.impossible_port,  # 337
+    dead_end.missing_port,  # 338
+    parent_router.parent_with_services,  # 339
     collision.uplink_name_collision,  # 401
     collision.service_name_collision,  # 402
     agreement.different_checks,  # 403
@@ -142,6 +157,7 @@ ALL: Final[tuple[Rule, ...]] = (
     address.shared_address,  # 415
     fleet.invalid_child_name,  # 416
     transport.invalid_transport,  # 420
+    listen_address.invalid_listen_address,  # 421
     traefik_checks.grpc_over_tls,  # 501
     traefik_checks.passive_without_effect,  # 502
     traefik_routes.status_not_passed_on,  # 503
@@ -220,11 +236,32 @@ def check_cluster(
 
     Source: as `check`.
     """
-    whole = role is not None or bool(cluster.uplinks)
-    scopes: list[Scope] = ["manifests", "any"]
-    scopes += ["cluster"] if whole else []
     applied = _rules(extra, known_modes)
-    return Report(resolve([*cluster.diagnostics, *_results(applied, scopes, cluster)]))
+    results = _results(applied, _scopes(cluster, role), cluster)
+    return Report(resolve([*cluster.diagnostics, *results]))
+
+
+def has_error(cluster: Cluster, role: Role | None = None) -> bool:
+    """Tell whether `check_cluster` reports an error, without the rules that only warn.
+
+    Complexity: O(n log n) for n objects.
+
+    >>> from uplinks.model import Uplink
+    >>> has_error(Cluster("eu", uplinks=[Uplink("api", "apps", weight=-1)]))
+    True
+
+    Source: this library's.
+    """
+    if any(each.severity is Severity.ERROR for each in cluster.diagnostics):
+        return True
+    scopes = _scopes(cluster, role)
+    errors = (each for each in ALL if each.severity is Severity.ERROR)
+    return any(_results([each], scopes, cluster) for each in errors)
+
+
+def _scopes(cluster: Cluster, role: Role | None) -> list[Scope]:
+    whole = role is not None or bool(cluster.uplinks)
+    return ["manifests", "any", "cluster"] if whole else ["manifests", "any"]
 
 
 def _rules(extra: Iterable[Rule], known_modes: Iterable[str]) -> list[Rule]:

@@ -166,7 +166,13 @@ def different_checks(fleet: Fleet) -> Iterator[Diagnostic]:
     name="different-names",
     severity=Severity.WARNING,
     scope="fleet",
-    reads=("children", "children.uplinks", "parent.routers", "parent.traefik_services"),
+    reads=(
+        "children",
+        "children.uplinks",
+        "parent.others",
+        "parent.routers",
+        "parent.traefik_services",
+    ),
 )
 def different_names(fleet: Fleet) -> Iterator[Diagnostic]:
     """Warn about one uplink with different names on different children.
@@ -325,7 +331,13 @@ def partly_checked(fleet: Fleet) -> Iterator[Diagnostic]:
     name="no-failover",
     severity=Severity.INFO,
     scope="fleet",
-    reads=("children", "children.uplinks", "parent.routers", "parent.traefik_services"),
+    reads=(
+        "children",
+        "children.uplinks",
+        "parent.others",
+        "parent.routers",
+        "parent.traefik_services",
+    ),
 )
 def no_failover(fleet: Fleet) -> Iterator[Diagnostic]:
     """Note an uplink offered by only one of several children.

@@ -12,7 +12,7 @@ from typing import Final
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.model import Cluster, TraefikService
-from uplinks.rules._references import KIND, KUBERNETES, Reference, of_service
+from uplinks.rules._references import KIND, KUBERNETES, Reference, mirrors_of, of_service
 from uplinks.rules._rule import rule
 
 __all__ = ["circle"]
@@ -30,8 +30,8 @@ def circle(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ## What it checks
 
-    No weighted or failover `TraefikService` refers to itself, directly or through
-    others of the same cluster. Each reference that closes a circle is reported once.
+    No `TraefikService` refers to itself, directly or through others of the same cluster.
+    Each reference that closes a circle is reported once.
 
     ## Why
 
@@ -154,6 +154,7 @@ def _merged(
             services.append(service)
             references.append([])
         references[-1].extend(reference for each in of_service(service) for reference in each)
+        references[-1].extend(mirrors_of(service))
     return services, references
 
 

@@ -142,7 +142,7 @@ def declared_twice(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("traefik_services",),
 )
 def uncomposed_type(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Warn about uplinks in a service type that is not supported here.
+    """Warn about uplinks in a service type that a `Parent` does not pick from.
 
     ## What it checks
 
@@ -151,8 +151,9 @@ def uncomposed_type(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ## Why
 
-    This library supports only `weighted` and `failover`. It does not check the
-    reference, and `materialize` and `simulate` ignore it. Traefik does use it.
+    `uplinks.Parent` and `simulate` support only `weighted` and `failover`, and ignore
+    such a service. Its references are checked, `materialize --format traefik` writes it,
+    and Traefik uses it.
 
     ## Bad
 
@@ -194,8 +195,8 @@ def uncomposed_type(cluster: Cluster) -> Iterator[Diagnostic]:
                 yield uncomposed_type.at(
                     service.origin.locate("spec", name, key=True),
                     f"TraefikService {service.namespace}/{service.name} refers to uplinks in "
-                    f"{name}, whose references are not checked; use weighted or failover, or "
-                    "check them manually",
+                    f"{name}, which a Parent and simulate ignore; use weighted or failover if "
+                    "you need them",
                 )
 
 
@@ -242,6 +243,7 @@ def more_than_one_type(cluster: Cluster) -> Iterator[Diagnostic]:
       failover: # UPL314
         service: {name: apps-api-workload@multicluster, kind: TraefikService}
         fallback: {name: local, port: 80}
+        errors: {}
     ---
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
@@ -250,6 +252,7 @@ def more_than_one_type(cluster: Cluster) -> Iterator[Diagnostic]:
       failover:
         service: {name: apps-api-workload@multicluster, kind: TraefikService}
         fallback: {name: local, port: 80}
+        errors: {}
       mirroring: # UPL314
         name: local
         port: 80

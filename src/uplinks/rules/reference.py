@@ -1,7 +1,5 @@
 """Rules about references from routers and services to services (UPL307, UPL308, UPL312).
 
-They follow only `weighted` and `failover` of a TraefikService.
-
 Source: reference page, "Uplink Naming"; Traefik's Kubernetes CRD provider.
 """
 
@@ -32,16 +30,24 @@ __all__ = ["missing_kind", "unknown_traefik_service", "unresolved_service"]
     name="unresolved-service",
     severity=Severity.ERROR,
     scope="fleet",
-    reads=("children", "children.uplinks", "parent.routers", "parent.traefik_services"),
+    reads=(
+        "children",
+        "children.uplinks",
+        "parent.others",
+        "parent.routers",
+        "parent.traefik_services",
+    ),
 )
 def unresolved_service(fleet: Fleet) -> Iterator[RuleResult]:
     """Require that `name@multicluster` names a service of the parent.
 
     ## What it checks
 
-    Each reference `name@multicluster` of kind `TraefikService`, in an `IngressRoute`
-    or a weighted or failover `TraefikService` of the parent, names an uplink of a
-    child: `<uplink-name>` or `<uplink-name>-<child>`.
+    Each reference `name@multicluster` of kind `TraefikService` of the parent names an
+    uplink of a child: `<uplink-name>` or `<uplink-name>-<child>`. It may be in an
+    `IngressRoute`, a `TraefikService` of any type, the `backendRefs` of an `HTTPRoute`,
+    the `errors` of a `Middleware`, or an annotation `traefik.ingress.kubernetes.io/...`
+    of an `Ingress`.
 
     ## Why
 
@@ -77,6 +83,16 @@ def unresolved_service(fleet: Fleet) -> Iterator[RuleResult]:
         service: {name: apps-api-workload@multicluster, kind: TraefikService}
         fallback: {name: other@multicluster, kind: TraefikService} # UPL307
         errors: {status: ["500-599"]}
+    ---
+    apiVersion: gateway.networking.k8s.io/v1
+    kind: HTTPRoute
+    metadata: {name: api, namespace: apps}
+    spec:
+      rules:
+        - backendRefs:
+            - group: traefik.io
+              kind: TraefikService
+              name: another@multicluster # UPL307
     ```
 
     ## Good
@@ -132,16 +148,15 @@ def unresolved_service(fleet: Fleet) -> Iterator[RuleResult]:
     name="missing-kind",
     severity=Severity.ERROR,
     scope="manifests",
-    reads=("routers", "traefik_services"),
+    reads=("others", "routers", "traefik_services"),
 )
 def missing_kind(cluster: Cluster) -> Iterator[Diagnostic]:
     """Require `kind: TraefikService` for `name@provider`.
 
     ## What it checks
 
-    A reference with a provider, such as `name@multicluster`, in an
-    `IngressRoute` or a weighted or failover `TraefikService`, has
-    `kind: TraefikService`.
+    A reference with a provider, such as `name@multicluster`, in an `IngressRoute`, a
+    `TraefikService` or an `HTTPRoute`, has `kind: TraefikService`.
 
     ## Why
 
@@ -204,15 +219,15 @@ def missing_kind(cluster: Cluster) -> Iterator[Diagnostic]:
     name="unknown-traefik-service",
     severity=Severity.ERROR,
     scope="fleet",
-    reads=("parent.routers", "parent.traefik_services"),
+    reads=("parent.others", "parent.routers", "parent.traefik_services"),
 )
 def unknown_traefik_service(fleet: Fleet) -> Iterator[RuleResult]:
     """Require that the parent has each TraefikService it references.
 
     ## What it checks
 
-    Each reference of kind `TraefikService` in an `IngressRoute` or a weighted or
-    failover `TraefikService` of the parent names a `TraefikService` of the parent.
+    Each reference of kind `TraefikService` of the parent, in an `IngressRoute`, a
+    `TraefikService` or an `HTTPRoute`, names a `TraefikService` of the parent.
     `name` without a provider is one of the same namespace, or of the reference's
     `namespace`. `<namespace>-<name>@kubernetescrd` is one of any namespace. A
     misspelt provider `multicluster` or `kubernetescrd` is reported too. Services of
@@ -253,7 +268,7 @@ def unknown_traefik_service(fleet: Fleet) -> Iterator[RuleResult]:
             - {name: apy, kind: TraefikService} # UPL312
             - name: api # UPL312
               kind: TraefikService
-              namespace: other
+              namespace: other # UPL335
     ```
 
     ## Good

@@ -32,6 +32,7 @@ __all__ = ["renamed_uplink"]
         "children",
         "children.routers",
         "children.uplinks",
+        "parent.others",
         "parent.routers",
         "parent.traefik_services",
         "parent.uplinks",

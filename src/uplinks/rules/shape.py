@@ -155,7 +155,8 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "  failover:\n"
         "    service:\n"
         "      kind: TraefikService # UPL007\n"
-        "    fallback: {name: static, port: 80}",
+        "    fallback: {name: static, port: 80}\n"
+        "    errors: {}",
         "apiVersion: traefik.io/v1alpha1\n"
         "kind: TraefikService\n"
         "metadata: {name: api, namespace: apps}\n"
@@ -164,7 +165,8 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "    service:\n"
         "      name: main\n"
         "      port: 80\n"
-        "    fallback: {name: static, port: 80}",
+        "    fallback: {name: static, port: 80}\n"
+        "    errors: {}",
         'Uplink reference, "Complete Example".',
     ),
     ShapeCode(
@@ -253,6 +255,36 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "# served by a child\nversion: 2\nuplinks: []",
         "# served by a child\nversion: 1\nuplinks: []",
         "This library.",
+    ),
+    ShapeCode(
+        "UPL017",
+        "refused-value",
+        Severity.ERROR,
+        "The API server refuses a value",
+        "Each field of an `IngressRoute`, `TraefikService`, `Middleware` or `ServersTransport`\n"
+        "has a value that Traefik's CRD allows: `kind: Rule`, a known `strategy`, and so on.",
+        "The API server refuses the whole object, so the cluster keeps the old one, or none.",
+        "# parent\napiVersion: traefik.io/v1alpha1\nkind: IngressRoute\n"
+        "metadata: {name: api, namespace: apps}\n"
+        "spec:\n"
+        "  routes:\n"
+        "    - match: PathPrefix(`/api`)\n"
+        "      kind: rule # UPL017\n"
+        "      services:\n"
+        "        - name: api\n"
+        "          port: 80\n"
+        "          strategy: roundrobin # UPL017",
+        "# parent\napiVersion: traefik.io/v1alpha1\nkind: IngressRoute\n"
+        "metadata: {name: api, namespace: apps}\n"
+        "spec:\n"
+        "  routes:\n"
+        "    - match: PathPrefix(`/api`)\n"
+        "      kind: Rule\n"
+        "      services:\n"
+        "        - name: api\n"
+        "          port: 80\n"
+        "          strategy: wrr",
+        "Traefik's Kubernetes CRDs.",
     ),
     ShapeCode(
         "UPL201",

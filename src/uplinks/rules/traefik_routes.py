@@ -155,6 +155,7 @@ def failover_without_check(fleet: Fleet) -> Iterator[Diagnostic]:
       failover:
         service: {name: apps-eu@multicluster, kind: TraefikService} # UPL504
         fallback: {name: apps-us@multicluster, kind: TraefikService}
+        errors: {}
     ---
     # child-1
     apiVersion: hub.traefik.io/v1alpha1

@@ -15,8 +15,8 @@ Rules of this package:
    documents are not counted.
 
 ``_layout`` tells where fields are written, ``_converter`` structures values or raises
-``_refusals``, ``_problems`` gives refusals their paths, ``_kinds`` and ``_fields``
-list the kinds and the fields of Traefik's kinds, ``_json_schema`` writes the shape of an
+``_refusals``, ``_problems`` gives refusals their paths, ``_kinds`` lists the kinds and
+``_crds`` what the API server accepts in Traefik's kinds, ``_json_schema`` writes the shape of an
 Uplink for others, ``advertisements`` has the parts of the document that children serve. Here
 each kind is read and written.
 """
@@ -37,6 +37,7 @@ from uplinks.located import Document, Origin
 from uplinks.model import (
     ChildConfig,
     IngressRoute,
+    OtherObject,
     ParentConfig,
     Resource,
     StaticConfig,
@@ -47,9 +48,10 @@ from uplinks.schema._converter import (
     CONVERTER,
     MOST_REFUSED,
     object_reader,
+    plain,
 )
-from uplinks.schema._fields import INGRESS_ROUTE_SPEC, TRAEFIK_SERVICE_SPEC, Table, strange_fields
-from uplinks.schema._kinds import HUB_API, TRAEFIK_API, is_list, strange_kind
+from uplinks.schema._crds import KEPT_SPECS, SPECS, Table, check_shape
+from uplinks.schema._kinds import HUB_API, OTHER_KINDS, TRAEFIK_API, is_list, strange_kind
 from uplinks.schema._problems import (
     MISSING_FIELD,
     UNKNOWN_FIELD,
@@ -142,9 +144,11 @@ def unstructure(resource: Resource) -> dict[str, Any]:
     """
     if isinstance(resource, StaticConfig):
         return {"hub": _written_hub(resource)}
+    if isinstance(resource, OtherObject):
+        return _written_other(resource)
     cls = type(resource)
     written = CONVERTER.unstructure(resource)
-    return {"apiVersion": _OBJECTS[cls][0], "kind": cls.__name__, **written}
+    return {"apiVersion": _OBJECTS[cls], "kind": cls.__name__, **written}
 
 
 def json_schema() -> dict[str, Any]:
@@ -189,7 +193,10 @@ def _read(node: Any, origin: Origin) -> tuple[Resource | None, list[Problem]]:
     """Read one object; ``None`` for a list and for what is not one of our kinds."""
     resource: Resource | None = None
     cls = _class_of(node)
-    if cls is not None:
+    kept = None if cls is not None else _read_other(node, origin)
+    if kept is not None:
+        resource, problems = kept
+    elif cls is not None:
         read = _read_static_config if cls is StaticConfig else _read_object
         resource, problems = read(cls, node, origin)
         if problems:
@@ -211,7 +218,7 @@ def _class_of(node: Any) -> type | None:
     kind, api_version = node.get("kind"), node.get("apiVersion")
     if kind is None and api_version is None:
         return StaticConfig if "hub" in node else None
-    for cls, (api, _) in _OBJECTS.items():
+    for cls, api in _OBJECTS.items():
         # No lookup by kind, which may be anything, also unhashable.
         if api_version == api and kind == cls.__name__:
             return cls
@@ -225,30 +232,70 @@ def _wrong_type(path: Path, value: object, expected: str) -> Problem:
 
 # --- reading each kind ------------------------------------------------------
 
-# The API of each kind and the fields of its spec, where the model has only some of them.
-_OBJECTS: Final[Mapping[type, tuple[str, Table | None]]] = MappingProxyType(
-    {
-        Uplink: (HUB_API, None),
-        IngressRoute: (TRAEFIK_API, INGRESS_ROUTE_SPEC),
-        TraefikService: (TRAEFIK_API, TRAEFIK_SERVICE_SPEC),
-    }
+# The API of each kind.
+_OBJECTS: Final[Mapping[type, str]] = MappingProxyType(
+    {Uplink: HUB_API, IngressRoute: TRAEFIK_API, TraefikService: TRAEFIK_API}
 )
 
 
 def _read_object(cls: Any, node: dict[str, Any], origin: Origin) -> tuple[Any, list[Problem]]:
-    _, table = _OBJECTS[cls]
+    table = SPECS.get(cls.__name__)
     # Traefik may be newer than the tables of its own kinds.
     unknown = Severity.ERROR if table is None else Severity.WARNING
     read = object_reader(cls)
     resource, problems = build(node, lambda tree: read(tree, origin), unknown)
-    spec = node.get("spec")
     if table is not None:
-        problems += strange_fields(spec, table, ("spec",))
-    if cls is IngressRoute and isinstance(spec, dict) and spec.get("routes") is None:
-        # Required, but the entry points and TLS of a router without routes can be
-        # checked; so the model has a default and the problem is reported here.
-        problems.append(Problem(MISSING_FIELD, ("spec", "routes"), "spec.routes is required"))
+        problems += _beside(problems, _spec_problems(node, table))
     return resource, problems
+
+
+def _read_other(node: Any, origin: Origin) -> tuple[OtherObject, list[Problem]] | None:
+    """Read an object that is kept as it is written; ``None`` for any other."""
+    if not isinstance(node, dict):
+        return None
+    kind, api_version = node.get("kind"), node.get("apiVersion")
+    if not isinstance(kind, str) or api_version not in OTHER_KINDS.get(kind, ()):
+        return None
+    metadata = node.get("metadata")
+    found = metadata if isinstance(metadata, dict) else {}
+    name, namespace = found.get("name"), found.get("namespace")
+    if not isinstance(name, str):
+        return None
+    annotations = found.get("annotations")
+    texts = annotations.items() if isinstance(annotations, dict) else ()
+    spec = node.get("spec")
+    kept = OtherObject(
+        api_version,
+        kind,
+        name,
+        namespace if isinstance(namespace, str) else "",
+        spec=plain(spec) if isinstance(spec, dict) else {},
+        annotations={key: text for key, text in texts if isinstance(text, str)},
+        origin=origin,
+    )
+    table = KEPT_SPECS.get(kind)
+    return kept, [] if table is None else list(_spec_problems(node, table))
+
+
+def _spec_problems(node: dict[str, Any], table: Table) -> Iterator[Problem]:
+    """Report what the API server refuses in the ``spec`` of one of Traefik's kinds."""
+    spec = node.get("spec")
+    if spec is None:
+        yield Problem(MISSING_FIELD, ("spec",), "spec is required")
+    else:
+        yield from check_shape(spec, table, ("spec",))
+
+
+def _beside(reported: list[Problem], problems: Iterable[Problem]) -> list[Problem]:
+    """Leave out the problems at or below a place that is reported already."""
+    places = {problem.path for problem in reported}
+    if not places:
+        return list(problems)
+    return [
+        problem
+        for problem in problems
+        if not any(problem.path[:end] in places for end in range(len(problem.path) + 1))
+    ]
 
 
 _MULTICLUSTER: Final = ("hub", "providers", "multicluster")
@@ -322,6 +369,14 @@ def _near_misses(node: dict[str, Any], known: tuple[str, ...], path: Path) -> It
 
 
 # --- writing ----------------------------------------------------------------
+
+
+def _written_other(kept: OtherObject) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"name": kept.name, "namespace": kept.namespace}
+    if kept.annotations:
+        metadata["annotations"] = dict(kept.annotations)
+    spec = plain(kept.spec)
+    return {"apiVersion": kept.api_version, "kind": kept.kind, "metadata": metadata, "spec": spec}
 
 
 def _written_hub(config: StaticConfig) -> dict[str, Any]:

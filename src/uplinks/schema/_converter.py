@@ -48,7 +48,7 @@ from uplinks.schema._refusals import (
     wrong_type,
 )
 
-__all__ = ["CONVERTER", "MOST_REFUSED", "object_reader"]
+__all__ = ["CONVERTER", "MOST_REFUSED", "object_reader", "plain"]
 
 INVALID_DURATION: Final = "UPL201"
 
@@ -106,19 +106,19 @@ MOST_REFUSED: Final = 1000
 """The number of items of one list or mapping that are refused one by one."""
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Copy a tree into plain ``dict`` and ``list``, without its places."""
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value
 
 
 def _anything(value: object, _: object = None) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise wrong_container(value, "a mapping")
-    copy: dict[str, Any] = _plain(value)
+    copy: dict[str, Any] = plain(value)
     return copy
 
 
@@ -208,7 +208,7 @@ _HOOKS: Final[Mapping[tuple[type, str], tuple[Callable[..., Any], Callable[..., 
             },
             (IngressRoute, "tls"): (
                 _anything,
-                lambda tls: None if tls is None else _plain(tls),
+                lambda tls: None if tls is None else plain(tls),
             ),
         }
     )
@@ -237,9 +237,7 @@ def _overrides(cls: Any) -> dict[str, Any]:
         if name == "origin" or (cls, name) in _NOT_READ:
             overrides[name] = override(omit=True)
         elif name == "rest":
-            overrides[name] = override(
-                struct_hook=_same, unstruct_hook=_plain, omit_if_default=True
-            )
+            overrides[name] = override(struct_hook=_same, unstruct_hook=plain, omit_if_default=True)
         else:
             read, write = _HOOKS.get((cls, name), (None, None))
             overrides[name] = override(
@@ -262,7 +260,7 @@ def _take(value: Any, fields: Fields, taken: dict[str, Any]) -> list[Exception]:
             if item is not None:
                 taken[key] = item
         elif fields.open:
-            taken["rest"][key] = _plain(item)
+            taken["rest"][key] = plain(item)
         elif key not in accepted:
             unknown.append(key)
     return [UnknownFields(unknown, fields.known)] if unknown else []

@@ -15,7 +15,7 @@ from uplinks.naming import nearest
 from uplinks.schema._problems import MISSING_FIELD, Problem
 from uplinks.schema._refusals import WRONG_TYPE, describe
 
-__all__ = ["HUB_API", "TRAEFIK_API", "is_list", "strange_kind"]
+__all__ = ["HUB_API", "OTHER_KINDS", "TRAEFIK_API", "is_list", "strange_kind"]
 
 UNKNOWN_KIND = "UPL008"
 
@@ -66,6 +66,17 @@ _KINDS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     }
 )
 """All kinds of Traefik's API groups: none of these is a typo."""
+
+OTHER_KINDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "HTTPRoute": ("gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"),
+        "Ingress": ("networking.k8s.io/v1",),
+        "Middleware": (TRAEFIK_API,),
+        "ServersTransport": (TRAEFIK_API,),
+        "TLSOption": (TRAEFIK_API,),
+    }
+)
+"""The kinds of objects that are kept as they are written, with their API versions."""
 
 
 def is_list(node: Any) -> bool:

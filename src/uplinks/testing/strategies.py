@@ -35,8 +35,10 @@ from uplinks.model import (
     Header,
     HealthCheck,
     IngressRoute,
+    OtherObject,
     ParentConfig,
     PassiveHealthCheck,
+    Resource,
     Route,
     ServersTransport,
     ServiceReference,
@@ -202,7 +204,7 @@ def traefik_services() -> st.SearchStrategy[TraefikService]:
         Failover,
         service_references(),
         service_references(),
-        rest=st.sampled_from([{}, {"errors": {"status": ["500-599"]}}]),
+        rest=st.sampled_from([{"errors": {}}, {"errors": {"status": ["500-599"]}}]),
     )
     mirroring = {"mirroring": {"name": "a", "port": 80, "mirrors": [{"name": "b", "percent": 5}]}}
     other = st.just(mirroring)
@@ -291,9 +293,26 @@ def static_configs() -> st.SearchStrategy[StaticConfig]:
     )
 
 
-def resources() -> st.SearchStrategy[Uplink | IngressRoute | TraefikService | StaticConfig]:
+def other_objects() -> st.SearchStrategy[OtherObject]:
+    """Objects that are kept as they are written."""
+    kinds = st.sampled_from(
+        [
+            ("traefik.io/v1alpha1", "Middleware", {"chain": {"middlewares": [{"name": "a"}]}}),
+            ("traefik.io/v1alpha1", "ServersTransport", {"serverName": "a.example.com"}),
+            ("networking.k8s.io/v1", "Ingress", {"ingressClassName": "traefik"}),
+        ]
+    )
+    return st.builds(
+        lambda kind, name, namespace: OtherObject(kind[0], kind[1], name, namespace, spec=kind[2]),
+        kinds,
+        labels,
+        labels,
+    )
+
+
+def resources() -> st.SearchStrategy[Resource]:
     """Everything that one document can hold."""
-    return uplinks() | ingress_routes() | traefik_services() | static_configs()
+    return uplinks() | ingress_routes() | traefik_services() | static_configs() | other_objects()
 
 
 @st.composite
@@ -539,6 +558,7 @@ _VALUES: Mapping[type, Callable[[], st.SearchStrategy[Any]]] = {
     Header: lambda: headers.filter(bool).map(lambda drawn: drawn[0]),
     HealthCheck: health_checks,
     IngressRoute: ingress_routes,
+    OtherObject: other_objects,
     ParentConfig: parent_configs,
     PassiveHealthCheck: passive_checks,
     Route: routes,
