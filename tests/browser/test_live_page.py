@@ -72,7 +72,7 @@ def test_the_page_shows_services_shares_health_and_stale_sources(
             lanes = "[...document.querySelectorAll('.track[role=img]')].map(e => e.ariaLabel)"
             assert await page.evaluate(lanes) == [
                 "up for 17 min, 2 times down in the last hour",
-                "down for 7 min, 1 time down in the last hour",
+                "down for 6 min, 1 time down in the last hour",
                 "up for 59 min, 0 times down in the last hour",
             ]
             asia, us = sorted(await texts(page, "#problems li"), key=lambda t: "us:" in t)
