@@ -323,6 +323,33 @@ def test_an_item_with_too_many_routers_is_an_error() -> None:
     assert (code, path) == ("UPL004", "$.uplinks[0].status.routers")
 
 
+def test_different_routers_are_limited_over_the_whole_document() -> None:
+    data = text(*({"metadata": UP, "status": {"routers": [f"apps/{r}", "apps/r"]}} for r in "ab"))
+
+    assert found(data, DocumentLimits(routers=3)) == []
+    assert found(data, DocumentLimits(routers=2)) == [("UPL004", "1:1", "$")]
+
+
+@pytest.mark.parametrize("odd", [10**60, float("nan")])
+def test_items_that_need_a_second_reading_are_limited(odd: Any) -> None:
+    data = text(*[{"metadata": UP, "brandNew": odd}] * 4)
+
+    codes = [code for code, *_ in found(data, DocumentLimits(places=3))]
+    assert codes == ["UPL005", "UPL005", "UPL005", "UPL004"]
+    assert "UPL004" not in [code for code, *_ in found(data, DocumentLimits(places=4))]
+
+
+def test_a_pair_of_surrogates_needs_no_second_reading() -> None:
+    check = {"path": "/", "headers": {"X-Note": "\U0001f600"}}
+    data = text(*[{"metadata": UP, "spec": {"healthCheck": check}}] * 4)
+
+    assert b"\\ud83d\\ude00" in data
+    assert found(data, DocumentLimits(places=0)) == []
+    header = read_document(data).uplinks[0].health_check
+    assert header is not None
+    assert header.headers[0].value == "\U0001f600"
+
+
 # --- reading again ----------------------------------------------------------
 
 

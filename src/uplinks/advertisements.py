@@ -76,8 +76,10 @@ MEDIA_TYPE: Final = "application/json"
 class DocumentLimits:
     """The limits of one document. Exceeding one is an error (``UPL004``).
 
-    ``size``: bytes. ``uplinks``: items. ``findings``: diagnostics. The nesting is limited
-    as in a manifest, the number of an item's routers to 1,000.
+    ``size``: bytes. ``uplinks``: items. ``routers``: different routers that the items name;
+    one item names at most 1,000. ``findings``: diagnostics. ``places``: items that are read a
+    second time, to find a place or because they are unusual; that is slow. The nesting is
+    limited as in a manifest.
 
     >>> DocumentLimits().uplinks
     100000
@@ -85,7 +87,9 @@ class DocumentLimits:
 
     size: int = 64 * 2**20
     uplinks: int = 100_000
+    routers: int = 200_000
     findings: int = 1000
+    places: int = 2000
 
 
 def write_document(child: Cluster) -> bytes:
@@ -154,6 +158,7 @@ class _Entry:
     span: Span
     item: Item | None
     problems: tuple[Diagnostic, ...] = ()
+    reread: bool = False
 
 
 class DocumentReader:
@@ -197,7 +202,7 @@ class DocumentReader:
         return Cluster(
             self._cluster,
             uplinks=(entry.item.uplink for entry in entries if entry.item),
-            routers=self._routers(entries),
+            routers=self._routers(entries, found),
             child_config=config,
             diagnostics=found,
         )
@@ -221,11 +226,18 @@ class DocumentReader:
         entries: list[_Entry] = []
         before, self._known = self._known, {}
         more = 0
+        places = self._limits.places
         for fragment in fragments:
             room = max(0, self._limits.findings - len(found))
             entry = self._moved(before.get(fragment.text), fragment) or self._entry(fragment, room)
             self._known[fragment.text] = entry
             entries.append(entry)
+            places -= entry.reread
+            if places < 0:
+                where = self._origin(fragment).locate()
+                problem = f"more than {self._limits.places} unusual items"
+                found.append(limit_exceeded(problem, where))
+                break
             problems = entry.problems
             found += problems[:room]
             errors = [each for each in problems[room:] if each.severity is Severity.ERROR]
@@ -263,17 +275,18 @@ class DocumentReader:
                 return _Entry(fragment.path, fragment.span, item, tuple(problems))
         tree = read_fragment(fragment, self._file, cluster=self._cluster)
         if not tree.documents:
-            return _Entry(fragment.path, fragment.span, None, tree.diagnostics)
+            return _Entry(fragment.path, fragment.span, None, tree.diagnostics, reread=True)
         item, problems = read_item(tree.documents[0].tree(), Origin(tree.documents[0]))
         if item is not None:
             # Do not keep the tree: few places are looked up later.
             item = evolve(item, uplink=evolve(item.uplink, origin=self._origin(fragment)))
-        return _Entry(fragment.path, fragment.span, item, (*tree.diagnostics, *problems))
+        problems = [*tree.diagnostics, *problems]
+        return _Entry(fragment.path, fragment.span, item, tuple(problems), reread=True)
 
     def _origin(self, fragment: Fragment) -> Origin:
         return Origin(lazy_document(fragment, self._file, self._cluster))
 
-    def _routers(self, entries: list[_Entry]) -> list[IngressRoute]:
+    def _routers(self, entries: list[_Entry], found: list[Diagnostic]) -> list[IngressRoute]:
         """Make the routers that items name. They have no routes: those stay with the child."""
         uplinks: dict[str, list[str]] = defaultdict(list)
         places: dict[str, _Entry] = {}
@@ -283,6 +296,10 @@ class DocumentReader:
             for router in entry.item.routers:
                 uplinks[router].append(entry.item.uplink.uplink_name)
                 places.setdefault(router, entry)
+        if len(uplinks) > self._limits.routers:
+            problem = f"more than {self._limits.routers} routers"
+            found.append(limit_exceeded(problem, Location(self._cluster, self._file)))
+            return []
         return [self._router(router, names, places[router]) for router, names in uplinks.items()]
 
     def _router(self, router: str, names: list[str], place: _Entry) -> IngressRoute:

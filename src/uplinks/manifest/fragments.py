@@ -5,8 +5,8 @@ tree of it takes ten times as long as reading its values, and most of the memory
 each fragment is read without places first. `read_fragment` makes the located tree of one
 fragment when a place in it is needed.
 
-`Fragment.exact` is false where both readings could differ: a duplicate key, an escaped
-surrogate, a number too long. Then only the second one counts.
+`Fragment.exact` is false where both readings could differ: a duplicate key, half of an
+escaped surrogate pair, a number too long. Then only the second one counts.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ class _Scanner:
             deep = f"more than {Limits().depth} levels of nesting"
             raise _Stop(deep, start, limit=True) from None
         text = self._text[begin : self._at]
-        exact = self._exact and _SURROGATE.search(text) is None
+        exact = self._exact and not (_SURROGATE.search(text) and _has_half_a_pair(value))
         return Fragment(text, path, Span(*start, *self.place()), value, exact)
 
     def end(self) -> None:
@@ -242,6 +242,15 @@ class _Reading:
             else:
                 self.fields[key] = fragment = scanner.value((key,))
                 root[key], root.marks[key] = fragment.value, (span, fragment.span)
+
+
+def _has_half_a_pair(value: Any) -> bool:
+    """Return whether a string in a value has a surrogate without the other one."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _keys(scanner: _Scanner) -> Iterator[tuple[str, Span]]:
