@@ -98,5 +98,13 @@ CLASSES = [
 @pytest.mark.parametrize("kind", CLASSES)
 @settings(max_examples=scaled(10))
 @given(st.data())
-def test_every_class_of_the_model_has_values(kind: type, data: st.DataObject) -> None:
-    assert type(data.draw(values(kind))) is kind
+def test_every_class_of_the_model_has_values_that_can_be_pasted(
+    kind: type, data: st.DataObject
+) -> None:
+    value = data.draw(values(kind))
+    assert type(value) is kind
+
+    pasted = eval(repr(value), dict(vars(model)))  # noqa: S307 - drawn here
+    assert type(pasted) is kind
+    assert repr(pasted) == repr(value)
+    assert "Origin" not in repr(value)

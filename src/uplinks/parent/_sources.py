@@ -22,8 +22,8 @@ from uplinks.services import advertise
 
 __all__ = ["ChildAddress", "Plain", "Source", "source_of"]
 
-ChildAddress = str | tuple[str, int]
-"""A child's address, perhaps with its weight."""
+ChildAddress = str | Child | tuple[str | Child, int]
+"""A child's address, or a `Child` with more settings; perhaps with its weight."""
 
 
 @frozen
@@ -75,16 +75,16 @@ class Plain:
         offers: dict[str, tuple[Advertisement, ...]] = {}
         for name, given in children.items():
             match given:
-                case str(address):
-                    weight = 1
-                case (str(address), int(weight)) if not isinstance(weight, bool):
+                case str() | Child():
+                    address, weight = given, 1
+                case (str() | Child() as address, int(weight)) if not isinstance(weight, bool):
                     pass
                 case _:
                     raise TypeError(
                         f"child {quote(name)} must be an address or a pair of address and weight, "
                         f"got {_masked(given)}"
                     )
-            listed[name] = child = _child(name, address)
+            listed[name] = child = _child(name, address) if isinstance(address, str) else address
             offers[name] = (
                 Advertisement(
                     self.service,

@@ -138,6 +138,7 @@ class Run:
         for event in events:
             if isinstance(event, Overloaded):
                 self.overloads.append(event)
+            if not isinstance(event, Transition):
                 continue
             target: Any = event.target
             self.transitions[target].append(event)

@@ -73,11 +73,14 @@ class UplinksEngine:
 
     def _endpoints_of(self, targets: Iterable[Target]) -> list[Endpoint]:
         found = {
-            Endpoint.of(t): None
+            self._endpoint(t): None
             for t in targets
             if isinstance(t, ChildService) and (t.health_check is not None or _is_passive(t))
         }
         return list(found)
+
+    def _endpoint(self, target: ChildService) -> Endpoint:
+        return Endpoint.of(target, self.scenario.policy)
 
     def fingerprint(self) -> Hashable:
         """Return a value that changes whenever the next picks may."""
@@ -204,7 +207,7 @@ class UplinksEngine:
         """Count the next requests that teach no passive check anything."""
         now = self.arrivals.at(self.sent)
         for target in self.passive:
-            if Endpoint.of(target) in self.suspects or not self.condition(target, now).serves:
+            if self._endpoint(target) in self.suspects or not self.condition(target, now).serves:
                 return 0
         # An observation advances the parent's clock, and so does what a late driver has missed.
         wakeup = self.parent.next_wakeup()
@@ -219,7 +222,7 @@ class UplinksEngine:
             return None
         wakeup = self.parent.next_wakeup()
         ok = self.condition(target, now).serves
-        (self.suspects.discard if ok else self.suspects.add)(Endpoint.of(target))
+        (self.suspects.discard if ok else self.suspects.add)(self._endpoint(target))
         self.parent.observe(target, ok, now)
         if len(self.parent.events) or (wakeup is not None and wakeup <= now):
             return now + 1  # this request caused it, so only later ones are affected
