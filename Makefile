@@ -67,7 +67,7 @@ demo: $(READY)
 	@$(BIN)/uplinks check examples/banking
 	@printf '\n== Materialize the services the parent generates ==\n\n'
 	@$(BIN)/uplinks materialize examples/banking
-	@printf '\n== Let children fail and recover, on real sockets under load ==\n\n'
+	@printf '\n== Let children fail and recover, on real sockets under load, also below a live parent ==\n\n'
 	@$(BIN)/uplinks demo
 
 # On all cores: tests share no state and do not depend on the time.

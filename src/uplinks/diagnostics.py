@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from attrs import field, frozen
 
@@ -108,6 +108,19 @@ class Location:
         """A key with the order of locations, much faster to compare."""
         return (self.cluster, self.file, self.span, self.path)
 
+    def describe(self) -> dict[str, Any]:
+        """Describe it as plain data.
+
+        >>> Location("eu", "u.yaml").describe()["line"]
+        1
+        """
+        return {
+            "cluster": self.cluster,
+            "file": self.file,
+            **self.span._asdict(),
+            "path": self.path,
+        }
+
     def __str__(self) -> str:
         return f"{self.file or '<text>'}:{self.span.line}:{self.span.column}"
 
@@ -165,6 +178,23 @@ class Diagnostic:
     def sort_key(self) -> tuple[tuple[str, str, Span, str], str, int, str]:
         """Place, then code, then message: a total order, so that reports are stable."""
         return (self.location.sort_key, self.code, self.severity.rank, self.message)
+
+    def describe(self) -> dict[str, Any]:
+        """Describe it as plain data, with its places.
+
+        >>> Diagnostic("UPL104", Severity.WARNING, "weight is 0").describe()["severity"]
+        'warning'
+        """
+        return {
+            "code": self.code,
+            "severity": self.severity.value,
+            "message": self.message,
+            **self.location.describe(),
+            "suggestion": self.suggestion,
+            "related": [
+                {"message": each.message, **each.location.describe()} for each in self.related
+            ],
+        }
 
     def __str__(self) -> str:
         hint = "" if self.suggestion is None else f" (did you mean {self.suggestion!r}?)"

@@ -31,7 +31,8 @@ from uplinks.model import (
     Uplink,
     UplinkEntryPoint,
 )
-from uplinks.serve.child import ChildServer, Publication, ServerTls
+from uplinks.serve.child import ChildServer, Publication
+from uplinks.serve.http import ServerTls
 
 AUTHORITY = trustme.CA()
 OTHER = trustme.CA()

@@ -174,6 +174,14 @@ class Driver:
         """Hold a child out, or release it. As `Parent.set_up`."""
         self._call(lambda now: self._parent.set_up(name, up, now))
 
+    def change(self, change: Callable[[int], None]) -> None:
+        """Call a function that changes the parent, with the present time (ns).
+
+        For several changes in one step. The function is called at once, under the
+        lock that every other method takes.
+        """
+        self._call(change)
+
     def _call(self, change: Callable[[int], None]) -> None:
         with self._lock:
             change(self._clock())

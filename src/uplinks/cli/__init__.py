@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, str] = {
     "diff": "show what a change of manifests does to the parent",
     "simulate": "simulate a fleet while children fail and recover",
     "child": "serve a child's uplinks to its parents",
+    "serve": "run a live parent for Traefik and Envoy",
     "schema": "write the JSON Schema of an Uplink",
     "demo": "show a failover on real sockets",
     "completion": "write the completion script of a shell",

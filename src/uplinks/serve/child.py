@@ -12,13 +12,8 @@ Rules of this file:
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
-import hmac
-import signal
-import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import Final
 
 from attrs import field, frozen
@@ -27,14 +22,15 @@ from uplinks import advertisements
 from uplinks.adapters.sources import Failure, Snapshot, Source
 from uplinks.adapters.tokens import Token
 from uplinks.diagnostics import Report
-from uplinks.errors import CannotAdvertise, InvalidCertificates, InvalidToken, MissingExtra
+from uplinks.errors import CannotAdvertise, InvalidCertificates, MissingExtra
+from uplinks.serve.http import ServerTls, handle_signals, is_authorized, matches
 
 try:
     from aiohttp import web
 except ImportError as error:
     raise MissingExtra("serve") from error
 
-__all__ = ["ChildServer", "Publication", "ServerTls", "make_app"]
+__all__ = ["ChildServer", "Publication", "make_app"]
 
 _REREAD: Final = 30.0  # s between two looks at the files of the certificate
 _DRAIN: Final = 5.0  # s for requests in flight when the server ends
@@ -77,49 +73,6 @@ class Publication:
         return Publication(body, etag, len(update.cluster.uplinks))
 
 
-@frozen
-class ServerTls:
-    """The files of a server's certificate and key, and of the authorities of its clients.
-
-    With ``client_ca`` every client must have a certificate.
-    """
-
-    certificate: str
-    key: str
-    client_ca: str | None = None
-
-    def context(self) -> ssl.SSLContext:
-        """Make the context. Raises: InvalidCertificates."""
-        try:
-            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=self.client_ca)
-        except (ssl.SSLError, OSError):
-            raise InvalidCertificates(self.client_ca, "it is not a PEM bundle") from None
-        if self.client_ca is not None:
-            context.verify_mode = ssl.CERT_REQUIRED
-        self.load(context)
-        return context
-
-    def load(self, context: ssl.SSLContext) -> None:
-        """Load the certificate and key for later connections. Raises: InvalidCertificates."""
-        try:
-            # A key with a pass phrase must not block the process at a prompt.
-            context.load_cert_chain(self.certificate, self.key, password=lambda: b"")
-        except (ssl.SSLError, OSError, ValueError):
-            reason = "it cannot be read, or does not match its key"
-            raise InvalidCertificates(self.certificate, reason) from None
-
-    def stamps(self) -> list[object]:
-        """Return what changes when a file is replaced."""
-        return [_stamp(name) for name in (self.certificate, self.key)]
-
-
-def _stamp(name: str) -> object:
-    with contextlib.suppress(OSError):
-        found = Path(name).stat()
-        return found.st_mtime_ns, found.st_size, found.st_ino
-    return None
-
-
 def make_app(publication: Callable[[], Publication], token: Token | None = None) -> web.Application:
     """Make the application: the document at `uplinks.advertisements.PATH`, and ``/healthz``.
 
@@ -128,14 +81,14 @@ def make_app(publication: Callable[[], Publication], token: Token | None = None)
     """
 
     async def document(request: web.Request) -> web.Response:
-        if not _accepts(token, request.headers.get("Authorization", "")):
+        if not is_authorized(token, request.headers.get("Authorization", "")):
             raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"})
         now = publication()
         if now.body is None:
             text = "the manifests have errors, or are not read yet\n"
             raise web.HTTPServiceUnavailable(text=text, headers={"Retry-After": "5"})
         headers = {"ETag": now.etag, "Cache-Control": "no-cache"}
-        if _matches(request.headers.get("If-None-Match", ""), now.etag):
+        if matches(request.headers.get("If-None-Match", ""), now.etag):
             return web.Response(status=304, headers=headers)
         return web.Response(body=now.body, content_type=advertisements.MEDIA_TYPE, headers=headers)
 
@@ -155,24 +108,6 @@ def make_app(publication: Callable[[], Publication], token: Token | None = None)
     app.router.add_get(advertisements.PATH, document)
     app.router.add_get("/healthz", healthz)
     return app
-
-
-def _accepts(token: Token | None, header: str) -> bool:
-    if token is None:
-        return True
-    scheme, _, given = header.partition(" ")
-    try:
-        expected = token.read()
-    except InvalidToken:
-        return False
-    same = hmac.compare_digest(given.strip().encode("utf-8", "replace"), expected.encode())
-    return scheme.lower() == "bearer" and same
-
-
-def _matches(condition: str, etag: str) -> bool:
-    """Compare as ``If-None-Match`` asks for: weakly."""
-    tags = (each.strip().removeprefix("W/") for each in condition.split(","))
-    return any(each in ("*", etag) for each in tags)
 
 
 class ChildServer:
@@ -227,21 +162,13 @@ class ChildServer:
         )
         await runner.setup()
         try:
-            with _signals(self._handlers()):
+            with handle_signals(self.stop, self.reload):
                 site = web.TCPSite(runner, self._host, self._port, ssl_context=self._context)
                 await site.start()
                 self._announce(runner.addresses)
                 await self._until_stopped()
         finally:
             await runner.cleanup()
-
-    def _handlers(self) -> dict[int, Callable[[], None]]:
-        handlers: dict[int, Callable[[], None]] = dict.fromkeys(
-            (signal.SIGTERM, signal.SIGINT), self.stop
-        )
-        if hasattr(signal, "SIGHUP"):
-            handlers[signal.SIGHUP] = self.reload
-        return handlers
 
     def _announce(self, addresses: Iterable[tuple[str, int]]) -> None:
         scheme = "http" if self._tls is None else "https"
@@ -318,20 +245,3 @@ class ChildServer:
             self._tls.load(self._context)
         except InvalidCertificates as problem:
             self._log(f"{problem}; the one before stays in use")
-
-
-@contextlib.contextmanager
-def _signals(handlers: Mapping[int, Callable[[], None]]) -> Iterator[None]:
-    """Handle signals in the running loop, where that is possible."""
-    loop = asyncio.get_running_loop()
-    added = []
-    for number, handler in handlers.items():
-        # Only the main thread can handle signals, and not on every system.
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.add_signal_handler(number, handler)
-            added.append(number)
-    try:
-        yield
-    finally:
-        for number in added:
-            loop.remove_signal_handler(number)
