@@ -14,6 +14,7 @@ from uplinks.cli.console import CLEAN, Console, UsageError, printable
 from uplinks.errors import InvalidCertificates, InvalidToken, MissingExtra
 
 if TYPE_CHECKING:
+    from uplinks.adapters.sources import Source
     from uplinks.adapters.tokens import Token
     from uplinks.serve.child import ServerTls
 
@@ -33,6 +34,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("manifests", metavar="MANIFESTS", help="the child's folder or file")
+    parser.add_argument(
+        "--context",
+        metavar="CONTEXT",
+        help="also serve the uplinks in Kubernetes that this context of the kubeconfig reads; "
+        "in-cluster is the service account of this pod. MANIFESTS has the static configuration, "
+        "and is read once",
+    )
     parser.add_argument(
         "--listen",
         metavar="HOST:PORT",
@@ -90,10 +98,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.err.flush()
 
     try:
-        from uplinks.adapters.sources import source_of  # noqa: PLC0415 - an extra
         from uplinks.serve.child import ChildServer  # noqa: PLC0415 - an extra
 
-        source = source_of(f"folder:{arguments.manifests}")
+        source = _source(arguments.manifests, arguments.context)
     except MissingExtra as problem:
         raise UsageError(str(problem)) from None
 
@@ -106,6 +113,16 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         reason = getattr(problem, "strerror", None) or problem
         raise UsageError(f"cannot serve at {host}:{port}: {reason}") from None
     return CLEAN
+
+
+def _source(manifests: str, context: str | None) -> Source:
+    if context is None:
+        from uplinks.adapters.sources import source_of  # noqa: PLC0415 - an extra
+
+        return source_of(f"folder:{manifests}")
+    from uplinks.adapters.sources.kubernetes import KubernetesSource  # noqa: PLC0415 - an extra
+
+    return KubernetesSource(context, files=[manifests])
 
 
 def _is_loopback(host: str) -> bool:
