@@ -43,6 +43,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         allow_abbrev=False,
     )
     inputs.add_places(parser)
+    inputs.add_contexts(parser)
     codes = parser.add_argument_group("selection")
     codes.add_argument(
         "--select",
@@ -93,7 +94,8 @@ def documents(cluster: Cluster) -> int:
     configs = {
         id(part.origin.document)
         for part in (cluster.child_config, cluster.parent_config)
-        if part is not None
+        # One that is assumed was not read.
+        if part is not None and part.origin.document.root is not None
     }
     return len(cluster.objects) + len(configs) + cluster.skipped
 

@@ -4,6 +4,7 @@ Rules of this file:
 
 1. An input is a folder, a file, or ``-`` for standard input; or the parent and each
    child have a path of their own, one of which may be ``-``.
+   A command may also read clusters from Kubernetes (`contexts`).
 2. A stream, a file, and a folder without ``parent/`` and ``children/`` are a single
    cluster. Only `check` accepts one.
 3. A folder of fleets is refused: the user chooses one of them.
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Place",
+    "add_contexts",
     "add_fleet",
     "add_places",
     "read_fleet",
@@ -120,13 +122,39 @@ def _child(text: str) -> tuple[str, str]:
     return name, path
 
 
+def add_contexts(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a command that reads contexts."""
+    group = parser.add_argument_group(
+        "clusters in Kubernetes, instead of FLEET or beside its paths"
+    )
+    group.add_argument(
+        "--context",
+        metavar="[NAME=]CONTEXT",
+        action="append",
+        default=[],
+        type=_context,
+        help="a child: the context of the kubeconfig that reads its uplinks and routers, and its "
+        "name if that is another; in-cluster is the service account of this pod; repeatable",
+    )
+    group.add_argument(
+        "--parent-context", metavar="CONTEXT", help="the context that reads the parent's objects"
+    )
+
+
+def _context(text: str) -> tuple[str, str]:
+    name, equals, context = text.partition("=")
+    if not (name and (context or not equals)):
+        raise argparse.ArgumentTypeError(f"must be CONTEXT or NAME=CONTEXT, got {text!r}")
+    return name, context or name
+
+
 def read_places(arguments: argparse.Namespace) -> list[Place]:
     """Read every input on the command line.
 
     Raises: UsageError without any, if they contradict each other, or if one is a folder
     of fleets.
     """
-    if arguments.parent is not None or arguments.child:
+    if _in_several_places(arguments):
         texts: dict[str, bytes] = {}
         return [Place(_read_paths(arguments, texts), texts)]
     if not arguments.fleet:
@@ -172,7 +200,7 @@ def read_fleet(arguments: argparse.Namespace) -> Fleet:
 
     Raises: UsageError, also for a single cluster.
     """
-    if arguments.parent is not None or arguments.child:
+    if _in_several_places(arguments):
         return _read_paths(arguments)
     if arguments.fleet is None:
         raise UsageError(_NO_INPUT)
@@ -201,16 +229,35 @@ def read_folder(path: str) -> Fleet:
 
 def _read_paths(arguments: argparse.Namespace, texts: Texts | None = None) -> Fleet:
     if arguments.fleet:
-        raise UsageError("FLEET cannot be combined with --parent and --child")
-    if arguments.parent is None:
+        raise UsageError("FLEET cannot be combined with --parent, --child and contexts")
+    if arguments.parent is None and not _has_contexts(arguments):
         raise UsageError("--child requires --parent")
     names = [name for name, _ in arguments.child]
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"two children have the name {name}")
-    _check_places([arguments.parent, *(path for _, path in arguments.child)])
+    parents = [] if arguments.parent is None else [arguments.parent]
+    _check_places([*parents, *(path for _, path in arguments.child)])
     children = [_read_cluster(name, path, texts) for name, path in arguments.child]
-    return make_fleet(_read_cluster(PARENT, arguments.parent, texts), children)
+    parent = Cluster(PARENT)
+    for path in parents:
+        parent = _read_cluster(PARENT, path, texts)
+    fleet = make_fleet(parent, children)
+    if not _has_contexts(arguments):
+        return fleet
+    from uplinks.cli import contexts  # noqa: PLC0415 - files need none
+
+    return contexts.read(fleet, arguments, texts)
+
+
+def _has_contexts(arguments: argparse.Namespace) -> bool:
+    # Not every command has these options.
+    given = vars(arguments)
+    return bool(given.get("context")) or given.get("parent_context") is not None
+
+
+def _in_several_places(arguments: argparse.Namespace) -> bool:
+    return arguments.parent is not None or arguments.child or _has_contexts(arguments)
 
 
 def _check_places(paths: Sequence[str]) -> None:
