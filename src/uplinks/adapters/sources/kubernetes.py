@@ -420,7 +420,9 @@ def _nothing(cluster: str, context: str, kinds: Iterable[_Kind]) -> Diagnostic:
 def _assumed_config(uplinks: Iterable[Uplink], place: Document) -> ChildConfig:
     """Assume a configuration that has what the uplinks name, and no more than that."""
     names = sorted({name for uplink in uplinks for name in uplink.entry_points})
-    points = {name: UplinkEntryPoint(_ANY_ADDRESS, as_default=True) for name in names or (_ANY_NAME,)}
+    points = {
+        name: UplinkEntryPoint(_ANY_ADDRESS, as_default=True) for name in names or (_ANY_NAME,)
+    }
     return ChildConfig(points, multicluster=True, origin=Origin(place))
 
 
