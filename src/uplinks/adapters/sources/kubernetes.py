@@ -305,7 +305,7 @@ class _Tree:
     def __call__(self) -> Any:
         if self._tree is None:
             documents = manifest.read(_text_of(self._written)).documents
-            # Beyond the limits of a text there are no places.
+            # Beyond the limits of text there are no places.
             self._tree = documents[0].root if documents else self._written
         return self._tree
 
