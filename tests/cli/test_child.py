@@ -141,7 +141,7 @@ def test_it_serves_the_uplinks_that_a_context_reads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     static = tmp_path / "traefik.yaml"
-    static.write_text("hub: {uplinkEntryPoints: {up: {asDefault: true}}}")
+    static.write_text("hub: {uplinkEntryPoints: {up: {address: ':9443', asDefault: true}}}")
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
 
     with served(tmp_path, uplinks=page(uplink("api", weight=9))):
