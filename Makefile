@@ -37,7 +37,7 @@ LOADED := -c 'import uplinks._wrr as w; "/build/" in w.__file__ or exit(w.__file
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test test-compiled test-debug test-asan test-wheel coverage-pyx test-proxies test-traefik test-browser lint gates bench instructions docs clean unbuilt
+.PHONY: demo test test-compiled test-debug test-asan test-wheel coverage-pyx test-proxies test-traefik test-browser test-kubernetes api-server lint gates bench instructions docs clean unbuilt
 
 # Depends on everything that changes the extension or the tools.
 $(READY): pyproject.toml setup.py $(COMPILED) $(UNBUILT)
@@ -110,6 +110,15 @@ test-proxies: $(READY) $(PROXIES_READY)
 # With a binary of open-source Traefik 3.7 on the PATH; without one every test is skipped and says so.
 test-traefik: $(READY)
 	@UPLINKS_TRAEFIK=$$(command -v traefik >/dev/null && echo required) $(BIN)/python -m pytest tests/traefik
+
+# With a real API server, built of public Go modules; without Go every test is skipped and says so.
+test-kubernetes: $(READY)
+	@UPLINKS_KUBERNETES=$$(command -v go >/dev/null && echo required) $(BIN)/python -m pytest tests/kubernetes
+
+# The first build takes minutes; it is kept in the user's cache, by a hash of its sources.
+api-server:
+	@if command -v go >/dev/null; then tests/kubernetes/build; \
+	    else printf 'no Go: the tests with a real API server will be skipped\n'; fi
 
 test-browser: $(READY)
 	@tests/browser/install

@@ -81,7 +81,10 @@ def advertise(
     checked = _with_configuration(child)
     if rules.has_error(checked, role="child"):
         raise CannotAdvertise(child.name, rules.check_cluster(checked, role="child"))
-    return _offer(checked)
+    offer = _offer(checked)
+    if entry_points is None:
+        return offer
+    return tuple(each for each in offer if not set(entry_points).isdisjoint(each.entry_points))
 
 
 def check_offer(child: Cluster) -> tuple[Report, tuple[Advertisement, ...]]:
@@ -109,7 +112,7 @@ def _offer(child: Cluster) -> tuple[Advertisement, ...]:
         if router.advertised:
             for name in router.uplinks:
                 routers[name].add(router.owner)
-    offers = (
+    return tuple(
         Advertisement(
             uplink_name=uplink.uplink_name,
             owner=uplink.owner,
@@ -122,9 +125,6 @@ def _offer(child: Cluster) -> tuple[Advertisement, ...]:
         )
         for uplink in sorted(child.uplinks, key=lambda uplink: uplink.uplink_name)
     )
-    if entry_points is None:
-        return tuple(offers)
-    return tuple(each for each in offers if not set(entry_points).isdisjoint(each.entry_points))
 
 
 # --- what a parent materializes ---------------------------------------------

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import trustme
+from tests.adapters.sources.api_servers import page, served, uplink
 
 from uplinks.advertisements import PATH
 
@@ -134,6 +135,25 @@ def test_it_serves_until_it_is_ended(manifests: Path, tmp_path: Path) -> None:
     assert status == 0
     assert "S3cr3tS3cr3t" not in written
     assert "Traceback" not in written
+
+
+def test_it_serves_the_uplinks_that_a_context_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    static = tmp_path / "traefik.yaml"
+    static.write_text("hub: {uplinkEntryPoints: {up: {address: ':9443', asDefault: true}}}")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+
+    with served(tmp_path, uplinks=page(uplink("api", weight=9))):
+        child = Process(str(static), "--context", "eu", "--listen", "127.0.0.1:0")
+        url = child.logged(r"listening on (http://127\.0\.0\.1:\d+/\S+)")[1]
+        child.logged("publishing 1 uplink$")
+        status, body = get(url)
+        ended, _ = child.end()
+
+    [offered] = json.loads(body)["uplinks"]
+    assert (status, ended) == (200, 0)
+    assert offered["spec"] == {"entryPoints": ["up"], "weight": 9}
 
 
 def test_it_listens_elsewhere_with_authentication_in_front(manifests: Path) -> None:

@@ -50,6 +50,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         allow_abbrev=False,
     )
     inputs.add_places(parser)
+    inputs.add_contexts(parser)
     codes = parser.add_argument_group("selection")
     codes.add_argument(
         "--select",
@@ -143,6 +144,7 @@ def documents(cluster: Cluster) -> int:
         for part in (cluster.child_config, cluster.parent_config)
         if part is not None
         for origin in part.origin.parts
+        if origin.document.root is not None  # one that is assumed was not read
     }
     return len(cluster.objects) + len(configs) + cluster.skipped
 

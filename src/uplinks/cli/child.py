@@ -6,10 +6,14 @@ import argparse
 import asyncio
 import gc
 import os
+from typing import TYPE_CHECKING
 
 from uplinks.cli import COMMANDS, listening
 from uplinks.cli.console import CLEAN, Console, UsageError, printable
 from uplinks.errors import InvalidCertificates, MissingExtra
+
+if TYPE_CHECKING:
+    from uplinks.adapters.sources import Source
 
 __all__ = ["add", "run"]
 
@@ -25,6 +29,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("manifests", metavar="MANIFESTS", help="the child's folder or file")
+    parser.add_argument(
+        "--context",
+        metavar="CONTEXT",
+        help="also serve the uplinks in Kubernetes that this context of the kubeconfig reads; "
+        "in-cluster is the service account of this pod. MANIFESTS has the static configuration, "
+        "and is read once",
+    )
     listening.add(parser, 9080)
     parser.set_defaults(run=run)
 
@@ -41,10 +52,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.err.flush()
 
     try:
-        from uplinks.adapters.sources import source_of  # noqa: PLC0415 - an extra
         from uplinks.serve.child import ChildServer  # noqa: PLC0415 - an extra
 
-        source = source_of(f"folder:{arguments.manifests}")
+        source = _source(arguments.manifests, arguments.context)
     except MissingExtra as problem:
         raise UsageError(str(problem)) from None
 
@@ -59,3 +69,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         reason = getattr(problem, "strerror", None) or problem
         raise UsageError(f"cannot serve at {where.host}:{where.port}: {reason}") from None
     return CLEAN
+
+
+def _source(manifests: str, context: str | None) -> Source:
+    if context is None:
+        from uplinks.adapters.sources import source_of  # noqa: PLC0415 - an extra
+
+        return source_of(f"folder:{manifests}")
+    from uplinks.adapters.sources.kubernetes import KubernetesSource  # noqa: PLC0415 - an extra
+
+    return KubernetesSource(context, files=[manifests])

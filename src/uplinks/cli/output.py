@@ -45,7 +45,7 @@ def write_folder(path: str, texts: Mapping[str, str]) -> None:
 def write_all(files: Mapping[str, bytes]) -> None:
     """Replace regular files together. Raises: UsageError; then none has changed."""
     with _usage_errors(", ".join(files)):
-        _replace(files)
+        replace_files(files)
 
 
 @contextlib.contextmanager

@@ -213,8 +213,9 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "unreadable-file",
         Severity.ERROR,
         "A file cannot be read",
-        "Each given file, and each file in a given folder, is readable.",
-        "A file that is not read is not checked.",
+        "Each given file, and each file in a given folder, is readable. So is each kind of object\n"
+        "in each given cluster: the API server allows it to be listed and watched.",
+        "What is not read is not checked.",
         "# no such file, a folder in its place, no permission",
         "# a file",
         "This library.",

@@ -348,7 +348,9 @@ def test_no_token_is_logged_or_told(tmp_path: Path, caplog: pytest.LogCaptureFix
 
 @pytest.mark.parametrize("text", ["", "folder:", "eu", "ftp://eu", "me:S3cr3t@eu", "a b"])
 def test_what_is_no_source(text: str) -> None:
-    with pytest.raises(InvalidSource, match="must start with folder: or https://") as caught:
+    with pytest.raises(
+        InvalidSource, match="must start with folder:, context: or https://"
+    ) as caught:
         source_of(text)
 
     assert "S3cr3t" not in str(caught.value)

@@ -63,6 +63,8 @@ def source_of(
     """Make the source that a value of the command line names.
 
     - ``folder:PATH``: a folder or a file, watched.
+    - ``context:NAME``: a context of the kubeconfig, watched; ``context:in-cluster`` is the
+      cluster around this pod.
     - ``http://…`` or ``https://…``: a child's API, polled as ``config`` says, the parent's
       static configuration. It has the child's ``serversTransport`` below its name,
       ``cluster``. ``token`` is the child's bearer token.
@@ -71,9 +73,8 @@ def source_of(
 
     >>> source_of("folder:children/eu", "eu").name
     'children/eu'
-    >>> source_of("children/eu")
-    Traceback (most recent call last):
-    uplinks.errors.InvalidSource: invalid source 'children/eu': must start with folder: or https://
+    >>> source_of("context:eu", "eu").name
+    'context:eu'
     """
     # Each kind of source is an extra of its own.
     kind, _, rest = text.partition(":")
@@ -81,6 +82,10 @@ def source_of(
         from uplinks.adapters.sources.folder import FolderSource  # noqa: PLC0415
 
         return FolderSource(rest, cluster)
+    if kind == "context" and rest:
+        from uplinks.adapters.sources.kubernetes import KubernetesSource  # noqa: PLC0415
+
+        return KubernetesSource(rest, cluster)
     if kind.lower() in {"http", "https"}:
         from uplinks.adapters.sources.api import ApiSource  # noqa: PLC0415
 
@@ -94,4 +99,4 @@ def source_of(
             transport=None if child is None else child.servers_transport,
             token=token,
         )
-    raise InvalidSource(without_userinfo(text), "must start with folder: or https://")
+    raise InvalidSource(without_userinfo(text), "must start with folder:, context: or https://")

@@ -51,4 +51,3 @@ def _fix(edit: Edit) -> dict[str, Any]:
     line, column, end_line, end_column = edit.span
     place = {"line": line, "column": column, "end_line": end_line, "end_column": end_column}
     return {**place, "text": edit.text}
-
