@@ -92,6 +92,8 @@ cdef enum:
     CACHED = 4096  # targets: up to here, all fit the cache
     AHEAD = 12  # picks: about as long as memory takes to answer
     KEPT = 2  # picks of lead or lag that a weight change keeps
+    SHIFT = 4  # picks by which a change may change the debt
+    MOST_SLOW = 1 << 30  # the debt is not increased beyond so many half picks
 
 
 cdef int expect(bint holds, str what) except -1:

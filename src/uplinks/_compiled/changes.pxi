@@ -256,6 +256,7 @@ cdef object do_targets(Selector self, object first, object second):
 cdef object do_skip(Selector self, object picks, object counts):
     # Move on by so many picks without counting them; `counts` says how many each index gets, if known.
     cdef Scheduler scheduler = self.scheduler
+    cdef list found
     cdef uint64_t k
     cdef Py_ssize_t i
     if counts is not None:
@@ -270,9 +271,10 @@ cdef object do_skip(Selector self, object picks, object counts):
     for k in range(0 if counts is not None else picks):
         if scheduler.next_index() == -2:
             raise self.failure_of_pick()
+    found = scheduler.counts()
     for i in range(scheduler.size):
         if scheduler.flags[i] & ALIVE:
-            scheduler.made[i] = 0
+            scheduler.made[i] -= <uint64_t> found[i]  # modulo 2**64: `counts` may add to it
 
 
 cdef int learn_tokens(Selector self) except -1:

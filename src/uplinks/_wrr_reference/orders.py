@@ -96,7 +96,7 @@ class ForeignScheduler(Scheduler):
             self.queue.remove(i)
             self.inner.set_weight(i, self.weight[i] if self.eligible(i) else 0)
 
-    def _moved(self, i: int, *, was: bool, will: bool) -> None:
+    def _moved(self, i: int, before: int) -> None:
         if i not in self.queue:
             self.queue.append(i)
 
