@@ -54,6 +54,10 @@ class SelectorFace:
     _schedulers: ClassVar[ModuleType]
 
     def _failure(self, kind: str, *facts: Any) -> Exception:
+        if kind == "nothing-eligible":
+            rows, excluded = facts
+            weightless = sum(weight == 0 for _, weight, _, _ in rows)
+            facts = len(rows), weightless, len(rows) - weightless - excluded, excluded
         return _FAILURES[kind](*facts)
 
     def _hash(self, value: object) -> int:

@@ -174,7 +174,7 @@ def live(duel: Duel, roll: random.Random, choices: tuple[int, ...], picks: int) 
 
 
 def storm(roll: random.Random, rounds: int) -> Fraction:
-    """Let crowds come, leave while they are ahead or behind, and return; return the longest wait."""
+    """Let crowds come, leave while ahead or behind, and return; return the longest wait."""
     choices = (1, 1, 1, 2, 5, 20, 50, 100, 1000)
     crowds = [[roll.choice(choices)] * roll.choice((1, 5, 20, 50)) for _ in range(2)]
     duel = Duel([roll.choice(choices), *crowds[0], *crowds[1]])

@@ -27,11 +27,7 @@
 
 @cython.final
 cdef class FairScheduler(Scheduler):
-    """Weighted round robin that is exact in every period and optimally smooth.
-
-    Windows are compared in grains. From a fresh start a pick is a power of two of units, and
-    comparisons are exact where that is a grain or more: for a total up to 2**(58 - b).
-    """
+    """Weighted round robin that is exact in every period and optimally smooth."""
 
     def __cinit__(self):
         self.extra = sizeof(Job) + sizeof(uint32_t) + sizeof(uint64_t)
@@ -108,8 +104,7 @@ cdef class FairScheduler(Scheduler):
         self.slow -= min(self.slow, self.at)
         count_replayed(self)
         release_withheld(self)
-        if self.clock - ORIGIN + SCALE >= 5 * SCALE:
-            rebase(self)
+        rebase(self)
 
     cdef void changed(self, Py_ssize_t i, uint32_t before) noexcept nogil:
         update_divisor(self, i)
@@ -125,15 +120,13 @@ cdef class FairScheduler(Scheduler):
         count_replayed(self)
         cdef list found = [self.made[i] + self.jobs[i].picked for i in range(self.size)]
         for k in range(self.at if self.replaying else 0):
-            i = self.table[k]
-            found[i] += 1
+            found[<Py_ssize_t> self.table[k]] += 1
         return [made & 0xFFFFFFFFFFFFFFFF for made in found]
 
     cdef int extend(self, Py_ssize_t old, Py_ssize_t new) except -1:
         cdef Windows *windows = &self.windows
         cdef Py_ssize_t i
-        # One more, as there may be no memory for nothing.
-        cdef size_t nodes = nodes_over(<uint32_t> new) + 1
+        cdef size_t nodes = nodes_over(<uint32_t> new) + 1  # as there may be no memory for nothing
         windows.key = <uint64_t *> grown(windows.key, new, sizeof(uint64_t))
         windows.closing = <uint64_t *> grown(windows.closing, nodes, sizeof(uint64_t))
         windows.opening = <int64_t *> grown(windows.opening, nodes, sizeof(int64_t))
@@ -148,11 +141,8 @@ cdef class FairScheduler(Scheduler):
         return 0
 
     cdef size_t memory(self):
-        return (
-            Scheduler.memory(self)
-            + 2 * nodes_over(<uint32_t> self.room) * sizeof(uint64_t)
-            + self.recordable * sizeof(uint32_t)
-        )
+        cdef size_t tables = 4 * nodes_over(<uint32_t> self.room) + self.recordable
+        return Scheduler.memory(self) + tables * sizeof(uint32_t)
 
     cdef void appear(self, Py_ssize_t i) noexcept nogil:
         self.jobs[i].picked = 0
@@ -194,9 +184,7 @@ cdef void move(FairScheduler self, Py_ssize_t i, uint32_t before) noexcept nogil
     cdef uint32_t weight = self.share(i)
     cdef uint64_t now = self.clock + (self.clock_rest > 0)
     cdef uint64_t opening = NONE
-    cdef int64_t ahead = 0
-    cdef int64_t kept
-    cdef int64_t lag = 0
+    cdef int64_t kept, ahead = 0, lag = 0
     cdef Moment start = Moment(self.clock, 0)
     cdef Moment old
     if before:
@@ -238,11 +226,12 @@ cdef bint catch_up(FairScheduler self, uint64_t key) noexcept nogil:
 
 cdef void balance(FairScheduler self, uint32_t weight, int64_t distance, int64_t more) noexcept nogil:
     """Add weight * distance + more to the sum of the lags: to the debt, the rest by moving the clock."""
-    cdef int64_t scale = <int64_t> self.pace.scale
     cdef int64_t total = <int64_t> self.total
+    cdef int64_t half = <int64_t> self.pace.scale // 2
+    cdef int64_t most = 2 * SHIFT * half
     cdef int64_t fits = (<int64_t> 1 << 62) // max(<uint32_t> 1, weight)
     cdef int64_t sign = -1 if distance > 0 else 1
-    cdef int64_t taken, moved, rest
+    cdef int64_t taken, owed, halves, moved, rest
     cdef uint64_t left = 0
     if not total:
         self.clock_rest = self.debt = self.slow = 0
@@ -254,30 +243,19 @@ cdef void balance(FairScheduler self, uint32_t weight, int64_t distance, int64_t
         more += weight * distance
         distance = 0
     # A product that does not fit is far more than the debt takes.
-    taken = min(SHIFT * scale, more) if distance == 0 else -sign * SHIFT * scale
-    taken = max(-SHIFT * scale, taken if self.slow < MOST_SLOW else min(0, taken))
-    more -= taken + owe(self, taken)
+    taken = min(most, more) if distance == 0 else -sign * most
+    taken = max(-most, taken if self.slow < MOST_SLOW else min(0, taken))
+    owed = <int64_t> self.debt + taken
+    # More than one pick by so many half picks, rounded up: at least -10, which are added and taken off.
+    halves = max(-<int64_t> self.slow, (owed + 9 * half - 1) // half - 10)
+    self.slow += <uint64_t> halves
+    owed -= halves * half
+    self.debt = <uint64_t> max(<int64_t> 0, owed)
+    more -= taken - min(<int64_t> 0, owed)
     moved = sign * <int64_t> divide_product(<uint64_t> (-sign * distance), weight, self.total, &left)
     rest = <int64_t> self.clock_rest - more + sign * <int64_t> left
     self.clock += <uint64_t> (moved + rest // total - (rest % total < 0))  # rounded down
     self.clock_rest = <uint64_t> (rest % total + (total if rest % total < 0 else 0))
-
-
-cdef int64_t owe(FairScheduler self, int64_t units) noexcept nogil:
-    """Add to the debt; return what it lacks to be below 0, as a number of 0 or more."""
-    cdef int64_t scale = <int64_t> self.pace.scale
-    cdef int64_t half = scale // 2
-    cdef int64_t halves
-    units += <int64_t> self.debt
-    while self.slow and units <= half:
-        self.slow -= 1
-        units += half
-    if units > scale:
-        halves = (units - scale + half - 1) // half
-        self.slow += <uint64_t> halves
-        units -= halves * half
-    self.debt = <uint64_t> max(<int64_t> 0, units)
-    return max(<int64_t> 0, -units)
 
 
 cdef void advance_clock(FairScheduler self, uint32_t halves) noexcept nogil:
@@ -331,8 +309,7 @@ cdef void end_period(FairScheduler self) noexcept nogil:
         self.replaying = True
     else:
         begin_period(self)
-    if self.clock - ORIGIN + SCALE >= 5 * SCALE:
-        rebase(self)
+    rebase(self)
 
 
 cdef void restart(FairScheduler self) noexcept nogil:
@@ -359,10 +336,9 @@ cdef void record(FairScheduler self, uint32_t i) noexcept nogil:
 
 
 cdef void leave_replay(FairScheduler self) noexcept nogil:
-    """Move the clock and every job to the point that the replay has reached.
+    """Move the clock and every job from where the period began to where the replay is.
 
-    They are where the period began. The shorter part of it is counted: what was replayed of it,
-    or what is left of it.
+    The shorter part of the period is counted: what was replayed of it, or what is left of it.
     """
     cdef Py_ssize_t i
     cdef uint64_t k
@@ -437,6 +413,8 @@ cdef void rebase(FairScheduler self) noexcept nogil:
     # A whole number of grains; modulo 2**64, as the clock may be behind.
     cdef uint64_t shift = (self.clock - ORIGIN) & ~(2 * self.pace.index + 1)
     cdef uint64_t less = <uint64_t> (<int64_t> shift >> 1)
+    if self.clock - ORIGIN + SCALE < 5 * SCALE:
+        return
     self.clock -= shift
     for i in range(self.size):
         if self.eligible(i):

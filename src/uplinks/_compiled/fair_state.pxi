@@ -4,14 +4,18 @@
 cdef dict fair_state(FairScheduler scheduler):
     """Begin a period, so that nothing but the jobs and the clock need be kept; return these."""
     cdef Py_ssize_t i
-    cdef list jobs
+    cdef Moment begun
+    cdef list start = [0] * scheduler.size
+    cdef list rest = [0] * scheduler.size
     cdef dict state
     restart(scheduler)
     count_picked(scheduler)
+    for i in range(scheduler.size):
+        if scheduler.eligible(i) and not scheduler.stale:
+            begun = beginning(scheduler.jobs + i, &scheduler.pace)
+            start[i], rest[i] = begun.whole, begun.rest
     state = Scheduler.state(scheduler)
-    jobs = [job_of(scheduler, i) for i in range(scheduler.size)]
-    state["start"] = [start for start, _ in jobs]
-    state["rest"] = [rest for _, rest in jobs]
+    state["start"], state["rest"] = start, rest
     state["pristine"] = scheduler.pristine
     state["scale"] = scheduler.pace.scale
     state["clock"] = scheduler.clock
@@ -19,15 +23,6 @@ cdef dict fair_state(FairScheduler scheduler):
     state["debt"] = scheduler.debt
     state["slow"] = scheduler.slow
     return state
-
-
-cdef tuple job_of(FairScheduler scheduler, Py_ssize_t i):
-    """Return where a target's job starts."""
-    cdef Moment start
-    if scheduler.stale or not scheduler.eligible(i):
-        return 0, 0
-    start = beginning(scheduler.jobs + i, &scheduler.pace)
-    return start.whole, start.rest
 
 
 cdef int load_fair(FairScheduler scheduler, dict state) except -1:
@@ -72,8 +67,7 @@ cdef int check_fair(FairScheduler scheduler) except -1:
     cdef uint64_t k
     cdef uint32_t divisor = 0
     cdef Moment start
-    cdef list quotas
-    cdef list recorded = [0] * scheduler.size
+    cdef list quotas, recorded = [0] * scheduler.size
     Scheduler.check(scheduler)
     starts = 0
     for i in range(scheduler.size):

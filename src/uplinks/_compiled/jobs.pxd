@@ -131,10 +131,7 @@ cdef inline uint64_t begin_job(
 cdef inline uint64_t divide_product(
     uint64_t amount, uint32_t weight, uint64_t total, uint64_t *rest
 ) noexcept nogil:
-    """Give amount * weight // total and the remainder, for totals below 2**51.
-
-    The product has up to 95 bits: this is long division, twelve bits of the amount at a time.
-    """
+    """Give amount * weight // total and the remainder, for totals below 2**51, by long division."""
     cdef uint64_t quotient = 0
     cdef uint64_t left = 0
     cdef int shift
