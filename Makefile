@@ -37,7 +37,7 @@ LOADED := -c 'import uplinks._wrr as w; "/build/" in w.__file__ or exit(w.__file
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test test-compiled test-debug test-asan test-wheel coverage-pyx test-proxies test-traefik test-browser lint gates bench docs clean unbuilt
+.PHONY: demo test test-compiled test-debug test-asan test-wheel coverage-pyx test-proxies test-traefik test-browser lint gates bench instructions docs clean unbuilt
 
 # Depends on everything that changes the extension or the tools.
 $(READY): pyproject.toml setup.py $(COMPILED) $(UNBUILT)
@@ -134,12 +134,16 @@ gates: $(READY) $(BENCH_READY)
 bench: $(READY) $(BENCH_READY)
 	@$(BIN)/python -m pytest benchmarks
 
+# Instructions of hot calls, which noise cannot change; `--record` is for a commit that changes them.
+instructions: $(READY)
+	@$(BIN)/python -m benchmarks.instructions
+
 docs: $(DOCS_READY)
 	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs docs/_build/html
 	@printf 'docs/_build/html/index.html\n'
 
 clean:
-	@rm -rf build dist docs/_build .coverage* .hypothesis .import_linter_cache \
+	@rm -rf build dist docs/_build docs/reference .coverage* .hypothesis .import_linter_cache \
 	    .mypy_cache .pytest_cache .ruff_cache src/*.egg-info
 	@rm -f $(READY) $(DOCS_READY) $(PROXIES_READY) $(BENCH_READY) src/uplinks/*.so src/uplinks/*.c src/uplinks/*.html
 	@find src tests benchmarks docs -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -6,6 +6,7 @@ UPLINKS_SANITIZE=address,undefined adds sanitizers.
 """
 
 import os
+import sys
 
 from setuptools import Extension, setup
 
@@ -25,13 +26,15 @@ FAST = ["-O2", "-funroll-loops", "-fvect-cost-model"]
 macros = [("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0")] if TRACE else []
 flags = [] if MSVC else ["-O0", "-g", "-UNDEBUG"] if DEBUG else FAST
 sanitizers = [f"-fsanitize={SANITIZE}", "-fno-omit-frame-pointer"] if SANITIZE else []
+# Symbols triple the size of a wheel, and a debugger has its own build.
+stripped = ["-Wl,-s"] if sys.platform == "linux" and not (DEBUG or TRACE) else []
 extensions = [
     Extension(
         f"uplinks.{name}",
         sources=[f"src/uplinks/{name}.pyx"],
         define_macros=macros,
         extra_compile_args=flags + sanitizers,
-        extra_link_args=sanitizers,
+        extra_link_args=sanitizers + stripped,
     )
     for name in ("_leases", "_wrr")
 ]

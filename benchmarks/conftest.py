@@ -29,6 +29,7 @@ TOLERANCE: Final = 1.15
 WAITS: Final = (0, 1, 2, 4, 8)  # s, before each attempt
 
 REPORT: Final = pytest.StashKey[Report]()
+PUBLISHED: Final = Path(__file__).parent / "results"
 RESULTS: Final = "--results"
 GATES: Final = "--gates"
 
@@ -65,6 +66,11 @@ def pytest_terminal_summary(
     terminalreporter.section("ratios: medians of paired samples")
     for line in report.lines():
         terminalreporter.write_line(line)
+    published = max(PUBLISHED.glob("20*.json"), default=None)
+    if published is not None and report.figures:
+        terminalreporter.section(f"changes since {published.name}")
+        for line in report.changes(Report.read(published)):
+            terminalreporter.write_line(line)
     path = config.getoption(RESULTS)
     if path is not None:
         report.write(path)

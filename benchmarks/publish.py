@@ -16,7 +16,7 @@ from math import ceil, floor, log10
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.report import Figure, Report, bounds, format_number
+from benchmarks.report import Report, bounds, format_number
 
 __all__ = ["main"]
 
@@ -138,7 +138,7 @@ def _points(report: Report, section: str, rows: Sequence[str]) -> Lines:
 def main(path: Path) -> None:
     """Write the tables and the plots."""
     found = json.loads(path.read_text(encoding="utf-8"))
-    report = Report([Figure(**figure) for figure in found["figures"]])
+    report = Report.read(path)
     machine = found["machine"]
     peers = ", ".join(f"{name} {version}" for name, version in machine["peers"].items())
     description = (

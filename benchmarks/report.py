@@ -18,6 +18,9 @@ from attrs import asdict, define, frozen
 
 __all__ = ["Figure", "Report", "bounds", "format_number"]
 
+NOTABLE = 1.25
+"""The factor from which on a change is listed: twice the spread of a ratio on a shared machine."""
+
 
 @frozen
 class Figure:
@@ -100,6 +103,21 @@ class Report:
                 cells = {figure.column: figure.cell for figure in figures}
                 line = f"  {row:<50}" + "".join(f"{cells.get(c, '-'):>12}" for c in columns)
                 yield f"{line}   {bounds(figures)}".rstrip()
+
+    def changes(self, before: Report) -> Iterator[str]:
+        """Yield the figures that differ from an earlier run by more than `NOTABLE`."""
+        known = {(f.section, f.row, f.column): f.value for f in before.figures}
+        for figure in self.figures:
+            old = known.get((figure.section, figure.row, figure.column))
+            if old and not 1 / NOTABLE < figure.value / old < NOTABLE:
+                place = f"{figure.section}: {figure.row}, {figure.column}"
+                yield f"{place}: {format_number(old)} -> {format_number(figure.value)}"
+
+    @classmethod
+    def read(cls, path: Path) -> Report:
+        """Read what `write` has written."""
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return cls([Figure(**figure) for figure in found["figures"]])
 
     def write(self, path: Path) -> None:
         """Write the machine's description and the figures as JSON."""

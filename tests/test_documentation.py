@@ -17,7 +17,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted(
     path
     for path in [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]
-    if "_build" not in path.relative_to(ROOT).parts
+    if not {"_build", "reference"} & set(path.relative_to(ROOT).parts)  # these are generated
 )
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
@@ -48,14 +48,6 @@ def test_no_public_name_is_listed_twice() -> None:
 @pytest.mark.parametrize("name", public_modules())
 def test_every_public_module_opens_with_a_docstring(name: str) -> None:
     assert (importlib.import_module(name).__doc__ or "").strip() != ""
-
-
-def test_the_reference_has_every_public_module() -> None:
-    shown = re.findall(r"^\.\. automodule:: (\S+)$", read(DOCS / "reference.md"), re.MULTILINE)
-    # Rules are shown by their pages, the parts of the command line by its --help.
-    by_other_means = ("uplinks.rules.", "uplinks.cli.")
-
-    assert sorted(shown) == [n for n in public_modules() if not n.startswith(by_other_means)]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

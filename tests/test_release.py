@@ -16,7 +16,7 @@ import uplinks
 ROOT = Path(__file__).parent.parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 OURS = re.compile(r"\./\.github/workflows/[\w-]+\.yml")
-PINNED = re.compile(r"[\w.-]+/[\w./-]+@v\d[\w.]*")
+PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
 
 
 def workflow(name: str) -> dict[Any, Any]:
@@ -53,7 +53,9 @@ def test_wheels_are_built_for_every_python_that_is_promised() -> None:
 def test_every_python_that_is_promised_is_tested() -> None:
     jobs = workflow("ci")["jobs"]
     [first] = [
-        step["with"]["python-version"] for step in jobs["everything"]["steps"] if "with" in step
+        step["with"]["python-version"]
+        for step in jobs["everything"]["steps"]
+        if "python-version" in step.get("with", {})
     ]
 
     assert sorted([first, *jobs["tests"]["strategy"]["matrix"]["python"]]) == sorted(pythons())
@@ -62,7 +64,8 @@ def test_every_python_that_is_promised_is_tested() -> None:
 def test_a_build_without_a_gil_is_tested_as_it_is_released() -> None:
     build = project()["tool"]["cibuildwheel"]["build"].split()
     [override] = project()["tool"]["cibuildwheel"]["overrides"]
-    [step] = [step for step in workflow("ci")["jobs"]["free-threaded"]["steps"] if "with" in step]
+    steps = workflow("ci")["jobs"]["free-threaded"]["steps"]
+    [step] = [step for step in steps if "only" in step.get("with", {})]
     [released] = [
         step
         for step in workflow("release")["jobs"]["wheels"]["steps"]
@@ -101,3 +104,29 @@ def test_a_workflow_pins_what_it_uses_and_may_do_little(path: Path) -> None:
     assert used != []
     assert [u for u in used if not PINNED.fullmatch(u) and not OURS.fullmatch(u)] == []
     assert found["permissions"] == {"contents": "read"}
+
+
+def test_the_readme_has_no_link_that_a_package_index_cannot_follow() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+
+    assert links != []
+    assert [link for link in links if not link.startswith(("https://", "#"))] == []
+
+
+def test_what_the_readme_links_to_exists() -> None:
+    urls = project()["project"]["urls"]
+    site, source = urls["Documentation"], f"{urls['Source']}/blob/main/"
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text)]
+    files = [
+        *(ROOT / link.removeprefix(source) for link in links if link.startswith(source)),
+        *(
+            ROOT / "docs" / link.removeprefix(site).replace(".html", ".md")
+            for link in links
+            if link.startswith(site)
+        ),
+    ]
+
+    assert files != []
+    assert [file for file in files if not file.exists()] == []

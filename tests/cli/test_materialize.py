@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -114,7 +115,7 @@ def test_a_childs_half(run: Run) -> None:
 
 def test_envoys_bootstrap_and_its_endpoints(run: Run) -> None:
     bootstrap = run(
-        "materialize", "examples/weighted", "--format=envoy", "--eds-file=/etc/envoy/eds.json"
+        "materialize", "examples/weighted", "--format=envoy", "--eds-folder=/etc/envoy/eds"
     )
     endpoints = run("materialize", "examples/weighted", "--format=envoy-eds")
 
@@ -123,7 +124,45 @@ def test_envoys_bootstrap_and_its_endpoints(run: Run) -> None:
     assert cluster["name"] == "apps-api-workload"
     # The example's children are at names, which Envoy resolves in the cluster only.
     assert cluster["type"] == "STRICT_DNS"
-    assert json.loads(endpoints.out) == {"resources": []}
+    assert json.loads(endpoints.out) == {}
+
+
+def test_envoys_endpoints_are_a_file_for_each_cluster(run: Run, tmp_path: Path) -> None:
+    fleet = tmp_path / "fleet"
+    shutil.copytree("examples/weighted", fleet)
+    for file in (fleet / "parent").rglob("*.yaml"):
+        text = file.read_text("utf-8")
+        file.write_text(re.sub(r"https://child(\d)[^:/\s]*", r"https://192.0.2.\1", text), "utf-8")
+    folder = tmp_path / "new" / "eds"
+
+    ran = run("materialize", str(fleet), "--format=envoy-eds", f"--output={folder}")
+
+    assert (ran.status, ran.out) == (0, "")
+    assert [file.name for file in folder.iterdir()] == ["apps-api-workload.json"]
+    (resource,) = json.loads((folder / "apps-api-workload.json").read_text())["resources"]
+    assert resource["cluster_name"] == "apps-api-workload"
+    shown = json.loads(run("materialize", str(fleet), "--format=envoy-eds").out)
+    assert shown == {"apps-api-workload.json": {"resources": [resource]}}
+
+
+def test_the_limits_of_envoy_are_warnings(run: Run, tmp_path: Path) -> None:
+    fleet = tmp_path / "fleet"
+    shutil.copytree("examples/weighted", fleet)
+    mirror = {
+        "apiVersion": "traefik.io/v1alpha1",
+        "kind": "TraefikService",
+        "metadata": {"name": "mirror", "namespace": "apps"},
+        "spec": {"mirroring": {"name": "apps-api-workload@multicluster", "kind": "TraefikService"}},
+    }
+    (fleet / "parent" / "mirror.json").write_text(json.dumps(mirror), "utf-8")
+
+    ran = run("materialize", str(fleet), "--format=envoy")
+
+    assert ran.status == 0
+    assert (
+        "warning: apps-mirror@kubernetescrd: left out: Envoy has clusters for weighted and "
+        "failover services only\n" in ran.err
+    )
 
 
 @pytest.mark.parametrize(

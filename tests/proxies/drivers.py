@@ -24,6 +24,7 @@ import subprocess
 import sys
 import time
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from http import HTTPStatus
@@ -33,6 +34,9 @@ from typing import Any, ClassVar, Self
 
 import pytest
 from tests.proxies.upstreams import LOOPBACK, Upstream
+
+from uplinks.model import Cluster, Services
+from uplinks.render import EnvoyOptions, to_envoy, to_envoy_endpoints
 
 EXTENSIONS = "type.googleapis.com/envoy.extensions.filters"
 
@@ -368,3 +372,53 @@ class Envoy(Proxy):
             "admin": {"address": anywhere},
             "static_resources": {"listeners": [listener], "clusters": [cluster]},
         }
+
+
+class RenderedEnvoy(Envoy):
+    """Envoy, run with what is rendered of some services, on ports that the kernel chooses."""
+
+    def __init__(
+        self,
+        folder: Path,
+        weights: Mapping[str, int],
+        upstreams: Mapping[str, Upstream],
+        services: Services,
+        parent: Cluster | None = None,
+    ) -> None:
+        super().__init__(folder, weights, upstreams)
+        self.services = services
+        self.parent = parent
+
+    @property
+    def port(self) -> int:
+        """The port that takes the requests."""
+        assert self.connection.port is not None
+        return self.connection.port
+
+    def _configuration(self) -> dict[str, object]:
+        self.write_endpoints(self.services)
+        anywhere = (LOOPBACK, 0)
+        options = EnvoyOptions(listen=anywhere, admin=anywhere)
+        return to_envoy(self.services, self.parent, options)
+
+    def write_endpoints(self, services: Services) -> None:
+        """Replace each EDS file as a whole, as `uplinks materialize --output` does."""
+        folder = self.folder / "eds"
+        folder.mkdir(exist_ok=True)
+        for name, document in to_envoy_endpoints(services, self.parent).items():
+            new = folder / f"{name}.new"
+            new.write_text(json.dumps(document), "utf-8")
+            new.rename(folder / name)
+
+    def answers(self, count: int) -> Counter[tuple[int, str]]:
+        """Make so many requests and count the answers."""
+        return Counter(self._ask() for _ in range(count))
+
+    def _believes_down(self, target: str) -> bool:
+        port = self.upstreams[target].port
+        return any(
+            "failed_active_health_check" in host["health_status"]
+            for cluster in self._asked("/clusters?format=json")["cluster_statuses"]
+            for host in cluster.get("host_statuses", ())
+            if host["address"]["socket_address"]["port_value"] == port
+        )

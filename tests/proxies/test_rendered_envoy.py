@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import ssl
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,20 +12,24 @@ from typing import Any
 import pytest
 import trustme
 from attrs import evolve
-from tests.proxies.drivers import Envoy
+from tests.proxies.drivers import RenderedEnvoy
 from tests.proxies.upstreams import LOOPBACK, Upstream, serving
 
 from uplinks.model import (
     Advertisement,
     Child,
     ClientCertificate,
+    Cluster,
+    Failover,
     HealthCheck,
     ParentConfig,
     PassiveHealthCheck,
     ServersTransport,
+    ServiceReference,
     Services,
+    TraefikService,
+    Weighted,
 )
-from uplinks.render import EnvoyOptions, to_envoy, to_envoy_endpoints
 from uplinks.services import materialize
 
 MILLISECOND = 1_000_000
@@ -45,40 +47,19 @@ def services_of(
     return materialize(ParentConfig(children), offers)
 
 
-class Rendered(Envoy):
-    """Envoy, run with what is rendered of some services, on ports that the kernel chooses."""
-
-    services: Services
-
-    def _configuration(self) -> dict[str, object]:
-        self.write_endpoints(self.services)
-        anywhere = (LOOPBACK, 0)
-        return to_envoy(self.services, EnvoyOptions(listen=anywhere, admin=anywhere))
-
-    def write_endpoints(self, services: Services) -> None:
-        """Replace the EDS file as a whole, as `uplinks materialize --output` does."""
-        new = self.folder / "eds.new"
-        new.write_text(json.dumps(to_envoy_endpoints(services)), "utf-8")
-        new.rename(self.folder / "eds.json")
-
-    def is_ready(self) -> bool:
-        """Whether Envoy knows all endpoints, and takes none to be down."""
-        (cluster,) = self._asked("/clusters?format=json")["cluster_statuses"]
-        return len(cluster.get("host_statuses", ())) == len(self.upstreams)
-
-    def answers(self, count: int) -> Counter[tuple[int, str]]:
-        """Make so many requests and count the answers."""
-        return Counter(self._ask() for _ in range(count))
-
-
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Return what runs Envoy before upstreams; it is stopped at the end of the test."""
-    if Rendered.program() is None:
+def installed() -> None:
+    """Skip without Envoy, or fail where it is required."""
+    if RenderedEnvoy.program() is None:
         why = "envoy is not installed: make test-proxies installs it"
         if os.environ.get("UPLINKS_PROXIES") == "required":
             pytest.fail(why)
         pytest.skip(why)
+
+
+@pytest.fixture
+def run(installed: None, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Return what runs Envoy before upstreams; it is stopped at the end of the test."""
     with contextlib.ExitStack() as stack:
 
         def run_(
@@ -86,15 +67,15 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Any]]:
             transport: ServersTransport | None = None,
             tls: ssl.SSLContext | None = None,
             **offer: Any,
-        ) -> tuple[Rendered, dict[str, Upstream]]:
+        ) -> tuple[RenderedEnvoy, dict[str, Upstream]]:
             upstreams = stack.enter_context(serving(weights, tls))
             scheme = "http" if tls is None else "https"
             children = {
                 name: Child(f"{scheme}://{LOOPBACK}:{upstream.port}", transport)
                 for name, upstream in upstreams.items()
             }
-            envoy = Rendered(tmp_path, weights, upstreams)
-            envoy.services = services_of(children, weights, **offer)
+            services = services_of(children, weights, **offer)
+            envoy = RenderedEnvoy(tmp_path, weights, upstreams, services)
             return stack.enter_context(envoy), upstreams
 
         yield run_
@@ -209,3 +190,66 @@ def test_a_certificate_for_another_name_is_not_accepted(
     envoy, _ = run({"eu": 1}, transport, context)
 
     assert {status for status, _ in envoy.answers(5)} == {503}
+
+
+# --- several clusters --------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def composed(folder: Path, kind: Weighted | Failover) -> Iterator[tuple[Any, dict[str, Upstream]]]:
+    """Run Envoy before two uplinks of a child each, and a service composed of them."""
+    with serving(WEIGHTS) as upstreams:
+        children = {n: Child(f"http://{LOOPBACK}:{u.port}") for n, u in upstreams.items()}
+        offers = {
+            name: [Advertisement(f"api-{name}", f"apps/api-{name}", ["up"], health_check=CHECK)]
+            for name in children
+        }
+        types = {"weighted" if isinstance(kind, Weighted) else "failover": kind}
+        parent = Cluster("parent", traefik_services=[TraefikService("top", "apps", **types)])  # type: ignore[arg-type]  # each has its type
+        services = materialize(ParentConfig(children), offers)
+        with RenderedEnvoy(folder, WEIGHTS, upstreams, services, parent) as envoy:
+            yield envoy, upstreams
+
+
+def to(child: str, weight: int = 1) -> ServiceReference:
+    return ServiceReference(f"api-{child}@multicluster", "TraefikService", weight=weight)
+
+
+def test_a_request_reaches_the_service_that_it_names(installed: None, tmp_path: Path) -> None:
+    with composed(tmp_path, Failover(to("eu"), to("us"))) as (envoy, upstreams):
+
+        def ask(name: str) -> str:
+            envoy.connection.request("GET", "/", headers={"X-Uplink": name})
+            return str(envoy.connection.getresponse().read().decode())
+
+        assert [ask("api-us"), ask("api-eu"), ask("apps-top@kubernetescrd")] == ["us", "eu", "eu"]
+        assert {name.lower(): v for name, v in upstreams["eu"].headers.items()}["x-uplink"] == (
+            "api-eu"
+        )
+
+
+def test_a_failover_loses_no_request_once_its_service_is_out_and_returns(
+    installed: None, tmp_path: Path
+) -> None:
+    with composed(tmp_path, Failover(to("eu"), to("us"))) as (envoy, upstreams):
+        assert envoy.answers(20) == {(200, "eu"): 20}
+
+        envoy.take_down("eu")
+        assert envoy.answers(100) == {(200, "us"): 100}
+        seen = {name.lower(): value for name, value in upstreams["us"].headers.items()}
+        assert seen["x-uplink"] == "api-us"
+
+        upstreams["eu"].up = True
+        envoy._poll(lambda: envoy.answers(10) == {(200, "eu"): 10})
+
+
+def test_a_weighted_service_keeps_its_shares_and_loses_no_request_once_an_uplink_is_out(
+    installed: None, tmp_path: Path
+) -> None:
+    with composed(tmp_path, Weighted([to("eu", 90), to("us", 10)])) as (envoy, _):
+        counted = envoy.answers(200)
+        assert abs(counted[200, "eu"] - 180) <= 2
+        assert counted[200, "eu"] + counted[200, "us"] == 200
+
+        envoy.take_down("eu")
+        assert envoy.answers(200) == {(200, "us"): 200}

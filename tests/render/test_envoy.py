@@ -11,15 +11,20 @@ from uplinks.model import (
     Advertisement,
     Child,
     ClientCertificate,
+    Cluster,
+    Failover,
     ForwardingTimeouts,
     HealthCheck,
     ParentConfig,
     PassiveHealthCheck,
     ServersTransport,
+    ServiceReference,
     Services,
     Spiffe,
+    TraefikService,
+    Weighted,
 )
-from uplinks.render import EnvoyOptions, to_envoy, to_envoy_endpoints
+from uplinks.render import EnvoyOptions, envoy_limits, to_envoy, to_envoy_endpoints
 from uplinks.services import materialize
 
 SECOND = 1_000_000_000
@@ -41,7 +46,7 @@ def cluster(*children: Child, **fields: Any) -> Any:
 
 
 def endpoints(found: Services) -> Any:
-    (resource,) = to_envoy_endpoints(found)["resources"]
+    (resource,) = to_envoy_endpoints(found)["api.json"]["resources"]
     ((locality),) = resource["endpoints"]
     return locality["lb_endpoints"]
 
@@ -68,7 +73,7 @@ def test_names_are_resolved_in_the_cluster() -> None:
     found = services(Child("http://eu.example.com"), Child("http://192.0.2.1"))
 
     (written,) = to_envoy(found)["static_resources"]["clusters"]
-    assert to_envoy_endpoints(found) == {"resources": []}
+    assert to_envoy_endpoints(found) == {}
     assert written["type"] == "STRICT_DNS"
     (locality,) = written["load_assignment"]["endpoints"]
     assert len(locality["lb_endpoints"]) == 2
@@ -85,7 +90,7 @@ def test_weight_0_is_left_out() -> None:
 def test_nothing_to_pick_has_no_endpoints() -> None:
     found = services(Child("http://192.0.2.1"), weights=[0])
 
-    (resource,) = to_envoy_endpoints(found)["resources"]
+    (resource,) = to_envoy_endpoints(found)["api.json"]["resources"]
     assert resource["endpoints"] == []
     assert cluster(Child("http://192.0.2.1"), weights=[0])["connect_timeout"] == "1s"
 
@@ -138,7 +143,10 @@ def test_an_active_check() -> None:
                         "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
                     },
                     {
-                        "header": {"key": "X-Uplink", "value": "api"},
+                        "header": {
+                            "key": "X-Uplink",
+                            "value": "%UPSTREAM_METADATA(uplinks:uplink)%",
+                        },
                         "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
                     },
                 ],
@@ -199,7 +207,10 @@ def test_a_passive_check_ejects_for_its_window() -> None:
 def test_with_no_child_up_nothing_is_tried() -> None:
     written = cluster(Child("http://192.0.2.1"))
 
-    assert written["common_lb_config"] == {"healthy_panic_threshold": {"value": 0}}
+    assert written["common_lb_config"] == {
+        "healthy_panic_threshold": {"value": 0},
+        "update_merge_window": "0s",
+    }
 
 
 # --- TLS ------------------------------------------------------------------------
@@ -303,12 +314,164 @@ def test_one_uplink_takes_every_request_and_several_are_told_apart() -> None:
     two = [Advertisement(name, f"apps/{name}", ["up"]) for name in ("api", "web")]
 
     def routes(*offers: Advertisement) -> Any:
-        written = to_envoy(materialize(config, {"a": offers}), EnvoyOptions(uplink_header="X-Name"))
+        written = to_envoy(
+            materialize(config, {"a": offers}), options=EnvoyOptions(uplink_header="X-Name")
+        )
         (listener,) = written["static_resources"]["listeners"]
         manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
         return manager["route_config"]["virtual_hosts"][0]["routes"]
 
-    assert [r["match"] for r in routes(two[0])] == [{"prefix": "/"}]
-    assert [(r["route"]["cluster"], r["match"]["headers"]) for r in routes(*two)] == [
-        (name, [{"name": "X-Name", "string_match": {"exact": name}}]) for name in ("api", "web")
-    ]
+    def named(name: str) -> tuple[str, Any]:
+        headers = [{"name": "X-Name", "string_match": {"exact": name}}]
+        return name, {"prefix": "/", "headers": headers}
+
+    def chosen(*offers: Advertisement) -> Any:
+        return [(r["route"]["cluster"], r["match"]) for r in routes(*offers)]
+
+    assert chosen(two[0]) == [named("api"), ("api", {"prefix": "/"})]
+    assert chosen(*two) == [named("api"), named("web")]
+
+
+# --- composed services ------------------------------------------------------------
+
+CHILDREN = {name: Child(f"http://192.0.2.{i}") for i, name in enumerate("abcd", 1)}
+
+
+def composed(*own: TraefikService, offers: Any = None) -> tuple[Services, Cluster]:
+    offers = offers or {
+        name: [Advertisement(f"api-{name}", f"apps/api-{name}", ["up"])] for name in CHILDREN
+    }
+    services = materialize(ParentConfig(CHILDREN), offers)
+    return services, Cluster("parent", traefik_services=own)
+
+
+def to(name: str, weight: int = 1) -> ServiceReference:
+    return ServiceReference(name, "TraefikService", weight=weight)
+
+
+def uplink(name: str, weight: int = 1) -> ServiceReference:
+    return to(f"api-{name}@multicluster", weight)
+
+
+def shares(name: str, *given: Any) -> dict[str, int]:
+    """The weights of the localities of a cluster."""
+    (resource,) = to_envoy_endpoints(*given)[f"{name}.json"]["resources"]
+    assert resource["cluster_name"] == name
+    return {
+        each["locality"]["zone"]: each["load_balancing_weight"] for each in resource["endpoints"]
+    }
+
+
+def test_a_weighted_service_is_a_cluster_with_a_locality_for_each_uplink() -> None:
+    top = TraefikService("top", "apps", weighted=Weighted([uplink("a", 6), uplink("b", 3)]))
+    given = composed(top)
+
+    assert shares("apps-top@kubernetescrd", *given) == {"api-a": 2, "api-b": 1}
+    clusters = to_envoy(*given)["static_resources"]["clusters"]
+    (written,) = (c for c in clusters if c["name"] == "apps-top@kubernetescrd")
+    assert written["common_lb_config"]["locality_weighted_lb_config"] == {}
+    (resource,) = to_envoy_endpoints(*given)["apps-top@kubernetescrd.json"]["resources"]
+    assert [
+        e["metadata"]["filter_metadata"]["uplinks"]
+        for locality in resource["endpoints"]
+        for e in locality["lb_endpoints"]
+    ] == [{"uplink": "api-a"}, {"uplink": "api-b"}]
+
+
+def test_weights_multiply_through_nested_services() -> None:
+    inner = TraefikService("inner", "apps", weighted=Weighted([uplink("a", 1), uplink("b", 2)]))
+    unused = uplink("d", 0)
+    top = TraefikService("top", "apps", weighted=Weighted([to("inner", 4), uplink("c"), unused]))
+
+    # 4/5 to inner: 4/15 and 8/15; 3/15 to c.
+    expected = {"api-a": 4, "api-b": 8, "api-c": 3}
+    assert shares("apps-top@kubernetescrd", *composed(inner, top)) == expected
+
+
+def test_a_failover_is_an_aggregate_without_nesting() -> None:
+    both = TraefikService("both", "apps", weighted=Weighted([uplink("a"), uplink("b")]))
+    last = TraefikService(
+        "last", "apps", failover=Failover(uplink("c"), to("api-d-d@multicluster"))
+    )
+    top = TraefikService("top", "apps", failover=Failover(to("both"), to("last")))
+
+    clusters = to_envoy(*composed(both, last, top))["static_resources"]["clusters"]
+
+    aggregates = {
+        c["name"]: c["cluster_type"]["typed_config"]["clusters"]
+        for c in clusters
+        if "cluster_type" in c
+    }
+    assert aggregates == {
+        "apps-last@kubernetescrd": ["api-c", "api-d-d@multicluster"],
+        "apps-top@kubernetescrd": ["apps-both@kubernetescrd", "api-c", "api-d-d@multicluster"],
+    }
+    names = [c["name"] for c in clusters]
+    assert names.index("apps-last@kubernetescrd") < names.index("apps-top@kubernetescrd")
+
+
+def test_requests_that_name_no_service_reach_the_one_above_all_others() -> None:
+    offers = {name: [Advertisement("api", "apps/api", ["up"])] for name in CHILDREN}
+    top = TraefikService("top", "apps", failover=Failover(to("api@multicluster"), to("inner")))
+    inner = TraefikService("inner", "apps", weighted=Weighted([to("api@multicluster")]))
+
+    (listener,) = to_envoy(*composed(top, inner, offers=offers))["static_resources"]["listeners"]
+
+    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    last = manager["route_config"]["virtual_hosts"][0]["routes"][-1]
+    assert last["match"] == {"prefix": "/"}
+    assert last["route"]["cluster"] == "apps-top@kubernetescrd"
+
+
+def test_what_envoy_cannot_do_is_said() -> None:
+    failover = TraefikService("fo", "apps", failover=Failover(uplink("a"), uplink("b")))
+    nested = TraefikService("nested", "apps", weighted=Weighted([to("fo"), uplink("c")]))
+    twice = TraefikService(
+        "twice", "apps", weighted=Weighted([uplink("a"), to("other@multicluster")])
+    )
+    own = TraefikService(
+        "own", "apps", weighted=Weighted([uplink("a"), ServiceReference("web", port=80)])
+    )
+    mirroring = {"name": "api-a@multicluster", "kind": "TraefikService"}
+    mirror = TraefikService("mirror", "apps", rest={"mirroring": mirroring})
+    above = TraefikService("above", "apps", failover=Failover(to("own"), uplink("a")))
+
+    offers = {name: [Advertisement(f"api-{name}", f"apps/api-{name}", ["up"])] for name in CHILDREN}
+    offers["a"].append(Advertisement("other", "apps/other", ["up"]))
+    given = composed(failover, nested, twice, own, mirror, above, offers=offers)
+
+    foreign = "left out: it refers to a service that is not over uplinks"
+    assert envoy_limits(*given) == {
+        "apps-nested@kubernetescrd": "left out: Envoy has no failover inside a weighted service",
+        "apps-twice@kubernetescrd": "left out: Envoy takes an address once in a cluster, and "
+        "192.0.2.1:80 serves two of its uplinks",
+        "apps-own@kubernetescrd": foreign,
+        "apps-mirror@kubernetescrd": "left out: Envoy has clusters for weighted and failover "
+        "services only",
+        "apps-above@kubernetescrd": foreign,
+    }
+    names = {c["name"] for c in to_envoy(*given)["static_resources"]["clusters"]}
+    assert "apps-fo@kubernetescrd" in names
+    assert not names & set(envoy_limits(*given))
+
+
+def test_checks_that_differ_are_said() -> None:
+    offers = {
+        "a": [Advertisement("api", "apps/api", ["up"], health_check=HealthCheck())],
+        "b": [Advertisement("api", "apps/api", ["up"])],
+    }
+
+    assert list(envoy_limits(materialize(ParentConfig(CHILDREN), offers))) == ["api"]
+
+
+def test_a_long_name_has_a_shorter_file() -> None:
+    name = "n" * 253
+    offers = {"a": [Advertisement(name, "apps/n", ["up"])]}
+    services = materialize(ParentConfig(CHILDREN), offers)
+
+    (file,) = to_envoy_endpoints(services)
+
+    assert len(file) == 200 + 1 + 16 + len(".json")
+    (cluster,) = to_envoy(services)["static_resources"]["clusters"]
+    path = cluster["eds_cluster_config"]["eds_config"]["path_config_source"]["path"]
+    assert path == f"./eds/{file}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -66,9 +66,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="table (default); json: the table as data; traefik: Traefik's dynamic "
         "configuration, with the values of health-check headers; traefik-static and "
         "traefik-arguments: the entry points of --for-child; envoy and envoy-eds: Envoy's "
-        "bootstrap and its EDS file",
+        "bootstrap and its EDS files",
     )
-    written.add_argument("--output", metavar="FILE", help="write to a file, whole or not at all")
+    written.add_argument(
+        "--output",
+        metavar="FILE",
+        help="write to a file, whole or not at all; envoy-eds to a folder of files",
+    )
     names = parser.add_argument_group("names in Traefik's configuration")
     names.add_argument(
         "--provider",
@@ -90,10 +94,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="the request header that names the uplink (default: %(default)s)",
     )
     parser.add_argument(
-        "--eds-file",
-        metavar="FILE",
-        default=_ENVOY.eds_file,
-        help="the path at which Envoy finds its EDS file, with a folder (default: %(default)s)",
+        "--eds-folder",
+        metavar="FOLDER",
+        default=_ENVOY.eds_folder,
+        help="the folder in which Envoy finds its EDS files (default: %(default)s)",
     )
     parser.set_defaults(run=run)
 
@@ -111,11 +115,16 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         text = _CHILD[arguments.format](child, options)
     else:
         envoy = render.EnvoyOptions(
-            eds_file=arguments.eds_file, uplink_header=options.uplink_header
+            eds_folder=arguments.eds_folder, uplink_header=options.uplink_header
         )
+        if arguments.format in _ENVOY_FORMATS:
+            console.err.writelines(_envoy_warnings(fleet))
         text = _parents(arguments.format, fleet, options, envoy, console.styler(console.out))
     if arguments.output in (None, STREAM):
         console.out.write(text)
+    elif arguments.format == _EDS:
+        files = {name: _json(document) for name, document in json.loads(text).items()}
+        output.write_folder(arguments.output, files)
     else:
         output.write(arguments.output, text)
     return CLEAN
@@ -149,7 +158,9 @@ def _child(arguments: argparse.Namespace, fleet: Fleet) -> Cluster | None:
 _DEFAULTS: Final = render.TraefikOptions()
 
 _ENVOY: Final = render.EnvoyOptions()
-_PARENT: Final = ("table", "json", "traefik", "envoy", "envoy-eds")
+_EDS: Final = "envoy-eds"
+_ENVOY_FORMATS: Final = ("envoy", _EDS)
+_PARENT: Final = ("table", "json", "traefik", *_ENVOY_FORMATS)
 
 
 def _parents(
@@ -160,18 +171,27 @@ def _parents(
     styler: Styler,
 ) -> str:
     """Write what a parent makes of a fleet, in one of the formats of `_PARENT`."""
-    services = Parent.from_fleet(fleet, strict=False).services
+    services, parent = _services(fleet), fleet.parent
     match form:
         case "traefik":
-            return render.dump(render.to_traefik(services, fleet.parent, traefik))
+            return render.dump(render.to_traefik(services, parent, traefik))
         case "envoy":
-            return _json(render.to_envoy(services, envoy))
+            return _json(render.to_envoy(services, parent, envoy))
         case "envoy-eds":
-            return _json(render.to_envoy_endpoints(services))
+            return _json(render.to_envoy_endpoints(services, parent))
         case "json":
             return _json({"services": _data(services)})
         case _:
             return _table(services, styler)
+
+
+def _services(fleet: Fleet) -> Services:
+    return Parent.from_fleet(fleet, strict=False).services
+
+
+def _envoy_warnings(fleet: Fleet) -> Iterable[str]:
+    limits = render.envoy_limits(_services(fleet), fleet.parent)
+    return (f"warning: {name}: {limit}\n" for name, limit in limits.items())
 
 
 _CHILD: Final[Mapping[str, Callable[[Cluster, render.TraefikOptions], str]]] = MappingProxyType(

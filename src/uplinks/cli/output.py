@@ -6,44 +6,67 @@ as a pipe, is opened and written to.
 """
 
 # pathlib has no equivalent for most of this.
-# ruff: noqa: PTH101, PTH105, PTH108, PTH110, PTH113, PTH120, PTH123
+# ruff: noqa: PTH101, PTH103, PTH105, PTH108, PTH110, PTH113, PTH118, PTH120, PTH123
 
 from __future__ import annotations
 
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator, Mapping
 
 from uplinks.cli.console import UsageError
 
-__all__ = ["write"]
+__all__ = ["write", "write_folder"]
 
 
 def write(path: str, text: str) -> None:
     """Write a string as UTF-8. Raises: UsageError; the old file is then unchanged."""
-    try:
+    with _usage_errors(path):
         data = text.encode("utf-8", "backslashreplace")
         target = os.path.realpath(path)
         if os.path.exists(target) and not os.path.isfile(target):
             with open(target, "wb") as file:
                 file.write(data)
         else:
-            _replace(target, data)
+            _replace({target: data})
+
+
+def write_folder(path: str, texts: Mapping[str, str]) -> None:
+    """Write strings to files of a folder, made if need be; its other files stay.
+
+    Raises: UsageError; while the files are being written, none of the old ones is changed.
+    """
+    with _usage_errors(path):
+        os.makedirs(path, exist_ok=True)
+        _replace({os.path.join(path, name): text.encode() for name, text in texts.items()})
+
+
+@contextlib.contextmanager
+def _usage_errors(path: str) -> Iterator[None]:
+    try:
+        yield
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"{path}: cannot write: {reason}") from None
 
 
-def _replace(target: str, data: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".uplinks-")
+def _replace(files: Mapping[str, bytes]) -> None:
+    """Replace files, after all have been written beside the old ones."""
+    written: dict[str, str] = {}
     try:
-        with open(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, _mode(target))
-        os.replace(temporary, target)
+        for target, data in files.items():
+            handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".uplinks-")
+            written[temporary] = target
+            with open(handle, "wb") as file:
+                file.write(data)
+            os.chmod(temporary, _mode(target))
+        for temporary, target in written.items():
+            os.replace(temporary, target)
     except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+        for temporary in written:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
         raise
 
 

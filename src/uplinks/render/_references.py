@@ -24,6 +24,7 @@ __all__ = [
     "composed_name",
     "entries",
     "inside_out",
+    "kubernetes_name",
     "object_references",
     "route_name",
     "route_service_name",
@@ -75,7 +76,7 @@ class References:
         name, provider = naming.split_service_reference(reference.name)
         if provider == _MULTICLUSTER:
             return self.options.qualify(name)
-        service = self.composed.get(_kubernetes_name(reference, namespace) or "")
+        service = self.composed.get(kubernetes_name(reference, namespace) or "")
         if service is not None:
             return self.options.qualify(composed_name(service))
         if provider is not None:
@@ -88,10 +89,10 @@ class References:
     def leads_to_uplinks(self, reference: ServiceReference, namespace: str) -> bool:
         """Whether a reference is to an uplink, or to a service composed of uplinks."""
         _, provider = naming.split_service_reference(reference.name)
-        return provider == _MULTICLUSTER or _kubernetes_name(reference, namespace) in self.composed
+        return provider == _MULTICLUSTER or kubernetes_name(reference, namespace) in self.composed
 
 
-def _kubernetes_name(reference: ServiceReference, namespace: str) -> str | None:
+def kubernetes_name(reference: ServiceReference, namespace: str) -> str | None:
     """Give the ``service_name`` of the TraefikService that is meant, if it is one."""
     name, provider = naming.split_service_reference(reference.name)
     if reference.kind != "TraefikService":
@@ -148,7 +149,7 @@ def inside_out(services: Mapping[str, TraefikService]) -> list[TraefikService]:
         name: [
             target
             for reference in object_references(service)
-            if (target := _kubernetes_name(reference, service.namespace) or "") in services
+            if (target := kubernetes_name(reference, service.namespace) or "") in services
         ]
         for name, service in services.items()
     }
