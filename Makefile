@@ -19,6 +19,7 @@ comma := ,
 # folder, because pytest clears those of earlier runs and two runs may be parallel.
 COMPILED_ONLY := -p no:cacheprovider --basetemp=tmp -k 'not reference or against'
 SELECTOR := $(wildcard tests/test_balance*.py tests/laws/test_selector*.py tests/embedding)
+LEASES := tests/test_parent_leases.py
 
 # Build the extension with other switches, in a copy of the sources under build/.
 # $(call build_variant,NAME,SWITCHES)
@@ -82,7 +83,7 @@ test-compiled: test-wheel test-asan
 test-debug: $(READY)
 	$(call build_variant,debug,UPLINKS_DEBUG=1)
 	@cd build/debug && $(VARIANT) $(CURDIR)/$(BIN)/python $(LOADED)
-	@cd build/debug && $(VARIANT) $(CURDIR)/$(BIN)/python -m pytest $(COMPILED_ONLY) $(SELECTOR)
+	@cd build/debug && $(VARIANT) $(CURDIR)/$(BIN)/python -m pytest $(COMPILED_ONLY) $(SELECTOR) $(LEASES)
 
 # No leak detection, because CPython frees little at exit. `malloc`, so that each object is checked.
 test-asan: $(READY)
@@ -91,7 +92,7 @@ test-asan: $(READY)
 	@cd build/asan && $(VARIANT) PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
 	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
-	    $(CURDIR)/$(BIN)/python -m pytest --capture=sys $(COMPILED_ONLY) $(SELECTOR)
+	    $(CURDIR)/$(BIN)/python -m pytest --capture=sys $(COMPILED_ONLY) $(SELECTOR) $(LEASES)
 
 # Without the bulk tests: a traced line costs a hundred picks, and the other tests run the same lines.
 coverage-pyx: $(READY)

@@ -540,7 +540,7 @@ def test_a_signal_handler_may_use_the_selector_at_any_step(
     for step in range(1, 400):
         selector = make_selector([(i, i + 1) for i in range(targets)], scheduler=scheduler)
         selector.pick_many(2)
-        handled = []
+        handled: list[int] = []
 
         def handler(selector: Any = selector, handled: list[int] = handled) -> None:
             if change == "flap":

@@ -154,7 +154,7 @@ class Wait:
                 self.late, duel.moved = 0, False
                 self.overdue = sum(floor(lag + Fraction(1, 2)) for lag in lags.values() if lag > 0)
             self.late += not duel.withheld(STAYS)
-        turns = (max(-1, self.lead) + 1) / self.weight + duel.setback
+        turns = max(Fraction(0), self.lead + 1) / self.weight + duel.setback
         assert self.early <= self.most * turns + self.paid
         assert self.late <= (self.overdue or 0) + 1
         waited = self.early + self.late
