@@ -14,6 +14,7 @@ from tests.laws.test_selector_adversary import (
     duels,
     fail_and_return,
     live,
+    storm,
     watch,
 )
 
@@ -84,3 +85,9 @@ def test_laws_3_and_4_against_many_random_adversaries(kind: str) -> None:
         fail_and_return(duel, target, roll.choice((0, 1, 2, 5, 20)))
         watch(duel, target)
         duel.compiled._check()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 10, 51])
+def test_law_4_against_larger_crowds(seed: int) -> None:
+    """With seed 51, the longest wait of the first 74 is 2.4 Wmax/w + 2."""
+    storm(random.Random(seed), 25)  # noqa: S311 - reproducible
