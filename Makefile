@@ -77,7 +77,7 @@ test: $(READY)
 
 # Everything about the compiled selector; `make -j2` runs two targets at a time, the longest first.
 # test-debug is not among them: the build of test-asan has the same checks and sanitizers too.
-test-compiled: test-wheel test-asan
+test-compiled: test-wheel test-asan coverage-pyx
 
 # Bounds checks and assertions, not optimized: the build for a debugger.
 test-debug: $(READY)
@@ -94,10 +94,11 @@ test-asan: $(READY)
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	    $(CURDIR)/$(BIN)/python -m pytest --capture=sys $(COMPILED_ONLY) $(SELECTOR) $(LEASES)
 
-# Without the bulk tests: a traced line costs a hundred picks, and the other tests run the same lines.
+# A traced line costs a hundred picks, so only tests that reach lines of their own.
+TRACED := $(wildcard tests/test_balance*.py) $(patsubst %,tests/laws/test_selector_%.py,replays adversary hostile)
 coverage-pyx: $(READY)
 	$(call build_variant,trace,UPLINKS_TRACE=1)
-	@tests/coverage-pyx $(COMPILED_ONLY) $(filter-out %_bulk.py,$(SELECTOR))
+	@tests/coverage-pyx $(subst 'not reference or against','(not reference or against) and not wide and not width and not smooth',$(COMPILED_ONLY)) $(TRACED) $(LEASES)
 
 # Build from a clean clone of the last commit, and test outside the checkout.
 test-wheel:
