@@ -52,22 +52,28 @@ PAGE = """# `{name}`
 ```
 """
 
-folder = Path(__file__).parent / "reference"
-folder.mkdir(exist_ok=True)
-modules = [module.name for module in pkgutil.walk_packages(uplinks.__path__, "uplinks.")]
-public = [name for name in modules if "._" not in name and not name.startswith(ELSEWHERE)]
-for page in folder.glob("*.md"):
-    if page.stem not in public:
-        page.unlink()
-for name in public:
-    page = folder / f"{name}.md"
-    text = PAGE.format(name=name)
-    if not page.exists() or page.read_text("utf-8") != text:
-        page.write_text(text, "utf-8")
-    # A class that is public here is shown under this name, not that of its private module.
-    module = import_module(name)
-    for public_name in getattr(module, "__all__", ()):
-        value = getattr(module, public_name)
-        if isinstance(value, type) and "._" in value.__module__:
-            with suppress(TypeError):  # an extension type has its name for good
-                value.__module__ = name
+
+def setup(_: object) -> None:
+    """Write the pages, and name each class by its public module; Sphinx calls this.
+
+    Not while this file is imported: the tests import it too, and need the classes as they are.
+    """
+    folder = Path(__file__).parent / "reference"
+    folder.mkdir(exist_ok=True)
+    modules = [module.name for module in pkgutil.walk_packages(uplinks.__path__, "uplinks.")]
+    public = [name for name in modules if "._" not in name and not name.startswith(ELSEWHERE)]
+    for page in folder.glob("*.md"):
+        if page.stem not in public:
+            page.unlink()
+    for name in public:
+        page = folder / f"{name}.md"
+        text = PAGE.format(name=name)
+        if not page.exists() or page.read_text("utf-8") != text:
+            page.write_text(text, "utf-8")
+        # A class that is public here is shown under this name, not that of its private module.
+        module = import_module(name)
+        for public_name in getattr(module, "__all__", ()):
+            value = getattr(module, public_name)
+            if isinstance(value, type) and "._" in value.__module__:
+                with suppress(TypeError):  # an extension type has its name for good
+                    value.__module__ = name

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import uplinks
+from uplinks.cli import main
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -103,3 +104,29 @@ def test_the_glossary_is_in_order() -> None:
 
     assert rows[0] == "say"
     assert rows[1:] == sorted(set(rows[1:]))
+
+
+def test_the_report_on_the_page_of_check_is_the_real_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = re.findall(
+        r"```console\n\$ uplinks (check examples/\S+)\n(.*?)```", read(DOCS / "check.md"), re.DOTALL
+    )
+    monkeypatch.chdir(ROOT)
+
+    [(command, report)] = shown
+    main(command.split())
+
+    assert capsys.readouterr().out == report
+
+
+def test_the_page_of_check_comes_in_the_order_of_need() -> None:
+    headings = re.findall(r"^## (.+)$", read(DOCS / "check.md"), re.MULTILINE)
+
+    assert [heading.split()[0] for heading in headings[:5]] == [
+        "Silence",
+        "Exclude",
+        "Start",
+        "Fix",
+        "Run",
+    ]

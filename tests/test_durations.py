@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from uplinks.durations import Nanoseconds, format_duration, parse_duration, to_nanoseconds
+from uplinks.durations import (
+    Nanoseconds,
+    format_duration,
+    parse_duration,
+    respell_duration,
+    to_nanoseconds,
+)
 from uplinks.errors import InvalidDuration, UplinksError
 from uplinks.model import HealthCheck
 
@@ -272,3 +278,47 @@ def test_exact_nanoseconds_survive_evolve_and_pickle() -> None:
 
     assert evolve(check, path="/other").interval == 100_000
     assert pickle.loads(pickle.dumps(check)) == check  # noqa: S301 - our own bytes
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("10 s", "10s"),
+        (" 10s ", "10s"),
+        ("1d", "24h"),
+        ("2 days", "48h"),
+        ("1 day 2 hours", "24h2h"),
+        ("1h 30m", "1h30m"),
+        ("1.5", "1.5s"),
+        ("5 Minutes", "5m"),
+        ("0.5 h", "0.5h"),
+        ("30S", "30s"),
+        ("100 MS", "100ms"),
+        ("5 \u00b5s", "5\u00b5s"),
+    ],
+)
+def test_a_duration_in_another_notation_is_respelt(text: str, meant: str) -> None:
+    assert respell_duration(text) == meant
+    parse_duration(meant)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "10s",
+        "1.5d",
+        "5M",
+        "1w",
+        "1m1",
+        "1 2",
+        "-5 s",
+        "1.2.3",
+        "soon",
+        "9" * 30,
+        "1" * 40 + "x",
+    ],
+)
+def test_what_may_mean_something_else_is_not_respelt(text: str) -> None:
+    assert respell_duration(text) is None

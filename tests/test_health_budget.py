@@ -17,6 +17,22 @@ def test_the_minimum_is_allowed_without_any_requests() -> None:
     assert [budget.retry(0) for _ in range(3)] == [True, True, False]
 
 
+def test_a_free_retry_is_counted_but_not_charged() -> None:
+    budget = Budget(RetryBudget(percent=0, minimum=1))
+
+    assert [budget.retry(0, free=True) for _ in range(3)] == [True] * 3
+    assert [budget.retry(0) for _ in range(2)] == [True, False]
+    assert budget.granted == 4
+
+
+def test_one_child_of_two_may_fail_all_its_requests() -> None:
+    budget = Budget(RetryBudget(minimum=0))
+    for number in range(1000):
+        budget.request(number)
+        if number % 2:
+            assert budget.retry(number)
+
+
 def test_a_retry_is_a_share_of_the_requests_of_the_window() -> None:
     budget = Budget(RetryBudget(percent=20, minimum=0, window="10s"))
     for _ in range(10):

@@ -220,3 +220,32 @@ def test_a_name_of_any_length_is_refused_in_a_few_words() -> None:
         with pytest.raises(InvalidName) as caught:
             naming.parse_uplinks_annotation(text)
         assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("name", "candidates", "meant"),
+    [
+        ("wieght", ["weight", "exposeName"], "weight"),  # two letters swapped
+        ("weigt", ["weight"], "weight"),  # one is missing
+        ("weightt", ["weight"], "weight"),  # one too many
+        ("weighd", ["weight"], "weight"),  # one is wrong
+        ("Weight", ["weight"], "weight"),
+        ("health_check", ["healthCheck"], "healthCheck"),
+        ("apps-serach-eu", ["apps-search-eu", "apps-web-eu"], "apps-search-eu"),
+        ("wegiht", ["weight"], "weight"),
+        ("weights", ["weight", "weighty"], None),  # two candidates
+        ("wgeitt", ["weight"], None),  # two mistakes
+        ("api-v3", ["api-v2"], None),  # a number is a name
+        ("api-eu", ["api-us"], None),  # a short word is one
+        ("prod", ["production"], None),
+        ("api-web", ["web-api"], None),
+        ("weight", ["weight"], None),  # itself
+        ("", ["weight"], None),
+        ("x" * 254, ["x" * 253], None),
+    ],
+)
+def test_a_misspelling_has_one_correction_or_none(
+    name: str, candidates: list[str], meant: str | None
+) -> None:
+    assert naming.misspelt(name, candidates) == meant
+    assert naming.misspelt(name, reversed(candidates)) == meant

@@ -10,14 +10,17 @@ from hypothesis import strategies as st
 from uplinks import parsing, rules
 from uplinks.diagnostics import Severity
 from uplinks.model import (
+    ChildConfig,
     Cluster,
     IngressRoute,
     StaticConfig,
     TraefikService,
     Uplink,
+    UplinkEntryPoint,
 )
 from uplinks.parsing import (
     check_manifests,
+    join_clusters,
     make_cluster,
     make_fleet,
     parse_manifests,
@@ -163,18 +166,79 @@ def test_the_two_parts_of_a_static_configuration_may_stand_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "role"), [(CHILD, CHILD, "child"), (PARENT, PARENT, "parent")]
+    ("text", "what", "line"),
+    [(CHILD, "entry point 'multicluster'", 3), (PARENT, "child 'eu'", 5)],
 )
-def test_a_part_declared_twice_is_a_finding(first: str, second: str, role: str) -> None:
-    texts = [parse_manifests(first, "a.yaml", "x"), parse_manifests("\n" + second, "b.yaml", "x")]
+def test_parts_that_contradict_each_other_are_a_finding(text: str, what: str, line: int) -> None:
+    other = text.replace("9443", "9444")
+    texts = [parse_manifests(text, "a.yaml", "x"), parse_manifests("\n" + other, "b.yaml", "x")]
 
     cluster = make_cluster("x", texts)
 
     (finding,) = cluster.diagnostics
     assert (finding.code, finding.severity) == ("UPL010", Severity.ERROR)
-    assert finding.message.startswith(f"the {role} configuration is declared more than once")
-    assert str(finding.location) == "b.yaml:2:1"
-    assert [str(related.location) for related in finding.related] == ["a.yaml:1:1"]
+    assert finding.message == (
+        f"{what} is declared twice with different addresses; the first one is used"
+    )
+    assert finding.location.file == "b.yaml"
+    assert finding.location.span.line == line + 1
+    assert [str(r.location).partition(":")[2].partition(":")[0] for r in finding.related] == [
+        str(line)
+    ]
+    alone = make_cluster("x", texts[:1])
+    assert (cluster.child_config, cluster.parent_config) == (
+        alone.child_config,
+        alone.parent_config,
+    )
+
+
+@pytest.mark.parametrize("text", [CHILD, PARENT, BOTH])
+def test_parts_that_say_the_same_are_joined(text: str) -> None:
+    texts = [parse_manifests(text, "a.yaml"), parse_manifests(text, "b.yaml")]
+
+    twice, once = make_cluster("", texts), make_cluster("", texts[:1])
+
+    assert twice == once
+
+
+def test_parts_of_one_configuration_are_joined_with_their_places() -> None:
+    first = "hub: {uplinkEntryPoints: {a: {address: ':1/tcp'}}}"
+    second = "\nhub: {uplinkEntryPoints: {a: {asDefault: true, address: ':1'}, b: {}}}"
+    third = "\n\nhub: {providers: {multicluster: {pollInterval: 3s}}}"
+    texts = [parse_manifests(t, f"{i}.yaml") for i, t in enumerate((first, second, third))]
+
+    config = make_cluster("", texts).child_config
+
+    points = {"a": UplinkEntryPoint(":1/tcp", as_default=True), "b": UplinkEntryPoint()}
+    assert config == ChildConfig(points, multicluster=True)
+    places = [config.origin.locate("hub", "uplinkEntryPoints", name, key=True) for name in "ab"]
+    assert [str(place) for place in places] == ["0.yaml:1:27", "1.yaml:2:64"]
+    assert config.origin.value_at("hub", "uplinkEntryPoints", "b") == {}
+    assert [part.document.file for part in config.origin.parts] == ["0.yaml", "1.yaml", "2.yaml"]
+
+
+def test_the_parts_of_a_cluster_are_joined() -> None:
+    texts = [parse_manifests(text) for text in (CHILD, UPLINK, PARENT, ROUTE, "a: 1")]
+
+    joined = join_clusters([make_cluster("eu", [text]) for text in texts])
+
+    assert joined == make_cluster("eu", texts)
+
+
+def test_a_cluster_needs_a_part() -> None:
+    with pytest.raises(ValueError, match="a cluster needs a part"):
+        join_clusters([])
+
+
+def test_an_object_without_a_namespace_is_in_the_one_passed_in() -> None:
+    text = UPLINK.replace("  namespace: apps\n", "")
+
+    default, given = parse_manifests(text), parse_manifests(text, namespace="shop")
+
+    assert [uplink.owner for uplink in default.resources] == ["default/api-workload"]  # type: ignore[union-attr]
+    assert [uplink.owner for uplink in given.resources] == ["shop/api-workload"]  # type: ignore[union-attr]
+    assert default.diagnostics == given.diagnostics == ()
+    assert check_manifests(text, namespace="A b").errors[0].code == "UPL102"
 
 
 def test_a_fleet_knows_its_children_by_name() -> None:
@@ -205,12 +269,6 @@ def test_a_configuration_of_which_nothing_is_kept_is_counted(hub: str) -> None:
     cluster = make_cluster("", [parse_manifests(f"hub: {hub}\n")])
 
     assert (cluster.child_config, cluster.parent_config, cluster.skipped) == (None, None, 1)
-
-
-def test_a_configuration_that_is_declared_twice_is_counted() -> None:
-    texts = [parse_manifests("hub: {uplinkEntryPoints: {}}\n") for _ in range(2)]
-
-    assert make_cluster("", texts).skipped == 1
 
 
 def test_an_empty_expose_name_is_reported() -> None:
@@ -358,20 +416,20 @@ def test_a_mistyped_field_is_not_missing_as_well() -> None:
         ("{name: 5, namespace: apps}", ["UPL006"]),
         ("{name: api, namespace: [a]}", ["UPL006"]),
         ("{name: '', namespace: 1.5}", ["NAME", "UPL006"]),
-        ("{}", ["NAME", "NAMESPACE"]),
+        ("{}", ["NAME"]),
     ],
 )
 @pytest.mark.parametrize(
-    ("head", "name", "namespace"),
+    ("head", "name"),
     [
-        ("apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink", "UPL101", "UPL102"),
-        ("apiVersion: traefik.io/v1alpha1\nkind: TraefikService", "UPL315", "UPL315"),
+        ("apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink", "UPL101"),
+        ("apiVersion: traefik.io/v1alpha1\nkind: IngressRoute", "UPL315"),
     ],
 )
 def test_an_identity_of_the_wrong_type_is_not_missing_as_well(
-    metadata: str, codes: list[str], head: str, name: str, namespace: str
+    metadata: str, codes: list[str], head: str, name: str
 ) -> None:
-    found = check_manifests(f"{head}\nmetadata: {metadata}\nspec: {{}}\n")
+    spec = "{}" if head.endswith("Uplink") else "{routes: [{match: Path(`/`)}]}"
+    found = check_manifests(f"{head}\nmetadata: {metadata}\nspec: {spec}\n")
 
-    meant = {"NAME": name, "NAMESPACE": namespace}
-    assert [d.code for d in found] == [meant.get(code, code) for code in codes]
+    assert [d.code for d in found] == [{"NAME": name}.get(code, code) for code in codes]

@@ -155,7 +155,7 @@ def test_an_uplink_with_every_field() -> None:
     ],
 )
 def test_what_is_left_out_or_null_has_its_default(tree: Any) -> None:
-    assert read(tree) == Manifests(resources=(Uplink("", ""),))
+    assert read(tree) == Manifests(resources=(Uplink("", "default"),))
 
 
 def test_zero_is_unset_and_negative_is_kept() -> None:
@@ -308,7 +308,7 @@ def test_a_near_miss_in_the_provider_is_an_error() -> None:
 
 def test_what_is_wrong_in_a_static_configuration() -> None:
     hub = {
-        "uplinkEntryPoints": {"up": {"asDefault": "true"}, "down": 5},
+        "uplinkEntryPoints": {"up": {"asDefault": "yes"}, "down": 5},
         "providers": {
             "multicluster": {
                 "children": {"eu": {"address": 5}, "us": {}, "ap": {"address": "https://ap"}},
@@ -363,7 +363,8 @@ def test_everything_wrong_is_reported_at_once_where_it_stands() -> None:
         ("f.yaml:12:9: error UPL006: spec.entryPoints[1] must be a string, got the integer 5"),
         (
             "f.yaml:14:9: error UPL201: spec.healthCheck.interval must be seconds (30) or a Go "
-            "duration (1m30s, 1.5s, 500ms), got the string '1d': unknown unit 'd'"
+            "duration (1m30s, 1.5s, 500ms), got the string '1d': unknown unit 'd' "
+            "(did you mean '24h'?)"
         ),
         (
             "f.yaml:16:9: error UPL006: spec.healthCheck.status must be an integer, "
@@ -599,13 +600,15 @@ def test_thousands_of_unknown_fields_are_reported_in_bounded_time() -> None:
             IngressRoute("r", "apps", tls={}),
         ),
         (
-            service_tree({"failover": {"service": {"name": "a"}}}),
+            service_tree({"failover": {"service": {"name": "a"}, "errors": {}}}),
             "$.spec.failover.fallback",
             "spec.failover.fallback is required",
             TraefikService("s", "apps"),
         ),
         (
-            service_tree({"failover": {"service": {"name": "a"}, "fallback": {"port": 1}}}),
+            service_tree(
+                {"failover": {"service": {"name": "a"}, "fallback": {"port": 1}, "errors": {}}}
+            ),
             "$.spec.failover.fallback.name",
             "spec.failover.fallback.name is required",
             TraefikService("s", "apps"),
@@ -837,7 +840,10 @@ def test_a_duration_beyond_64_bits_cannot_be_written() -> None:
 def test_a_header_without_a_value_is_found_but_not_named() -> None:
     diagnostic = only(read(uplink_tree({"healthCheck": {"headers": {SECRET: None}}})))
 
-    assert diagnostic.message == "a value in spec.healthCheck.headers must be a string, got null"
+    assert diagnostic.message == (
+        "a value in spec.healthCheck.headers must be a string, got null; the header is not sent"
+    )
+    assert diagnostic.severity is Severity.WARNING
     assert diagnostic.location.path == '$.spec.healthCheck.headers["***"]'
 
 

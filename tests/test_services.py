@@ -153,12 +153,19 @@ def test_the_error_counts_the_errors_and_shows_the_first() -> None:
         advertise(cluster)
 
 
-@pytest.mark.parametrize(
-    ("config", "code"),
-    [(None, "UPL410"), (ChildConfig({"up": UplinkEntryPoint(":9443")}), "UPL109")],
-)
-def test_no_default_entry_point_is_refused(config: ChildConfig | None, code: str) -> None:
-    assert refused(Cluster("eu", uplinks=[Uplink("api", "apps")], child_config=config)) == [code]
+@pytest.mark.parametrize("config", [None, ChildConfig(), ChildConfig(multicluster=True)])
+def test_no_entry_point_is_refused(config: ChildConfig | None) -> None:
+    cluster = Cluster("eu", uplinks=[Uplink("api", "apps")], child_config=config)
+
+    assert refused(cluster) == ["UPL410"]
+
+
+def test_without_a_default_an_uplink_is_on_every_entry_point() -> None:
+    config = ChildConfig({"up": UplinkEntryPoint(":9443"), "other": UplinkEntryPoint(":9444")})
+
+    (offer,) = advertise(Cluster("eu", uplinks=[Uplink("api", "apps")], child_config=config))
+
+    assert offer.entry_points == ("up", "other")
 
 
 def test_an_entry_point_without_a_static_configuration_is_unknown() -> None:
@@ -170,7 +177,7 @@ def test_an_entry_point_without_a_static_configuration_is_unknown() -> None:
 @pytest.mark.parametrize(
     ("bad", "code"),
     [
-        (router("apps-api", entry_points=()), "UPL301"),
+        (router("apps-api", entry_points=("web",)), "UPL301"),
         (router("apps-api", tls={}), "UPL302"),
         (router("apps-api,"), "UPL305"),
         (router("apps-pai"), "UPL303"),

@@ -27,6 +27,7 @@ from uplinks.model import (
     Weighted,
 )
 from uplinks.simulate import (
+    ENGINES,
     Advertise,
     DriverModel,
     Flap,
@@ -242,6 +243,39 @@ def test_a_weight_changes_the_shares_from_then_on() -> None:
 
     assert requests(run) == [[150, 150], [75, 225]]
     assert run.phases[1].state.ideal == (Fraction(1, 4), Fraction(3, 4))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("direct", [True, False])
+def test_a_cutover_changes_the_weights_of_the_parents_own_service(
+    engine: str, *, direct: bool
+) -> None:
+    # By the services of the children, or by uplinks that one child each has.
+    names = ["apps-api-eu", "apps-api-us"] if direct else ["api-eu", "api-us"]
+    entries = [
+        ServiceReference(f"{name}@multicluster", "TraefikService", weight=weight)
+        for name, weight in zip(names, (3, 1), strict=True)
+    ]
+    safe = Failover(entries[0], ServiceReference("local", port=80), rest={"errors": {}})
+    services = (
+        TraefikService("split", "apps", weighted=Weighted(entries)),
+        TraefikService("safe", "apps", failover=safe),
+    )
+
+    run = run_scenario(
+        SetWeight("us", 20 * SECOND, 3),
+        SetWeight("eu", 40 * SECOND, 0),
+        fleet=fleet(*services, own_names=not direct),
+        service="apps-split@kubernetescrd",
+        engine=engine,
+    )
+
+    counts = [dict(zip(p.state.children, p.state.ideal, strict=True)) for p in run.phases]
+    assert [(c.get("eu", 0), c["us"]) for c in counts] == [
+        (Fraction(3, 4), Fraction(1, 4)),
+        (Fraction(1, 2), Fraction(1, 2)),
+        (0, 1),
+    ]
 
 
 def test_a_withdrawn_child_is_gone_and_can_return() -> None:

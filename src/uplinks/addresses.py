@@ -15,9 +15,17 @@ from urllib.parse import urlsplit
 
 from uplinks import grammar
 
-__all__ = ["endpoint", "is_plain", "problem_with_address", "server", "without_userinfo"]
+__all__ = [
+    "endpoint",
+    "is_plain",
+    "listening_port",
+    "problem_with_address",
+    "server",
+    "without_userinfo",
+]
 
 _START: Final = re.compile(r"[A-Za-z][-A-Za-z0-9+.]*://|(?:https?:)?/*", re.IGNORECASE)
+_LISTENING: Final = re.compile(r".*:([0-9]{1,5})(?:/[a-z]+)?", re.IGNORECASE)
 _AT: Final = re.compile("@|%40")  # an escaped one may hide a password as well
 
 
@@ -103,6 +111,21 @@ def endpoint(address: str) -> tuple[str, str, int] | None:
     parts = urlsplit(address)
     port = parts.port or (80 if is_plain(address) else 443)
     return parts.scheme, (parts.hostname or "").removesuffix("."), port
+
+
+def listening_port(address: str) -> int | None:
+    """Give the port of an entry point's address, or ``None`` if it has no valid one.
+
+    Complexity: O(length).
+
+    >>> listening_port(":9443"), listening_port("[::]:9443/tcp"), listening_port("banana")
+    (9443, 9443, None)
+
+    Source: Traefik, ``entryPoints.address``: ``[host]:port[/protocol]``.
+    """
+    match = _LISTENING.fullmatch(address)
+    port = 0 if match is None else int(match[1])
+    return port if grammar.is_port(port) else None
 
 
 def without_userinfo(address: str) -> str:

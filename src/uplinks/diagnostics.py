@@ -22,6 +22,7 @@ __all__ = [
     "LIMIT_EXCEEDED",
     "MASK",
     "Diagnostic",
+    "Fix",
     "Location",
     "Related",
     "Report",
@@ -106,6 +107,21 @@ class Related:
     message: str
 
 
+@frozen
+class Fix:
+    """The one right correction of a diagnostic: at its place, ``old`` becomes ``new``.
+
+    Both are the value of a key or a scalar, without its quotes. Where ``new`` is an
+    integer or a boolean, a quoted ``old`` loses its quotes.
+
+    >>> Fix("wieght", "weight").new
+    'weight'
+    """
+
+    old: str
+    new: str | int
+
+
 def _in_order(related: Iterable[Related]) -> tuple[Related, ...]:
     return tuple(related)
 
@@ -115,7 +131,8 @@ class Diagnostic:
     """One error, warning or hint about a manifest.
 
     ``code`` is ``UPLnnn`` and is never reused for another meaning;
-    ``suggestion`` is text that would fix the problem, or ``None``.
+    ``suggestion`` is text that would fix the problem, or ``None``. ``fix`` says how to
+    edit the place, if there is one right way.
 
     >>> d = Diagnostic("UPL103", Severity.ERROR, "spec.weight must not be negative, got -1",
     ...                Location(file="u.yaml", span=Span(7, 11, 7, 13)))
@@ -129,6 +146,7 @@ class Diagnostic:
     location: Location = Location()
     related: tuple[Related, ...] = field(default=(), converter=_in_order)
     suggestion: str | None = None
+    fix: Fix | None = None
 
     @property
     def sort_key(self) -> tuple[tuple[str, str, Span, str], str, int, str]:

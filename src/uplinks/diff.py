@@ -31,6 +31,7 @@ from uplinks.parent import Parent
 from uplinks.simulate import ideal_shares, sum_by_child
 
 __all__ = [
+    "FEW_CHILDREN",
     "JUMP",
     "Cause",
     "Difference",
@@ -104,6 +105,10 @@ class ServiceChange:
     child: str = ""
 
 
+FEW_CHILDREN: Final = 4
+"""How many children with the same change have a cause each."""
+
+
 @frozen
 class Cause:
     """Changes that are equal but for their names, ``changes[0]`` standing for all."""
@@ -114,6 +119,22 @@ class Cause:
     def first(self) -> ServiceChange:
         """The change whose action, fields, shares and risks represent the group."""
         return self.changes[0]
+
+
+def _what(change: ServiceChange) -> object:
+    return (change.action, change.fields, change.shares, change.risks)
+
+
+def _join_children(groups: dict[object, list[ServiceChange]]) -> None:
+    """Join the groups of very many children with the same change."""
+    alike: dict[object, list[object]] = {}
+    for key, group in groups.items():
+        if group[0].action == "changed":
+            alike.setdefault(_what(group[0]), []).append(key)
+    for first, *others in alike.values():
+        if len(others) >= FEW_CHILDREN:
+            for other in others:
+                groups[first] += groups.pop(other)
 
 
 @frozen
@@ -131,7 +152,8 @@ class Difference:
     def causes(self) -> tuple[Cause, ...]:
         """The changes grouped by what happens, risky groups first.
 
-        A change without fields of its own, such as a route whose service
+        The same change of a few children is one cause each, of more than `FEW_CHILDREN`
+        a single one. A change without fields of its own, such as a route whose service
         changed, joins the group with the same shares if there is exactly one.
         Complexity: O(changes).
         """
@@ -141,8 +163,8 @@ class Difference:
             if each.action == "changed" and not each.fields:
                 effects.append(each)
             else:
-                key = (each.action, each.child, each.fields, each.shares, each.risks)
-                groups.setdefault(key, []).append(each)
+                groups.setdefault((_what(each), each.child), []).append(each)
+        _join_children(groups)
         by_shares: dict[object, list[list[ServiceChange]]] = {}
         for group in groups.values():
             by_shares.setdefault((group[0].shares, group[0].risks), []).append(group)
@@ -226,7 +248,7 @@ def _sides(fleet: Fleet) -> dict[str, _Side]:
     for router in fleet.parent.routers:
         for index, route in enumerate(router.routes):
             fields = _numbered((s.name, f"weight {s.weight}") for s in route.services)
-            name = _unique(f"route {router.namespace}/{router.name}: {route.match}", sides)
+            name = _unique(f"route {router.owner}: {route.match}", sides)
             sides[name] = _selected(parent, "route", fields, partial(parent.route, router, index))
     return sides
 

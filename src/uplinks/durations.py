@@ -22,7 +22,7 @@ from typing import Final
 
 from uplinks.errors import InvalidDuration, quote
 
-__all__ = ["Nanoseconds", "format_duration", "parse_duration", "to_nanoseconds"]
+__all__ = ["Nanoseconds", "format_duration", "parse_duration", "respell_duration", "to_nanoseconds"]
 
 _MICROSECOND: Final = 1_000
 _MILLISECOND: Final = 1_000_000
@@ -53,6 +53,34 @@ _INTEGER: Final = re.compile(r"([-+]?)([0-9]+)")
 _TERM: Final = re.compile(r"([0-9]*)(?:\.([0-9]*))?([^0-9.]*)")
 
 _WORD: Final = re.compile(r"\s{0,20}\S{0,20}\s?")
+
+_LONGEST_RESPELT: Final = 40
+_SPELT_TERM: Final = re.compile(r" *([0-9]+(?:\.[0-9]+)?) *([A-Za-z\u00b5\u03bc]*) *")
+# An upper-case M may be a month, so it is not here.
+_WORDS: Final = {
+    "d": "d",
+    "day": "d",
+    "days": "d",
+    "hr": "h",
+    "hrs": "h",
+    "hour": "h",
+    "hours": "h",
+    "min": "m",
+    "mins": "m",
+    "minute": "m",
+    "minutes": "m",
+    "s": "s",
+    "sec": "s",
+    "secs": "s",
+    "second": "s",
+    "seconds": "s",
+    "h": "h",
+    "ms": "ms",
+    "msec": "ms",
+    "millis": "ms",
+    "millisecond": "ms",
+    "milliseconds": "ms",
+}
 
 # Longer texts are not cached.
 _SHORT: Final = 16
@@ -186,6 +214,38 @@ def format_duration(nanoseconds: int) -> str:
     hours, minutes = divmod(minutes, 60)
     before = f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else ""
     return f"{sign}{before}{_decimal(rest, _SECOND)}s"
+
+
+def respell_duration(text: str) -> str | None:
+    """Respell a duration of which only the notation is wrong; ``None`` for anything else.
+
+    Known are spaces, days, the names of units (``5 minutes``), upper-case units, and a
+    fraction of seconds without a unit. Complexity: O(1), as longer texts are refused.
+
+    >>> respell_duration("10 s"), respell_duration("1d"), respell_duration("1.5")
+    ('10s', '24h', '1.5s')
+    >>> respell_duration("5 minutes"), respell_duration("soon") is None
+    ('5m', True)
+    """
+    if len(text) > _LONGEST_RESPELT or _SPELT_TERM.sub("", text):
+        return None
+    found = _SPELT_TERM.findall(text)
+    terms = [_respell_term(number, word or "s" * (len(found) == 1)) for number, word in found]
+    respelt = "".join(terms)
+    if not all(terms):
+        return None
+    try:
+        parse_duration(respelt)
+    except InvalidDuration:
+        return None
+    return None if respelt == text else respelt
+
+
+def _respell_term(number: str, word: str) -> str:
+    unit = word if word in _UNITS else _WORDS.get(word.lower(), "")
+    if unit == "d":
+        return "" if "." in number else f"{int(number) * 24}h"
+    return number + unit if unit else ""
 
 
 def _decimal(nanoseconds: int, unit: int) -> str:

@@ -8,6 +8,7 @@ never by a joined path, since a key may contain a dot.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +16,16 @@ from attrs import field, frozen
 
 from uplinks.diagnostics import Location, Span
 
-__all__ = ["UNLOCATED", "Document", "LocatedList", "LocatedMap", "Origin", "Path", "field_path"]
+__all__ = [
+    "UNLOCATED",
+    "Document",
+    "JoinedOrigin",
+    "LocatedList",
+    "LocatedMap",
+    "Origin",
+    "Path",
+    "field_path",
+]
 
 Path = tuple[str | int, ...]
 """The keys and indices that lead from a root to a value."""
@@ -126,6 +136,21 @@ class Origin:
                 break
         return Location(self.document.cluster, self.document.file, span, field_path(path))
 
+    @property
+    def parts(self) -> tuple[Origin, ...]:
+        """The places in which the object is declared."""
+        return (self,)
+
+    def depth_of(self, path: Path) -> int:
+        """Count the steps of a path that exist. Complexity: O(len(path))."""
+        node = self.document.root
+        for depth, step in enumerate(self.base + path):
+            inside = isinstance(node, list) and isinstance(step, int) and step < len(node)
+            if not inside and not (isinstance(node, dict) and step in node):
+                return depth - len(self.base)
+            node = node[step]
+        return len(path)
+
     def value_at(self, *path: str | int) -> Any:
         """Return the value at a path of the object, or ``None`` if there is none.
 
@@ -141,6 +166,43 @@ class Origin:
                 return None
             node = node[step]
         return node
+
+
+@frozen
+class JoinedOrigin(Origin):
+    """Where an object was read that is declared in several places, the first one above all.
+
+    A path is looked up where most of it exists.
+
+    >>> first, second = ({"hub": {"a": 1}}, {"hub": {"b": 2}})
+    >>> origins = [Origin(Document(tree, file=f)) for tree, f in ((first, "1"), (second, "2"))]
+    >>> str(JoinedOrigin.of(origins).locate("hub", "b"))
+    '2:1:1'
+    """
+
+    others: tuple[Origin, ...] = ()
+
+    @classmethod
+    def of(cls, origins: Sequence[Origin]) -> Origin:
+        """Join origins; of one origin it is the same."""
+        first, *others = origins
+        return cls(first.document, first.base, tuple(others)) if others else first
+
+    @property
+    def parts(self) -> tuple[Origin, ...]:
+        """The origins that were joined."""
+        return (Origin(self.document, self.base), *self.others)
+
+    def _nearest(self, path: Path) -> Origin:
+        return max(self.parts, key=lambda each: each.depth_of(path))
+
+    def locate(self, *path: str | int, key: bool = False) -> Location:
+        """Find the place of the value at a path, as `Origin.locate`."""
+        return self._nearest(path).locate(*path, key=key)
+
+    def value_at(self, *path: str | int) -> Any:
+        """Return the value at a path, as `Origin.value_at`."""
+        return self._nearest(path).value_at(*path)
 
 
 UNLOCATED = Origin()

@@ -27,6 +27,7 @@ __all__ = [
     "PROVIDER_SUFFIX",
     "child_service_name",
     "format_uplinks_annotation",
+    "misspelt",
     "nearest",
     "normalize",
     "parse_uplinks_annotation",
@@ -48,6 +49,7 @@ _CHILD_NAME: Final = re.compile(grammar.CHILD_NAME)
 _WORDS: Final = re.compile(r"[^\W_]+")
 
 _CLOSE_ENOUGH: Final = 0.6
+_LEAST_LETTERS: Final = 4
 
 
 def _problem(text: str, pattern: re.Pattern[str], limit: int, characters: str) -> str | None:
@@ -294,3 +296,44 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
         if ratio >= _CLOSE_ENOUGH and ratio > best_ratio:
             best, best_ratio = candidate, ratio
     return best
+
+
+def misspelt(name: str, candidates: Iterable[str]) -> str | None:
+    """Find the one candidate of which a name is a misspelling, for a correction.
+
+    Only case and separators differ, or one word of 4 letters or more has one letter too
+    many, too few, wrong, or swapped with the next one. ``None`` if there is no such
+    candidate or more than one. Words with digits tell names apart, so they never count.
+    Complexity: O(c · length) for c candidates.
+
+    >>> misspelt("unhealthy-interval", ["interval", "unhealthyInterval"])
+    'unhealthyInterval'
+    >>> misspelt("api-serach", ["api-search"]), misspelt("api-v1", ["api-v2"])
+    ('api-search', None)
+    """
+    if len(name) > grammar.MAX_NAME:
+        return None
+    meant = {each for each in candidates if each != name and _is_misspelling(name, each)}
+    return meant.pop() if len(meant) == 1 else None
+
+
+def _is_misspelling(name: str, meant: str) -> bool:
+    ours, theirs = _WORDS.findall(name.casefold()), _WORDS.findall(meant.casefold())
+    if "".join(ours) == "".join(theirs):
+        return True
+    differing = [pair for pair in zip(ours, theirs, strict=False) if pair[0] != pair[1]]
+    return len(ours) == len(theirs) and len(differing) == 1 and _is_one_typo(*differing[0])
+
+
+def _is_one_typo(got: str, meant: str) -> bool:
+    shorter, longer = sorted((got, meant), key=len)
+    if len(longer) < _LEAST_LETTERS or not (got.isalpha() and meant.isalpha()):
+        return False
+    if len(longer) - len(shorter) > 1:
+        return False
+    same = next((at for at, (a, b) in enumerate(zip(got, meant, strict=False)) if a != b), None)
+    at = len(shorter) if same is None else same
+    if len(longer) > len(shorter):
+        return shorter[at:] == longer[at + 1 :]
+    swapped = got[at + 1 : at + 2] + got[at : at + 1] + got[at + 2 :]
+    return got[at + 1 :] == meant[at + 1 :] or swapped == meant[at:]

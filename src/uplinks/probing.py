@@ -154,7 +154,7 @@ def http_request(url: str, check: HealthCheck) -> HttpRequest | Refused:
     >>> check = HealthCheck(path="/health", hostname="api.example.com", headers={"X-Key": "abc"})
     >>> request = http_request("https://eu.example.com:9443", check)
     >>> request.url, request.host, request.headers
-    ('https://eu.example.com:9443/health', 'api.example.com', (Header(name='X-Key', value=***),))
+    ('https://eu.example.com:9443/health', 'api.example.com', (Header(name='X-Key', value='***'),))
     >>> http_request("https://eu.example.com", HealthCheck(path="//evil.example.com"))
     Refused(reason="the path must start with one '/'; '//' names another host")
 

@@ -21,7 +21,7 @@ Source: reference page, "Uplink Naming" and "Weight Configuration".
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from attrs import evolve, frozen
 
@@ -34,7 +34,6 @@ from uplinks.errors import (
     UnknownChild,
 )
 from uplinks.model import (
-    UPLINKS_ANNOTATION,
     Advertisement,
     ChildConfig,
     ChildService,
@@ -51,10 +50,14 @@ __all__ = ["advertise", "materialize"]
 # --- what a child advertises ------------------------------------------------
 
 
-def advertise(child: Cluster) -> tuple[Advertisement, ...]:
+def advertise(
+    child: Cluster, *, entry_points: Collection[str] | None = None
+) -> tuple[Advertisement, ...]:
     """Return what a child offers to its parents, sorted by uplink name.
 
-    Entry points are those of the uplink, else every ``asDefault`` one of the child.
+    Entry points are those of the uplink, else every ``asDefault`` one of the child, else
+    all of them. With ``entry_points``, only uplinks on one of these are offered: a parent
+    finds no others there (`Fleet.reached_entry_points`).
     Each advertisement lists the routers that reference the uplink.
 
     Law: it succeeds exactly when no rule reports an error for the child on its own
@@ -75,15 +78,15 @@ def advertise(child: Cluster) -> tuple[Advertisement, ...]:
     from Routers".
     """
     config = child.child_config or ChildConfig()
-    report = rules.check_cluster(evolve(child, child_config=config), role="child")
-    if report.errors:
-        raise CannotAdvertise(child.name, report)
+    checked = evolve(child, child_config=config)
+    if rules.has_error(checked, role="child"):
+        raise CannotAdvertise(child.name, rules.check_cluster(checked, role="child"))
     routers: dict[str, set[str]] = defaultdict(set)
     for router in child.routers:
         if router.advertised:
-            for name in naming.split_uplinks_annotation(router.annotations[UPLINKS_ANNOTATION]):
-                routers[name].add(f"{router.namespace}/{router.name}")
-    return tuple(
+            for name in router.uplinks:
+                routers[name].add(router.owner)
+    offers = (
         Advertisement(
             uplink_name=uplink.uplink_name,
             owner=uplink.owner,
@@ -96,6 +99,9 @@ def advertise(child: Cluster) -> tuple[Advertisement, ...]:
         )
         for uplink in sorted(child.uplinks, key=lambda uplink: uplink.uplink_name)
     )
+    if entry_points is None:
+        return tuple(offers)
+    return tuple(each for each in offers if not set(entry_points).isdisjoint(each.entry_points))
 
 
 # --- what a parent materializes ---------------------------------------------

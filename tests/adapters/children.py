@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import struct
 import threading
 from contextlib import suppress
@@ -18,8 +19,16 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def _serve(self) -> None:
-        child = self.server.child
         body = self._body()
+        if self.server.child.stopped.is_set():  # a connection that was kept
+            self._reset()
+        elif self.path == "/health":
+            self._answer(200, b"")
+        else:
+            self._serve_request(body)
+
+    def _serve_request(self, body: bytes) -> None:
+        child = self.server.child
         with child.lock:
             child.requests.append((self.command, self.path))
         if child.mode == "drop":
@@ -30,6 +39,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._reset()
         elif child.mode == "half" and len(child.requests) % 2:
             self._answer(503, b"busy")
+        elif child.mode == "silent":
+            child.stopped.wait()
         elif child.mode == "fail":
             self._answer(503, child.name.encode())
         elif self.path.endswith("/large"):
@@ -100,16 +111,21 @@ class _Server(ThreadingHTTPServer):
 
 
 class Child:
-    """An HTTP server that is ``ok``, answers 503 (``fail``, ``half``), drops or dies."""
+    """An HTTP server: ``ok``, ``silent``, answers 503 (``fail``, ``half``), drops or dies."""
 
-    def __init__(self, name: str, mode: str = "ok") -> None:
+    def __init__(self, name: str, mode: str = "ok", *, tls: ssl.SSLContext | None = None) -> None:
         self.name = name
         self.mode = mode
         self.requests: list[tuple[str, str]] = []
         self.lock = threading.Lock()
+        self.stopped = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.child = self
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{self._server.server_port}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
 
@@ -121,6 +137,7 @@ class Child:
 
     def stop(self) -> None:
         """Refuse connections from now on."""
+        self.stopped.set()
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()

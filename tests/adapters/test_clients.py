@@ -18,14 +18,16 @@ import pytest
 import requests
 from tests.adapters.children import SIZE, Child
 
-from uplinks import Driver, NoEligibleTarget, PassiveHealthCheck
+from uplinks import Driver, HealthCheck, HealthPolicy, NoEligibleTarget, PassiveHealthCheck
 from uplinks.adapters.aiohttp import UplinksMiddleware
 from uplinks.adapters.httpx import UplinksTransport as HttpxTransport
 from uplinks.adapters.httpx2 import AsyncUplinksTransport, UplinksTransport
 from uplinks.adapters.requests import UplinksAdapter
 from uplinks.errors import MissingExtra
+from uplinks.health import RetryBudget
 
 Answer = tuple[int, bytes]
+C = "default-c@multicluster"
 PASSIVE = PassiveHealthCheck(failure_window="1m", max_failed_attempts=3)
 
 
@@ -182,6 +184,36 @@ def test_no_request_fails_while_one_child_is_gone_and_one_fails_half_of_its_requ
     assert {body for _, body in answers} == {b"a", b"b"}
     assert not driver.parent.is_up("default-c@multicluster")
     assert [driver.parent.in_flight(name) for name in started] == [0, 0, 0]
+
+
+def test_five_lines_lose_no_request_while_a_child_is_killed_and_one_fails_half_of_them(
+    client: Any, children: Any
+) -> None:
+    started = children(a="ok", b="half", c="ok")
+    check = HealthCheck(path="/health", interval="20ms", timeout="1s")
+    driver = driver_of(started, health_check=check)
+    with driver.in_thread(), client(driver) as session:
+        assert driver.wait_ready(wait="10s")
+        answers = [session.request("GET", "/orders")[0] for _ in range(12)]
+        started["c"].stop()
+        answers += [session.request("GET", "/orders")[0] for _ in range(30)]
+        assert driver.wait_until(lambda: not driver.parent.is_up(C), wait="10s")
+        before = [len(started[name].requests) for name in "ab"]
+        answers += [session.request("GET", "/orders")[0] for _ in range(20)]
+        sent = [len(started[name].requests) - n for name, n in zip("ab", before, strict=True)]
+
+    assert answers == [200] * 62
+    # Of 20 requests each child gets 10, and `a` the 5 that `b` has failed: all are exact.
+    assert sent == [15, 10]
+
+
+def test_no_retry_of_a_request_that_was_not_sent_is_charged(client: Any, children: Any) -> None:
+    started = children(a="ok", b="ok")
+    started["a"].stop()
+    policy = HealthPolicy(retry_budget=RetryBudget(percent=0, minimum=0))
+
+    with client(driver_of(started, policy=policy)) as session:
+        assert [session.request("GET", "/") for _ in range(10)] == [(200, b"b")] * 10
 
 
 def test_shares_are_exact_among_children_that_are_up(client: Any, children: Any) -> None:

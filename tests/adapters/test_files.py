@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from uplinks.adapters.files import (
+    Texts,
     fleets_in,
     is_fleet,
     load,
@@ -13,6 +14,7 @@ from uplinks.adapters.files import (
     load_fleet,
     load_stream,
 )
+from uplinks.diagnostics import Severity
 from uplinks.manifest import Limits
 from uplinks.model import Cluster, Fleet
 
@@ -181,7 +183,7 @@ def test_a_folder_without_a_manifest_is_a_finding(tmp_path: Path) -> None:
     (finding,) = cluster.diagnostics
     assert str(finding) == (
         f"{tmp_path}:1:1: error UPL011: nothing found: "
-        "it has no *.yaml, *.yml, *.json file, at any depth"
+        "it has no *.yaml, *.yml, *.json, *.toml file, at any depth"
     )
 
 
@@ -283,3 +285,58 @@ def test_an_empty_path_is_called_so() -> None:
     [finding] = load_cluster("", [""]).diagnostics
 
     assert str(finding).startswith("'':1:1: error UPL012: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "code"),
+    [
+        ("tsconfig.json", '{\n  // comment\n  "a": 1,\n}\n', "UPL001"),
+        ("docker-compose.yml", "services:\n  db: !reset null\n", "UPL001"),
+        ("stack.yaml", "Resources: {x: !Ref y}\n", "UPL001"),
+        ("values.yaml", "name: {{ env }}\n", "UPL001"),
+        ("page.yml", "{% if x %}\na: 1\n", "UPL001"),
+        ("twice.yaml", "services: {a: 1, a: 2}\n", "UPL002"),
+        ("lock.json", "[" * 101 + "]" * 101, "UPL004"),
+    ],
+)
+def test_files_of_other_programs_below_a_folder_are_only_noted(
+    tmp_path: Path, name: str, text: str, code: str
+) -> None:
+    write(tmp_path / "uplink.yaml")
+    (tmp_path / name).write_text(text, encoding="utf-8")
+
+    cluster, named = load_cluster("", [tmp_path]), load_cluster("", [tmp_path / name])
+
+    assert {(each.code, each.severity) for each in cluster.diagnostics} == {(code, Severity.INFO)}
+    assert names(cluster) == ["api"]
+    assert {(each.code, each.severity) for each in named.diagnostics} == {(code, Severity.ERROR)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "apiVersion: v1\nkind: [\n",
+        "a: [\n",  # broken for every program
+        "hub: {uplinkEntryPoints: !x }\n",
+        "kind: Uplink\nkind: Uplink\n",
+        "\ufeffapiVersion: !x y\n",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_broken_manifest_below_a_folder_is_an_error(
+    tmp_path: Path, text: str, encoding: str
+) -> None:
+    (tmp_path / "a.yaml").write_text(text, encoding=encoding)
+
+    found = load_cluster("", [tmp_path]).diagnostics
+
+    assert {each.severity for each in found} == {Severity.ERROR}
+
+
+def test_a_text_that_is_known_is_not_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    write(file, "old")
+    known = {str(file): UPLINK.format(name="new").encode()}
+
+    assert names(load_cluster("", [tmp_path], texts=Texts(known))) == ["new"]
+    assert names(load_cluster("", [tmp_path], texts=Texts())) == ["old"]

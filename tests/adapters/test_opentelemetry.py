@@ -62,6 +62,8 @@ def test_a_collection_has_exact_values() -> None:
     assert points["uplinks.target.up"] == {eu: 0, us: 1}
     assert points["uplinks.target.weight"] == {eu: 2, us: 1}
     assert points["uplinks.target.leases"] == {eu: 0, us: 1}
+    assert points["uplinks.request.failures"] == {eu: 0, us: 0}
+    assert points.get("uplinks.retries", {}) == {}
     assert points["uplinks.picks"] == {
         ("default@multicluster", "eu"): 0,
         ("default@multicluster", "us"): 4,
@@ -78,6 +80,17 @@ def test_a_collection_has_exact_values() -> None:
         tuple(sorted(("pass", US))): (1, 0.005),
     }
     assert SECRET not in repr(points)
+
+
+def test_failures_and_retries_are_counted() -> None:
+    parent, _, reader = measured()
+    for attempt in parent.attempts(retries=1):
+        with attempt:
+            attempt.status(503)
+
+    points = collect(reader)
+    assert sum(points["uplinks.request.failures"].values()) == 2
+    assert points["uplinks.retries"] == {("default@multicluster",): 1}
 
 
 def test_a_span_names_the_child_and_how_often_it_was_repeated() -> None:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterable
 
 import pytest
+from attrs import evolve
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -56,6 +57,10 @@ def samples(registry: CollectorRegistry, name: str) -> list[str]:
     return [line for line in scraped(registry) if line.startswith((f"{name}{{", f"{name} "))]
 
 
+def labels(child: str, url: str) -> str:
+    return f'{{child="{child}",service="api-{child}@multicluster",url="{url}"}}'
+
+
 def drive(parent: Parent, metrics: Metrics, now: int, **reasons: str) -> None:
     """Run the due probes; a child with a reason fails. Then call the listener, as a driver does."""
     for probe in parent.due(now):
@@ -88,10 +93,24 @@ def test_a_whole_scrape() -> None:
         "# TYPE uplinks_target_up gauge",
         f'uplinks_target_up{{child="eu",service="api-eu@multicluster",url="{EU}"}} 0.0',
         f'uplinks_target_up{{child="us",service="api-us@multicluster",url="{US}"}} 1.0',
+        "# HELP uplinks_target_weight The weight that a child advertises.",
+        "# TYPE uplinks_target_weight gauge",
+        f'uplinks_target_weight{{child="eu",service="api-eu@multicluster",url="{EU}"}} 1.0',
+        f'uplinks_target_weight{{child="us",service="api-us@multicluster",url="{US}"}} 1.0',
+        "# HELP uplinks_target_leases Requests to a child service in flight.",
+        "# TYPE uplinks_target_leases gauge",
+        f'uplinks_target_leases{{child="eu",service="api-eu@multicluster",url="{EU}"}} 0.0',
+        f'uplinks_target_leases{{child="us",service="api-us@multicluster",url="{US}"}} 0.0',
+        "# HELP uplinks_request_failures_total Failed requests.",
+        "# TYPE uplinks_request_failures_total counter",
+        f"uplinks_request_failures_total{labels('eu', EU)} 0.0",
+        f"uplinks_request_failures_total{labels('us', US)} 0.0",
         "# HELP uplinks_picks_total How often a service picked a child, since it has the child.",
         "# TYPE uplinks_picks_total counter",
         'uplinks_picks_total{child="eu",service="api@multicluster"} 2.0',
         'uplinks_picks_total{child="us",service="api@multicluster"} 5.0',
+        "# HELP uplinks_retries_total How often requests were repeated on another child.",
+        "# TYPE uplinks_retries_total counter",
         "# HELP uplinks_transitions_total Changes of state of an address under its checks.",
         "# TYPE uplinks_transitions_total counter",
         f'uplinks_transitions_total{{cause="added",to="unknown",url="{EU}"}} 1.0',
@@ -119,6 +138,35 @@ def test_a_whole_scrape() -> None:
     assert SECRET not in "\n".join(lines)
 
 
+def test_failed_requests_retries_and_leases_are_counted() -> None:
+    parent, _, registry = made()
+    parent.amend("us", [evolve(OFFER, weight=3)], now=0)
+    for attempt in parent.attempts("api@multicluster", retries=1):
+        with attempt:
+            attempt.status(503)
+    with parent.lease("api-us@multicluster") as lease, parent.lease("api-us@multicluster"):
+        lease.fail("by hand")
+        parent.observe("api-us@multicluster", False, 0)
+        parent.observe("api-us@multicluster", True, 0)
+        flying = samples(registry, "uplinks_target_leases")
+
+    us = labels("us", US)
+    assert f"uplinks_target_leases{us} 2.0" in flying
+    assert f"uplinks_target_weight{us} 3.0" in samples(registry, "uplinks_target_weight")
+    assert f"uplinks_request_failures_total{us} 3.0" in samples(
+        registry, "uplinks_request_failures_total"
+    )
+    assert samples(registry, "uplinks_retries_total") == [
+        'uplinks_retries_total{service="api@multicluster"} 1.0'
+    ]
+
+    parent.withdraw("us", 1)
+    parent.advertise("us", [OFFER], 2)  # counters of a child that was gone start anew, as picks do
+    assert f"uplinks_request_failures_total{us} 0.0" in samples(
+        registry, "uplinks_request_failures_total"
+    )
+
+
 def histogram(labels: str, count: int) -> Iterable[str]:
     """So many probes of 5 ms each."""
     name, value = "uplinks_probe_duration_seconds", float(count)
@@ -141,6 +189,10 @@ def test_a_scrape_can_be_parsed_and_its_names_are_prometheus_s() -> None:
 
     assert families == {
         "uplinks_target_up": "gauge",
+        "uplinks_target_weight": "gauge",
+        "uplinks_target_leases": "gauge",
+        "uplinks_request_failures": "counter",
+        "uplinks_retries": "counter",
         "uplinks_picks": "counter",
         "uplinks_transitions": "counter",
         "uplinks_probe_duration_seconds": "histogram",

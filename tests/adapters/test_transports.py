@@ -113,8 +113,8 @@ def test_pem_text_stands_for_a_file() -> None:
             {"certificates": [("client.crt", "ca.pem")]},
             "a client certificate and its key do not match",
         ),
-        ({"spiffe": Spiffe(["spiffe://a"])}, "this prober does not support spiffe and peerCertURI"),
-        ({"peer_cert_uri": "spiffe://a"}, "this prober does not support spiffe and peerCertURI"),
+        ({"spiffe": Spiffe(["spiffe://a"])}, "spiffe and peerCertURI are not supported"),
+        ({"peer_cert_uri": "spiffe://a"}, "spiffe and peerCertURI are not supported"),
         ({"min_version": "TLS13"}, "minVersion or maxVersion is not a TLS version"),
     ],
 )

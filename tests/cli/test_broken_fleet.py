@@ -3,7 +3,7 @@
 To change it, look at what the command writes and keep it only if each finding says
 what is wrong, where, why, and how to mend it::
 
-    uplinks check tests/cli/broken_fleet > tests/cli/broken_fleet.txt
+    uplinks check --verbose tests/cli/broken_fleet > tests/cli/broken_fleet.txt
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SECRETS = ("hunter2", "s3cr3t", "letmein", "t0ken")
 def test_the_report_of_a_broken_fleet(run: Callable[..., Any]) -> None:
     expected = (HERE / "broken_fleet.txt").read_text(encoding="utf-8")
 
-    ran = run("check", FLEET)
+    ran = run("check", "--verbose", FLEET)
 
     assert ran.out == expected
     assert (ran.status, ran.err) == (1, "")

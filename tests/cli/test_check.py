@@ -101,20 +101,21 @@ def test_what_could_not_be_read_weighs_most(run: Run) -> None:
 
 
 def test_related_places_stand_below(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("hub: {uplinkEntryPoints: {}}\n", encoding="utf-8")
-    (tmp_path / "b.yaml").write_text("hub: {uplinkEntryPoints: {}}\n", encoding="utf-8")
+    text = "hub: {{uplinkEntryPoints: {{up: {{address: ':{}'}}}}}}\n"
+    (tmp_path / "a.yaml").write_text(text.format(1), encoding="utf-8")
+    (tmp_path / "b.yaml").write_text(text.format(2), encoding="utf-8")
 
     ran = run("check", str(tmp_path))
 
     assert ran.status == 1
     first, *excerpt, related, _, about, _, summary = ran.out.splitlines()
-    assert first.startswith(f"{tmp_path}/b.yaml:1:1: error UPL010: ")
+    assert first.startswith(f"{tmp_path}/b.yaml:1:27: error UPL010: ")
     assert excerpt == [
         "    |",
-        "  1 | hub: {uplinkEntryPoints: {}}",
-        "    | ^^^",
+        "  1 | hub: {uplinkEntryPoints: {up: {address: ':***'}}}",
+        "    |                           ^^",
     ]
-    assert related == f"  see: {tmp_path}/a.yaml:1:1: first declared here"
+    assert related == f"  see: {tmp_path}/a.yaml:1:27: first declared here"
     assert about.endswith(": uplinks explain UPL010")
     assert summary == "0 uplinks, 2 documents: 1 error"
 
@@ -137,6 +138,136 @@ def test_a_parent_from_standard_input_is_called_so(run: Run) -> None:
     ran = run("check", "--parent=-", f"--child=child-1={BANKING}/children/child-1")
 
     assert "<stdin>:1:1: error UPL011: nothing found" in ran.out
+
+
+def test_one_child_may_have_several_paths(run: Run) -> None:
+    child = f"{BANKING}/children/child-1"
+    paths = [f"--child=child-1={child}/{file}.yaml" for file in ("traefik", "ingressroute")]
+    others = ("--parent", f"{BANKING}/parent", f"--child=child-2={BANKING}/children/child-2")
+    text = Path(f"{child}/uplink.yaml").read_bytes()
+
+    ran = run("check", *others, *paths, "--child=child-1=-", stdin=text)
+
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out.startswith("2 children, 2 uplinks, 8 documents: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"), [((), "default-api"), (("--namespace", "shop"), "shop-api")]
+)
+def test_objects_without_a_namespace_are_in_the_given_one(
+    run: Run, tmp_path: Path, arguments: tuple[str, ...], name: str
+) -> None:
+    head = "apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink\nmetadata: {name: api}\n---\n"
+    router = (
+        "apiVersion: traefik.io/v1alpha1\nkind: IngressRoute\n"
+        f"metadata: {{name: r, annotations: {{hub.traefik.io/router.uplinks: {name}}}}}\n"
+        "spec: {routes: [{kind: Rule, match: Path(`/`), services: [{name: s, port: 80}]}]}\n"
+    )
+    for file in (tmp_path / "children" / "eu" / "a.yaml", tmp_path / "parent" / "a.yaml"):
+        file.parent.mkdir(parents=True)
+    listed = "hub: {providers: {multicluster: {children: {eu: {address: 'https://eu'}}}}}\n"
+    exposed = "---\nhub: {uplinkEntryPoints: {a: {address: ':1'}}, providers: {multicluster: {}}}\n"
+    (tmp_path / "parent" / "a.yaml").write_text(listed, encoding="utf-8")
+    child = tmp_path / "children" / "eu" / "a.yaml"
+    child.write_text(head + router + exposed, encoding="utf-8")
+
+    checked = run("check", str(tmp_path), *arguments)
+    alone = run("check", "-", *arguments, stdin=(head + router).encode())
+    made = run("materialize", str(tmp_path), *arguments)
+
+    assert (checked.status, alone.status, made.status) == (0, 0, 0)
+    assert f"{name}@multicluster" in made.out
+
+
+FORMS = {
+    "parent/values.yaml": """\
+hub:
+  token: license
+  providers:
+    multicluster:
+      enabled: true
+      children:
+        eu: {address: "https://eu.example.com:9443"}
+        us: {address: "https://us.example.com:9443"}
+ports:
+  websecure: {port: 8443}
+""",
+    "parent/routes.yaml": """\
+apiVersion: traefik.io/v1alpha1
+kind: IngressRoute
+metadata: {name: whoami}
+spec:
+  entryPoints: [websecure]
+  routes:
+    - kind: Rule
+      match: Host(`a.example.com`)
+      services: [{kind: TraefikService, name: whoami@multicluster}]
+""",
+    "children/eu/deployment.yaml": """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: traefik}
+spec:
+  template:
+    spec:
+      containers:
+        - name: traefik
+          args:
+            - --hub.uplinkEntryPoints.multicluster.address=:9443
+            - --hub.uplinkEntryPoints.multicluster.http.tls=true
+            - --hub.providers.multicluster=true
+""",
+    "children/eu/apps.yaml": """\
+apiVersion: v1
+kind: List
+items:
+- apiVersion: hub.traefik.io/v1alpha1
+  kind: Uplink
+  metadata: {name: api}
+  spec: {exposeName: whoami}
+- apiVersion: traefik.io/v1alpha1
+  kind: IngressRoute
+  metadata: {name: api, annotations: {hub.traefik.io/router.uplinks: whoami}}
+  spec: {routes: [{kind: Rule, match: Path(`/`), services: [{name: api, port: 80}]}]}
+""",
+    "children/us/traefik.toml": """\
+[hub.uplinkEntryPoints.multicluster]
+address = ":9443"
+[hub.uplinkEntryPoints.multicluster.http.tls]
+[hub.providers.multicluster]
+[providers.file]
+filename = "dynamic.toml"
+""",
+    "children/us/dynamic.toml": """\
+[http.uplinks.whoami]
+[http.routers.backend]
+rule = "Path(`/`)"
+service = "backend"
+uplinks = ["whoami"]
+[[http.services.backend.loadBalancer.servers]]
+url = "http://10.0.0.1"
+""",
+    "children/us/pyproject.toml": "not = [TOML",
+}
+
+
+def test_a_fleet_may_be_written_in_every_form(run: Run, tmp_path: Path) -> None:
+    for name, text in FORMS.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+    checked = run("check", str(tmp_path), "--select=UPL", "--fail-on=warning")
+    made = run("materialize", str(tmp_path))
+
+    assert (checked.status, checked.err) == (0, "")
+    assert checked.out.splitlines()[-1].startswith("2 children, 2 uplinks, 9 documents: ")
+    assert [line.split()[0] for line in made.out.splitlines()[1:]] == [
+        "whoami@multicluster",
+        "whoami-eu@multicluster",
+        "whoami-us@multicluster",
+    ]
 
 
 def test_a_folder_of_fleets_names_them(run: Run) -> None:
@@ -323,7 +454,7 @@ def test_the_first_findings_are_shown_with_their_line(run: Run) -> None:
     services = "    - weight: 012\n" * (EXCERPTS + 2)
     text = f"apiVersion: v1\nkind: ConfigMap\nservices:\n{services}"
 
-    out = run("check", "-", stdin=text.encode()).out
+    out = run("check", "-", "--verbose", stdin=text.encode()).out
 
     assert out.count(": warning UPL009: ") == EXCERPTS + 2
     assert out.count("    - weight: 012\n") == EXCERPTS

@@ -241,3 +241,86 @@ def test_a_hostile_configuration_is_bad_usage(
     assert (ran.status, ran.out) == (2, "")
     assert message in ran.err
     assert len(ran.err) < 1000
+
+
+def noted(run: Run, place: Path, *options: str) -> list[tuple[str, str]]:
+    ran = run("check", str(place), "--format=json", *options)
+    return [(Path(f["file"]).name, f["code"]) for f in json.loads(ran.out)["findings"]]
+
+
+BROKEN = "apiVersion: v1\nkind: [\n"
+
+
+@pytest.mark.parametrize(
+    "pattern", ["old", "old/", "apps/old", "apps/old/**", "**/old/*.yaml", "./apps/old/", "**/old"]
+)
+def test_excluded_files_and_folders_are_not_read(run: Run, project: Path, pattern: str) -> None:
+    (project / "apps" / "old" / "uplink.yaml").write_text(BROKEN)
+    configure(project, f'exclude = ["{pattern}"]')
+
+    assert noted(run, project) == [("uplink.yaml", "UPL103"), ("uplink.yaml", "UPL106")]
+    assert noted(run, project / "apps" / "old" / "uplink.yaml") == [("uplink.yaml", "UPL001")]
+
+
+def test_the_command_line_excludes_more_and_from_the_working_folder(
+    run: Run, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(project, 'exclude = ["old"]')
+    for name in ("a.yaml", "b.yaml"):
+        (project / "apps" / name).write_text(BROKEN)
+    monkeypatch.chdir(project / "apps")
+
+    left = noted(run, project, "--exclude", "a.yaml", "--exclude", "./b.yaml")
+
+    assert left == [("uplink.yaml", "UPL103"), ("uplink.yaml", "UPL106")]
+    assert ("a.yaml", "UPL001") in noted(run, project, "--exclude", "x/a.yaml")
+
+
+def test_a_pattern_of_ours_matches_no_excluded_file(run: Run, project: Path) -> None:
+    (project / "apps" / "old" / "uplink.yaml").write_text(BROKEN)
+
+    ran = run("check", f"{project}/**/*.yaml", "--exclude", "old", "--format=json")
+
+    assert {f["code"] for f in json.loads(ran.out)["findings"]} == {"UPL103", "UPL106"}
+
+
+@pytest.mark.parametrize("code", ["UPL001", "UPL002", "UPL003", "UPL004", "UPL012"])
+def test_every_code_can_be_ignored_in_some_files(run: Run, project: Path, code: str) -> None:
+    folder = project / "apps" / "old"
+    texts = {
+        "UPL001": BROKEN,
+        "UPL002": "apiVersion: v1\nkind: X\nkind: Y\n",
+        "UPL003": "apiVersion: *x\n",
+        "UPL004": "apiVersion: " + "[" * 101,
+    }
+    (folder / "uplink.yaml").unlink()
+    if code in texts:
+        (folder / "uplink.yaml").write_text(texts[code])
+    else:
+        (folder / "uplink.yaml").symlink_to("nowhere")
+
+    assert [found for found, *_ in ((c,) for _, c in noted(run, folder))] == [code]
+    configure(project, f'[per-path-ignores]\n"apps/old/**" = ["{code}"]')
+    ran = run("check", str(folder))
+    assert (ran.status, "no findings" in ran.out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('exclude = "old"', "exclude must be a list of patterns"),
+        ("exclude = [1]", "exclude must be a list of patterns"),
+        ('exclude = [""]', "exclude must be a list of patterns"),
+        (f'exclude = ["{"*" * 4097}"]', "patterns must have at most 4096 characters, got 4097"),
+        ("baseline = 1", "baseline must be a path"),
+        ('baseline = ""', "baseline must be a path"),
+        ('ignore = ["UPL001"]', "UPL001 cannot be ignored everywhere"),
+    ],
+)
+def test_wrong_values_are_bad_usage(run: Run, project: Path, text: str, problem: str) -> None:
+    configure(project, text)
+
+    ran = run("check", str(project))
+
+    assert (ran.status, ran.out) == (2, "")
+    assert problem in ran.err

@@ -298,3 +298,56 @@ def test_a_service_name_may_become_that_of_a_child(run: Run, tmp_path: Path) -> 
     ran = run("diff", str(old), str(new))
     assert "kind weighted -> child" in ran.out
     assert "Traceback" not in ran.err
+
+
+def _large(root: Path, interval: str, weight: int) -> str:
+    """Ten children with two uplinks; the first child has the weight."""
+    names = [f"child-{number}" for number in range(10)]
+    (root / "parent").mkdir(parents=True)
+    children = "".join(f"{name}: {{address: 'https://{name}.example.com'}}, " for name in names)
+    (root / "parent" / "static.yaml").write_text(
+        f"hub: {{providers: {{multicluster: {{children: {{{children}}}}}}}}}\n"
+    )
+    for name in names:
+        folder = root / "children" / name
+        folder.mkdir(parents=True)
+        own = weight if name == "child-0" else 10
+        uplinks = "".join(
+            "---\napiVersion: hub.traefik.io/v1alpha1\nkind: Uplink\n"
+            f"metadata: {{name: {uplink}, namespace: apps}}\n"
+            f"spec: {{weight: {own}, healthCheck: {{path: /, interval: {interval}}}}}\n"
+            for uplink in "ab"
+        )
+        (folder / "all.yaml").write_text(
+            "hub: {uplinkEntryPoints: {m: {address: ':9443', asDefault: true}},"
+            f" providers: {{multicluster: {{}}}}}}\n{uplinks}"
+        )
+    return str(root)
+
+
+def test_the_same_change_of_many_children_is_one_line(run: Run, tmp_path: Path) -> None:
+    old, new = _large(tmp_path / "old", "10s", 10), _large(tmp_path / "new", "20s", 10)
+
+    ran = run("diff", old, new)
+
+    assert ran.out == (
+        "no risks, 1 change\n"
+        "  ~ apps-a-child-0@multicluster, apps-b-child-0@multicluster, apps-a-child-1@multicluster "
+        "and 17 more (child): health check interval 10s -> 20s\n"
+    )
+
+
+def test_of_many_shares_those_that_change_most_are_shown(run: Run, tmp_path: Path) -> None:
+    old, new = _large(tmp_path / "old", "10s", 10), _large(tmp_path / "new", "10s", 30)
+
+    ran = run("diff", old, new)
+    table = run("diff", old, new, "--format=markdown")
+
+    shares = ran.out.splitlines()[1].partition("; shares ")[2].split(", ")
+    assert shares[0] == "child-0 10 % -> 25 %"
+    assert [share.split()[0] for share in shares[1:5]] == [f"child-{n}" for n in range(1, 5)]
+    assert shares[5:] == ["5 more"]
+    assert "<br>5 more |" in table.out
+    assert (
+        len(json.loads(run("diff", old, new, "--format=json").out)["services"][0]["shares"]) == 10
+    )

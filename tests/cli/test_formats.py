@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from uplinks.cli import formats
 from uplinks.cli.findings import catalogue
+from uplinks.cli.fixes import Edit
 from uplinks.cli.formats import MACHINES, Result
 from uplinks.diagnostics import Diagnostic, Location, Related, Report, Severity, Span
 from uplinks.rules import rule
@@ -96,9 +97,6 @@ def test_sarif_describes_each_code_once_and_results_point_to_it() -> None:
     assert [rule["id"] for rule in rules] == ["UPL009", "UPL011", "UPL103", "UPL104"]
     assert all(rules[r["ruleIndex"]]["id"] == r["ruleId"] for r in run["results"])
     assert all(rule["help"]["markdown"].startswith(f"# {rule['id']}") for rule in rules)
-    assert [rule["helpUri"].rpartition("/")[2] for rule in rules] == [
-        f"{rule['id']}.html" for rule in rules
-    ]
     assert {r["level"] for r in run["results"]} == {"error", "warning", "note"}
     related = [r for r in run["results"] if "relatedLocations" in r]
     assert [r["relatedLocations"][0]["id"] for r in related] == [1]
@@ -128,6 +126,56 @@ def test_sarif_links_no_page_of_a_foreign_rule() -> None:
     assert described["fullDescription"] == {"text": "x"}
 
 
+def test_sarif_links_the_documentation_that_the_package_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metadata = tmp_path / "uplinks-1.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def links(*urls: str) -> list[str | None]:
+        lines = "".join(f"Project-URL: {url}\n" for url in urls)
+        metadata.write_text(f"Metadata-Version: 2.1\nName: uplinks\nVersion: 1\n{lines}")
+        run = json.loads(formats.render("sarif", result(finding())))["runs"][0]
+        return [described.get("helpUri") for described in run["tool"]["driver"]["rules"]]
+
+    assert links("Source, https://example.com/source") == [None]
+    assert links("Documentation, https://example.com/docs/") == [
+        "https://example.com/docs/rules/UPL103.html"
+    ]
+
+
+def test_sarif_has_the_edit_of_a_finding(sarif_validator: Any) -> None:
+    found = finding(span=(4, 3, 4, 9))
+    edit = Edit("apps/u.yaml", found.location.span, "weight")
+
+    data = json.loads(formats.render("sarif", result(found, edits=[edit])))
+
+    assert list(sarif_validator.iter_errors(data)) == []
+    [one] = data["runs"][0]["results"]
+    assert one["fixes"] == [
+        {
+            "description": {"text": "write weight"},
+            "artifactChanges": [
+                {
+                    "artifactLocation": {"uri": "apps/u.yaml", "uriBaseId": "%SRCROOT%"},
+                    "replacements": [
+                        {
+                            "deletedRegion": {
+                                "startLine": 4,
+                                "startColumn": 3,
+                                "endLine": 4,
+                                "endColumn": 9,
+                            },
+                            "insertedContent": {"text": "weight"},
+                        }
+                    ],
+                }
+            ],
+        }
+    ]
+
+
 def test_sarif_says_when_something_was_not_read() -> None:
     for readable in (True, False):
         run = json.loads(formats.render("sarif", result(readable=readable)))["runs"][0]
@@ -140,7 +188,7 @@ def _fingerprints(name: str, found: Result) -> Iterator[str]:
         yield from (issue["fingerprint"] for issue in data)
     else:
         yield from (
-            one["partialFingerprints"]["uplinksFinding/v1"] for one in data["runs"][0]["results"]
+            one["partialFingerprints"]["uplinksFinding/v2"] for one in data["runs"][0]["results"]
         )
 
 
@@ -223,7 +271,13 @@ def test_the_document_has_the_shape_that_is_promised() -> None:
     assert list(data) == ["version", "tool", "ok", "fail_on", "read", "summary", "findings"]
     assert data["version"] == 1
     assert (data["ok"], data["fail_on"]) == (False, "error")
-    assert data["summary"] == {"error": 1, "warning": 0, "info": 0, "suppressed": 2}
+    assert data["summary"] == {
+        "error": 1,
+        "warning": 0,
+        "info": 0,
+        "suppressed": 2,
+        "baseline": 0,
+    }
     assert data["findings"] == [
         {
             "code": "UPL103",
@@ -250,6 +304,7 @@ def test_the_document_has_the_shape_that_is_promised() -> None:
                     "path": "$.spec",
                 }
             ],
+            "fix": None,
         }
     ]
 

@@ -55,7 +55,7 @@ def test_help_says_what_the_exit_status_means(run: Run) -> None:
         ("check",),
         ("check", "--child", "eu=x"),
         ("check", "--parent", "p", "--child", "eu"),
-        ("check", "--parent", "p", "--child", "eu=x", "--child", "eu=y"),
+        ("check", "x", "--namespace", "A b"),
         ("check", "examples/banking", "--parent", "p"),
         ("check", "-", "-"),
         ("check", ""),

@@ -101,3 +101,17 @@ def test_names_that_are_no_text_do_not_break_a_report(run: Run, tmp_path: Path) 
         text = file.read_text(encoding="utf-8")
         if name in {"json", "sarif", "gitlab"}:
             json.loads(text)
+
+
+def test_several_files_are_replaced_together_or_not_at_all(tmp_path: Path) -> None:
+    files = [tmp_path / "a.yaml", tmp_path / "b.yaml"]
+    for file in files:
+        file.write_text("old")
+
+    with pytest.raises(UsageError, match=r"none/c\.yaml: cannot write: No such file"):
+        output.write_all({str(files[0]): b"new", str(tmp_path / "none" / "c.yaml"): b"new"})
+    assert [file.read_text() for file in files] == ["old", "old"]
+
+    output.write_all({str(file): b"new" for file in files})
+    assert [file.read_text() for file in files] == ["new", "new"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.yaml", "b.yaml"]

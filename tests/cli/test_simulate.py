@@ -487,3 +487,28 @@ def test_an_uncomposed_service_on_the_command_line_is_bad_usage(run: Run, tmp_pa
     ran = run("simulate", fleet, "--service", "apps-mirror@kubernetescrd")
 
     assert (ran.status, ran.out) == (2, "")
+
+
+def test_slow_start_is_shown_beside_its_absence(run: Run) -> None:
+    weighted = ("simulate", "examples/weighted", "--service", "apps-api-workload@multicluster")
+    found = data(
+        run(
+            *weighted,
+            "--fail=child-1@1m-2m",
+            "--duration=4m",
+            "--compare=slow_start=1m,hold_down=10s",
+            "--format=json",
+        )
+    )
+
+    baseline, slow = ([window["child-1"] for window in shares(each)][4:] for each in found["runs"])
+    assert len(baseline) == 1
+    assert slow[:-1] == [568, 386, 438, 470, 490, 507, 518, 526, 534]  # a step every 6 s
+    assert slow[-1] == 4843  # 90 % again
+
+
+def test_a_setting_of_several_values_is_no_setting_of_a_simulation(run: Run) -> None:
+    ran = run(*FAILOVER, "--policy=retry_budget=3")
+
+    assert ran.status == 2
+    assert "unknown setting 'retry_budget'" in ran.err

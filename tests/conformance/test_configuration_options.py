@@ -61,8 +61,9 @@ def test_a_name_is_required() -> None:
     assert findings(HEAD + "{name: api, namespace: apps}\n") == set()
 
 
-def test_a_namespace_is_required() -> None:
-    assert findings(HEAD + "{name: api}\n") != set()
+def test_a_namespace_is_that_of_the_manifest_else_the_one_it_is_applied_to() -> None:
+    assert findings(HEAD + "{name: api}\n") == set()
+    assert read(HEAD + "{name: api}\n").uplink_name == "default-api"
 
 
 def test_an_expose_name_is_optional_and_replaces_the_name() -> None:
@@ -87,11 +88,17 @@ def test_entry_points_that_are_named_replace_the_defaults() -> None:
     assert advertise(child)[0].entry_points == ("two",)
 
 
-def test_without_a_default_entry_point_an_uplink_must_name_one() -> None:
+def test_without_a_default_entry_point_all_are_defaults() -> None:
     config = ChildConfig({"two": UplinkEntryPoint(":9444")})
 
+    (offer,) = advertise(Cluster("eu", uplinks=[Uplink("api", "apps")], child_config=config))
+
+    assert offer.entry_points == ("two",)
+
+
+def test_without_an_entry_point_nothing_is_advertised() -> None:
     with pytest.raises(CannotAdvertise):
-        advertise(Cluster("eu", uplinks=[Uplink("api", "apps")], child_config=config))
+        advertise(Cluster("eu", uplinks=[Uplink("api", "apps")], child_config=ChildConfig()))
 
 
 def test_a_weight_is_1_by_default() -> None:

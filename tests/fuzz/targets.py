@@ -17,6 +17,7 @@ from uplinks import addresses, naming, rules
 from uplinks.durations import format_duration, parse_duration
 from uplinks.errors import InvalidDuration, InvalidName
 from uplinks.located import Document
+from uplinks.manifest import read_toml
 from uplinks.model import Cluster, Fleet, StaticConfig
 from uplinks.parsing import check_manifests, make_cluster, parse_manifests
 from uplinks.router_rules import MAX_RULE, Request, covers, parse_rule
@@ -46,10 +47,24 @@ def loader(data: bytes) -> None:
     for resource in read.resources:
         if isinstance(resource, StaticConfig) and resource.child and resource.parent:
             continue  # writing the parent's part exposes the child
+        if not (isinstance(resource, StaticConfig) or resource.namespace):
+            continue  # it is of the file provider, which is not written
         if any(found.code == "UPL201" for found in read.diagnostics):
             continue
         again = structure([Document(unstructure(resource))])
         assert again.resources == (resource,)
+
+
+def toml(data: bytes) -> None:
+    """Read TOML as a located tree, and whatever it says of uplinks."""
+    read = parse_manifests(data, source="f.toml")
+    cluster = make_cluster("c", [read])
+    lines = data.count(b"\n") + 1
+    for found in rules.check_cluster(cluster):
+        assert 1 <= found.location.span.line <= lines
+        assert len(found.message) <= _SHORT
+    for document in read_toml(data).documents:
+        assert isinstance(document.root, dict)
 
 
 def durations(data: bytes) -> None:
@@ -147,6 +162,8 @@ def router_rules(data: bytes) -> None:
 TARGETS: Final[Mapping[str, Target]] = MappingProxyType(
     {
         "loader": loader,
+        "forms": loader,
+        "toml": toml,
         "durations": durations,
         "names": names,
         "annotations": uplink_lists,
@@ -191,6 +208,50 @@ hub:
   providers: {multicluster: {children: {c: {address: "https://c:1"}}, pollInterval: 5}}
 """
 
+_VALUES: Final = b"""\
+ports: {up: {port: 9443, uplink: true, asDefault: true, http: {tls: {enabled: true}}}}
+hub: {providers: {multicluster: {enabled: true, children: {eu: {address: "https://eu"}}}}}
+additionalArguments: [--hub.uplinkEntryPoints.b.address=:1, --hub.providers.multicluster]
+env: [{name: TRAEFIK_HUB_UPLINKENTRYPOINTS_C_ADDRESS, value: ":2"}]
+traefik: {providers: {file: {content: {http: {uplinks: {a: {weight: 2}}}}}}}
+"""
+_DYNAMIC: Final = b"""\
+http:
+  uplinks: {a: {entryPoints: up, weight: "3", healthCheck: {path: /h}}, b: }
+  routers: {r: {rule: Path(`/`), service: s, uplinks: [a, b], middlewares: [m], priority: 1}}
+  services:
+    s: {weighted: {services: [{name: x@multicluster, weight: 1}, {name: t}]}}
+    t: {failover: {service: y@multicluster, fallback: u, errors: {status: ["500"]}}}
+    u: {mirroring: {service: s, mirrors: [{name: t, percent: 5}]}}
+"""
+_WORKLOAD: Final = b"""\
+apiVersion: apps/v1
+kind: Deployment
+spec:
+  template:
+    spec:
+      containers:
+      - args: [--hub.uplinkEntryPoints.up.address, ":$(P)", "--hub.uplinkEntryPoints.up.asDefault"]
+        command: [sh, -c, "traefik --hub.providers.multicluster.children.eu.address=https://eu"]
+        env: [{name: P, value: "1"}, {name: TRAEFIK_HUB_PROVIDERS_MULTICLUSTER, value: "true"}]
+"""
+_LIST: Final = b"""\
+apiVersion: hub.traefik.io/v1alpha1
+kind: UplinkList
+items: [{metadata: {name: a}, spec: {weight: 1}}, {kind: List, items: [{hub: {}}]}]
+"""
+_TOML: Final = b"""\
+[hub.uplinkEntryPoints."u.p"]
+address = ":9443" # a
+[hub.providers.multicluster.children.eu]
+address = 'https://eu'
+[[hub.x]]
+y = '''a
+b'''
+[http.uplinks]
+a = { weight = 3, entryPoints = ["u.p"] }
+"""
+
 SEEDS: Final[Mapping[str, tuple[bytes, ...]]] = MappingProxyType(
     {
         "loader": (
@@ -198,6 +259,8 @@ SEEDS: Final[Mapping[str, tuple[bytes, ...]]] = MappingProxyType(
             *(b'{"kind": "List", "items": [{}]}', b"a: &x [*x]", b"{<<: {}}", b"? [a]\n: !!x b"),
             *(b"[" * 99, b"- " * 99, b"\xef\xbb\xbfa: |\n  b\n...\n---\n# c", b"%YAML 1.1\n---\n"),
         ),
+        "forms": (_VALUES, _DYNAMIC, _WORKLOAD, _LIST),
+        "toml": (_TOML, b"a.b = [1, {c = '''d'''}]\n[[e]]\n[e.f]\n", b"x = 1979-05-27"),
         "durations": (b"1m30s", b"-1.5s", b"500ms", "1\u00b5s".encode(), b"9223372036", b"1h1h"),
         "names": (b"api\0apps\0eu", b"a-b\0c\0d.e_F", b"\0\0", b"a" * 64),
         "annotations": (b"a,b", b" a , b.c ", b",", b"a,a", b""),

@@ -121,15 +121,20 @@ def output(text: str, form: str) -> str:
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(out),
     ):
-        main(["check", "-", "--format", form])
+        main(["check", "-", "--diff"] if form == "diff" else ["check", "-", "--format", form])
     return out.getvalue()
 
 
-@given(texts(), st.sampled_from([*FORMATS, *["text"] * 3]))
+@given(texts(), st.sampled_from([*FORMATS, *["text"] * 3, *["diff"] * 2]))
 @example(
     "kind: Uplink\nspec:\n  healthCheck:\n    headers:\n      Authorization: >-\n"
     f"   Bearer {SECRET}\n",
     "text",
+)
+@example(
+    "apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink\nmetadata: {name: api, namespace: apps}\n"
+    f"spec: {{wieght: 5, healthCheck: {{heders: {{X: {SECRET}}}, path: /}}}}\n",
+    "diff",
 )
 def test_no_output_shows_the_value_of_a_header(text: str, form: str) -> None:
     assert SECRET not in output(text, form)

@@ -21,7 +21,7 @@ TEXTS = st.text(max_size=4)
 STRANGE_UPLINKS = st.builds(
     Uplink,
     name=TEXTS,
-    namespace=TEXTS,
+    namespace=st.text(min_size=1, max_size=4),
     expose_name=st.none() | TEXTS,
     entry_points=st.lists(TEXTS, max_size=3),
     weight=st.integers(),

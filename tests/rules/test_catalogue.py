@@ -37,6 +37,7 @@ PUBLISHED = {
     "UPL012": "unreadable-file",
     "UPL013": "unused-suppression",
     "UPL014": "unknown-suppression",
+    "UPL018": "not-rendered",
     "UPL101": "uplink-name",
     "UPL102": "uplink-namespace",
     "UPL103": "negative-weight",

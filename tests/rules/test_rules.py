@@ -28,6 +28,7 @@ from uplinks.model import (
     UplinkEntryPoint,
     Weighted,
 )
+from uplinks.parsing import make_cluster, make_fleet, parse_manifests
 from uplinks.rules import _suggestion
 from uplinks.testing import _examples
 
@@ -94,11 +95,26 @@ def test_a_role_says_that_the_whole_cluster_is_there() -> None:
     assert [d.suggestion for d in rules.check_cluster(beside)] == ["apps-ap"]
 
 
-def test_a_parent_in_the_middle_is_judged_as_a_child_too() -> None:
-    no_default = ChildConfig({"up": UplinkEntryPoint(":9443")})
-    parent = Cluster("parent", uplinks=[Uplink("api", "apps")], child_config=no_default)
+@pytest.mark.parametrize("code", _examples.codes())
+@pytest.mark.parametrize("role", [None, "child"])
+def test_has_error_agrees_with_the_report(code: str, role: rules.Role | None) -> None:
+    for cluster in _examples.fleet(code, bad=True).clusters:
+        report = rules.check_cluster(cluster, role)
+        assert rules.has_error(cluster, role) == bool(report.errors)
 
-    assert [d.code for d in rules.check(Fleet(parent))] == ["UPL109"]
+
+def test_a_parent_in_the_middle_is_judged_as_a_child_too() -> None:
+    parent = Cluster("parent", uplinks=[Uplink("api", "apps")], child_config=ChildConfig())
+
+    assert [d.code for d in rules.check(Fleet(parent))] == ["UPL410"]
+
+
+def test_without_a_default_every_entry_point_is_one() -> None:
+    points = ChildConfig({"up": UplinkEntryPoint(":9443"), "other": UplinkEntryPoint(":9444")})
+    child = Cluster("eu", uplinks=[Uplink("api", "apps")], child_config=points)
+
+    assert rules.check_cluster(child, "child").diagnostics == ()
+    assert points.default_entry_points == ("up", "other")
 
 
 def test_an_uplink_without_a_static_configuration_is_not_judged_by_entry_points() -> None:
@@ -134,13 +150,6 @@ def test_an_unknown_entry_point_has_a_suggestion() -> None:
     assert [Path(r.location.file).name for r in found.related] == ["traefik.yaml"]
 
 
-def test_no_default_entry_point_is_reported_at_the_uplink() -> None:
-    (found,) = bad("UPL109")
-
-    assert Path(found.location.file).name == "apps.yaml"
-    assert [Path(r.location.file).name for r in found.related] == ["traefik.yaml"]
-
-
 def test_an_unknown_uplink_has_a_suggestion() -> None:
     (found,) = bad("UPL303")
 
@@ -156,6 +165,85 @@ def test_empty_elements_are_counted_from_one() -> None:
         ),
         "uplinks annotation of router apps/api-1 is empty; list uplink names, or remove it",
     ]
+
+
+# A child that is a parent too, and a name that no reference can have.
+HEAD = "apiVersion: traefik.io/v1alpha1\nkind: IngressRoute\nmetadata: {name: r, namespace: apps}\n"
+
+
+def referring(name: str) -> str:
+    service = f"{{kind: TraefikService, name: {name}@multicluster}}"
+    route = f"{{kind: Rule, match: Host(`a`), services: [{service}]}}"
+    return f"{HEAD}spec: {{entryPoints: [web], routes: [{route}]}}\n"
+
+
+def uplink_named(name: str) -> str:
+    head = "apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink\nmetadata: {name: a, namespace: b}\n"
+    return f"{head}spec: {{exposeName: {name}}}\n"
+
+
+def listing(*names: str) -> str:
+    children = ", ".join(f"{name}: {{address: 'https://{name}'}}" for name in names)
+    return f"hub: {{providers: {{multicluster: {{children: {{{children}}}}}}}}}\n"
+
+
+EXPOSED = "hub: {uplinkEntryPoints: {up: {address: ':9443'}}, providers: {multicluster: {}}}\n"
+
+
+def codes_of(**clusters: str) -> list[tuple[str, str]]:
+    made = {
+        name: make_cluster(name, [parse_manifests(text, name, name)])
+        for name, text in clusters.items()
+    }
+    report = rules.check(make_fleet(made.pop("parent"), made.values()))
+    return [(d.code, d.location.cluster) for d in report if d.severity is not Severity.INFO]
+
+
+def test_the_references_of_a_child_that_is_a_parent_are_checked() -> None:
+    middle = f"{listing('leaf')}---\nhub: {{uplinkEntryPoints: {{up: {{address: ':1'}}}}}}\n---\n"
+    leaf = f"{uplink_named('api')}---\n{EXPOSED}"
+
+    right = codes_of(parent=listing("middle"), middle=middle + referring("api"), leaf=leaf)
+    wrong = codes_of(parent=listing("middle"), middle=middle + referring("ap"), leaf=leaf)
+    above = codes_of(parent=f"{listing('middle')}---\n{referring('api')}", middle=middle, leaf=leaf)
+    absent = codes_of(parent=listing("middle"), middle=middle + referring("api"))
+
+    assert right == []
+    assert wrong == [("UPL307", "middle")]
+    assert above == [("UPL307", "parent")]
+    assert sorted(absent) == [("UPL307", "middle"), ("UPL408", "middle")]
+
+
+def test_a_name_that_is_rewritten_is_not_suggested() -> None:
+    child = f"{uplink_named('api.v1')}---\n{EXPOSED}"
+
+    for name, code in (("api-v1", ["UPL307"]), ("api.v1", [])):
+        parent = f"{listing('eu')}---\n{referring(name)}"
+        found = codes_of(parent=parent, eu=child)
+        assert found == [("UPL107", "eu"), *((each, "parent") for each in code)]
+    clusters = [
+        make_cluster(name, [parse_manifests(text)])
+        for name, text in (("p", f"{listing('eu')}---\n{referring('api-v1')}"), ("eu", child))
+    ]
+    (diagnostic,) = (
+        d for d in rules.check(make_fleet(*clusters[:1], clusters[1:])) if d.code == "UPL307"
+    )
+    assert diagnostic.suggestion is None
+    assert diagnostic.message.endswith(
+        "'api.v1' is one that no reference can name (UPL107), so set its exposeName to this name"
+    )
+
+
+def test_a_patch_beside_its_base_is_one_finding() -> None:
+    base = "apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink\nmetadata: {name: a, namespace: b}\n"
+    checked = "spec: {healthCheck: {path: /h, interval: 10s, timeout: 1s}}\n---\n"
+    child = f"{base}{checked}{base}spec: {{weight: 2}}\n---\n{EXPOSED}"
+    other = f"{base}{checked}{EXPOSED}"
+
+    found = codes_of(parent=listing("eu", "us"), eu=child, us=other)
+
+    assert found.count(("UPL010", "eu")) == 1
+    assert not {"UPL403", "UPL411"} & {code for code, _ in found}
 
 
 def test_unresolved_services_have_suggestions() -> None:
@@ -183,6 +271,14 @@ def test_unresolved_services_have_suggestions() -> None:
             ),
             None,
             "$.spec.failover.fallback.name",
+        ),
+        (
+            (
+                "HTTPRoute apps/api references 'another@multicluster', "
+                "but no child declares this uplink; correct the name, or declare the uplink"
+            ),
+            None,
+            "$.spec.rules[0].backendRefs[0].name",
         ),
     ]
 
@@ -222,7 +318,8 @@ def service(name: str, *names: str, namespace: str = "apps") -> TraefikService:
 
 
 def circles(*services: TraefikService) -> list[str]:
-    return [d.message for d in rules.check_cluster(Cluster("p", traefik_services=services))]
+    report = rules.check_cluster(Cluster("p", traefik_services=services))
+    return [d.message for d in report if d.code == "UPL310"]
 
 
 def test_a_long_circle_needs_no_stack() -> None:
@@ -628,3 +725,61 @@ def test_one_child_that_declares_an_object_twice_has_not_two_names_for_it() -> N
     assert [found.message.partition(", so")[0] for found in both] == [
         "uplink apps/api is named 'apps-api' on child 'us' and 'shop' on child 'eu'"
     ]
+
+
+# --- fixes ------------------------------------------------------------------
+
+
+def fixes_of(names: str, *uplinks: Uplink) -> list[tuple[str, str, str | int]]:
+    router = IngressRoute("r", "apps", annotations={UPLINKS_ANNOTATION: names})
+    cluster = Cluster("eu", uplinks=uplinks, routers=[router])
+    found = rules.check_cluster(cluster, "child").diagnostics
+    return [(d.code, d.fix.old, d.fix.new) for d in found if d.fix is not None]
+
+
+def test_a_fix_replaces_one_name_of_the_list() -> None:
+    search, web = Uplink("search", "apps"), Uplink("web", "apps")
+
+    assert fixes_of("apps-web, apps-serach", search, web) == [
+        ("UPL303", "apps-web, apps-serach", "apps-web, apps-search")
+    ]
+    # The right name is there already, so another uplink was meant.
+    assert fixes_of("apps-search, apps-serach", search, web) == []
+    # Similar enough for a suggestion, but perhaps another uplink.
+    assert fixes_of("apps-searching", search, web) == []
+
+
+def test_a_renamed_name_is_fixed_in_the_list() -> None:
+    front = Uplink("web", "apps", expose_name="front")
+
+    assert fixes_of("apps-web ,x", front)[0] == ("UPL309", "apps-web ,x", "front ,x")
+
+
+@pytest.mark.parametrize(
+    ("mode", "fixed"), [("htpp", "http"), ("gprc", "grpc"), ("GRPC", "grpc"), ("https", None)]
+)
+def test_a_misspelt_mode_is_fixed_unless_it_is_a_scheme(mode: str, fixed: str | None) -> None:
+    uplink = Uplink("api", "apps", health_check=HealthCheck(path="/", mode=mode))
+
+    found = rules.check_cluster(Cluster("eu", uplinks=[uplink])).diagnostics
+
+    [unknown] = [d for d in found if d.code == "UPL204"]
+    assert (unknown.fix and unknown.fix.new) == fixed
+
+
+def test_nothing_is_concluded_from_what_is_absent_beside_unrendered_manifests() -> None:
+    parent = Cluster("parent")
+    child = Cluster("eu", uplinks=[Uplink("api", "apps", weight=-1)])
+    note = Diagnostic(rules.NOT_RENDERED, Severity.INFO, "a Helm chart is not read")
+    partial = Cluster("eu", uplinks=child.uplinks, diagnostics=[note])
+
+    whole = {d.code for d in rules.check(Fleet(parent, {"eu": child}))}
+    part = {d.code for d in rules.check(Fleet(parent, {"eu": partial}))}
+
+    assert {"UPL407", "UPL409", "UPL103"} <= whole
+    assert part == (whole - rules.FROM_ABSENCE) | {rules.NOT_RENDERED}
+    assert "UPL103" in part
+
+
+def test_the_rules_about_absence_exist() -> None:
+    assert set(rules.codes()) >= rules.FROM_ABSENCE

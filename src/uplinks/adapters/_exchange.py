@@ -7,22 +7,39 @@ Rules of this file:
 2. A lease lasts until the answer's body has ended. A connection lost in the
    middle of a body counts against the child, and the request is not repeated:
    the caller has a part of the answer already.
+3. A child's ``serversTransport`` comes before the settings of the client.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from uplinks.adapters.driver import Driver
+from uplinks.model import ServersTransport
 from uplinks.parent import Attempt
 
-__all__ = ["Exchange", "Route"]
+__all__ = ["Exchange", "Route", "limit", "transport_of"]
 
+_NANOSECONDS: Final = 1_000_000_000
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
 Host = Literal["child", "request"]
+
+
+def transport_of(attempt: Attempt) -> ServersTransport | None:
+    """Return how connections to an attempt's child are made; ``None``: as the client decides."""
+    transport: ServersTransport | None = getattr(attempt.target, "servers_transport", None)
+    return transport
+
+
+def limit(own: float | None, nanoseconds: int) -> float | None:
+    """Return the shorter time-out (s) of a client's own and a transport's; 0 ns means no limit."""
+    if not nanoseconds:
+        return own
+    seconds = nanoseconds / _NANOSECONDS
+    return seconds if own is None else min(own, seconds)
 
 
 class Route:
@@ -49,8 +66,12 @@ class Route:
 
     def exchange(self, method: str, *, repeatable: bool) -> Exchange:
         """Start a request. ``repeatable``: whether its body can be sent again."""
+        return self.start(repeatable=repeatable and method.upper() in _IDEMPOTENT)
+
+    def start(self, *, repeatable: bool) -> Exchange:
+        """Start a request. ``repeatable``: whether it is safe to send it again."""
         attempts = self._driver.attempts(self._service, retries=self._retries)
-        return Exchange(attempts, repeatable=repeatable and method.upper() in _IDEMPOTENT)
+        return Exchange(attempts, repeatable=repeatable)
 
     def headers(self, attempt: Attempt) -> dict[str, str]:
         """Return the headers that this route sets: ``Host``, and the uplink's name."""
@@ -78,6 +99,8 @@ class Exchange:
         self._attempts = attempts
         self._repeatable = repeatable
         self._attempt: Attempt | None = None
+        self.release: Callable[[], None] | None = None
+        """Called once when the present attempt ends."""
 
     def __iter__(self) -> Iterator[Attempt]:
         for attempt in self._attempts:
@@ -92,6 +115,7 @@ class Exchange:
         """
         if sent and not self._repeatable:
             self._attempts.stop()
+        self._attempts.unsent = not sent
         self.end(problem)
         return bool(self._attempts.planned)
 
@@ -107,6 +131,16 @@ class Exchange:
         self.end()
         return bool(self._attempts.planned)
 
+    def stop(self) -> None:
+        """Allow no further attempt."""
+        self._attempts.stop()
+
+    def abandon(self) -> None:
+        """End the attempt without a statement about its child: the caller gave up."""
+        if self._attempt is not None:
+            self._attempt.ignore()
+        self.end()
+
     def end(self, problem: BaseException | None = None) -> None:
         """End the attempt, when its answer's body ends or with the exception that prevented it."""
         attempt, self._attempt = self._attempt, None
@@ -115,3 +149,6 @@ class Exchange:
         if attempt.failed is False:
             self._attempts.stop()  # a part of the answer has been passed on
         attempt.__exit__(None if problem is None else type(problem), problem, None)
+        release, self.release = self.release, None
+        if release is not None:
+            release()

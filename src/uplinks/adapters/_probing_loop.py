@@ -24,7 +24,9 @@ from typing import Final, Protocol
 from uplinks.adapters._probers import Probers
 from uplinks.adapters._threads import RESTART
 from uplinks.addresses import without_userinfo
-from uplinks.health import Event, Outcome, Overloaded, Probe, State, Transition
+from uplinks.durations import format_duration
+from uplinks.health import Bounded, Event, Outcome, Overloaded, Probe, State
+from uplinks.model import HealthCheck
 from uplinks.parent import Endpoint, Parent
 
 __all__ = ["GRACE", "Listener", "ProbingLoop"]
@@ -192,7 +194,7 @@ class ProbingLoop:
             self._notify()
 
     def _services(self, event: Event) -> tuple[str, ...]:
-        target = event.target if isinstance(event, Transition) else None
+        target = None if isinstance(event, Overloaded) else event.target
         return self._parent.services_at(target) if isinstance(target, Endpoint) else ()
 
 
@@ -236,6 +238,13 @@ def _report_errors(name: str) -> Iterator[None]:
             traceback.print_exc(file=sys.stderr)
 
 
+def _times(check: HealthCheck) -> str:
+    interval, unhealthy, timeout = map(
+        format_duration, (check.interval, check.unhealthy_interval, check.timeout)
+    )
+    return f"interval {interval}, unhealthyInterval {unhealthy}, timeout {timeout}"
+
+
 def _log(event: Event, services: tuple[str, ...]) -> None:
     if isinstance(event, Overloaded):
         _LOG.warning(
@@ -246,6 +255,15 @@ def _log(event: Event, services: tuple[str, ...]) -> None:
         return
     endpoint = event.target
     url = without_userinfo(endpoint.url) if isinstance(endpoint, Endpoint) else ""
+    if isinstance(event, Bounded):
+        _LOG.warning(
+            "the times of a health check of %s are out of bounds: %s; it is probed with %s",
+            url,
+            _times(event.asked),
+            _times(event.check),
+            extra={"url": url, "services": services, "at": event.at},
+        )
+        return
     levels = {State.DOWN: logging.WARNING, State.UP: logging.INFO}
     reason = f": {event.reason}" if event.reason else ""
     _LOG.log(

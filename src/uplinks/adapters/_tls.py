@@ -33,7 +33,7 @@ _VERSIONS: Final = MappingProxyType(
 )
 
 
-class UnusableTransport(Exception):
+class UnusableTransport(ConnectionError):
     """The reason why a transport cannot be used, in a few words without secrets."""
 
 
@@ -50,7 +50,7 @@ def read_files(transport: ServersTransport) -> Files:
     Raises: UnusableTransport.
     """
     if transport.spiffe is not None or transport.peer_cert_uri:
-        raise UnusableTransport("this prober does not support spiffe and peerCertURI")
+        raise UnusableTransport("spiffe and peerCertURI are not supported")
     return _read(transport, _stamps(transport))
 
 

@@ -223,8 +223,7 @@ class Driver:
 
     def state(self) -> dict[str, Any]:
         """Describe the present state as plain data. As `Parent.state`."""
-        with self._lock:
-            return self._parent.state()
+        return self._parent.state()
 
     def observe(
         self,

@@ -24,17 +24,17 @@ import os
 import ssl
 from collections import OrderedDict
 from functools import lru_cache
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import uplinks
-from uplinks.adapters._tls import UnusableTransport, read_files
+from uplinks.adapters._grpc import Identity, target_of
+from uplinks.adapters._tls import UnusableTransport
 from uplinks.errors import InvalidCertificates, MissingExtra
 from uplinks.health import Outcome
 from uplinks.health_reply import InvalidReply, ServingStatus, read_status
 from uplinks.model import HealthCheck, ServersTransport
-from uplinks.probing import GrpcCall, Refused, Server, grpc_call
+from uplinks.probing import GrpcCall, Refused, grpc_call
 
 try:
     import grpc
@@ -135,7 +135,7 @@ class GrpcProber:
         if isinstance(call, Refused):
             return Outcome.fail(call.reason)
         try:
-            key = _ChannelKey(call, check.timeout, _Identity.of(transport, self._authorities))
+            key = _ChannelKey(call, check.timeout, Identity.of(transport, self._authorities))
         except UnusableTransport as problem:
             return Outcome.fail(str(problem))
         outcome, stale = await self._call_once(key)
@@ -192,32 +192,12 @@ class GrpcProber:
                     break
 
 
-class _Identity(NamedTuple):
-    """A channel's TLS identity: accepted authorities, verified name, and client certificate."""
-
-    authorities: bytes | None
-    name: str | None = None
-    key: bytes | None = None
-    chain: bytes | None = None
-
-    @classmethod
-    def of(cls, transport: ServersTransport | None, authorities: bytes | None) -> _Identity:
-        """Read a child's transport. Raises: UnusableTransport."""
-        if transport is None:
-            return cls(authorities)
-        if transport.insecure_skip_verify:
-            raise UnusableTransport("gRPC cannot leave certificates unverified; set rootCAs")
-        files = read_files(transport)
-        chain, key = files.certificates[0] if files.certificates else (None, None)
-        return cls(files.authorities or authorities, transport.server_name, key, chain)
-
-
 class _ChannelKey(NamedTuple):
     """The properties that distinguish channels."""
 
     call: GrpcCall
     timeout: int  # ns
-    identity: _Identity
+    identity: Identity
 
 
 class _Connection:
@@ -248,19 +228,11 @@ def _channel(key: _ChannelKey) -> aio.Channel:
         ("grpc.min_reconnect_backoff_ms", patience),
     )
     if not server.tls:
-        return aio.insecure_channel(_target(server), options)
+        return aio.insecure_channel(target_of(server), options)
     # The name to verify, instead of the authority's.
     credentials = grpc.ssl_channel_credentials(authorities, private_key, chain)
     name = ("grpc.ssl_target_name_override", own or server.host)
-    return aio.secure_channel(_target(server), credentials, (*options, name))
-
-
-def _target(server: Server) -> str:
-    """Return gRPC's target, with a scheme: without one, ``unix:`` would be a path."""
-    try:
-        return f"ipv{ip_address(server.host).version}:{server.authority}"
-    except ValueError:
-        return f"dns:///{server.authority}"
+    return aio.secure_channel(target_of(server), credentials, (*options, name))
 
 
 def _certificates(ca_file: str | os.PathLike[str] | None) -> bytes | None:

@@ -29,7 +29,10 @@ class UplinksTransport(Transport, httpx2.BaseTransport, httpx2.AsyncBaseTranspor
 
     - ``service``: as for `Driver.lease`.
     - ``transport``: what sends the requests, with its own TLS settings, limits and
-      proxies; by default ``httpx2.HTTPTransport()`` or its asynchronous counterpart.
+      proxies; by default ``httpx2.HTTPTransport()`` or its asynchronous counterpart,
+      and one for each ``serversTransport`` of a child: authorities, server name,
+      client certificate, ``insecureSkipVerify``. Its time-outs to connect and to
+      answer apply in any case.
     - ``retries``: how many further children a failed request is sent to. It is
       repeated if its method is idempotent and its body is no stream, or if it
       could not be sent. A failing status is repeated in the same way.

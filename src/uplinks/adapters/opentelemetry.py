@@ -8,7 +8,7 @@ collected; only events and probes are counted as they happen.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -35,7 +35,9 @@ class OpenTelemetryMetrics:
     - ``uplinks.target.up`` (gauge): 1 if a child service may be picked, else 0.
     - ``uplinks.target.weight`` (gauge): its weight in its weighted service.
     - ``uplinks.target.leases`` (gauge): its active leases.
+    - ``uplinks.request.failures`` (counter): its failed requests.
     - ``uplinks.picks`` (counter): how often a service picked a child.
+    - ``uplinks.retries`` (counter): how often requests to a service were repeated.
     - ``uplinks.transitions`` (counter): changes of state under the checks.
     - ``uplinks.probe.duration`` (histogram, s): how long probes took.
 
@@ -55,15 +57,19 @@ class OpenTelemetryMetrics:
     def __init__(self, parent: Parent, provider: MeterProvider) -> None:
         self._parent = parent
         meter = provider.get_meter("uplinks", uplinks.__version__)
-        for name, read, text in (
-            ("up", self._up, "Whether a child service may be picked: 1 or 0."),
-            ("weight", self._weights, "The weight of a child service."),
-            ("leases", self._leases, "The active leases on a child service."),
+        for name, text in (
+            ("up", "Whether a child service may be picked: 1 or 0."),
+            ("weight", "The weight of a child service."),
+            ("leases", "The active leases on a child service."),
         ):
+            read = partial(self._targets, name)
             meter.create_observable_gauge(f"uplinks.target.{name}", [read], description=text)
-        meter.create_observable_counter(
-            "uplinks.picks", [self._picks], description="How often a service picked a child."
-        )
+        for name, read_all, text in (
+            ("request.failures", partial(self._targets, "failures"), "Failed requests."),
+            ("picks", self._picks, "How often a service picked a child."),
+            ("retries", self._retries, "How often requests to a service were repeated."),
+        ):
+            meter.create_observable_counter(f"uplinks.{name}", [read_all], description=text)
         self._transitions = meter.create_counter(
             "uplinks.transitions", description="Changes of state of an address under its checks."
         )
@@ -89,23 +95,14 @@ class OpenTelemetryMetrics:
 
     # Collecting
 
-    def _up(self, _: CallbackOptions) -> Iterator[Observation]:
-        for service in self._parent.services.direct:
-            with suppress(LookupError):  # it has just gone
-                yield Observation(int(self._parent.is_up(service.name)), _attributes(service))
-
-    def _weights(self, _: CallbackOptions) -> Iterator[Observation]:
-        services = self._parent.services
-        for weighted in services.weighted:
-            for entry in weighted.children:
-                service = services[entry.name]
-                if isinstance(service, ChildService):
-                    yield Observation(entry.weight, _attributes(service))
-
-    def _leases(self, _: CallbackOptions) -> Iterator[Observation]:
+    def _targets(self, key: str, _: CallbackOptions) -> Iterator[Observation]:
         for target in self._parent.state()["targets"]:
-            attributes = {key: target[key] for key in ("service", "child", "url")}
-            yield Observation(target["leases"], attributes)
+            attributes = {name: target[name] for name in ("service", "child", "url")}
+            yield Observation(int(target[key]), attributes)
+
+    def _retries(self, _: CallbackOptions) -> Iterator[Observation]:
+        for service, count in self._parent.state()["retries"].items():
+            yield Observation(count, {"service": service})
 
     def _picks(self, _: CallbackOptions) -> Iterable[Observation]:
         picks: dict[tuple[str, str], int] = {}
@@ -141,11 +138,3 @@ def span_attributes(lease: Lease | Attempt) -> dict[str, Any]:
     if isinstance(lease, Attempt) and lease.number > 1:
         attributes["http.request.resend_count"] = lease.number - 1
     return attributes
-
-
-def _attributes(service: ChildService) -> dict[str, str]:
-    return {
-        "service": service.name,
-        "child": service.child,
-        "url": without_userinfo(service.url),
-    }

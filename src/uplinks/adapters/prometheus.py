@@ -6,8 +6,7 @@ Rules of this file:
    selectors. Only events and probes are counted as they happen.
 2. Labels are names of services and children, addresses without user
    information, and constants of this package; never a reason or a header.
-3. A scrape may come from any thread, and changes nothing. A service that is
-   removed at that moment is left out.
+3. A scrape may come from any thread, and changes nothing.
 
 Source: Prometheus, "Metric and label naming".
 """
@@ -16,9 +15,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter as Tally
-from collections.abc import Iterator
-from contextlib import suppress
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from attrs import asdict
 
@@ -138,8 +136,10 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics with their present values."""
-        yield self._targets()
+        state = self._parent.state()
+        yield from _targets(state)
         yield self._picks()
+        yield _retries(state)
         yield from self._transitions.collect()
         yield from self._probes.collect()
         yield CounterMetricFamily(
@@ -152,19 +152,6 @@ class Metrics(Collector):
     def describe(self) -> Iterator[Metric]:
         """Yield the same, so that a registry knows the names and refuses duplicates."""
         return self.collect()
-
-    def _targets(self) -> Metric:
-        family = GaugeMetricFamily(
-            "uplinks_target_up",
-            "Whether a child service may be picked: 1 or 0.",
-            labels=["service", "child", "url"],
-        )
-        for service in self._parent.services.direct:
-            with suppress(LookupError):  # it has just gone
-                up = self._parent.is_up(service.name)
-                labels = [service.name, service.child, without_userinfo(service.url)]
-                family.add_metric(labels, up)
-        return family
 
     def _picks(self) -> Metric:
         family = CounterMetricFamily(
@@ -191,3 +178,28 @@ class Metrics(Collector):
         for reason, count in asdict(self._parent.ignored).items():
             family.add_metric([reason], count)
         return family
+
+
+def _targets(state: Mapping[str, Any]) -> Iterator[Metric]:
+    """Yield what the state says about each child service."""
+    for key, kind, name, text in (
+        ("up", GaugeMetricFamily, "target_up", "Whether a child service may be picked: 1 or 0."),
+        ("weight", GaugeMetricFamily, "target_weight", "The weight that a child advertises."),
+        ("leases", GaugeMetricFamily, "target_leases", "Requests to a child service in flight."),
+        ("failures", CounterMetricFamily, "request_failures", "Failed requests."),
+    ):
+        family = kind(f"uplinks_{name}", text, labels=["service", "child", "url"])
+        for target in state["targets"]:
+            family.add_metric([target["service"], target["child"], target["url"]], target[key])
+        yield family
+
+
+def _retries(state: Mapping[str, Any]) -> Metric:
+    family = CounterMetricFamily(
+        "uplinks_retries",
+        "How often requests were repeated on another child.",
+        labels=["service"],
+    )
+    for service, count in state["retries"].items():
+        family.add_metric([service], count)
+    return family

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
-from uplinks.adapters._exchange import Exchange, Host, Route
+from uplinks.adapters._exchange import Exchange, Host, Route, limit, transport_of
+from uplinks.adapters._tls import UnusableTransport, ssl_context
 from uplinks.adapters.driver import Driver
 from uplinks.errors import MissingExtra
+from uplinks.model import ServersTransport
 
 try:
     from requests import PreparedRequest, Response
@@ -20,6 +22,9 @@ except ImportError as error:
     raise MissingExtra("requests") from error
 
 __all__ = ["UplinksAdapter"]
+
+_TRANSPORT: Final = "_uplinks_transport"
+"""The attribute of a request and of a pool that holds the child's transport."""
 
 
 class UplinksAdapter(HTTPAdapter):
@@ -36,7 +41,9 @@ class UplinksAdapter(HTTPAdapter):
     - ``uplink_header``: a header to hold the uplink's name, such as ``X-Uplink``.
 
     Further arguments are those of `requests.adapters.HTTPAdapter`. TLS settings
-    are those of the session.
+    are those of a child's ``serversTransport``: authorities, server name, client
+    certificate, ``insecureSkipVerify``; without one, those of the session. Its
+    time-outs to connect and to answer limit those of the session.
 
     Raises: NoEligibleTarget for a request when no child is up; as the session.
 
@@ -62,7 +69,14 @@ class UplinksAdapter(HTTPAdapter):
             driver, service, retries=retries, host=host, uplink_header=uplink_header
         )
 
-    def send(self, request: PreparedRequest, *arguments: Any, **options: Any) -> Response:
+    def send(
+        self,
+        request: PreparedRequest,
+        stream: bool = False,  # noqa: FBT001, FBT002 - as HTTPAdapter
+        timeout: Any = None,
+        *arguments: Any,
+        **options: Any,
+    ) -> Response:
         """Send a request to a child, and to others while it fails."""
         body = request.body
         exchange = self._route.exchange(
@@ -73,22 +87,82 @@ class UplinksAdapter(HTTPAdapter):
             directed.url = self._route.url(attempt, request.path_url)
             directed.headers.setdefault("Host", urlsplit(request.url or "").netloc)
             directed.headers.update(self._route.headers(attempt))
+            transport = transport_of(attempt)
+            setattr(directed, _TRANSPORT, transport)
+            limits = _limited(timeout, transport)
             try:
-                response = super().send(directed, *arguments, **options)
+                response = super().send(directed, stream, limits, *arguments, **options)
             except BaseException as problem:
                 if not exchange.lost(problem, sent=_sent(problem)):
                     raise
                 continue
             if not exchange.answered(response.status_code):
+                _restore(response, timeout, limits)
                 response.raw = _Raw(response.raw, exchange)
                 return response
             response.close()
         raise AssertionError  # the last attempt returns or raises
 
+    def build_connection_pool_key_attributes(
+        self, request: PreparedRequest, verify: Any, cert: Any = None
+    ) -> tuple[Any, Any]:
+        """Return the key of a connection's pool: of a child's own settings, if it has some."""
+        host, usual = super().build_connection_pool_key_attributes(request, verify, cert)
+        transport: ServersTransport | None = getattr(request, _TRANSPORT, None)
+        if transport is None or host["scheme"] != "https":
+            return host, usual
+        try:
+            secured: dict[str, Any] = {"ssl_context": ssl_context(transport)}
+        except UnusableTransport as problem:
+            raise _Unusable(str(problem), request=request) from None
+        if transport.server_name:
+            secured["server_hostname"] = transport.server_name
+        return host, secured
+
+    def get_connection_with_tls_context(
+        self, request: PreparedRequest, *arguments: Any, **options: Any
+    ) -> Any:
+        """Return the pool for a request."""
+        pool = super().get_connection_with_tls_context(request, *arguments, **options)
+        setattr(pool, _TRANSPORT, getattr(request, _TRANSPORT, None))
+        return pool
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Apply the session's TLS settings to a pool that has none of a child."""
+        if getattr(conn, _TRANSPORT, None) is None:
+            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
+
+
+class _Unusable(ConnectionLost):
+    """A child's ``serversTransport`` cannot be used."""
+
+
+def _limited(timeout: Any, transport: ServersTransport | None) -> Any:
+    """Return the time-outs (s) to connect and to answer; an object of urllib3 stays as it is."""
+    if transport is None or not isinstance(timeout, int | float | tuple | None):
+        return timeout
+    connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+    timeouts = transport.forwarding_timeouts
+    return (
+        limit(connect, timeouts.dial_timeout),
+        limit(read, timeouts.response_header_timeout),
+    )
+
+
+def _restore(response: Response, timeout: Any, limits: Any) -> None:
+    """Give the body of an answer the client's time-out: a transport's is for the head."""
+    if limits is timeout:
+        return
+    read = timeout[1] if isinstance(timeout, tuple) else timeout
+    connection = getattr(response.raw, "connection", None)
+    sock = getattr(connection, "sock", None)
+    if sock is not None:
+        sock.settimeout(read)
+
 
 def _sent(problem: BaseException) -> bool:
     """Return whether a part of the request may have been sent."""
-    if isinstance(problem, ConnectTimeout):
+    if isinstance(problem, ConnectTimeout | _Unusable):
         return False
     cause = problem.args[0] if isinstance(problem, ConnectionLost) and problem.args else None
     return not (isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError))

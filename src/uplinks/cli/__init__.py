@@ -26,6 +26,7 @@ import uplinks
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from typing import Any
 
 __all__ = ["COMMANDS", "main", "make_parser"]
 
@@ -125,16 +126,40 @@ def _run(arguments: Sequence[str]) -> int:
     return status
 
 
+class _Formatter(argparse.HelpFormatter):
+    """Measure the terminal when help is written, not whenever an argument is added.
+
+    argparse makes a formatter for each argument, and measuring imports `shutil`.
+    """
+
+    def __init__(self, prog: str, **options: Any) -> None:
+        super().__init__(prog, **{"width": 80, **options})
+
+    def format_help(self) -> str:
+        measured = argparse.HelpFormatter(self._prog)
+        self._width, self._max_help_position = measured._width, measured._max_help_position  # noqa: SLF001 - of its own base
+        return super().format_help()
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose parsers of commands have the same formatter."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"formatter_class": _Formatter, **options})
+
+
 def make_parser(names: Collection[str]) -> argparse.ArgumentParser:
     """Make the parser with the arguments of some of `COMMANDS`; only those are imported."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="uplinks",
         description="Check, materialize, compare and simulate Traefik Hub multi-cluster uplinks.",
         epilog="Exit status: 0 clean, 1 findings, 2 bad usage or unreadable input.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"uplinks {uplinks.__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(
+        prog=parser.prog, title="commands", metavar="COMMAND", required=True
+    )
     for name, summary in COMMANDS.items():
         if name in names:
             importlib.import_module(f"uplinks.cli.{name}").add(commands)

@@ -1,7 +1,7 @@
 """``uplinks check``: report every mistake with its file, line and column.
 
-1. `rules` makes the diagnostics, `suppression` and `selection` filter them, and
-   `formats` writes them, in this order.
+1. `rules` makes the diagnostics; `suppression`, `selection` and `baseline` filter them;
+   `fixes` edits the manifests; `formats` writes what is left, in this order.
 2. The exit status is the same in every format: 2 if a named input is unreadable or a
    third-party rule raised, else 1 if a diagnostic is at least as severe as
    ``--fail-on``, else 0.
@@ -12,15 +12,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
 
 from uplinks import rules
 from uplinks.adapters import plugins
+from uplinks.adapters.files import Texts
 from uplinks.cli import COMMANDS, config, findings, formats, inputs, suppression
-from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Styler
+from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Styler, printable
 from uplinks.cli.formats import MACHINES, Result, text
 from uplinks.cli.inputs import Place
 from uplinks.cli.selection import Selection, checked
@@ -28,9 +30,14 @@ from uplinks.diagnostics import Diagnostic, Location, Report, Severity
 from uplinks.errors import UnusablePlugin
 from uplinks.model import Cluster, Fleet
 
+if TYPE_CHECKING:
+    from uplinks.cli.baseline import Baseline
+    from uplinks.cli.fixes import Edit
+
 __all__ = ["add", "documents", "run"]
 
 _JUDGED_ALONE: Final = frozenset({"manifests", "any"})
+_WITH_EDITS: Final = frozenset({"json", "sarif"})
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -60,13 +67,39 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="the lowest severity that gives exit status 1 (default: error)",
     )
     codes.add_argument(
+        "--exclude",
+        metavar="PATTERN",
+        action="append",
+        default=[],
+        help="leave out files and folders below the given folders; a pattern without / is a name "
+        "at any depth; repeatable, in addition to the configuration",
+    )
+    codes.add_argument("--baseline", metavar="FILE", help="ignore the findings that this file has")
+    codes.add_argument(
+        "--write-baseline",
+        metavar="FILE",
+        help="write all findings to a baseline instead of reporting them",
+    )
+    codes.add_argument(
         "--config",
         metavar="FILE",
         help="read this configuration, not the nearest uplinks.toml or pyproject.toml",
     )
+    edited = parser.add_argument_group("changes")
+    edited.add_argument(
+        "--fix",
+        action="store_true",
+        help="correct what has one right correction in the files, and report the rest",
+    )
+    edited.add_argument(
+        "--diff", action="store_true", help="show what --fix would change, and change nothing"
+    )
     written = parser.add_argument_group("output")
     written.add_argument("--format", choices=formats.FORMATS, help="output format (default: text)")
     written.add_argument("--output", metavar="FILE", help="write the report to a file, atomically")
+    written.add_argument(
+        "--verbose", action="store_true", help="show every finding, not one for each cause"
+    )
     parser.set_defaults(run=run)
 
 
@@ -75,28 +108,43 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     extra = plugins.load_rules()
     entries = findings.catalogue(extra)
     selection, settings = _settings(arguments, entries)
-    places = inputs.read_places(arguments)
+    places: Sequence[Place] = inputs.read_places(arguments, _texts(arguments, settings))
     guarded = [rules.guard(rule) for rule in extra]
-    result = _check(places, guarded, entries, selection)
-    result = evolve(result, fail_on=_threshold(settings.fail_on or "error"))
-    _write(result, settings.format or "text", arguments.output, places, console)
+    known = _known(arguments, settings)
+
+    def judge(read: Sequence[Place]) -> Result:
+        result = _check(read, guarded, entries, selection, known)
+        return evolve(result, fail_on=_threshold(settings.fail_on or "error"))
+
+    result = judge(places)
+    form = settings.format or "text"
+    if arguments.write_baseline is not None:
+        _write_baseline(result, arguments.write_baseline, console)
+    elif arguments.diff:
+        _show_edits(places, result, judge, console)
+    else:
+        if arguments.fix:
+            places, result = _fix(places, result, judge, console)
+        if form in _WITH_EDITS:
+            result = evolve(result, edits=_edits(places, result))
+        _write(result, form, arguments, places, console)
     for rule, raised in _failures(guarded):
         # Reported even if the code is ignored, because the check is incomplete.
         console.complain(str(UnusablePlugin(rule.code, f"it raised {raised}")))
     if not result.readable:
         return UNUSABLE
-    return CLEAN if result.ok else FINDINGS
+    return CLEAN if result.ok or arguments.write_baseline is not None else FINDINGS
 
 
 def documents(cluster: Cluster) -> int:
     """Count the documents of a cluster. Both parts of one configuration count once."""
     configs = {
-        id(part.origin.document)
+        id(origin.document)
         for part in (cluster.child_config, cluster.parent_config)
         if part is not None
+        for origin in part.origin.parts
     }
-    objects = (*cluster.uplinks, *cluster.routers, *cluster.traefik_services)
-    return len(objects) + len(configs) + cluster.skipped
+    return len(cluster.objects) + len(configs) + cluster.skipped
 
 
 # --- selection --------------------------------------------------------------
@@ -121,6 +169,15 @@ def _settings(
     )
 
 
+def _texts(arguments: argparse.Namespace, settings: config.Config) -> Texts:
+    """Say how folders are read."""
+    patterns = settings.exclude
+    if arguments.exclude:
+        here = os.getcwd()  # noqa: PTH109 - text, not a path
+        patterns += config.excludes(arguments.exclude, "--exclude", here)
+    return inputs.make_texts(patterns, render=arguments.render)
+
+
 def _first(arguments: argparse.Namespace) -> str:
     named = [*arguments.fleet, arguments.parent, *(path for _, path in arguments.child)]
     return next((path for path in named if path not in {None, "", inputs.STREAM}), ".")
@@ -138,6 +195,7 @@ def _check(
     guarded: Sequence[rules.Rule],
     entries: Mapping[str, rules.Entry],
     selection: Selection,
+    known: Baseline | None,
 ) -> Result:
     modes = plugins.modes()
     found: list[Diagnostic] = []
@@ -145,34 +203,57 @@ def _check(
     for place in places:
         report = _report(place.subject, guarded, modes)
         by, wrong = suppression.suppressions(place.clusters, place.texts, entries, place.sources)
-        judged = set(filter(selection.has, _judged(place.subject, entries)))
+        judged = set(filter(selection.has, _judged(place, entries)))
         applied = suppression.apply(report, by, judged)
         suppressed += sum(map(selection.counts, applied.suppressed))
-        found += [*applied.kept, *wrong, *applied.unused]
+        kept: Iterable[Diagnostic] = [*applied.kept, *wrong, *applied.unused]
+        if place.texts.templates:
+            from uplinks.cli.rendered import in_templates  # noqa: PLC0415 - few runs render
+
+            kept = in_templates(kept, place.texts, place.texts.templates)
+        found += filter(selection.counts, kept)
+    counted = Report(found)
+    known_ones = gone = 0
+    if known is not None:
+        new, known_ones, gone = known.split(counted.diagnostics)
+        counted = Report(new)
     return Result(
-        Report(filter(selection.counts, found)),
+        counted,
         entries,
         _read([place.subject for place in places]),
         readable=not (any(_failures(guarded)) or inputs.unreadable(found)),
         suppressed=suppressed,
+        known=known_ones,
+        gone=gone,
     )
 
 
 def _report(subject: Fleet | Cluster, extra: Iterable[rules.Rule], modes: Iterable[str]) -> Report:
     if isinstance(subject, Fleet):
-        return rules.check(subject, extra, known_modes=modes)
-    return rules.check_cluster(subject, extra=extra, known_modes=modes)
+        report = rules.check(subject, extra, known_modes=modes)
+    else:
+        report = rules.check_cluster(subject, extra=extra, known_modes=modes)
+    return Report(map(_as_information, report))
 
 
-def _judged(subject: Fleet | Cluster, entries: Mapping[str, rules.Entry]) -> Collection[str]:
+def _as_information(finding: Diagnostic) -> Diagnostic:
+    """Let manifests that are not rendered fail no check."""
+    if finding.code != rules.NOT_RENDERED:
+        return finding
+    return evolve(finding, severity=Severity.INFO)
+
+
+def _judged(place: Place, entries: Mapping[str, rules.Entry]) -> Collection[str]:
     """Return the codes that this check covers. A single cluster covers fewer."""
-    if isinstance(subject, Fleet):
-        return entries.keys()
-    scopes = _JUDGED_ALONE | ({"cluster"} if subject.uplinks else set())
+    read = (d.code for cluster in place.clusters for d in cluster.diagnostics)
+    hidden = rules.FROM_ABSENCE if rules.NOT_RENDERED in read else frozenset[str]()
+    if isinstance(place.subject, Fleet):
+        return entries.keys() - hidden
+    scopes = _JUDGED_ALONE | ({"cluster"} if place.subject.uplinks else set())
     return {
         code
         for code, entry in entries.items()
-        if not isinstance(entry, rules.Rule) or entry.scope in scopes
+        if code not in hidden and (not isinstance(entry, rules.Rule) or entry.scope in scopes)
     }
 
 
@@ -194,20 +275,89 @@ def _read(subjects: Sequence[Fleet | Cluster]) -> dict[str, int]:
     }
 
 
+# --- baseline and fixes ---------------------------------------------------
+
+
+def _known(arguments: argparse.Namespace, settings: config.Config) -> Baseline | None:
+    """Read the baseline, unless a new one is written."""
+    file = arguments.baseline or settings.baseline
+    if file is None or arguments.write_baseline is not None:
+        return None
+    from uplinks.cli import baseline  # noqa: PLC0415 - most projects have none
+
+    return baseline.Baseline(file)
+
+
+def _write_baseline(result: Result, file: str, console: Console) -> None:
+    from uplinks.cli import baseline, output  # noqa: PLC0415 - seldom needed
+
+    output.write(file, baseline.dump(result.report.diagnostics, file))
+    number = findings.counted(len(result.report), "finding")
+    console.err.write(f"{number} written to {printable(file)}\n")
+
+
+def _edits(places: Sequence[Place], result: Result) -> list[Edit | None]:
+    from uplinks.cli import fixes  # noqa: PLC0415 - seldom needed
+
+    texts = {file: data for place in places for file, data in place.texts.items()}
+    return fixes.edits_of(result.report, texts)
+
+
+def _show_edits(
+    places: Sequence[Place],
+    result: Result,
+    judge: Callable[[Sequence[Place]], Result],
+    console: Console,
+) -> None:
+    from uplinks.cli import fixes  # noqa: PLC0415 - seldom needed
+
+    fixed = fixes.fix(places, result, judge)
+    console.out.write(fixes.format_diff(fixed.edits))
+    console.err.write(f"--fix would make {fixed.summary}\n")
+
+
+def _fix(
+    places: Sequence[Place],
+    result: Result,
+    judge: Callable[[Sequence[Place]], Result],
+    console: Console,
+) -> tuple[Sequence[Place], Result]:
+    from uplinks.cli import fixes  # noqa: PLC0415 - seldom needed
+
+    fixed = fixes.fix(places, result, judge)
+    fixes.write(fixed.changed)
+    console.err.write(f"made {fixed.summary}\n")
+    return fixed.places, fixed.result
+
+
 # --- output -----------------------------------------------------------------
 
 
 def _excerpts(places: Sequence[Place], encoding: str) -> Callable[[Location], list[str]]:
     from uplinks.cli.excerpt import excerpts  # noqa: PLC0415 - a clean check needs none
 
-    texts = {file: data for place in places for file, data in place.texts.items()}
-    known = {file: source for place in places for file, source in place.sources.items()}
+    texts = {
+        file: place.texts.templates.get(file, data)
+        for place in places
+        for file, data in place.texts.items()
+    }
+    known = {
+        file: source
+        for place in places
+        for file, source in place.sources.items()
+        if file not in place.texts.templates
+    }
     return excerpts(texts, encoding, known)
 
 
 def _write(
-    result: Result, name: str, file: str | None, places: Sequence[Place], console: Console
+    result: Result,
+    name: str,
+    arguments: argparse.Namespace,
+    places: Sequence[Place],
+    console: Console,
 ) -> None:
+    file = arguments.output
     to_file = file not in {None, inputs.STREAM}
     if name in MACHINES:
         written = formats.render(name, result)
@@ -218,6 +368,7 @@ def _write(
             result,
             styler,
             _excerpts(places, encoding) if len(result.report) else None,
+            verbose=arguments.verbose,
         )
     if file is not None and to_file:
         from uplinks.cli import output  # noqa: PLC0415 - seldom needed

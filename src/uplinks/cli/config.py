@@ -19,7 +19,7 @@ from uplinks.cli.console import UsageError
 from uplinks.cli.formats import FORMATS
 from uplinks.cli.selection import PathIgnore, PathPattern, checked
 
-__all__ = ["FAIL_ON", "Config", "find", "load"]
+__all__ = ["FAIL_ON", "Config", "excludes", "find", "load"]
 
 OWN: Final = "uplinks.toml"
 SHARED: Final = "pyproject.toml"
@@ -28,13 +28,18 @@ FAIL_ON: Final = ("error", "warning", "info", "never")
 
 @frozen
 class Config:
-    """The settings of one file; ``None`` for a key that is not set. Codes are validated."""
+    """The settings of one file; ``None`` for a key that is not set. Codes are validated.
+
+    ``exclude`` has pairs of a folder and a pattern below it, ``baseline`` is a path.
+    """
 
     select: tuple[str, ...] | None = None
     ignore: tuple[str, ...] | None = None
     fail_on: str | None = None
     format: str | None = None
     per_path_ignores: tuple[PathIgnore, ...] = ()
+    exclude: tuple[tuple[str, str], ...] = ()
+    baseline: str | None = None
 
 
 def find(start: str) -> str | None:
@@ -74,7 +79,31 @@ def load(path: str, codes: Collection[str]) -> Config:
             lambda value, where: _paths(value, where, codes, folder),
         )
         or (),
+        _given(path, table, "exclude", lambda value, where: excludes(value, where, folder)) or (),
+        _given(path, table, "baseline", lambda value, where: _path(value, where, folder)),
     )
+
+
+def excludes(value: Any, where: str, folder: str) -> tuple[tuple[str, str], ...]:
+    """Check a list of patterns, and put the folder before each. Raises: UsageError."""
+    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+        raise UsageError(f"{where} must be a list of patterns")
+    _check_globs(value, where)
+    return tuple((folder, pattern) for pattern in value)
+
+
+def _path(value: Any, where: str, folder: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise UsageError(f"{where} must be a path")
+    return os.path.join(folder, value)  # noqa: PTH118 - text, not a path
+
+
+def _check_globs(globs: Collection[str], where: str) -> None:
+    longest = max(map(len, globs), default=0)
+    if longest > _MAX_GLOB:
+        raise UsageError(
+            f"{where}: patterns must have at most {_MAX_GLOB} characters, got {longest}"
+        )
 
 
 def _given(path: str, table: Mapping[str, Any], key: str, read: Callable[[Any, str], Any]) -> Any:
@@ -96,11 +125,7 @@ def _choice(value: Any, where: str, choices: tuple[str, ...]) -> str:
 def _paths(value: Any, where: str, codes: Collection[str], folder: str) -> tuple[PathIgnore, ...]:
     if not isinstance(value, dict):
         raise UsageError(f"{where} must be a table of patterns and codes")
-    longest = max(map(len, value), default=0)
-    if longest > _MAX_GLOB:
-        raise UsageError(
-            f"{where}: patterns must have at most {_MAX_GLOB} characters, got {longest}"
-        )
+    _check_globs(value, where)
     return tuple(
         PathIgnore(
             PathPattern(folder, pattern),

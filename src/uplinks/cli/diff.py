@@ -6,14 +6,15 @@ import argparse
 import html
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from functools import partial
 from typing import Any, Final
 
 from uplinks import rules
 from uplinks.cli import COMMANDS, findings, inputs
 from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Styler, printable
-from uplinks.diagnostics import Severity
+from uplinks.diagnostics import Report, Severity
 from uplinks.diff import (
     JUMP,
     Cause,
@@ -33,6 +34,8 @@ __all__ = ["add", "run"]
 SIGNS: Final = {"added": "+", "removed": "-", "changed": "~"}
 _MOST_NAMES: Final = 3
 _LONGEST_NAME: Final = 120
+_MOST_SHARES: Final = 8
+_FEW_SHARES: Final = 5
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -59,6 +62,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         default=JUMP,
         help="percentage points that a share may move without being a risk (default: 20)",
     )
+    inputs.add_render(parser)
+    inputs.add_namespace(parser)
     parser.set_defaults(run=run)
 
 
@@ -73,15 +78,15 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     Other findings in the new fleet are counted on standard error.
     """
-    fleets = [inputs.read_folder(path) for path in (arguments.old, arguments.new)]
+    read = partial(inputs.read_folder, namespace=arguments.namespace, render=arguments.render)
+    fleets = [read(path) for path in (arguments.old, arguments.new)]
     reports = [rules.check(fleet) for fleet in fleets]
-    texts = [findings.as_text(report, console.styler(console.err)) for report in reports]
     if any(inputs.unreadable(report) for report in reports):
-        console.err.write("".join(texts))
+        _write_findings(reports, console)
         return UNUSABLE
     difference = _compare(fleets[0], fleets[1], arguments.jump)
     if isinstance(difference, str):
-        console.err.write("".join(texts))
+        _write_findings(reports, console)
         console.complain(f"cannot compare: {difference}")
         return FINDINGS
     if len(reports[1]):
@@ -94,6 +99,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     else:
         console.out.write(_text(difference, console.styler(console.out)))
     return CLEAN if reports[1].ok and not difference.risky else FINDINGS
+
+
+def _write_findings(reports: Iterable[Report], console: Console) -> None:
+    from uplinks.cli import causes  # noqa: PLC0415 - fleets that can be compared need none
+
+    for report in reports:
+        styler = console.styler(console.err)
+        console.err.write(causes.brief(report.diagnostics, styler, causes.SCREEN // 2))
 
 
 def _compare(old: Fleet, new: Fleet, jump: Fraction) -> Difference | str:
@@ -168,7 +181,23 @@ def _field(change: FieldChange, *, added: bool) -> str:
 
 def _shares(change: ServiceChange) -> Iterator[str]:
     if change.shares:
-        yield "shares " + ", ".join(_share(share, change) for share in change.shares)
+        yield "shares " + ", ".join(_most_shares(change))
+
+
+def _most_shares(change: ServiceChange) -> list[str]:
+    """Format all shares; of many, those that change most."""
+    shares = change.shares
+    if len(shares) > _MOST_SHARES:
+        moved = sorted(shares, key=_distance, reverse=True)
+        kept = set(moved[:_FEW_SHARES])
+        shares = tuple(each for each in shares if each in kept)
+    hidden = len(change.shares) - len(shares)
+    more = [f"{hidden} more"] if hidden else []
+    return [*(_share(share, change) for share in shares), *more]
+
+
+def _distance(share: ShareChange) -> Fraction:
+    return abs(share.after - share.before)
 
 
 def _share(share: ShareChange, change: ServiceChange) -> str:
@@ -196,7 +225,7 @@ def _markdown(difference: Difference) -> str:
         cells = [
             [_names(cause)],
             [*_fields(first)],
-            [_share(share, first) for share in first.shares],
+            _most_shares(first),
             [f"⚠ {risk.message}" for risk in first.risks],
         ]
         joined = ["<br>".join(map(_escaped, cell)) for cell in cells]

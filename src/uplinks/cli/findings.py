@@ -1,8 +1,8 @@
 """Diagnostics as text.
 
 Each diagnostic starts a line with ``file:line:column:``, which editors and CI systems
-turn into links. Its details are indented below. All diagnostics are written, but only
-the first `EXCERPTS` with an excerpt of the file.
+turn into links. Its details are indented below. `as_text` writes all diagnostics, but only
+the first `EXCERPTS` with an excerpt of the file; `uplinks.cli.causes` writes one for each cause.
 """
 
 from __future__ import annotations
@@ -12,30 +12,43 @@ from typing import Final
 
 from uplinks import rules
 from uplinks.cli import inputs
-from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Styler, printable
+from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Styler, printable
 from uplinks.diagnostics import Diagnostic, Location, Report, Severity
 
-__all__ = ["EXCERPTS", "as_text", "catalogue", "counted", "status", "tally"]
+__all__ = [
+    "EXCERPTS",
+    "Excerpt",
+    "as_text",
+    "catalogue",
+    "counted",
+    "format_one",
+    "status",
+    "tally",
+    "write_tally",
+]
 
 EXCERPTS: Final = 500
 """How many diagnostics get an excerpt. Excerpts are slow, and nearly all reports are shorter."""
 
 
+Excerpt = Callable[[Location], list[str]]
+"""Formats the line of a location, or gives nothing."""
+
+
 def as_text(
-    diagnostics: Iterable[Diagnostic],
-    styler: Styler,
-    excerpt: Callable[[Location], list[str]] | None = None,
+    diagnostics: Iterable[Diagnostic], styler: Styler, excerpt: Excerpt | None = None
 ) -> str:
     """Format diagnostics, each with its related places; the first ones with an ``excerpt``."""
     return "".join(
-        _one(each, styler, excerpt if number < EXCERPTS else None)
+        format_one(each, styler, excerpt if number < EXCERPTS else None)
         for number, each in enumerate(diagnostics)
     )
 
 
-def _one(
-    diagnostic: Diagnostic, styler: Styler, excerpt: Callable[[Location], list[str]] | None
+def format_one(
+    diagnostic: Diagnostic, styler: Styler, excerpt: Excerpt | None, last: str = ""
 ) -> str:
+    """Format a diagnostic with its details, of which ``last`` is one more."""
     place = styler("bold", f"{printable(str(diagnostic.location))}:")
     severity = styler(diagnostic.severity.value, diagnostic.severity.value)
     lines = [f"{place} {severity} {diagnostic.code}: {printable(diagnostic.message)}"]
@@ -48,6 +61,8 @@ def _one(
     for related in diagnostic.related:
         place = printable(str(related.location))
         lines.append(f"  {styler('dim', 'see:')} {place}: {printable(related.message)}")
+    if last:
+        lines.append(f"  {last}")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -75,6 +90,12 @@ def status(report: Report) -> int:
     if inputs.unreadable(report):
         return UNUSABLE
     return CLEAN if report.ok else FINDINGS
+
+
+def write_tally(report: Report, console: Console) -> None:
+    """Count the findings of a fleet on standard error; nothing if there are none."""
+    if len(report):
+        console.err.write(f"{tally(report)}; uplinks check shows all\n")
 
 
 def catalogue(extra: Iterable[rules.Rule] = ()) -> dict[str, rules.Entry]:

@@ -17,15 +17,17 @@ import argparse
 import glob
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
+from uplinks import naming
+from uplinks.adapters._folders import SUFFIXES
 from uplinks.adapters.files import (
     NOTHING_FOUND,
     PARENT,
-    SUFFIXES,
     UNREADABLE,
     AnyPath,
     Texts,
@@ -42,7 +44,8 @@ from uplinks.diagnostics import Diagnostic, Location, Severity
 from uplinks.errors import join_names
 from uplinks.manifest import Limits
 from uplinks.model import Cluster, Fleet
-from uplinks.parsing import make_fleet
+from uplinks.parsing import join_clusters, make_fleet
+from uplinks.schema import DEFAULT_NAMESPACE
 
 if TYPE_CHECKING:
     from uplinks.cli.source import Source
@@ -50,7 +53,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Place",
     "add_fleet",
+    "add_namespace",
     "add_places",
+    "add_render",
+    "make_place",
+    "make_texts",
     "read_fleet",
     "read_folder",
     "read_places",
@@ -58,6 +65,8 @@ __all__ = [
 ]
 
 STREAM = "-"
+STDIN: Final = "<stdin>"
+"""The file name of standard input in findings."""
 
 _NO_INPUT: Final = "a FLEET is required, or --parent PATH and a --child NAME=PATH for each child"
 
@@ -66,17 +75,32 @@ _NO_INPUT: Final = "a FLEET is required, or --parent PATH and a --child NAME=PAT
 class Place:
     """What was read from one input, and its texts by file.
 
-    ``sources`` are the texts that were scanned so far.
+    ``sources`` are the texts that were scanned so far. ``read`` reads the input, and
+    takes the files that it has already from the given texts.
     """
 
     subject: Fleet | Cluster
-    texts: Mapping[str, bytes] = field(factory=dict, repr=False)
+    texts: Texts = field(factory=Texts, repr=False)
     sources: dict[str, Source] = field(factory=dict, repr=False)
+    read: Callable[[Texts], Fleet | Cluster] | None = field(default=None, repr=False)
 
     @property
     def clusters(self) -> tuple[Cluster, ...]:
         """All clusters of the input."""
         return self.subject.clusters if isinstance(self.subject, Fleet) else (self.subject,)
+
+    def again(self, changed: Mapping[str, bytes]) -> Place:
+        """Read the input once more, with other texts for some of its files."""
+        if self.read is None:
+            return self
+        known = {name: changed.get(name, data) for name, data in self.texts.items()}
+        own = {name: data for name, data in known.items() if name not in self.texts.templates}
+        return make_place(self.read, self.texts.again(own))
+
+
+def make_place(read: Callable[[Texts], Fleet | Cluster], texts: Texts) -> Place:
+    """Read an input."""
+    return Place(read(texts), texts, read=read)
 
 
 def add_places(parser: argparse.ArgumentParser) -> None:
@@ -91,6 +115,25 @@ def add_places(parser: argparse.ArgumentParser) -> None:
     _add_paths(parser)
 
 
+def add_namespace(parser: argparse.ArgumentParser) -> None:
+    """Add the option for the namespace of objects without one."""
+    parser.add_argument(
+        "--namespace",
+        metavar="NAME",
+        default=DEFAULT_NAMESPACE,
+        type=_namespace,
+        help="the namespace of objects without one, as for kubectl and helm (default: "
+        f"{DEFAULT_NAMESPACE})",
+    )
+
+
+def _namespace(text: str) -> str:
+    problem = naming.problem_with_name(text)
+    if problem is not None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no namespace: {problem}")
+    return text
+
+
 def add_fleet(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of a command that needs a whole fleet."""
     parser.add_argument(
@@ -99,7 +142,45 @@ def add_fleet(parser: argparse.ArgumentParser) -> None:
     _add_paths(parser)
 
 
+def add_render(parser: argparse.ArgumentParser) -> None:
+    """Add the option to read charts and kustomizations."""
+    parser.add_argument(
+        "--render",
+        action="store_true",
+        help="read what helm template and kubectl kustomize make of charts and kustomizations",
+    )
+
+
+def make_texts(patterns: Sequence[tuple[str, str]], *, render: bool) -> Texts:
+    """Say how folders are read: ``patterns`` are left out, and charts rendered if wanted."""
+    from uplinks.cli.selection import Excludes  # noqa: PLC0415 - most runs have no patterns
+
+    excludes = Excludes(patterns) if patterns else None
+    if not render:
+        return Texts(is_excluded=excludes)
+    from uplinks.adapters import _charts as charts  # noqa: PLC0415 - few runs render
+
+    # Read again, a chart is not rendered again.
+    return Texts(is_excluded=excludes, render=cache(charts.render))
+
+
+def _configured(path: str, *, render: bool) -> Texts:
+    """Say how the folders of a fleet are read, with the patterns of its configuration."""
+    from uplinks.cli import config  # noqa: PLC0415 - a command that checks has read it
+
+    file = config.find(path)
+    if file is None:
+        return make_texts((), render=render)
+    from uplinks.adapters import plugins  # noqa: PLC0415 - most projects have no configuration
+    from uplinks.cli import findings  # noqa: PLC0415 - it imports this module
+
+    codes = findings.catalogue(plugins.load_rules())
+    return make_texts(config.load(file, codes).exclude, render=render)
+
+
 def _add_paths(parser: argparse.ArgumentParser) -> None:
+    add_render(parser)
+    add_namespace(parser)
     paths = parser.add_argument_group("a fleet in several places, instead of FLEET")
     paths.add_argument("--parent", metavar="PATH", help="the parent's folder or file, or -")
     paths.add_argument(
@@ -109,7 +190,7 @@ def _add_paths(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=_child,
         help="a child's name in the parent's configuration, and its folder or file, or -; "
-        "repeatable",
+        "repeatable, also for further paths of one child",
     )
 
 
@@ -120,39 +201,49 @@ def _child(text: str) -> tuple[str, str]:
     return name, path
 
 
-def read_places(arguments: argparse.Namespace) -> list[Place]:
-    """Read every input on the command line.
+def read_places(arguments: argparse.Namespace, texts: Texts) -> list[Place]:
+    """Read every input on the command line, each in the way of ``texts``.
 
     Raises: UsageError without any, if they contradict each other, or if one is a folder
     of fleets.
     """
     if arguments.parent is not None or arguments.child:
-        texts: dict[str, bytes] = {}
-        return [Place(_read_paths(arguments, texts), texts)]
+        return [make_place(partial(_read_paths, arguments), texts.again({}))]
     if not arguments.fleet:
         raise UsageError(_NO_INPUT)
     _check_places(arguments.fleet)
-    return [place for path in arguments.fleet for place in _read_place(path)]
+    read = partial(_read_place, texts=texts, namespace=arguments.namespace)
+    return [place for path in arguments.fleet for place in read(path)]
 
 
-def _read_place(path: str) -> Iterator[Place]:
-    texts: dict[str, bytes] = {}
+def _read_place(path: str, texts: Texts, namespace: str) -> Iterator[Place]:
     if path == STREAM:
-        yield Place(_read_stream(texts=texts), texts)
+        yield make_place(partial(_read_stream, "", namespace=namespace), texts.again({}))
     elif not glob.has_magic(path) or os.path.lexists(path):
-        yield Place(load(path, texts), texts)
+        yield make_place(partial(load, path, namespace=namespace), texts.again({}))
     elif matches := _matches(path):
         for match in matches:
-            texts = {}
+            if _is_excluded(match, path, texts):
+                continue
             # Opening a pipe waits for its writer, and a pattern did not ask for it.
             if _is_special(match):
                 yield Place(Cluster("", diagnostics=[not_regular(match)]))
             else:
-                yield Place(load(match, texts), texts)
+                yield make_place(partial(load, match, namespace=namespace), texts.again({}))
     else:
         message = "nothing found: no file or folder matches this pattern"
         nothing = Diagnostic(NOTHING_FOUND, Severity.ERROR, message, Location(file=path))
         yield Place(Cluster("", diagnostics=[nothing]))
+
+
+def _is_excluded(match: str, pattern: str, texts: Texts) -> bool:
+    """Return whether a match, or a folder of it that the pattern did not name, is left out."""
+    if texts.is_excluded is None:
+        return False
+    named = next(n for n, part in enumerate(pattern.split("/")) if glob.has_magic(part))
+    parts = match.split("/")
+    below = range(named + 1, len(parts) + 1)
+    return any(texts.is_excluded("/".join(parts[:number])) for number in below)
 
 
 def _is_special(path: str) -> bool:
@@ -173,7 +264,8 @@ def read_fleet(arguments: argparse.Namespace) -> Fleet:
     Raises: UsageError, also for a single cluster.
     """
     if arguments.parent is not None or arguments.child:
-        return _read_paths(arguments)
+        first = next((path for path in _paths(arguments) if path != STREAM), ".")
+        return _read_paths(arguments, _configured(first, render=arguments.render))
     if arguments.fleet is None:
         raise UsageError(_NO_INPUT)
     if arguments.fleet == STREAM:
@@ -181,18 +273,22 @@ def read_fleet(arguments: argparse.Namespace) -> Fleet:
             "standard input (-) is a single cluster, not a fleet; use --parent - or "
             "--child NAME=- beside the others"
         )
-    return read_folder(arguments.fleet)
+    return read_folder(arguments.fleet, arguments.namespace, render=arguments.render)
 
 
-def read_folder(path: str) -> Fleet:
-    """Read the fleet of a folder.
+def _paths(arguments: argparse.Namespace) -> list[str]:
+    return [path for path in (arguments.parent, *(path for _, path in arguments.child)) if path]
+
+
+def read_folder(path: str, namespace: str = DEFAULT_NAMESPACE, *, render: bool = False) -> Fleet:
+    """Read the fleet of a folder, without what its configuration excludes.
 
     Raises: UsageError for a single cluster, or a folder of fleets.
     """
     if path == STREAM:
         raise UsageError("standard input (-) is a single cluster; use a folder with a fleet")
     _check_places([path])
-    fleet = load_fleet(path)
+    fleet = load_fleet(path, _configured(path, render=render), namespace=namespace)
     readable = all(d.code != UNREADABLE for d in fleet.parent.diagnostics)
     if readable and not is_fleet(path):
         raise UsageError(f"{path} is a single cluster; a fleet has parent/ and children/NAME/")
@@ -204,13 +300,13 @@ def _read_paths(arguments: argparse.Namespace, texts: Texts | None = None) -> Fl
         raise UsageError("FLEET cannot be combined with --parent and --child")
     if arguments.parent is None:
         raise UsageError("--child requires --parent")
-    names = [name for name, _ in arguments.child]
-    for name in names:
-        if names.count(name) > 1:
-            raise UsageError(f"two children have the name {name}")
     _check_places([arguments.parent, *(path for _, path in arguments.child)])
-    children = [_read_cluster(name, path, texts) for name, path in arguments.child]
-    return make_fleet(_read_cluster(PARENT, arguments.parent, texts), children)
+    by_child: dict[str, list[str]] = {}
+    for name, path in arguments.child:
+        by_child.setdefault(name, []).append(path)
+    read = partial(_read_cluster, texts=texts, namespace=arguments.namespace)
+    children = [read(name, paths) for name, paths in by_child.items()]
+    return make_fleet(read(PARENT, [arguments.parent]), children)
 
 
 def _check_places(paths: Sequence[str]) -> None:
@@ -224,16 +320,28 @@ def _check_places(paths: Sequence[str]) -> None:
             raise UsageError(f"{path} is a folder of fleets, not a fleet or a cluster; use {names}")
 
 
-def _read_cluster(name: str, path: AnyPath, texts: Texts | None) -> Cluster:
-    if path == STREAM:
-        return _read_stream(name, texts)
-    return load_cluster(name, [path], texts=texts)
+def _read_cluster(
+    name: str, paths: Sequence[AnyPath], texts: Texts | None, namespace: str
+) -> Cluster:
+    return join_clusters(
+        [
+            _read_stream(name, texts, namespace)
+            if path == STREAM
+            else load_cluster(name, [path], texts=texts, namespace=namespace)
+            for path in paths
+        ]
+    )
 
 
-def _read_stream(name: str = "", texts: Texts | None = None) -> Cluster:
-    # One byte more than allowed, so that the reader sees that it is too much.
-    data = sys.stdin.buffer.read(Limits().size + 1)
-    return load_stream(data, source="<stdin>", name=name, texts=texts)
+def _read_stream(
+    name: str = "", texts: Texts | None = None, namespace: str = DEFAULT_NAMESPACE
+) -> Cluster:
+    if texts is not None and STDIN in texts:
+        data = texts[STDIN]
+    else:
+        # One byte more than allowed, so that the reader sees that it is too much.
+        data = sys.stdin.buffer.read(Limits().size + 1)
+    return load_stream(data, source=STDIN, name=name, texts=texts, namespace=namespace)
 
 
 def unreadable(report: Iterable[Diagnostic]) -> bool:

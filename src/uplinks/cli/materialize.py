@@ -108,9 +108,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     fleet = inputs.read_fleet(arguments)
     child = _child(arguments, fleet)
     report = rules.check(fleet)
-    console.err.write(findings.as_text(report, console.styler(console.err)))
     if not report.ok:
+        from uplinks.cli import causes  # noqa: PLC0415 - a sound fleet needs none
+
+        causes.write_refusal(report, console)
         return findings.status(report)
+    findings.write_tally(report, console)
     if child is not None:
         text = _CHILD[arguments.format](child, options)
     else:

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 
 from uplinks.cli.console import UsageError
 
-__all__ = ["write", "write_folder"]
+__all__ = ["write", "write_all", "write_folder"]
 
 
 def write(path: str, text: str) -> None:
@@ -40,6 +40,12 @@ def write_folder(path: str, texts: Mapping[str, str]) -> None:
     with _usage_errors(path):
         os.makedirs(path, exist_ok=True)
         _replace({os.path.join(path, name): text.encode() for name, text in texts.items()})
+
+
+def write_all(files: Mapping[str, bytes]) -> None:
+    """Replace regular files together. Raises: UsageError; then none has changed."""
+    with _usage_errors(", ".join(files)):
+        _replace(files)
 
 
 @contextlib.contextmanager

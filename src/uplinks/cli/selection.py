@@ -1,7 +1,8 @@
 """Which findings count: ``--select``, ``--ignore`` and per-path ignores.
 
 A code is selected by itself or by its prefix (``UPL2`` is all of 2xx). Codes for
-unread input cannot be left out: an incomplete check must never look clean.
+unread input can be left out only for some files: an incomplete check must never look
+clean by accident.
 """
 
 from __future__ import annotations
@@ -15,11 +16,20 @@ from attrs import frozen
 
 from uplinks import naming
 from uplinks.cli.console import UsageError
-from uplinks.diagnostics import LIMIT_EXCEEDED, Diagnostic
+from uplinks.diagnostics import Diagnostic
+from uplinks.manifest import UNREAD
 
-__all__ = ["ALWAYS", "PathIgnore", "PathPattern", "Selection", "checked", "nearest_code"]
+__all__ = [
+    "ALWAYS",
+    "Excludes",
+    "PathIgnore",
+    "PathPattern",
+    "Selection",
+    "checked",
+    "nearest_code",
+]
 
-ALWAYS: Final = frozenset({"UPL001", "UPL002", "UPL003", LIMIT_EXCEEDED, "UPL011", "UPL012"})
+ALWAYS: Final = UNREAD | {"UPL011", "UPL012"}
 """Codes for input that was not read; they are always reported."""
 
 _GLOB: Final = re.compile(r"(?:\*\*/)+|\*+|[^*]", re.DOTALL)
@@ -34,7 +44,7 @@ class PathIgnore:
     codes: tuple[str, ...]
 
     def covers(self, finding: Diagnostic) -> bool:
-        """Whether the finding has such a code and is in such a file."""
+        """Whether the finding has such a code, whatever it is, and is in such a file."""
         path = os.path.abspath(finding.location.file)  # noqa: PTH100 - links are not followed
         return finding.code.startswith(self.codes) and self.pattern.matches(path)
 
@@ -59,10 +69,37 @@ class Selection:
 
     def counts(self, finding: Diagnostic) -> bool:
         """Whether a finding counts."""
-        if finding.code in ALWAYS:
-            return True
         here = any(each.covers(finding) for each in self.in_paths)
         return self.has(finding.code) and not here
+
+
+class Excludes:
+    """Patterns of files and folders that are left out, each below a folder.
+
+    A pattern without ``/`` matches names at any depth, also outside of the folder. A
+    folder that matches is left out as a whole.
+
+    >>> excludes = Excludes([("/w", "chart/"), ("/w", "old/*.yaml")])
+    >>> excludes("/w/a/chart"), excludes("/w/old/b.yaml"), excludes("/w/b.yaml")
+    (True, True, False)
+    """
+
+    def __init__(self, patterns: Iterable[tuple[str, str]]) -> None:
+        self._patterns = tuple(
+            _anywhere_or_below(folder, glob.rstrip("/").removeprefix("./"))
+            for folder, glob in patterns
+        )
+
+    def __call__(self, path: str) -> bool:
+        """Whether a file or folder matches."""
+        full = os.path.abspath(path)  # noqa: PTH100 - links are not followed
+        return any(pattern.matches(full) for pattern in self._patterns)
+
+
+def _anywhere_or_below(folder: str, glob: str) -> PathPattern:
+    if glob.startswith("/"):
+        return PathPattern("/", glob[1:])
+    return PathPattern(folder, glob) if "/" in glob else PathPattern("/", f"**/{glob}")
 
 
 def checked(given: Iterable[str], codes: Collection[str], what: str) -> tuple[str, ...]:
@@ -80,9 +117,10 @@ def checked(given: Iterable[str], codes: Collection[str], what: str) -> tuple[st
             near = nearest_code(code, codes)
             hint = f"; did you mean {near}?" if near else "; see uplinks explain"
             raise UsageError(f"{what}: unknown code {text!r}{hint}")
-        if code in ALWAYS and not what.endswith("select"):
+        if code in ALWAYS and what.endswith("ignore"):
             raise UsageError(
-                f"{what}: {code} cannot be ignored: it reports input that was not read"
+                f"{what}: {code} cannot be ignored everywhere, because it reports input that was "
+                "not read; use exclude or per-path-ignores"
             )
         found.append(code)
     return tuple(found)

@@ -58,6 +58,15 @@ class Source:
         begin, end = self._lines[number - 1] if 0 < number <= len(self._lines) else (0, 0)
         return self._text[begin:end]
 
+    @property
+    def lines(self) -> int:
+        """How many lines there are."""
+        return len(self._lines)
+
+    def offset(self, line: int, column: int) -> int:
+        """Give the index of a place in the text; both count from 1."""
+        return self._lines[line - 1][0] + column - 1
+
     def comments(self) -> Iterator[Comment]:
         """Find all comments. Behind the place that the parser cannot read, any ``#`` begins one.
 

@@ -22,7 +22,7 @@ from attrs import frozen
 
 from uplinks.cli.selection import ALWAYS, nearest_code
 from uplinks.diagnostics import Diagnostic, Location, Severity, Span
-from uplinks.model import Cluster, IngressRoute, TraefikService, Uplink
+from uplinks.model import Cluster
 
 if TYPE_CHECKING:
     from uplinks.cli.source import Comment, Source
@@ -246,7 +246,7 @@ def _at(file: str, cluster: str, comment: Comment, begin: int, end: int) -> Loca
 
 
 def _in_annotations(cluster: Cluster) -> Iterator[Suppression]:
-    for each in _objects(cluster):
+    for each in cluster.objects:
         if ANNOTATION in each.annotations:
             where = each.origin.locate("metadata", "annotations", ANNOTATION)
             span = each.origin.locate().span
@@ -258,12 +258,8 @@ def _owner(file: str, clusters: Iterable[Cluster]) -> str:
     """Return the cluster of a file, ``""`` if no object was read from the file."""
     for cluster in clusters:
         parts = (cluster.child_config, cluster.parent_config)
-        origins = [each.origin for each in _objects(cluster)]
+        origins = [each.origin for each in cluster.objects]
         origins += [part.origin for part in parts if part is not None]
         if any(origin.document.file == file for origin in origins):
             return cluster.name
     return ""
-
-
-def _objects(cluster: Cluster) -> list[Uplink | IngressRoute | TraefikService]:
-    return [*cluster.uplinks, *cluster.routers, *cluster.traefik_services]

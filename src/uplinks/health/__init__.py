@@ -26,6 +26,7 @@ from uplinks.health._failures import FailureClassifier
 from uplinks.health._machine import Health, check_times
 from uplinks.health._states import TRANSITIONS, Cause, State
 from uplinks.health._values import (
+    Bounded,
     Event,
     HealthPolicy,
     Ignored,
@@ -39,6 +40,7 @@ from uplinks.health._values import (
 
 __all__ = [
     "TRANSITIONS",
+    "Bounded",
     "Budget",
     "Cause",
     "Event",

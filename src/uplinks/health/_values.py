@@ -11,7 +11,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, Final, NamedTuple
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from attrs.validators import ge, instance_of, le
 
 from uplinks.durations import to_nanoseconds
@@ -21,6 +21,7 @@ from uplinks.health._states import Cause, State
 from uplinks.model import HealthCheck
 
 __all__ = [
+    "Bounded",
     "Event",
     "HealthPolicy",
     "Ignored",
@@ -69,6 +70,18 @@ def _max_hold_down(value: Duration) -> int:
     return _time("max_hold_down", value)
 
 
+def _slow_start(value: Duration) -> int:
+    return _time("slow_start", value)
+
+
+def _min_interval(value: Duration) -> int:
+    return _time("min_interval", value)
+
+
+def _max_timeout(value: Duration) -> int:
+    return _time("max_timeout", value)
+
+
 def _rate_window(value: Duration) -> int:
     window = _time("rate_window", value)
     if not window:
@@ -97,6 +110,10 @@ class HealthPolicy:
       least ``rate_minimum`` requests within ``rate_window`` have failed. 0: never.
     - ``max_ejected`` (percent): of a weighted service's targets, at most so many
       are taken out by requests; later ones are still picked. At least one may be.
+    - ``slow_start``: a target that comes up begins with a tenth of its weight, and
+      has all of it after this time. 0: at once.
+    - ``min_interval``, ``max_timeout``: the bounds of what a child may choose for
+      the intervals and the timeout of its check. 0: no bound.
     - ``failures``: which requests count as failures of a child.
     - ``retry_budget``: how many retries a service may add to its requests.
 
@@ -124,12 +141,33 @@ class HealthPolicy:
     rate_window: int = field(default=10 * SECOND, converter=_rate_window, kw_only=True)
     rate_minimum: int = field(default=20, kw_only=True, validator=[instance_of(int), ge(1)])
     max_ejected: int = _percent(100)
+    slow_start: int = field(default=0, converter=_slow_start, kw_only=True)
+    min_interval: int = field(default=0, converter=_min_interval, kw_only=True)
+    max_timeout: int = field(default=0, converter=_max_timeout, kw_only=True)
     failures: FailureClassifier = field(
         factory=FailureClassifier, kw_only=True, validator=instance_of(FailureClassifier)
     )
     retry_budget: RetryBudget = field(
         factory=RetryBudget, kw_only=True, validator=instance_of(RetryBudget)
     )
+
+    def bounded(self, check: HealthCheck) -> HealthCheck:
+        """Return a check with times within ``min_interval`` and ``max_timeout``.
+
+        >>> policy = HealthPolicy(min_interval="1s", max_timeout="10s")
+        >>> check = policy.bounded(HealthCheck(interval="10ms", timeout="1h"))
+        >>> check.interval, check.timeout
+        (1000000000, 10000000000)
+        """
+        if not (self.min_interval or self.max_timeout):
+            return check
+        bounded = evolve(
+            check,
+            interval=max(check.interval, self.min_interval),
+            unhealthy_interval=max(check.unhealthy_interval, self.min_interval),
+            timeout=min(check.timeout, self.max_timeout or check.timeout),
+        )
+        return check if bounded == check else bounded
 
 
 class Token(NamedTuple):
@@ -215,7 +253,20 @@ class Overloaded:
     at: int
 
 
-Event = Transition | Overloaded
+@frozen
+class Bounded:
+    """A check asked for other times than the policy allows, and is made with ``check``.
+
+    ``at`` in ns.
+    """
+
+    target: Hashable
+    asked: HealthCheck
+    check: HealthCheck
+    at: int
+
+
+Event = Transition | Overloaded | Bounded
 """An event of the machine."""
 
 

@@ -1,4 +1,4 @@
-"""Text to located trees: YAML and JSON, read as Kubernetes reads them.
+"""Text to located trees: YAML and JSON, read as Kubernetes reads them, and TOML.
 
 Rules of this package:
 
@@ -24,7 +24,8 @@ Rules of this package:
    an alias or a tag, which may be an unquoted value.
 
 ``_text`` decodes, ``_libyaml`` parses, ``_builder`` makes trees of the events (with
-``_scalars``), ``_findings`` reports. All use ``_limits`` and ``_masking``.
+``_scalars``), ``_toml`` reads TOML, ``_findings`` reports. All use ``_limits`` and
+``_masking``.
 """
 
 from __future__ import annotations
@@ -35,17 +36,20 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from uplinks.diagnostics import Diagnostic
+from uplinks.diagnostics import LIMIT_EXCEEDED, Diagnostic
 from uplinks.located import Document
 from uplinks.manifest import _libyaml, _text
 from uplinks.manifest._builder import TreeBuilder
-from uplinks.manifest._findings import SYNTAX, Findings, LimitError
+from uplinks.manifest._findings import ALIAS, DUPLICATE_KEY, SYNTAX, Findings, LimitError
 from uplinks.manifest._limits import Limits
 
-__all__ = ["PARSER", "Documents", "Limits", "read"]
+__all__ = ["PARSER", "UNREAD", "Documents", "Limits", "read", "read_toml"]
 
 PARSER: Final = "libyaml" if hasattr(_libyaml.libyaml, "CParser") else "python"
 """The parser in use: ``"libyaml"``, or ``"python"`` (about 20 times slower)."""
+
+UNREAD: Final = frozenset({SYNTAX, DUPLICATE_KEY, ALIAS, LIMIT_EXCEEDED})
+"""The codes of text that was not read, or only in part."""
 
 _DEFAULT_LIMITS: Final = Limits()
 
@@ -88,10 +92,7 @@ def read(
 
     Source: YAML 1.1; RFC 8259; sigs.k8s.io/yaml.
     """
-    if isinstance(data, bytearray | memoryview):
-        data = bytes(data)
-    if not isinstance(data, bytes | str):
-        raise TypeError(f"a manifest must be str or bytes, got {type(data).__name__}")
+    data = _bytes_or_str(data)
     size = _text.size(data)
     text, unreadable = ("", "") if size > limits.size else _text.decode(data)
     findings = Findings(file, cluster, limits.findings, _text.end(text))
@@ -119,6 +120,51 @@ def read(
         if unreadable:
             findings.add(SYNTAX, unreadable, findings.point(*findings.end))
     return Documents(tuple(builder.documents), tuple(findings.diagnostics))
+
+
+def _bytes_or_str(data: object) -> bytes | str:
+    if isinstance(data, bytearray | memoryview):
+        return bytes(data)
+    if not isinstance(data, bytes | str):
+        raise TypeError(f"a manifest must be str or bytes, got {type(data).__name__}")
+    return data
+
+
+def read_toml(
+    data: bytes | bytearray | memoryview | str,
+    file: str = "",
+    limits: Limits = _DEFAULT_LIMITS,
+    *,
+    cluster: str = "",
+) -> Documents:
+    r"""Read a TOML text, which is one document; an empty one is none.
+
+    As `read`, but for the codes: ``UPL001`` (syntax or encoding) and ``UPL004`` (limit).
+
+    >>> [document] = read_toml("[hub.uplinkEntryPoints.up]\naddress = ':9443'", "t.toml").documents
+    >>> document.root["hub"]["uplinkEntryPoints"]["up"].marks["address"][1]
+    Span(line=2, column=11, end_line=2, end_column=18)
+
+    Source: TOML 1.0.
+    """
+    from uplinks.manifest import _toml  # noqa: PLC0415 - few fleets have TOML
+
+    data = _bytes_or_str(data)
+    size = _text.size(data)
+    text, unreadable = ("", "") if size > limits.size else _text.decode(data)
+    last = text.rfind("\n") + 1  # no other character ends a line in TOML
+    end = (text.count("\n") + 1, len(text) - last + 1)
+    findings = Findings(file, cluster, limits.findings, end)
+    documents: list[Document] = []
+    with contextlib.suppress(LimitError):
+        if size > limits.size:
+            findings.stop(f"the text has {size} bytes, more than {limits.size}")
+        if unreadable:
+            findings.add(SYNTAX, unreadable, findings.point(*findings.end))
+        else:
+            document = _toml.read_document(text, findings, limits, size)
+            documents += [] if document is None else [document]
+    return Documents(tuple(documents), tuple(findings.diagnostics))
 
 
 def _events(text: str) -> Callable[[], Any]:

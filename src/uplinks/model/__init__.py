@@ -39,11 +39,13 @@ from uplinks.model._objects import (
     UPLINKS_ANNOTATION,
     Failover,
     IngressRoute,
+    OtherObject,
     Route,
     ServiceReference,
     TraefikService,
     Uplink,
     Weighted,
+    written_references,
 )
 from uplinks.model._services import (
     Advertisement,
@@ -77,6 +79,7 @@ __all__ = [
     "Header",
     "HealthCheck",
     "IngressRoute",
+    "OtherObject",
     "ParentConfig",
     "PassiveHealthCheck",
     "Resource",
@@ -93,7 +96,8 @@ __all__ = [
     "WeightedChild",
     "WeightedService",
     "share_passive_check",
+    "written_references",
 ]
 
-Resource = Uplink | IngressRoute | TraefikService | StaticConfig
+Resource = Uplink | IngressRoute | TraefikService | StaticConfig | OtherObject
 """Every kind of object that is read from a manifest."""

@@ -24,11 +24,11 @@ class Header:
     """One header of a health check. The value is never part of a repr.
 
     >>> Header("Authorization", "Bearer abc")
-    Header(name='Authorization', value=***)
+    Header(name='Authorization', value='***')
     """
 
     name: str
-    value: str = field(repr=lambda _: MASK)
+    value: str = field(repr=lambda _: repr(MASK))
 
 
 def _headers(

@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from uplinks import addresses
 from uplinks.diagnostics import Diagnostic
 from uplinks.located import Origin
 from uplinks.model._fields import (
@@ -17,7 +18,7 @@ from uplinks.model._fields import (
     rest_field,
     to_tuple,
 )
-from uplinks.model._objects import IngressRoute, TraefikService, Uplink
+from uplinks.model._objects import IngressRoute, OtherObject, TraefikService, Uplink
 from uplinks.model._transport import ServersTransport
 
 __all__ = [
@@ -57,8 +58,9 @@ class ChildConfig(Copyable):
 
     @property
     def default_entry_points(self) -> tuple[str, ...]:
-        """The names of the entry points with ``asDefault: true``, in order."""
-        return tuple(name for name, point in self.uplink_entry_points.items() if point.as_default)
+        """The names of the entry points with ``asDefault: true``, else of all, in order."""
+        points = self.uplink_entry_points
+        return tuple(n for n, point in points.items() if point.as_default) or tuple(points)
 
 
 @frozen
@@ -128,6 +130,12 @@ class Cluster:
     parent_config: ParentConfig | None = None
     diagnostics: tuple[Diagnostic, ...] = field(default=(), converter=to_tuple)
     skipped: int = 0
+    others: tuple[OtherObject, ...] = field(default=(), converter=to_tuple)
+
+    @property
+    def objects(self) -> tuple[Uplink | IngressRoute | TraefikService | OtherObject, ...]:
+        """All Kubernetes objects."""
+        return (*self.uplinks, *self.routers, *self.traefik_services, *self.others)
 
 
 @frozen
@@ -141,3 +149,73 @@ class Fleet(Copyable):
     def clusters(self) -> tuple[Cluster, ...]:
         """The parent, then the children in the order of their names."""
         return (self.parent, *(self.children[name] for name in sorted(self.children)))
+
+    def tiers(self) -> tuple[Fleet, ...]:
+        """The fleet itself, and one for each child that is a parent too, by their names.
+
+        >>> listed = ParentConfig({"leaf": Child("https://leaf.example.com")})
+        >>> middle = Cluster("middle", parent_config=listed)
+        >>> fleet = Fleet(Cluster("parent"), {"middle": middle, "leaf": Cluster("leaf")})
+        >>> [(tier.parent.name, sorted(tier.children)) for tier in fleet.tiers()]
+        [('parent', ['leaf', 'middle']), ('middle', ['leaf'])]
+        """
+        inner = [c for c in self.clusters[1:] if c.parent_config and c.parent_config.children]
+        return (self, *(Fleet(c, self._listed_by(c)) for c in inner))
+
+    def _listed_by(self, cluster: Cluster) -> dict[str, Cluster]:
+        names = () if cluster.parent_config is None else cluster.parent_config.children
+        return {name: self.children[name] for name in names if name in self.children}
+
+    def offered(self) -> Mapping[str, tuple[Uplink, ...]]:
+        """The uplinks that the parent finds at each child, in the order of the children's names.
+
+        A parent may list one cluster as several children, on one host, with the port of
+        another entry point each. Such a child offers only the uplinks of that entry point.
+        A child that only another child lists offers nothing to the fleet's parent.
+        Complexity: O(children + uplinks), O(n log n) for n names.
+
+        >>> config = ChildConfig({"a": UplinkEntryPoint(":1"), "b": UplinkEntryPoint(":2")})
+        >>> uplinks = [Uplink("x", "apps", entry_points=["a"]), Uplink("y", "apps")]
+        >>> cluster = Cluster("", uplinks=uplinks, child_config=config)
+        >>> listed = {name: Child(f"https://eu:{name[-1]}") for name in ("eu-1", "eu-2")}
+        >>> parent = Cluster("parent", parent_config=ParentConfig(listed))
+        >>> offered = Fleet(parent, dict.fromkeys(listed, cluster)).offered()
+        >>> {name: [each.name for each in found] for name, found in offered.items()}
+        {'eu-1': ['x', 'y'], 'eu-2': ['y']}
+        """
+        others = [self._listed_by(c) for c in self.children.values() if c is not self.parent]
+        own = self._listed_by(self.parent)
+        below = {name for listed in others for name in listed if name not in own}
+        names = sorted(self.children.keys() - below)
+        reached = self.reached_entry_points()
+        return {n: self._offered_at(self.children[n], reached.get(n)) for n in names}
+
+    def reached_entry_points(self) -> Mapping[str, frozenset[str]]:
+        """The entry points that the addresses of children lead to, where not to all of them."""
+        listed = {} if self.parent.parent_config is None else self.parent.parent_config.children
+        by_host: dict[tuple[str, str], list[tuple[str, int]]] = {}
+        for name, child in listed.items():
+            endpoint = addresses.endpoint(child.address)
+            if endpoint is not None:
+                by_host.setdefault(endpoint[:2], []).append((name, endpoint[2]))
+        return {
+            name: at
+            for same in by_host.values()
+            if len(same) > 1
+            for name, port in same
+            if name in self.children and (at := _entry_points_at(self.children[name], port))
+        }
+
+    @staticmethod
+    def _offered_at(cluster: Cluster, at: frozenset[str] | None) -> tuple[Uplink, ...]:
+        config = cluster.child_config
+        if at is None or config is None:
+            return cluster.uplinks
+        default = config.default_entry_points
+        return tuple(u for u in cluster.uplinks if not at.isdisjoint(u.entry_points or default))
+
+
+def _entry_points_at(cluster: Cluster, port: int) -> frozenset[str]:
+    """Give the entry points of a port; none if it may lead to any of them, as a Service may."""
+    points = {} if cluster.child_config is None else cluster.child_config.uplink_entry_points
+    return frozenset(n for n, p in points.items() if addresses.listening_port(p.address) == port)

@@ -66,8 +66,12 @@ def origin_field() -> Any:
 
 
 def mapping_field() -> Any:
-    """Define a frozen mapping; it takes no part in the hash."""
-    return field(factory=dict, converter=frozen_mapping, hash=False)
+    """Define a frozen mapping; it takes no part in the hash, and is shown as a ``dict``."""
+    return field(factory=dict, converter=frozen_mapping, hash=False, repr=_shown_mapping)
+
+
+def _shown_mapping(value: Mapping[str, Any]) -> str:
+    return repr(dict(value))
 
 
 def rest_field() -> Any:

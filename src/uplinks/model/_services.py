@@ -115,6 +115,9 @@ class Services(Copyable, Mapping[str, WeightedService | ChildService]):
         factory=dict, converter=frozen_mapping, hash=False
     )
 
+    def __repr__(self) -> str:
+        return f"Services({dict(self._by_name)!r})"
+
     def __getitem__(self, name: str) -> WeightedService | ChildService:
         return self._by_name[name]
 

@@ -20,13 +20,13 @@ class ClientCertificate:
     ``key_file`` may hold the private key, so it is never part of a repr.
 
     >>> ClientCertificate("/tls/client.crt", "/tls/client.key")
-    ClientCertificate(cert_file='/tls/client.crt', key_file=***)
+    ClientCertificate(cert_file='/tls/client.crt', key_file='***')
 
     Source: Traefik, ``serversTransport.certificates``.
     """
 
     cert_file: str = ""
-    key_file: str = field(default="", repr=lambda _: "***")
+    key_file: str = field(default="", repr=lambda _: "'***'")
 
 
 @frozen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self
 
@@ -104,6 +105,8 @@ class Attempts:
         leases: Leases,
         selector: Selector[Any],
         budget: Budget,
+        *,
+        lock: AbstractContextManager[object],
         clock: Callable[[], int],
         retries: int,
     ) -> None:
@@ -112,17 +115,21 @@ class Attempts:
         self._leases = leases
         self._selector = selector
         self._budget = budget
+        self._lock = lock  # threads share the budget of a service
         self._clock = clock
         self._tried: list[Any] = []
         self._next: Any = None
         self.retries_left = retries
+        self.unsent = False
+        """Whether no part of the last attempt was sent, so that its retry adds no load."""
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Attempt:
         if not self._tried:
-            self._budget.request(self._clock())
+            with self._lock:
+                self._budget.request(self._clock())
             self._next = self._selector.pick()
         if self._next is None:
             raise StopIteration
@@ -156,8 +163,10 @@ class Attempts:
             target = self._selector.pick(exclude=self._tried)
         except NoEligibleTarget:
             return False
-        if not self._budget.retry(self._clock()):
-            return False
+        with self._lock:
+            if not self._budget.retry(self._clock(), free=self.unsent):
+                return False
+        self.unsent = False
         self.retries_left -= 1
         self._next = target
         return True

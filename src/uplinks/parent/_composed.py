@@ -85,7 +85,7 @@ def _by_service_name(services: Iterable[TraefikService]) -> dict[str, TraefikSer
         if service.weighted is not None or service.failover is not None:
             owners.setdefault(service.service_name, []).append(service)
     collisions = {
-        name: tuple(sorted(f"TraefikService {s.namespace}/{s.name}" for s in claims))
+        name: tuple(sorted(f"TraefikService {s.owner}" for s in claims))
         for name, claims in sorted(owners.items())
         if len(claims) > 1
     }

@@ -38,6 +38,11 @@ class Eligibility:
         """Return whether a child service is held out."""
         return name in self._held
 
+    @property
+    def now(self) -> int:
+        """The latest time passed in, in nanoseconds."""
+        return self._watch.health.now
+
     def is_up(self, name: str) -> bool:
         """Return whether a child service is up and not held out; a panic does not matter."""
         return name not in self._held and self._watch.is_up(name)

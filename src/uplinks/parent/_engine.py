@@ -24,6 +24,7 @@ from uplinks.parent._composed import Composed
 from uplinks.parent._eligibility import Eligibility
 from uplinks.parent._events import EventStream
 from uplinks.parent._offers import Change, Offers
+from uplinks.parent._ramps import Ramps
 from uplinks.parent._selectors import Selectors
 from uplinks.parent._sources import Source
 from uplinks.parent._watch import Endpoint, Watch
@@ -60,13 +61,19 @@ class Engine:
         self.clock: Callable[[], int] | None = None
         self.reporter: Callable[[Target, bool, str], object] = self._report_now
         self._leases: dict[str, Leases] = {}
-        self._budgets: dict[str, Budget] = {}
+        self.budgets: Final[dict[str, Budget]] = {}  # by the name of a service
+        self.failures: Final[Counter[str]] = Counter()  # requests, by the name of a child service
         self._pending: deque[str] = deque()  # services whose selectors are behind their endpoint
         self.watch: Final = Watch(policy, start)
         self.offers: Final = Offers(config)
         self.eligibility: Final = Eligibility(self.watch, policy)
         self.selectors: Final = Selectors(
-            self.offers, services, self.eligibility, start=start, scheduler=scheduler
+            self.offers,
+            services,
+            self.eligibility,
+            Ramps(policy.slow_start),
+            start=start,
+            scheduler=scheduler,
         )
 
     # Changing
@@ -84,7 +91,11 @@ class Engine:
         for old, new in change.pairs():
             if old is not None and (new is None or new.service.url != old.service.url):
                 self.eligibility.release(old.service.name)
-        events = self.watch.apply(plan, self.watch.health.now)
+                self.selectors.ramps.forget(old.service.name)
+            if old is not None and new is None:
+                self.failures.pop(old.service.name, None)
+        now = self.watch.health.now
+        events = [*self.watch.apply(plan, now), *self.watch.bounded(change, plan, now)]
         self.selectors.apply(change)
         self.selectors.refresh(offer.service for offer in change.after.values())
         if composed is not None:
@@ -111,6 +122,7 @@ class Engine:
     def expire(self, now: int) -> None:
         """Let happen what is over at ``now``. Raises: TypeError."""
         self.publish(self.watch.health.expire(now))
+        self._pending.extend(self.selectors.ramps.due(self.watch.health.now))
         if self._pending:
             self._refresh_some()
 
@@ -118,7 +130,10 @@ class Engine:
         """Return when (ns) to call `expire` again; now while selectors are behind."""
         if self._pending:
             return self.watch.health.now
-        return self.watch.health.next_wakeup()
+        step, wakeup = self.selectors.ramps.first(), self.watch.health.next_wakeup()
+        if step is None or wakeup is None:
+            return wakeup if step is None else step
+        return min(step, wakeup)
 
     def report(self, probe: Probe, outcome: Outcome, now: int) -> None:
         """Take the outcome of a probe."""
@@ -131,10 +146,11 @@ class Engine:
         name = target if isinstance(target, str) else target.name
         service = self.direct(name) if isinstance(target, str) else self.offers.direct.get(name)
         self.expire(now)
-        endpoint = self.watch.endpoint(name)
-        if service is None or endpoint is None:
+        if service is None or not (isinstance(target, str) or _url(target) == service.url):
             return
-        if isinstance(target, str) or getattr(target, "url", None) == service.url:
+        self.failures[name] += not ok
+        endpoint = self.watch.endpoint(name)
+        if endpoint is not None:
             self.publish(self.watch.health.observe(endpoint, ok, now, reason=reason))
             self._remember(service.url, endpoint)
 
@@ -167,13 +183,13 @@ class Engine:
 
     def budget(self, name: str) -> Budget:
         """Return the retry budget of a service."""
-        if name not in self._budgets:
-            self._budgets[name] = Budget(self.policy.retry_budget)
-        return self._budgets[name]
+        if name not in self.budgets:
+            self.budgets[name] = Budget(self.policy.retry_budget)
+        return self.budgets[name]
 
     def in_flight(self) -> Counter[str]:
         """Count the active leases by child service. O(active leases)."""
-        leases = self._leases.values()
+        leases = tuple(self._leases.values())
         return Counter(target.name for each in leases for target in each.targets())
 
     def now(self) -> int:
@@ -245,3 +261,7 @@ class Engine:
     def composed(self) -> dict[str, TraefikService]:
         """Return the composed services by name."""
         return dict(self.selectors.composed.services)
+
+
+def _url(target: Target) -> str | None:
+    return target.url if isinstance(target, ChildService) else None

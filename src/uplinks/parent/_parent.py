@@ -107,7 +107,8 @@ class Parent:
         """Make a parent without manifests: one service over children at these addresses.
 
         A child is an address, or an address and a weight (1 by default). An
-        address may have a base path; the path of ``health_check`` is below it.
+        address may have a base path; the path of ``health_check`` is below it. A
+        `Child` in its place has a ``serversTransport`` too.
         ``service`` names the uplink. `update` replaces the children.
 
         Complexity: as `advertise_all`.
@@ -500,7 +501,10 @@ class Parent:
         with engine.lock:
             service = self._only_service() if name is None else name
             leases, selector = self._leases(service), engine.selectors.of(service)
-            return Attempts(leases, selector, engine.budget(service), engine.now, retries)
+            budget = engine.budget(service)
+            return Attempts(
+                leases, selector, budget, lock=engine.lock, clock=engine.now, retries=retries
+            )
 
     def _attach(
         self,
@@ -533,11 +537,12 @@ class Parent:
         """Describe the present state as plain data, ready for `json.dumps`.
 
         ``targets`` lists the child services: whether each is up or held out, its
-        active leases, and of its checks the state, the cause and reason of the
-        last transition, since when, the next probe, and until when it is held
-        down. ``services`` has the weights of each weighted service. Times are in
-        nanoseconds of the clock passed in; addresses are without user
-        information.
+        weight and when it has all of it, its active leases, its failed requests
+        so far, and of its checks the state, the cause and reason of the last
+        transition, since when, the next probe, and until when it is held down.
+        ``services`` has the weights of each weighted service, ``retries`` how
+        often requests to a service were repeated. Times are in nanoseconds of
+        the clock passed in; addresses are without user information.
 
         Complexity: O(services + active leases).
 
@@ -545,7 +550,8 @@ class Parent:
         >>> target["child"], target["up"], target["check"]
         ('eu', True, None)
         """
-        return state_of(self._engine)
+        with self._engine.lock:
+            return state_of(self._engine)
 
     def readiness(self, name: str | None = None) -> tuple[int, int]:
         """Return how many targets of a service are up by a check of theirs, and how many there are.

@@ -10,7 +10,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from math import gcd
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ from uplinks.naming import weighted_service_name
 from uplinks.parent._composed import Composed, references, service_of
 from uplinks.parent._eligibility import Eligibility
 from uplinks.parent._offers import Change, Offers
+from uplinks.parent._ramps import Ramps, ramped
 
 __all__ = ["Selectors"]
 
@@ -41,6 +42,7 @@ class Selectors:
         offers: Offers,
         composed: Iterable[TraefikService],
         eligibility: Eligibility,
+        ramps: Ramps,
         *,
         start: int,
         scheduler: str,
@@ -48,6 +50,7 @@ class Selectors:
         self.composed = Composed(composed)
         self.by_service: Final[dict[str, Selector[Any]]] = {}
         self.failovers: Final[set[Selector[Any]]] = set()
+        self.ramps: Final = ramps
         self._offers = offers
         self._eligibility = eligibility
         self._start = start
@@ -116,6 +119,8 @@ class Selectors:
         # Last, so that a selector whose targets are all replaced is never empty.
         for selector, service, weighted in gone:
             selector.remove(service)
+            if weighted:
+                self._reweigh(weighted_service_name(service.uplink_name))
             self._eligibility.update(selector, (), weighted=weighted)  # a panic may begin or end
 
     def recompose(self, composed: Composed) -> None:
@@ -168,10 +173,31 @@ class Selectors:
             return {}
 
     def refresh(self, services: Iterable[ChildService]) -> None:
-        """Set whether these services may be picked, in every selector that holds them."""
+        """Set whether these services may be picked, and how often, wherever they are held."""
+        services = list(services)
+        for service in services:
+            up = self._eligibility.is_up(service.name)
+            self.ramps.note(service.name, self._eligibility.now, up=up)
+        # First, so that a target which comes back is never picked with too large a weight.
+        for uplink in dict.fromkeys(service.uplink_name for service in services):
+            self._reweigh(weighted_service_name(uplink))
         for service in services:
             for selector, weighted in self._holders(service):
                 self._eligibility.update(selector, (service,), weighted=weighted)
+
+    def _reweigh(self, name: str) -> None:
+        """Give the targets of a weighted service the weights at their steps."""
+        selector = self.by_service.get(name)
+        if selector is None or not self.ramps.active:
+            return
+        held = selector.weights
+        wanted = self._ramped(self._offers.targets(name) or {})
+        selector.update({t: w for t, w in wanted.items() if held.get(t) not in {None, w}})
+
+    def _ramped(self, targets: Mapping[ChildService, int]) -> dict[ChildService, int]:
+        now, up = self._eligibility.now, self._eligibility.is_up
+        able = [target for target, weight in targets.items() if weight and up(target.name)]
+        return ramped(targets, {target: self.ramps.step(target.name, now) for target in able})
 
     def _holders(self, service: ChildService) -> list[tuple[Selector[Any], bool]]:
         """Return the selectors that hold a child service: the direct and the weighted one."""
@@ -186,6 +212,8 @@ class Selectors:
             targets = self._offers.targets(name) or {}
             selector = self._select(targets.items())
             self._eligibility.update(selector, targets, weighted=name not in self._offers.direct)
+            if self.ramps.active and name not in self._offers.direct:
+                selector.update(self._ramped(targets))
             return selector
         held = self._references(own)
         if own.weighted is not None:

@@ -22,8 +22,8 @@ from uplinks.services import advertise
 
 __all__ = ["ChildAddress", "Plain", "Source", "source_of"]
 
-ChildAddress = str | tuple[str, int]
-"""A child's address, perhaps with its weight."""
+ChildAddress = str | Child | tuple[str | Child, int]
+"""A child's address, or a `Child` with more settings; perhaps with its weight."""
 
 
 @frozen
@@ -49,7 +49,11 @@ def source_of(fleet: Fleet, *, strict: bool) -> Source:
             raise ValidationError(report)
     config = fleet.parent.parent_config or ParentConfig()
     children = {name: fleet.children[name] for name in config.children if name in fleet.children}
-    offers = {name: advertise(cluster) for name, cluster in sorted(children.items())}
+    reached = fleet.reached_entry_points()
+    offers = {
+        name: advertise(cluster, entry_points=reached.get(name))
+        for name, cluster in sorted(children.items())
+    }
     return Source(config, offers, fleet.parent.traefik_services)
 
 
@@ -75,16 +79,16 @@ class Plain:
         offers: dict[str, tuple[Advertisement, ...]] = {}
         for name, given in children.items():
             match given:
-                case str(address):
-                    weight = 1
-                case (str(address), int(weight)) if not isinstance(weight, bool):
+                case str() | Child():
+                    address, weight = given, 1
+                case (str() | Child() as address, int(weight)) if not isinstance(weight, bool):
                     pass
                 case _:
                     raise TypeError(
                         f"child {quote(name)} must be an address or a pair of address and weight, "
                         f"got {_masked(given)}"
                     )
-            listed[name] = child = _child(name, address)
+            listed[name] = child = _child(name, address) if isinstance(address, str) else address
             offers[name] = (
                 Advertisement(
                     self.service,

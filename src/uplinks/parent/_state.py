@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from uplinks.addresses import without_userinfo
@@ -12,23 +14,32 @@ __all__ = ["state_of"]
 
 def state_of(engine: Engine) -> dict[str, Any]:
     """Describe all child services and the services over them. Times are in nanoseconds."""
-    leases = engine.in_flight()
+    services = {
+        service.name: {entry.name: entry.weight for entry in service.children}
+        for service in engine.offers.services.weighted
+    }
+    weights = {name: weight for entries in services.values() for name, weight in entries.items()}
     return {
         "now": engine.watch.health.now,
-        "services": {
-            service.name: {entry.name: entry.weight for entry in service.children}
-            for service in engine.offers.services.weighted
-        },
-        "targets": [
-            {
+        "services": services,
+        "retries": {name: budget.granted for name, budget in tuple(engine.budgets.items())},
+        "targets": list(_targets(engine, weights)),
+    }
+
+
+def _targets(engine: Engine, weights: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    leases = engine.in_flight()
+    for service in engine.offers.services.direct:
+        with suppress(LookupError):  # it has just gone, where no driver has a lock
+            yield {
                 "service": service.name,
                 "child": service.child,
                 "url": without_userinfo(service.url),
                 "up": engine.eligibility.is_up(service.name),
                 "held_out": engine.eligibility.is_held(service.name),
+                "weight": weights[service.name],
                 "leases": leases[service.name],
+                "failures": engine.failures[service.name],
+                "full_weight_at": engine.selectors.ramps.end(service.name),
                 "check": engine.watch.describe(service.name),
             }
-            for service in engine.offers.services.direct
-        ],
-    }

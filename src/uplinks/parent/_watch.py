@@ -14,7 +14,7 @@ from typing import Any
 from attrs import frozen
 
 from uplinks.addresses import server
-from uplinks.health import Event, Health, HealthPolicy, check_times
+from uplinks.health import Bounded, Event, Health, HealthPolicy, check_times
 from uplinks.model import ChildService, HealthCheck, PassiveHealthCheck, ServersTransport
 from uplinks.parent._offers import Change
 
@@ -41,15 +41,19 @@ class Endpoint:
         check_times(self.check, self.passive)
 
     @classmethod
-    def of(cls, service: ChildService) -> Endpoint:
-        """Return the endpoint of a child service. Raises: as the constructor.
+    def of(cls, service: ChildService, policy: HealthPolicy | None = None) -> Endpoint:
+        """Return the endpoint of a child service, with its check in the bounds of a policy.
+
+        Raises: as the constructor.
 
         >>> Endpoint.of(ChildService("api-eu@multicluster", "api", "eu", "https://eu")).url
         'https://eu'
         """
+        check = service.health_check
+        check_times(check, None)  # before a bound hides what is wrong
         return cls(
             server(service.url),
-            service.health_check,
+            check if check is None or policy is None else policy.bounded(check),
             service.passive_health_check,
             service.servers_transport,
         )
@@ -63,6 +67,7 @@ class Watch:
 
     def __init__(self, policy: HealthPolicy, salt: int) -> None:
         self.health = Health(policy, salt=salt)
+        self._policy = policy
         self._endpoints: dict[str, Endpoint] = {}
         self._users: dict[Endpoint, dict[str, None]] = {}
 
@@ -96,7 +101,7 @@ class Watch:
             if new is not None:
                 service = new.service
                 checked = service.health_check or service.passive_health_check
-                plan[service.name] = Endpoint.of(service) if checked else None
+                plan[service.name] = Endpoint.of(service, self._policy) if checked else None
             elif old is not None:
                 plan.setdefault(old.service.name, None)
         endpoints = self._endpoints
@@ -123,6 +128,19 @@ class Watch:
             if endpoint in origins and old is not None and old.url == endpoint.url:
                 origins[endpoint] = origins[endpoint] or old
         return [*self._start(origins, now), *self._stop(left, now)]
+
+    def bounded(self, change: Change, plan: Mapping[str, Endpoint | None], now: int) -> list[Event]:
+        """Return an event for each new endpoint whose check has other times than were asked for."""
+        asked: dict[Endpoint, HealthCheck] = {}
+        for offer in change.after.values():
+            endpoint, check = plan.get(offer.service.name), offer.service.health_check
+            if endpoint is not None and check is not None and endpoint.check != check:
+                asked.setdefault(endpoint, check)
+        return [
+            Bounded(endpoint, check, endpoint.check, now)
+            for endpoint, check in asked.items()
+            if endpoint.check is not None
+        ]
 
     def _start(self, origins: Mapping[Endpoint, Endpoint | None], now: int) -> list[Event]:
         events: list[Event] = []

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from uplinks.model import TraefikService
+from uplinks.model import TraefikService, written_references
 from uplinks.render._references import (
     References,
     composed_name,
-    entries,
     inside_out,
     object_references,
 )
@@ -88,13 +87,13 @@ def _failover(
 def _mirroring(
     node: Mapping[str, Any], namespace: str, references: References, written: Written
 ) -> dict[str, Any] | None:
-    main = next((references.rewrite(each, namespace) for each, _ in entries([node])), None)
+    main = next((references.rewrite(r, namespace) for _, r, _ in written_references([node])), None)
     if main is None:
         return None
     body: dict[str, Any] = {"service": main}
     mirrors = [
         {"name": references.rewrite(each, namespace), **_kept(fields, "percent")}
-        for each, fields in entries(node.get("mirrors"))
+        for _, each, fields in written_references(node.get("mirrors"))
     ]
     body |= {"mirrors": mirrors} if mirrors else {}
     body |= _kept(node, "mirrorBody", "maxBodySize")
@@ -106,7 +105,8 @@ def _mirroring(
 def _highest_random_weight(
     node: Mapping[str, Any], namespace: str, references: References, written: Written
 ) -> dict[str, Any]:
-    pairs = [(references.rewrite(r, namespace), r.weight) for r, _ in entries(node.get("services"))]
+    entries = written_references(node.get("services"))
+    pairs = [(references.rewrite(each, namespace), each.weight) for _, each, _ in entries]
     body = weighted(pairs, written)
     return {"highestRandomWeight": body["weighted"]} if "weighted" in body else body
 

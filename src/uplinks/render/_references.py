@@ -8,21 +8,26 @@ name has no ``_``, so no ``<uplink>`` and no ``<uplink>-<child>`` starts with
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, Final
+from typing import Final
 
 from attrs import frozen
 
 from uplinks import naming
 from uplinks.errors import SelectorCycle
-from uplinks.model import IngressRoute, Route, ServiceReference, TraefikService
+from uplinks.model import (
+    IngressRoute,
+    Route,
+    ServiceReference,
+    TraefikService,
+    written_references,
+)
 from uplinks.render._options import KUBERNETES, TraefikOptions
 
 __all__ = [
     "References",
     "composed_name",
-    "entries",
     "inside_out",
     "kubernetes_name",
     "object_references",
@@ -105,24 +110,6 @@ def kubernetes_name(reference: ServiceReference, namespace: str) -> str | None:
 # --- TraefikServices as they refer to each other ------------------------------
 
 
-def entries(items: Any) -> Iterator[tuple[ServiceReference, Mapping[str, Any]]]:
-    """Read references that the model keeps as they are written, with their fields."""
-    for item in items if isinstance(items, list | tuple) else ():
-        if isinstance(item, Mapping) and isinstance(item.get("name"), str):
-            yield _reference(item), item
-
-
-def _reference(item: Mapping[str, Any]) -> ServiceReference:
-    kind, namespace, port, weight = map(item.get, ("kind", "namespace", "port", "weight"))
-    return ServiceReference(
-        item["name"],
-        kind=kind if isinstance(kind, str) and kind else "Service",
-        namespace=namespace if isinstance(namespace, str) else None,
-        port=port if isinstance(port, int | str) else None,
-        weight=weight if isinstance(weight, int) else 1,
-    )
-
-
 def object_references(service: TraefikService) -> list[ServiceReference]:
     """List every reference of a TraefikService, whatever its type."""
     found: list[ServiceReference] = []
@@ -132,11 +119,11 @@ def object_references(service: TraefikService) -> list[ServiceReference]:
         found += (service.failover.service, service.failover.fallback)
     mirroring = service.rest.get("mirroring")
     if isinstance(mirroring, Mapping):
-        found += (reference for reference, _ in entries([mirroring]))
-        found += (reference for reference, _ in entries(mirroring.get("mirrors")))
+        found += (reference for _, reference, _ in written_references([mirroring]))
+        found += (reference for _, reference, _ in written_references(mirroring.get("mirrors")))
     highest = service.rest.get("highestRandomWeight")
     if isinstance(highest, Mapping):
-        found += (reference for reference, _ in entries(highest.get("services")))
+        found += (reference for _, reference, _ in written_references(highest.get("services")))
     return found
 
 

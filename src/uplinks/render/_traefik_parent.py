@@ -14,12 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from uplinks.model import Cluster, IngressRoute, Route, Services
+from uplinks.model import Cluster, IngressRoute, Route, Services, written_references
 from uplinks.render._composed import leading_to_uplinks, plain, write_composed
 from uplinks.render._options import KUBERNETES, TraefikOptions
 from uplinks.render._references import (
     References,
-    entries,
     route_name,
     route_service_name,
 )
@@ -109,7 +108,7 @@ class _Layers:
 def _parents(router: IngressRoute) -> Iterable[tuple[str, str]]:
     return [
         (reference.namespace or router.namespace, reference.name)
-        for reference, _ in entries(router.rest.get("parentRefs"))
+        for _, reference, _ in written_references(router.rest.get("parentRefs"))
     ]
 
 

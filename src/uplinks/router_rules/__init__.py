@@ -8,8 +8,9 @@ manifests, and may nest as deeply as their author likes.
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Final
+from weakref import WeakValueDictionary
 
 from attrs import field, frozen
 
@@ -89,17 +90,27 @@ class RouterRule:
         return conjunctions(self.postfix) if self.postfix else None
 
 
-@lru_cache(maxsize=2048)  # several rules ask about the same routes
+# Children of one fleet often have the same routes. A rule is kept as long as it is used.
+_PARSED: Final[WeakValueDictionary[tuple[str, RuleSyntax], RouterRule]] = WeakValueDictionary()
+
+
 def parse_rule(text: str, syntax: RuleSyntax = "v3") -> RouterRule:
     """Parse a rule as Traefik does; every problem has its place in the text.
 
-    ``syntax`` is ``v3``, or ``v2`` for a router with ``ruleSyntax: v2``.
-    Complexity: O(len(text)).
+    ``syntax`` is ``v3``, or ``v2`` for a router with ``ruleSyntax: v2``. Equal rules
+    share one value while it is in use. Complexity: O(len(text)).
 
     >>> rule = parse_rule("PathStartsWith(`/api`)")
     >>> [(p.start, p.end, p.message, p.suggestion) for p in rule.problems]
     [(0, 14, "unknown matcher 'PathStartsWith'", 'PathPrefix')]
     """
+    rule = _PARSED.get((text, syntax))
+    if rule is None:
+        rule = _PARSED[text, syntax] = _parse(text, syntax)
+    return rule
+
+
+def _parse(text: str, syntax: RuleSyntax) -> RouterRule:
     if len(text) > MAX_RULE:
         return RouterRule(text, syntax, (), ())
     parsed = parse_syntax(text)

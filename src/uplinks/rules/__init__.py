@@ -20,7 +20,7 @@ from typing import Final, Literal
 from attrs import evolve
 
 from uplinks import naming
-from uplinks.diagnostics import LIMIT_EXCEEDED, Diagnostic, Report
+from uplinks.diagnostics import LIMIT_EXCEEDED, Diagnostic, Report, Severity
 from uplinks.model import Cluster, Fleet
 from uplinks.rules import (
     address,
@@ -28,10 +28,14 @@ from uplinks.rules import (
     annotation,
     circle,
     collision,
+    dead_end,
     entry_point,
     fleet,
     health_check,
+    listen_address,
+    named_object,
     objects,
+    parent_router,
     probe_header,
     probe_request,
     probe_route,
@@ -56,7 +60,9 @@ from uplinks.rules.shape import SHAPE, ShapeCode
 
 __all__ = [
     "ALL",
+    "FROM_ABSENCE",
     "MOST_OF_A_RULE",
+    "NOT_RENDERED",
     "RETIRED",
     "SECTIONS",
     "SHAPE",
@@ -72,6 +78,7 @@ __all__ = [
     "codes",
     "find",
     "guard",
+    "has_error",
     "pages",
     "rule",
 ]
@@ -86,7 +93,6 @@ ALL: Final[tuple[Rule, ...]] = (
     uplink.invalid_expose_name,  # 106
     uplink.normalized_name,  # 107
     entry_point.unknown_entry_point,  # 108
-    entry_point.no_default_entry_point,  # 109
     entry_point.entry_point_named_twice,  # 110
     unused.unused_uplink,  # 111
     timing.negative_duration,  # 202
@@ -125,6 +131,16 @@ ALL: Final[tuple[Rule, ...]] = (
     route_match.match_without_effect,  # 317
     route_order.duplicate_match,  # 318
     route_order.shadowed_route,  # 319
+    parent_router.below_and_outside,  # 330
+    parent_router.unknown_parent,  # 331
+    dead_end.nothing_weighted,  # 332
+    dead_end.no_type,  # 333
+    dead_end.no_service_of_a_route,  # 334
+    named_object.cross_namespace,  # 335
+    named_object.unknown_object,  # 336
+    dead_end.impossible_port,  # 337
+    dead_end.missing_port,  # 338
+    parent_router.parent_with_services,  # 339
     collision.uplink_name_collision,  # 401
     collision.service_name_collision,  # 402
     agreement.different_checks,  # 403
@@ -142,6 +158,7 @@ ALL: Final[tuple[Rule, ...]] = (
     address.shared_address,  # 415
     fleet.invalid_child_name,  # 416
     transport.invalid_transport,  # 420
+    listen_address.invalid_listen_address,  # 421
     traefik_checks.grpc_over_tls,  # 501
     traefik_checks.passive_without_effect,  # 502
     traefik_routes.status_not_passed_on,  # 503
@@ -153,7 +170,18 @@ ALL: Final[tuple[Rule, ...]] = (
 MOST_OF_A_RULE: Final = 5_000
 """How many diagnostics of one rule are kept for one cluster, or for the fleet itself."""
 
-RETIRED: Final[tuple[str, ...]] = ()
+NOT_RENDERED: Final = "UPL018"
+"""The code of manifests that are known to exist, but were not read."""
+
+FROM_ABSENCE: Final = frozenset(
+    {
+        "UPL108", "UPL111", "UPL218", "UPL303", "UPL307", "UPL312", "UPL331", "UPL336", "UPL405",
+        "UPL407", "UPL408", "UPL409", "UPL410", "UPL411", "UPL412", "UPL413", "UPL504",
+    }
+)  # fmt: skip
+"""The rules that conclude from what is absent. They are silent beside `NOT_RENDERED`."""
+
+RETIRED: Final[tuple[str, ...]] = ("UPL109",)
 """Codes of removed rules, sorted. They are never reused."""
 
 Entry = Rule | ShapeCode
@@ -185,7 +213,7 @@ def check(subject: Fleet, extra: Iterable[Rule] = (), *, known_modes: Iterable[s
     Source: reference page, "Configuration Options", "Uplink Naming",
     "Referencing Uplinks from Routers" and "Health Check Fields".
     """
-    applied = _rules(extra, known_modes)
+    applied = _rules(extra, known_modes, subject.clusters)
     found: list[RuleResult] = []
     for cluster in subject.clusters:
         found += cluster.diagnostics
@@ -220,14 +248,37 @@ def check_cluster(
 
     Source: as `check`.
     """
+    applied = _rules(extra, known_modes, [cluster])
+    results = _results(applied, _scopes(cluster, role), cluster)
+    return Report(resolve([*cluster.diagnostics, *results]))
+
+
+def has_error(cluster: Cluster, role: Role | None = None) -> bool:
+    """Tell whether `check_cluster` reports an error, without the rules that only warn.
+
+    Complexity: O(n log n) for n objects.
+
+    >>> from uplinks.model import Uplink
+    >>> has_error(Cluster("eu", uplinks=[Uplink("api", "apps", weight=-1)]))
+    True
+
+    Source: this library's.
+    """
+    if any(each.severity is Severity.ERROR for each in cluster.diagnostics):
+        return True
+    scopes = _scopes(cluster, role)
+    errors = (each for each in ALL if each.severity is Severity.ERROR)
+    return any(_results([each], scopes, cluster) for each in errors)
+
+
+def _scopes(cluster: Cluster, role: Role | None) -> list[Scope]:
     whole = role is not None or bool(cluster.uplinks)
-    scopes: list[Scope] = ["manifests", "any"]
-    scopes += ["cluster"] if whole else []
-    applied = _rules(extra, known_modes)
-    return Report(resolve([*cluster.diagnostics, *_results(applied, scopes, cluster)]))
+    return ["manifests", "any", "cluster"] if whole else ["manifests", "any"]
 
 
-def _rules(extra: Iterable[Rule], known_modes: Iterable[str]) -> list[Rule]:
+def _rules(
+    extra: Iterable[Rule], known_modes: Iterable[str], clusters: Iterable[Cluster]
+) -> list[Rule]:
     taken = {*codes(), *RETIRED}
     guarded = []
     for each in extra:
@@ -238,7 +289,10 @@ def _rules(extra: Iterable[Rule], known_modes: Iterable[str]) -> list[Rule]:
     modes = tuple(dict.fromkeys([*health_check.MODES, *known_modes]))
     with_modes = partial(health_check.unknown_mode.function, modes=modes)
     mode_rule = evolve(health_check.unknown_mode, function=with_modes)
-    return [*(mode_rule if each.code == mode_rule.code else each for each in ALL), *guarded]
+    own = [mode_rule if each.code == mode_rule.code else each for each in ALL]
+    if any(d.code == NOT_RENDERED for cluster in clusters for d in cluster.diagnostics):
+        own = [each for each in own if each.code not in FROM_ABSENCE]
+    return [*own, *guarded]
 
 
 def _results(

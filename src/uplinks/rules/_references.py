@@ -1,7 +1,4 @@
-"""The references from routers and TraefikServices to services, and their places.
-
-Of a TraefikService, only `weighted` and `failover` are followed.
-"""
+"""The references of a cluster's objects to services, and their places."""
 
 from __future__ import annotations
 
@@ -15,7 +12,16 @@ from attrs import frozen
 from uplinks import naming
 from uplinks.diagnostics import Location
 from uplinks.located import Origin
-from uplinks.model import Cluster, Fleet, IngressRoute, ServiceReference, TraefikService, Uplink
+from uplinks.model import (
+    Cluster,
+    Fleet,
+    IngressRoute,
+    OtherObject,
+    ServiceReference,
+    TraefikService,
+    Uplink,
+    written_references,
+)
 
 __all__ = [
     "KIND",
@@ -25,8 +31,10 @@ __all__ = [
     "Reference",
     "composed",
     "is_refused",
+    "mirrors_of",
     "named_at",
     "of_cluster",
+    "of_other",
     "of_router",
     "of_service",
     "offers_by",
@@ -42,18 +50,22 @@ KIND: Final = "TraefikService"
 
 @frozen
 class Reference:
-    """One reference to a service, the object that holds it, and its place."""
+    """One reference to a service, the object that holds it, and its place.
+
+    ``is_text``: the name stands at the path itself, as in an annotation.
+    """
 
     holder: str
     own_namespace: str
     service: ServiceReference
     origin: Origin
     path: tuple[str | int, ...]
+    is_text: bool = False
 
     @property
     def location(self) -> Location:
         """The place of the name."""
-        return self.origin.locate(*self.path, "name")
+        return self.origin.locate(*self.path, *(() if self.is_text else ("name",)))
 
     @property
     def namespace(self) -> str:
@@ -63,7 +75,7 @@ class Reference:
 
 def of_router(router: IngressRoute) -> Iterator[list[Reference]]:
     """Yield the references of each route."""
-    holder = f"router {router.namespace}/{router.name}"
+    holder = f"router {router.owner}"
     for i, route in enumerate(router.routes):
         yield [
             Reference(
@@ -74,8 +86,11 @@ def of_router(router: IngressRoute) -> Iterator[list[Reference]]:
 
 
 def of_service(service: TraefikService) -> Iterator[list[Reference]]:
-    """Yield the references of ``weighted``, then the two of ``failover``."""
-    holder = f"TraefikService {service.namespace}/{service.name}"
+    """Yield the references by type: ``weighted``, the two of ``failover``, then the others.
+
+    Of ``mirroring``, only the service whose answer is used; `mirrors_of` has the rest.
+    """
+    holder = f"TraefikService {service.owner}"
     if service.weighted is not None:
         yield [
             Reference(holder, service.namespace, reference, service.origin, (*_WEIGHTED, i))
@@ -89,6 +104,80 @@ def of_service(service: TraefikService) -> Iterator[list[Reference]]:
             )
             for side, reference in sides.items()
         ]
+    mirroring = service.rest.get("mirroring")
+    if mirroring is not None:
+        yield [
+            Reference(holder, service.namespace, reference, service.origin, _MIRRORING)
+            for _, reference, _ in written_references([mirroring])
+        ]
+    highest = service.rest.get("highestRandomWeight")
+    if isinstance(highest, Mapping):
+        path = ("spec", "highestRandomWeight", "services")
+        yield _written(service, highest.get("services"), path)
+
+
+def mirrors_of(service: TraefikService) -> list[Reference]:
+    """Return the references to services that get copies of requests."""
+    mirroring = service.rest.get("mirroring")
+    mirrors = mirroring.get("mirrors") if isinstance(mirroring, Mapping) else None
+    return _written(service, mirrors, (*_MIRRORING, "mirrors"))
+
+
+def of_other(other: OtherObject) -> Iterator[list[Reference]]:
+    """Yield the references of each rule of an HTTPRoute, and those of other kinds."""
+    if other.kind == "HTTPRoute":
+        rules = other.spec.get("rules")
+        for i, rule in enumerate(rules if isinstance(rules, list) else ()):
+            if isinstance(rule, Mapping):
+                yield _written(other, rule.get("backendRefs"), ("spec", "rules", i, "backendRefs"))
+    elif other.kind == "Middleware":
+        errors = other.spec.get("errors")
+        service = errors.get("service") if isinstance(errors, Mapping) else None
+        yield [
+            Reference(
+                f"Middleware {other.owner}",
+                other.namespace,
+                reference,
+                other.origin,
+                ("spec", "errors", "service"),
+            )
+            for _, reference, _ in written_references([service])
+        ]
+    elif other.kind == "Ingress":
+        yield list(_of_annotations(other))
+
+
+def _of_annotations(ingress: OtherObject) -> Iterator[Reference]:
+    """Yield the services of other providers that annotations of an Ingress name."""
+    for key, text in ingress.annotations.items():
+        if not key.startswith(_INGRESS_PREFIX) or "middlewares" in key:
+            continue
+        for name in map(str.strip, text.split(",")):
+            if name.endswith(naming.PROVIDER_SUFFIX):
+                yield Reference(
+                    f"Ingress {ingress.owner}",
+                    ingress.namespace,
+                    ServiceReference(name, KIND),
+                    ingress.origin,
+                    ("metadata", "annotations", key),
+                    is_text=True,
+                )
+
+
+def _written(
+    holder: TraefikService | OtherObject, items: object, path: tuple[str | int, ...]
+) -> list[Reference]:
+    kind = holder.kind if isinstance(holder, OtherObject) else KIND
+    return [
+        Reference(
+            f"{kind} {holder.owner}",
+            holder.namespace,
+            reference,
+            holder.origin,
+            (*path, index),
+        )
+        for index, reference, _ in written_references(items)
+    ]
 
 
 def of_cluster(cluster: Cluster) -> Iterator[Reference]:
@@ -98,6 +187,10 @@ def of_cluster(cluster: Cluster) -> Iterator[Reference]:
             yield from references
     for service in cluster.traefik_services:
         for references in of_service(service):
+            yield from references
+        yield from mirrors_of(service)
+    for other in cluster.others:
+        for references in of_other(other):
             yield from references
 
 
@@ -121,8 +214,8 @@ def is_refused(origin: Origin, field: str) -> bool:
 def offers_by(of: Callable[[Uplink], str], fleet: Fleet) -> Mapping[str, Sequence[Offer]]:
     """Group the uplinks of all children by a key. Each group is sorted by child."""
     offers: dict[str, list[Offer]] = defaultdict(list)
-    for child in sorted(fleet.children):
-        for uplink in fleet.children[child].uplinks:
+    for child, uplinks in fleet.offered().items():
+        for uplink in uplinks:
             offers[of(uplink)].append((child, uplink))
     return {name: _in_order(group) for name, group in offers.items()}
 
@@ -156,8 +249,7 @@ def renamed_names(uplinks: Iterable[Uplink]) -> Mapping[str, Uplink]:
 def renamed_services(fleet: Fleet) -> Mapping[str, tuple[str, Uplink]]:
     """Map the replaced name of each service to its new name and its uplink."""
     known, renamed = set[str](), dict[str, tuple[str, Uplink]]()
-    for child in sorted(fleet.children):
-        uplinks = fleet.children[child].uplinks
+    for child, uplinks in fleet.offered().items():
         known |= {uplink.uplink_name for uplink in uplinks}
         known |= {f"{uplink.uplink_name}-{child}" for uplink in uplinks}
         for derived, uplink in renamed_names(uplinks).items():
@@ -182,8 +274,8 @@ def used_uplinks(fleet: Fleet) -> tuple[Mapping[str, str], bool]:
 def composed(fleet: Fleet) -> Mapping[str, str]:
     """Map each uplink name to a representative of the names combined with it.
 
-    Two uplinks are combined if one route, or one weighted or failover TraefikService,
-    leads to both, directly or through other TraefikServices.
+    Two uplinks are combined if one route, or one TraefikService, leads to both, directly
+    or through other TraefikServices. A service that only gets copies is not combined.
     """
     services = _services(fleet)
     parent = fleet.parent
@@ -201,23 +293,28 @@ def composed(fleet: Fleet) -> Mapping[str, str]:
             if node is not None:
                 above[top(node)] = top(holder)
 
-    for i, router in enumerate(parent.routers):
-        for j, references in enumerate(of_router(router)):
-            join(references, (i, j))
-    for service in parent.traefik_services:
-        for references in of_service(service):
-            join(references, service.service_name)
+    for holder, references in _groups(parent):
+        join(references, holder)
     first: dict[object, str] = {}
-    names = sorted({u.uplink_name for c in fleet.children.values() for u in c.uplinks})
+    names = sorted({u.uplink_name for uplinks in fleet.offered().values() for u in uplinks})
     return {name: first.setdefault(top(("uplink", name)), name) for name in names}
+
+
+def _groups(cluster: Cluster) -> Iterator[tuple[object, list[Reference]]]:
+    """Yield the references that requests are spread over, with what identifies each group."""
+    groups = [*map(of_router, cluster.routers), *map(of_other, cluster.others)]
+    for i, group in enumerate(groups):
+        yield from (((i, j), references) for j, references in enumerate(group))
+    for service in cluster.traefik_services:
+        yield from ((service.service_name, references) for references in of_service(service))
 
 
 def _services(fleet: Fleet) -> dict[str, str]:
     """Map the names of all services of the children's uplinks to uplink names."""
     of_children = {
         f"{uplink.uplink_name}-{child}": uplink.uplink_name
-        for child in sorted(fleet.children)
-        for uplink in fleet.children[child].uplinks
+        for child, uplinks in fleet.offered().items()
+        for uplink in uplinks
     }
     names = of_children.values()
     return {**of_children, **dict(zip(names, names, strict=True))}
@@ -241,3 +338,5 @@ def _node(reference: Reference, services: Mapping[str, str]) -> object:
 
 _ROUTES: Final = ("spec", "routes")
 _WEIGHTED: Final = ("spec", "weighted", "services")
+_MIRRORING: Final = ("spec", "mirroring")
+_INGRESS_PREFIX: Final = "traefik.ingress.kubernetes.io/"

@@ -31,7 +31,7 @@ class ParsedRoute:
     @property
     def name(self) -> str:
         """How messages name the match."""
-        owner = f"{self.router.namespace}/{self.router.name}"
+        owner = self.router.owner
         return f"spec.routes[{self.index}].match of router {owner}"
 
     @property
@@ -70,16 +70,10 @@ class ParsedRoute:
 
 def parsed_routes(cluster: Cluster) -> Iterator[ParsedRoute]:
     """Yield every route of a cluster, parsed."""
-    if not cluster.routers:
-        return
-    from uplinks.router_rules import parse_rule  # noqa: PLC0415 - many files have no routers
-
     default = _default_syntax(cluster)
     for router in cluster.routers:
         for index, route in enumerate(router.routes):
-            given = route.rest.get("syntax")
-            syntax: RuleSyntax = default if given in {None, ""} else "v2" if given == "v2" else "v3"
-            yield ParsedRoute(router, index, parse_rule(route.match, syntax))
+            yield ParsedRoute(router, index, route.rule(default))
 
 
 def _default_syntax(cluster: Cluster) -> RuleSyntax:

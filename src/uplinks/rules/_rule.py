@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 
 from attrs import field, frozen
 
-from uplinks.diagnostics import Diagnostic, Location, Related, Severity
+from uplinks.diagnostics import Diagnostic, Fix, Location, Related, Severity
 from uplinks.errors import quote
 from uplinks.rules._page import yaml_example
 from uplinks.rules._suggestion import RuleResult, resolve
@@ -101,9 +101,11 @@ class Rule:
         message: str,
         related: Iterable[Related] = (),
         suggestion: str | None = None,
+        fix: Fix | None = None,
     ) -> Diagnostic:
         """Make a diagnostic with this rule's code and severity."""
-        return Diagnostic(self.code, self.severity, message, location, tuple(related), suggestion)
+        related = tuple(related)
+        return Diagnostic(self.code, self.severity, message, location, related, suggestion, fix)
 
     @property
     def family(self) -> Family:

@@ -20,9 +20,9 @@ from typing import Final
 from attrs import evolve, frozen
 
 from uplinks import naming
-from uplinks.diagnostics import Diagnostic
+from uplinks.diagnostics import Diagnostic, Fix
 
-__all__ = ["SHORTLIST", "WORK", "RuleResult", "Suggestion", "resolve"]
+__all__ = ["SHORTLIST", "WORK", "RuleResult", "Suggestion", "replace_element", "resolve"]
 
 WORK: Final = 2_000_000
 """Pairs of characters compared for one report, at most: 0.4 seconds at worst."""
@@ -35,14 +35,17 @@ SHORTLIST: Final = 256
 class Suggestion:
     """A diagnostic whose suggestion is still to be chosen from the candidates.
 
-    ``suffix`` is appended to the chosen candidate. Suggestions may share one
-    ``candidates`` collection, which must not change before `resolve` returns.
+    ``suffix`` is appended to the chosen candidate. ``written`` is the string at the place of
+    the diagnostic, a name or a comma-separated list with it, if correcting the name there
+    is right. Suggestions may share one ``candidates`` collection, which must not change
+    before `resolve` returns.
     """
 
     diagnostic: Diagnostic
     name: str
     candidates: Collection[str]
     suffix: str = ""
+    written: str | None = None
 
 
 RuleResult = Diagnostic | Suggestion
@@ -74,8 +77,30 @@ def resolve(results: Iterable[RuleResult]) -> list[Diagnostic]:
         near = naming.nearest(each.name, candidates) if work <= left else None
         left -= work
         text = None if near is None else f"{near}{each.suffix}"
-        resolved.append(evolve(each.diagnostic, suggestion=text))
+        fix = _fix(each, candidates) if near is not None else None
+        resolved.append(evolve(each.diagnostic, suggestion=text, fix=fix))
     return resolved
+
+
+def _fix(each: Suggestion, candidates: Collection[str]) -> Fix | None:
+    """Correct the name where it is written, if it is one misspelling of one candidate."""
+    meant = None if each.written is None else naming.misspelt(each.name, candidates)
+    if each.written is None or meant is None:
+        return None
+    old, new = each.name + each.suffix, meant + each.suffix
+    if new in (element.strip() for element in each.written.split(",")):
+        return None  # another one was meant
+    return Fix(each.written, replace_element(each.written, old, new))
+
+
+def replace_element(text: str, old: str, new: str) -> str:
+    """Replace an element of a comma-separated list, and keep the spaces.
+
+    >>> replace_element("api, web", "web", "www")
+    'api, www'
+    """
+    elements = text.split(",")
+    return ",".join(e.replace(old, new) if e.strip() == old else e for e in elements)
 
 
 def _diagnostic(each: RuleResult) -> Diagnostic:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.errors import quote
 from uplinks.model import Cluster, Fleet, HealthCheck, Uplink
 from uplinks.rules import health_check, probe_request, timing
-from uplinks.rules._references import composed, named_at, offers_by
+from uplinks.rules._references import Offer, composed, named_at, offers_by
 from uplinks.rules._rule import rule
 
 __all__ = ["different_checks", "different_names", "no_failover", "partly_checked"]
@@ -41,6 +41,12 @@ def _uplink_name(uplink: Uplink) -> str:
 
 def _owner(uplink: Uplink) -> str:
     return uplink.owner
+
+
+def _declared_once(offers: Sequence[Offer]) -> list[Offer]:
+    """Leave out objects declared twice on a child: one of them may be a patch (UPL010)."""
+    owners = Counter((child, uplink.owner) for child, uplink in offers)
+    return [(child, uplink) for child, uplink in offers if owners[child, uplink.owner] == 1]
 
 
 class _Refused:
@@ -84,7 +90,7 @@ _OF_ONE_CHECK: Final = (
     name="different-checks",
     severity=Severity.WARNING,
     scope="fleet",
-    reads=("children", "children.diagnostics", "children.uplinks"),
+    reads=("children", "children.diagnostics", "offered"),
 )
 def different_checks(fleet: Fleet) -> Iterator[Diagnostic]:
     """Warn about children with different health checks for one uplink.
@@ -143,7 +149,8 @@ def different_checks(fleet: Fleet) -> Iterator[Diagnostic]:
     """
     refused = _Refused(fleet)
     for name, offers in offers_by(_uplink_name, fleet).items():
-        checked = [(child, u, u.health_check) for child, u in offers if u.health_check is not None]
+        once = _declared_once(offers)
+        checked = [(child, u, u.health_check) for child, u in once if u.health_check is not None]
         for child, uplink, check in checked[1:]:
             first_child, first, wanted = checked[0]
             fields = [f for f, of in _COMPARED.items() if of(check) != of(wanted)]
@@ -166,7 +173,7 @@ def different_checks(fleet: Fleet) -> Iterator[Diagnostic]:
     name="different-names",
     severity=Severity.WARNING,
     scope="fleet",
-    reads=("children", "children.uplinks", "parent.routers", "parent.traefik_services"),
+    reads=("offered", "parent.others", "parent.routers", "parent.traefik_services"),
 )
 def different_names(fleet: Fleet) -> Iterator[Diagnostic]:
     """Warn about one uplink with different names on different children.
@@ -244,7 +251,7 @@ def different_names(fleet: Fleet) -> Iterator[Diagnostic]:
     name="partly-checked",
     severity=Severity.WARNING,
     scope="fleet",
-    reads=("children", "children.uplinks"),
+    reads=("offered",),
 )
 def partly_checked(fleet: Fleet) -> Iterator[Diagnostic]:
     """Warn about an uplink with a health check on only some children.
@@ -301,8 +308,9 @@ def partly_checked(fleet: Fleet) -> Iterator[Diagnostic]:
     health only if all its children do.
     """
     for name, offers in offers_by(_uplink_name, fleet).items():
-        checked = [(c, u) for c, u in offers if u.health_check is not None]
-        for child, uplink in offers if checked else ():
+        once = _declared_once(offers)
+        checked = [(c, u) for c, u in once if u.health_check is not None]
+        for child, uplink in once if checked else ():
             # A check that could not be read is reported already and is not missing.
             has_none = uplink.origin.value_at("spec", "healthCheck") is None
             if has_none and uplink.health_check is None and uplink.passive_health_check is None:
@@ -325,7 +333,14 @@ def partly_checked(fleet: Fleet) -> Iterator[Diagnostic]:
     name="no-failover",
     severity=Severity.INFO,
     scope="fleet",
-    reads=("children", "children.uplinks", "parent.routers", "parent.traefik_services"),
+    reads=(
+        "children",
+        "children.uplinks",
+        "offered",
+        "parent.others",
+        "parent.routers",
+        "parent.traefik_services",
+    ),
 )
 def no_failover(fleet: Fleet) -> Iterator[Diagnostic]:
     """Note an uplink offered by only one of several children.
@@ -392,7 +407,7 @@ def no_failover(fleet: Fleet) -> Iterator[Diagnostic]:
 
     Uplink reference, "Health Check Behavior".
     """
-    if len(fleet.children) == 1:
+    if len(fleet.offered()) == 1:
         return
     together = composed(fleet)
     size = Counter(together.values())

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Location, Severity
 from uplinks.errors import quote
 from uplinks.model import UPLINKS_ANNOTATION, Cluster, IngressRoute
@@ -29,16 +28,12 @@ def annotated_routers(cluster: Cluster) -> Iterator[tuple[IngressRoute, str]]:
     """Yield the routers with the annotation, each with its namespaced name."""
     for router in cluster.routers:
         if router.advertised:
-            yield router, f"{router.namespace}/{router.name}"
+            yield router, router.owner
 
 
 def annotation_of(router: IngressRoute) -> Location:
     """Locate the annotation of a router."""
     return router.origin.locate("metadata", "annotations", UPLINKS_ANNOTATION)
-
-
-def _names(router: IngressRoute) -> tuple[str, ...]:
-    return naming.split_uplinks_annotation(router.annotations[UPLINKS_ANNOTATION])
 
 
 @rule(
@@ -96,10 +91,15 @@ def unknown_uplink(cluster: Cluster) -> Iterator[RuleResult]:
     known = {uplink.uplink_name for uplink in cluster.uplinks}
     renamed = renamed_names(cluster.uplinks)
     for router, owner in annotated_routers(cluster):
-        for name in dict.fromkeys(_names(router)):
+        for name in dict.fromkeys(router.annotation_elements):
             if name and name not in known and name not in renamed:  # else it is UPL309
                 message = f"router {owner} references the unknown uplink {quote(name)}"
-                yield Suggestion(unknown_uplink.at(annotation_of(router), message), name, known)
+                yield Suggestion(
+                    unknown_uplink.at(annotation_of(router), message),
+                    name,
+                    known,
+                    written=router.annotations.get(UPLINKS_ANNOTATION),
+                )
 
 
 @rule(
@@ -149,7 +149,7 @@ def uplink_named_twice(cluster: Cluster) -> Iterator[Diagnostic]:
     Uplink reference, "Referencing Uplinks from Routers".
     """
     for router, owner in annotated_routers(cluster):
-        for name, times in Counter(_names(router)).items():
+        for name, times in Counter(router.annotation_elements).items():
             if name and times > 1:
                 yield uplink_named_twice.at(
                     annotation_of(router),
@@ -202,7 +202,7 @@ def empty_element(cluster: Cluster) -> Iterator[Diagnostic]:
     Uplink reference, "Referencing Uplinks from Routers".
     """
     for router, owner in annotated_routers(cluster):
-        names = _names(router)
+        names = router.annotation_elements
         if names == ("",):
             message = (
                 f"uplinks annotation of router {owner} is empty; list uplink names, or remove it"

@@ -12,7 +12,7 @@ from typing import Final
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.model import Cluster, TraefikService
-from uplinks.rules._references import KIND, KUBERNETES, Reference, of_service
+from uplinks.rules._references import KIND, KUBERNETES, Reference, mirrors_of, of_service
 from uplinks.rules._rule import rule
 
 __all__ = ["circle"]
@@ -30,8 +30,8 @@ def circle(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ## What it checks
 
-    No weighted or failover `TraefikService` refers to itself, directly or through
-    others of the same cluster. Each reference that closes a circle is reported once.
+    No `TraefikService` refers to itself, directly or through others of the same cluster.
+    Each reference that closes a circle is reported once.
 
     ## Why
 
@@ -154,6 +154,7 @@ def _merged(
             services.append(service)
             references.append([])
         references[-1].extend(reference for each in of_service(service) for reference in each)
+        references[-1].extend(mirrors_of(service))
     return services, references
 
 
@@ -186,7 +187,7 @@ _MOST_SHOWN: Final = 20
 
 
 def _way(members: Sequence[TraefikService], length: int) -> str:
-    names = [f"{service.namespace}/{service.name}" for service in members]
+    names = [service.owner for service in members]
     more = length - len(names)
     way = " -> ".join([*names, *([f"{more} more"] if more else []), names[0]])
     return f"TraefikServices form a circle: {way}; remove one of these references"
@@ -196,7 +197,7 @@ def _places(members: Sequence[TraefikService]) -> list[Related]:
     return [
         Related(
             service.origin.locate("metadata", "name"),
-            f"TraefikService {service.namespace}/{service.name} is part of the circle",
+            f"TraefikService {service.owner} is part of the circle",
         )
         for service in members
     ]

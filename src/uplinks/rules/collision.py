@@ -121,7 +121,7 @@ class _Claim:
     name="service-name-collision",
     severity=Severity.ERROR,
     scope="fleet",
-    reads=("children", "children.uplinks"),
+    reads=("offered",),
 )
 def service_name_collision(fleet: Fleet) -> Iterator[Diagnostic]:
     """Refuse two services of a parent with the same name.
@@ -179,8 +179,8 @@ def service_name_collision(fleet: Fleet) -> Iterator[Diagnostic]:
     """
     shared: Mapping[str, list[_Claim]] = defaultdict(list)
     direct: Mapping[str, list[_Claim]] = defaultdict(list)
-    for child in sorted(fleet.children):
-        for uplink in fleet.children[child].uplinks:
+    for child, uplinks in fleet.offered().items():
+        for uplink in uplinks:
             claim = _Claim(child, uplink)
             shared[uplink.uplink_name].append(claim)
             direct[f"{uplink.uplink_name}-{child}"].append(claim)

@@ -1,4 +1,4 @@
-"""Rules about the entry points of uplinks (UPL108 to UPL110, UPL410).
+"""Rules about the entry points of uplinks (UPL108, UPL110, UPL410).
 
 A child without any uplink entry point gets one diagnostic, UPL410, and none for each
 uplink.
@@ -19,7 +19,6 @@ from uplinks.rules._suggestion import RuleResult, Suggestion
 __all__ = [
     "child_without_entry_points",
     "entry_point_named_twice",
-    "no_default_entry_point",
     "unknown_entry_point",
 ]
 
@@ -79,78 +78,7 @@ def unknown_entry_point(cluster: Cluster) -> Iterator[RuleResult]:
                 f"cluster ({there_are}), got {quote(entry_point)}",
                 [Related(declared, "uplink entry points are declared here")],
             )
-            yield Suggestion(diagnostic, entry_point, known)
-
-
-@rule(
-    "UPL109",
-    name="no-default-entry-point",
-    severity=Severity.ERROR,
-    scope="cluster",
-    reads=("child_config", "uplinks"),
-)
-def no_default_entry_point(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Require an entry point for each uplink.
-
-    ## What it checks
-
-    In a cluster with an `Uplink` without `spec.entryPoints`, at least one of the
-    `hub.uplinkEntryPoints` has `asDefault: true`. Without a static configuration
-    there is no check.
-
-    ## Why
-
-    No parent can reach an uplink without an entry point.
-
-    ## Bad
-
-    ```yaml
-    hub:
-      uplinkEntryPoints:
-        multicluster:
-          address: ":9443"
-      providers:
-        multicluster: {}
-    ---
-    spec:
-      weight: 10 # UPL109
-    ```
-
-    ## Good
-
-    ```yaml
-    hub:
-      uplinkEntryPoints:
-        multicluster:
-          address: ":9443"
-      providers:
-        multicluster: {}
-    ---
-    spec:
-      entryPoints: [multicluster]
-    ```
-
-    ## Source
-
-    Uplink reference, "Configuration Options": "If not specified, uses default
-    uplink entry points".
-    """
-    config = cluster.child_config
-    if config is None or not config.uplink_entry_points or config.default_entry_points:
-        return
-    for uplink in cluster.uplinks:
-        if not uplink.entry_points:
-            yield no_default_entry_point.at(
-                uplink.origin.locate("spec", "entryPoints"),
-                f"uplink {uplink.owner} has no spec.entryPoints, and no uplink entry point of "
-                "the cluster has asDefault: true; set one of the two",
-                [
-                    Related(
-                        config.origin.locate("hub", "uplinkEntryPoints", key=True),
-                        "none of these entry points is a default",
-                    )
-                ],
-            )
+            yield Suggestion(diagnostic, entry_point, known, written=entry_point)
 
 
 @rule(
@@ -219,7 +147,8 @@ def child_without_entry_points(cluster: Cluster) -> Iterator[Diagnostic]:
 
     The static configuration of a cluster with an `Uplink` has at least one entry
     point in `hub.uplinkEntryPoints`. Without a static configuration there is no
-    check.
+    check. An uplink without `spec.entryPoints` is on the entry points with
+    `asDefault: true`, or on all of them if none has it.
 
     ## Why
 
@@ -255,6 +184,6 @@ def child_without_entry_points(cluster: Cluster) -> Iterator[Diagnostic]:
     yield child_without_entry_points.at(
         config.origin.locate("hub", key=True),
         "hub.uplinkEntryPoints is missing or empty, so no parent can reach the uplinks; "
-        'add an entry point with an address (":9443") and asDefault: true',
+        'add an entry point with an address (":9443")',
         [Related(first, "the first uplink")],
     )

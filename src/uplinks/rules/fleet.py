@@ -117,6 +117,7 @@ def _anywhere(child: str, cluster: Cluster) -> Location:
         "children.routers",
         "children.uplinks",
         "parent.parent_config",
+        "tiers",
     ),
 )
 def unlisted_child(fleet: Fleet) -> Iterator[RuleResult]:
@@ -125,7 +126,8 @@ def unlisted_child(fleet: Fleet) -> Iterator[RuleResult]:
     ## What it checks
 
     The name of each child with manifests is a key of
-    `hub.providers.multicluster.children` in the parent's static configuration.
+    `hub.providers.multicluster.children` in the parent's static configuration, or in
+    that of another child.
 
     ## Why
 
@@ -182,7 +184,8 @@ def unlisted_child(fleet: Fleet) -> Iterator[RuleResult]:
     if config is not None:
         place = config.origin.locate(*_CHILDREN, key=True)
         related.append(Related(place, "the list of children"))
-    for name in sorted(set(fleet.children) - listed):
+    inner = {name for tier in fleet.tiers()[1:] for name in tier.children}
+    for name in sorted(set(fleet.children) - listed - inner):
         diagnostic = unlisted_child.at(
             _anywhere(name, fleet.children[name]),
             f"child {quote(name)} is not among the children the parent lists ({it_lists}); "
@@ -197,7 +200,7 @@ def unlisted_child(fleet: Fleet) -> Iterator[RuleResult]:
     name="child-without-manifests",
     severity=Severity.WARNING,
     scope="fleet",
-    reads=("children", "parent.parent_config"),
+    reads=("children", "tiers"),
 )
 def child_without_manifests(fleet: Fleet) -> Iterator[RuleResult]:
     """Warn about a listed child without manifests.
@@ -205,7 +208,8 @@ def child_without_manifests(fleet: Fleet) -> Iterator[RuleResult]:
     ## What it checks
 
     The manifests of each child in `hub.providers.multicluster.children` of the
-    parent's static configuration are part of the fleet.
+    parent's static configuration are part of the fleet. So are those of each child that
+    another child lists.
 
     ## Why
 
@@ -246,12 +250,18 @@ def child_without_manifests(fleet: Fleet) -> Iterator[RuleResult]:
 
     Uplink reference, "Complete Example".
     """
-    config = fleet.parent.parent_config
-    if config is None:
-        return
+    listings = [tier.parent.parent_config for tier in fleet.tiers()]
+    listed = {name for config in listings if config is not None for name in config.children}
     # A name present on both sides is not a misspelling of another.
-    unmatched = set(fleet.children) - set(config.children)
-    for name in sorted(set(config.children) - set(fleet.children)):
+    unmatched = set(fleet.children) - listed
+    missing = {
+        name: config
+        for config in reversed(listings)
+        if config is not None
+        for name in config.children
+        if name not in fleet.children
+    }
+    for name, config in sorted(missing.items(), key=lambda item: item[0]):
         diagnostic = child_without_manifests.at(
             config.origin.locate(*_CHILDREN, name, key=True),
             f"child {quote(name)} has no manifests in this fleet; add them, or remove the child "

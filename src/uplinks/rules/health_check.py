@@ -93,7 +93,9 @@ def unknown_mode(cluster: Cluster, modes: Collection[str] = MODES) -> Iterator[R
                 f"healthCheck.mode of uplink {uplink.owner} must be {_one_of(modes)}, "
                 f"got {quote_word(check.mode)}",
             )
-            yield Suggestion(diagnostic, check.mode, modes)
+            # The mode https is rather the scheme of that name.
+            written = None if check.mode == "https" else check.mode
+            yield Suggestion(diagnostic, check.mode, modes, written=written)
 
 
 @rule(
@@ -150,7 +152,7 @@ def unknown_scheme(cluster: Cluster) -> Iterator[RuleResult]:
                 f"healthCheck.scheme of uplink {uplink.owner} must be {_one_of(_SCHEMES)}, "
                 f"got {quote_word(check.scheme)}",
             )
-            yield Suggestion(diagnostic, check.scheme, _SCHEMES)
+            yield Suggestion(diagnostic, check.scheme, _SCHEMES, written=check.scheme)
 
 
 @rule(

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Related, Severity
-from uplinks.errors import quote
 from uplinks.model import Cluster, IngressRoute, TraefikService, Uplink
 from uplinks.rules._references import is_refused
 from uplinks.rules._rule import rule
@@ -33,11 +32,13 @@ def declared_twice(cluster: Cluster) -> Iterator[Diagnostic]:
     ## What it checks
 
     A cluster declares each `Uplink`, `IngressRoute` and `TraefikService` once per
-    namespace and name, and each part of the static configuration once.
+    namespace and name. Parts of its static configuration do not give one entry point or
+    one child different addresses.
 
     ## Why
 
-    Only one of them can exist. The one applied last replaces the others.
+    Only one of them can exist. The one applied last replaces the others. A patch of a
+    kustomization is not an object of its own: check what `kubectl kustomize` renders.
 
     ## Bad
 
@@ -119,7 +120,7 @@ def declared_twice(cluster: Cluster) -> Iterator[Diagnostic]:
     for kind, item in objects:
         if item.name:  # objects without a name are reported as such, and are not equal
             declared.setdefault((kind, item.namespace, item.name), []).append(item)
-    for (kind, namespace, name), items in declared.items():
+    for (kind, _, _), items in declared.items():
         if len(items) == 1:
             continue
         first, *others = sorted(
@@ -129,7 +130,8 @@ def declared_twice(cluster: Cluster) -> Iterator[Diagnostic]:
         for where in others:
             yield declared_twice.at(
                 where,
-                f"{kind} {namespace}/{name} is declared twice; remove one",
+                f"{kind} {items[0].owner} is declared twice; remove one, or if one is a patch, "
+                "check what kubectl kustomize renders",
                 [Related(first, "first declared here")],
             )
 
@@ -142,7 +144,7 @@ def declared_twice(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("traefik_services",),
 )
 def uncomposed_type(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Warn about uplinks in a service type that is not supported here.
+    """Warn about uplinks in a service type that a `Parent` does not pick from.
 
     ## What it checks
 
@@ -151,8 +153,9 @@ def uncomposed_type(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ## Why
 
-    This library supports only `weighted` and `failover`. It does not check the
-    reference, and `materialize` and `simulate` ignore it. Traefik does use it.
+    `uplinks.Parent` and `simulate` support only `weighted` and `failover`, and ignore
+    such a service. Its references are checked, `materialize --format traefik` writes it,
+    and Traefik uses it.
 
     ## Bad
 
@@ -193,9 +196,9 @@ def uncomposed_type(cluster: Cluster) -> Iterator[Diagnostic]:
             if _refers_to_uplinks(service.rest.get(name)):
                 yield uncomposed_type.at(
                     service.origin.locate("spec", name, key=True),
-                    f"TraefikService {service.namespace}/{service.name} refers to uplinks in "
-                    f"{name}, whose references are not checked; use weighted or failover, or "
-                    "check them manually",
+                    f"TraefikService {service.owner} refers to uplinks in "
+                    f"{name}, which a Parent and simulate ignore; use weighted or failover if "
+                    "you need them",
                 )
 
 
@@ -242,6 +245,7 @@ def more_than_one_type(cluster: Cluster) -> Iterator[Diagnostic]:
       failover: # UPL314
         service: {name: apps-api-workload@multicluster, kind: TraefikService}
         fallback: {name: local, port: 80}
+        errors: {}
     ---
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
@@ -250,6 +254,7 @@ def more_than_one_type(cluster: Cluster) -> Iterator[Diagnostic]:
       failover:
         service: {name: apps-api-workload@multicluster, kind: TraefikService}
         fallback: {name: local, port: 80}
+        errors: {}
       mirroring: # UPL314
         name: local
         port: 80
@@ -288,7 +293,7 @@ def more_than_one_type(cluster: Cluster) -> Iterator[Diagnostic]:
             locate = service.origin.locate
             yield more_than_one_type.at(
                 locate("spec", there[1], key=True),
-                f"TraefikService {service.namespace}/{service.name} must have one type, got "
+                f"TraefikService {service.owner} must have one type, got "
                 f"{' and '.join(there)}; remove all but one",
                 [Related(locate("spec", there[0], key=True), f"the type {there[0]}")],
             )
@@ -302,17 +307,17 @@ def more_than_one_type(cluster: Cluster) -> Iterator[Diagnostic]:
     reads=("routers", "traefik_services"),
 )
 def missing_identity(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Require a name and a namespace in each IngressRoute and TraefikService.
+    """Require a name in each IngressRoute and TraefikService.
 
     ## What it checks
 
-    Each `IngressRoute` and `TraefikService` has `metadata.name` and
-    `metadata.namespace`. UPL101 and UPL102 check those of an `Uplink`.
+    Each `IngressRoute` and `TraefikService` has `metadata.name`. UPL101 checks that of
+    an `Uplink`. An object without `metadata.namespace` is in the namespace given with
+    `--namespace`, which is `default` if not given.
 
     ## Why
 
-    Both are needed to resolve references. Without a namespace, a manifest declares a
-    different object in each namespace it is applied to.
+    An object without a name cannot be created, and nothing can refer to it.
 
     ## Bad
 
@@ -320,8 +325,7 @@ def missing_identity(cluster: Cluster) -> Iterator[Diagnostic]:
     # parent
     apiVersion: traefik.io/v1alpha1
     kind: IngressRoute
-    metadata:
-      name: api # UPL315
+    metadata: {namespace: apps} # UPL315
     spec:
       routes:
         - match: PathPrefix(`/api`)
@@ -329,8 +333,7 @@ def missing_identity(cluster: Cluster) -> Iterator[Diagnostic]:
     ---
     apiVersion: traefik.io/v1alpha1
     kind: TraefikService
-    metadata:
-      namespace: apps # UPL315
+    metadata: {namespace: apps} # UPL315
     spec:
       weighted:
         services:
@@ -343,7 +346,7 @@ def missing_identity(cluster: Cluster) -> Iterator[Diagnostic]:
     # parent
     apiVersion: traefik.io/v1alpha1
     kind: IngressRoute
-    metadata: {name: api, namespace: apps}
+    metadata: {name: api}
     spec:
       routes:
         - match: PathPrefix(`/api`)
@@ -370,8 +373,3 @@ def missing_identity(cluster: Cluster) -> Iterator[Diagnostic]:
         if not item.name and not is_refused(item.origin, "name"):
             where = item.origin.locate("metadata", "name")
             yield missing_identity.at(where, f"{kind} has no metadata.name; add it")
-        if not item.namespace and not is_refused(item.origin, "namespace"):
-            yield missing_identity.at(
-                item.origin.locate("metadata", "namespace"),
-                f"{kind} {quote(item.name)} has no metadata.namespace; add it",
-            )

@@ -1,7 +1,5 @@
 """Rules about references from routers and services to services (UPL307, UPL308, UPL312).
 
-They follow only `weighted` and `failover` of a TraefikService.
-
 Source: reference page, "Uplink Naming"; Traefik's Kubernetes CRD provider.
 """
 
@@ -11,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from uplinks import naming
-from uplinks.diagnostics import Diagnostic, Severity
+from uplinks.diagnostics import Diagnostic, Fix, Severity
 from uplinks.errors import quote
 from uplinks.model import Cluster, Fleet
 from uplinks.rules._references import (
@@ -32,16 +30,19 @@ __all__ = ["missing_kind", "unknown_traefik_service", "unresolved_service"]
     name="unresolved-service",
     severity=Severity.ERROR,
     scope="fleet",
-    reads=("children", "children.uplinks", "parent.routers", "parent.traefik_services"),
+    reads=("tiers",),
 )
 def unresolved_service(fleet: Fleet) -> Iterator[RuleResult]:
     """Require that `name@multicluster` names a service of the parent.
 
     ## What it checks
 
-    Each reference `name@multicluster` of kind `TraefikService`, in an `IngressRoute`
-    or a weighted or failover `TraefikService` of the parent, names an uplink of a
-    child: `<uplink-name>` or `<uplink-name>-<child>`.
+    Each reference `name@multicluster` of kind `TraefikService` of the parent names an
+    uplink of a child: `<uplink-name>` or `<uplink-name>-<child>`. The same applies to a
+    child that lists children of its own. The reference may be in an
+    `IngressRoute`, a `TraefikService` of any type, the `backendRefs` of an `HTTPRoute`,
+    the `errors` of a `Middleware`, or an annotation `traefik.ingress.kubernetes.io/...`
+    of an `Ingress`.
 
     ## Why
 
@@ -77,6 +78,16 @@ def unresolved_service(fleet: Fleet) -> Iterator[RuleResult]:
         service: {name: apps-api-workload@multicluster, kind: TraefikService}
         fallback: {name: other@multicluster, kind: TraefikService} # UPL307
         errors: {status: ["500-599"]}
+    ---
+    apiVersion: gateway.networking.k8s.io/v1
+    kind: HTTPRoute
+    metadata: {name: api, namespace: apps}
+    spec:
+      rules:
+        - backendRefs:
+            - group: traefik.io
+              kind: TraefikService
+              name: another@multicluster # UPL307
     ```
 
     ## Good
@@ -107,24 +118,40 @@ def unresolved_service(fleet: Fleet) -> Iterator[RuleResult]:
 
     Uplink reference, "Uplink Naming".
     """
+    for tier in fleet.tiers():
+        yield from _unresolved(tier)
+
+
+def _unresolved(fleet: Fleet) -> Iterator[RuleResult]:
     known = set[str]()
-    for child, cluster in fleet.children.items():
-        for uplink in cluster.uplinks:
+    for child, uplinks in fleet.offered().items():
+        for uplink in uplinks:
             known.add(uplink.uplink_name)
             known.add(f"{uplink.uplink_name}-{child}")
     renamed = renamed_services(fleet)
+    rewritten = {naming.normalize(name): name for name in sorted(known, reverse=True)}
     for reference in of_cluster(fleet.parent):
         name, provider = naming.split_service_reference(reference.service.name)
         if provider != MULTICLUSTER or reference.service.kind != KIND or name in renamed:
             continue  # UPL309 reports it, with the new name
-        if name not in known:
-            diagnostic = unresolved_service.at(
+        if name in known:
+            continue
+        what = f"{reference.holder} references {quote(reference.service.name)}, but no child "
+        if name in rewritten:
+            # Not a suggestion: a reference to the other name is rewritten to this one.
+            yield unresolved_service.at(
                 reference.location,
-                f"{reference.holder} references {quote(reference.service.name)}, "
-                "but no child declares this uplink; correct the name, or declare the uplink",
+                f"{what}declares this uplink; {quote(rewritten[name])} is one that no reference "
+                "can name (UPL107), so set its exposeName to this name",
             )
-            # Compared without the common provider suffix, which would make all names similar.
-            yield Suggestion(diagnostic, name, known, naming.PROVIDER_SUFFIX)
+            continue
+        diagnostic = unresolved_service.at(
+            reference.location,
+            f"{what}declares this uplink; correct the name, or declare the uplink",
+        )
+        # Compared without the common provider suffix, which would make all names similar.
+        written = reference.service.name
+        yield Suggestion(diagnostic, name, known, naming.PROVIDER_SUFFIX, written)
 
 
 @rule(
@@ -132,16 +159,15 @@ def unresolved_service(fleet: Fleet) -> Iterator[RuleResult]:
     name="missing-kind",
     severity=Severity.ERROR,
     scope="manifests",
-    reads=("routers", "traefik_services"),
+    reads=("others", "routers", "traefik_services"),
 )
 def missing_kind(cluster: Cluster) -> Iterator[Diagnostic]:
     """Require `kind: TraefikService` for `name@provider`.
 
     ## What it checks
 
-    A reference with a provider, such as `name@multicluster`, in an
-    `IngressRoute` or a weighted or failover `TraefikService`, has
-    `kind: TraefikService`.
+    A reference with a provider, such as `name@multicluster`, in an `IngressRoute`, a
+    `TraefikService` or an `HTTPRoute`, has `kind: TraefikService`.
 
     ## Why
 
@@ -204,15 +230,15 @@ def missing_kind(cluster: Cluster) -> Iterator[Diagnostic]:
     name="unknown-traefik-service",
     severity=Severity.ERROR,
     scope="fleet",
-    reads=("parent.routers", "parent.traefik_services"),
+    reads=("parent.others", "parent.routers", "parent.traefik_services"),
 )
 def unknown_traefik_service(fleet: Fleet) -> Iterator[RuleResult]:
     """Require that the parent has each TraefikService it references.
 
     ## What it checks
 
-    Each reference of kind `TraefikService` in an `IngressRoute` or a weighted or
-    failover `TraefikService` of the parent names a `TraefikService` of the parent.
+    Each reference of kind `TraefikService` of the parent, in an `IngressRoute`, a
+    `TraefikService` or an `HTTPRoute`, names a `TraefikService` of the parent.
     `name` without a provider is one of the same namespace, or of the reference's
     `namespace`. `<namespace>-<name>@kubernetescrd` is one of any namespace. A
     misspelt provider `multicluster` or `kubernetescrd` is reported too. Services of
@@ -253,7 +279,7 @@ def unknown_traefik_service(fleet: Fleet) -> Iterator[RuleResult]:
             - {name: apy, kind: TraefikService} # UPL312
             - name: api # UPL312
               kind: TraefikService
-              namespace: other
+              namespace: other # UPL335
     ```
 
     ## Good
@@ -309,16 +335,19 @@ def unknown_traefik_service(fleet: Fleet) -> Iterator[RuleResult]:
                 unknown_traefik_service.at(reference.location, message),
                 name,
                 in_namespace[reference.namespace],
+                written=name,
             )
         elif provider == KUBERNETES and reference.service.name not in known:
             message += "but the parent has no such TraefikService"
             diagnostic = unknown_traefik_service.at(reference.location, message)
-            yield Suggestion(diagnostic, reference.service.name, known)
+            written = reference.service.name
+            yield Suggestion(diagnostic, written, known, written=written)
         elif provider is not None and (meant := _misspelt(provider)) is not None:
             yield unknown_traefik_service.at(
                 reference.location,
                 f"{message}but there is no provider {quote(provider)}",
                 suggestion=f"{name}@{meant}",
+                fix=Fix(reference.service.name, f"{name}@{meant}"),
             )
 
 

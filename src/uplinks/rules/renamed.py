@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from uplinks import naming
-from uplinks.diagnostics import Diagnostic, Location, Related, Severity
+from uplinks.diagnostics import Diagnostic, Fix, Location, Related, Severity
 from uplinks.errors import quote
 from uplinks.model import UPLINKS_ANNOTATION, Cluster, Fleet, Uplink
 from uplinks.rules._references import (
@@ -19,6 +19,7 @@ from uplinks.rules._references import (
     renamed_services,
 )
 from uplinks.rules._rule import rule
+from uplinks.rules._suggestion import replace_element
 
 __all__ = ["renamed_uplink"]
 
@@ -32,6 +33,8 @@ __all__ = ["renamed_uplink"]
         "children",
         "children.routers",
         "children.uplinks",
+        "offered",
+        "parent.others",
         "parent.routers",
         "parent.traefik_services",
         "parent.uplinks",
@@ -125,9 +128,8 @@ def renamed_uplink(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
         if provider == MULTICLUSTER and reference.service.kind == KIND and name in renamed:
             now, uplink = renamed[name]
             wanted = now + naming.PROVIDER_SUFFIX
-            yield _renamed(
-                reference.holder, reference.service.name, wanted, uplink, reference.location
-            )
+            fix = Fix(reference.service.name, wanted)
+            yield _renamed(reference.holder, fix.old, wanted, uplink, reference.location, fix=fix)
 
 
 def _annotations(cluster: Cluster) -> Iterator[Diagnostic]:
@@ -137,15 +139,20 @@ def _annotations(cluster: Cluster) -> Iterator[Diagnostic]:
             if name in renamed:
                 uplink = renamed[name]
                 where = router.origin.locate("metadata", "annotations", UPLINKS_ANNOTATION)
-                holder = f"router {router.namespace}/{router.name}"
-                yield _renamed(holder, name, uplink.uplink_name, uplink, where)
+                now, written = uplink.uplink_name, router.annotations.get(UPLINKS_ANNOTATION)
+                # The file provider has a list instead of the annotation.
+                fix = Fix(written, replace_element(written, name, now)) if written else None
+                yield _renamed(f"router {router.owner}", name, now, uplink, where, fix=fix)
 
 
-def _renamed(holder: str, name: str, now: str, uplink: Uplink, where: Location) -> Diagnostic:
+def _renamed(
+    holder: str, name: str, now: str, uplink: Uplink, where: Location, *, fix: Fix | None
+) -> Diagnostic:
     return renamed_uplink.at(
         where,
         f"{holder} references {quote(name)}, but exposeName of uplink {uplink.owner} "
         f"renames it; use {quote(now)}",
         [Related(uplink.origin.locate("spec", "exposeName"), "the new name")],
         suggestion=now,
+        fix=fix,
     )

@@ -32,7 +32,7 @@ def entry_points_with_uplinks(cluster: Cluster) -> Iterator[Diagnostic]:
     ## What it checks
 
     An `IngressRoute` with the annotation `hub.traefik.io/router.uplinks` does not set
-    `spec.entryPoints`, not even to an empty list.
+    `spec.entryPoints`. An empty list counts as absent, as in Traefik.
 
     ## Why
 
@@ -74,7 +74,7 @@ def entry_points_with_uplinks(cluster: Cluster) -> Iterator[Diagnostic]:
     specify `entryPoints`".
     """
     for router, owner in annotated_routers(cluster):
-        if router.entry_points is not None:
+        if router.entry_points:
             yield entry_points_with_uplinks.at(
                 router.origin.locate("spec", "entryPoints", key=True),
                 f"spec.entryPoints of router {owner} conflicts with its uplinks annotation, "
@@ -190,6 +190,6 @@ def no_routes(cluster: Cluster) -> Iterator[Diagnostic]:
         if not router.routes and router.origin.value_at("spec", "routes") == []:
             yield no_routes.at(
                 router.origin.locate("spec", "routes"),
-                f"spec.routes of router {router.namespace}/{router.name} is empty; add a route "
+                f"spec.routes of router {router.owner} is empty; add a route "
                 "with match and services",
             )

@@ -155,7 +155,8 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "  failover:\n"
         "    service:\n"
         "      kind: TraefikService # UPL007\n"
-        "    fallback: {name: static, port: 80}",
+        "    fallback: {name: static, port: 80}\n"
+        "    errors: {}",
         "apiVersion: traefik.io/v1alpha1\n"
         "kind: TraefikService\n"
         "metadata: {name: api, namespace: apps}\n"
@@ -164,7 +165,8 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "    service:\n"
         "      name: main\n"
         "      port: 80\n"
-        "    fallback: {name: static, port: 80}",
+        "    fallback: {name: static, port: 80}\n"
+        "    errors: {}",
         'Uplink reference, "Complete Example".',
     ),
     ShapeCode(
@@ -240,6 +242,56 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "A misspelt code hides nothing, and a misplaced one hides another diagnostic.",
         "spec:\n  weight: -1 # uplinks: ignore[UPL1O3]",
         "spec:\n  weight: -1 # uplinks: ignore[UPL103]",
+        "This library.",
+    ),
+    ShapeCode(
+        "UPL017",
+        "refused-value",
+        Severity.ERROR,
+        "The API server refuses a value",
+        "Each field of an `IngressRoute`, `TraefikService`, `Middleware` or `ServersTransport`\n"
+        "has a value that Traefik's CRD allows: `kind: Rule`, a known `strategy`, and so on.",
+        "The API server refuses the whole object, so the cluster keeps the old one, or none.",
+        "# parent\napiVersion: traefik.io/v1alpha1\nkind: IngressRoute\n"
+        "metadata: {name: api, namespace: apps}\n"
+        "spec:\n"
+        "  routes:\n"
+        "    - match: PathPrefix(`/api`)\n"
+        "      kind: rule # UPL017\n"
+        "      services:\n"
+        "        - name: api\n"
+        "          port: 80\n"
+        "          strategy: roundrobin # UPL017",
+        "# parent\napiVersion: traefik.io/v1alpha1\nkind: IngressRoute\n"
+        "metadata: {name: api, namespace: apps}\n"
+        "spec:\n"
+        "  routes:\n"
+        "    - match: PathPrefix(`/api`)\n"
+        "      kind: Rule\n"
+        "      services:\n"
+        "        - name: api\n"
+        "          port: 80\n"
+        "          strategy: wrr",
+        "Traefik's Kubernetes CRDs.",
+    ),
+    ShapeCode(
+        "UPL018",
+        "not-rendered",
+        Severity.ERROR,
+        "Manifests are not read, because another program has to render them",
+        "Each folder holds manifests, not a Helm chart or a kustomization, and no file is a\n"
+        "template. `uplinks check --render` reads what `helm template` or `kubectl kustomize`\n"
+        "makes of such a folder. A kustomization that only lists the files beside it is read\n"
+        "as it is.",
+        "What is not read is not checked. `uplinks check` reports this as information, and rules\n"
+        "that conclude from what is absent, such as UPL307, are silent. Other commands refuse\n"
+        "such a fleet: they would leave out what the manifests declare.",
+        "{{- if .Values.uplink.enabled }}\n"
+        "apiVersion: hub.traefik.io/v1alpha1\n"
+        "kind: Uplink\n"
+        "{{- end }}",
+        "apiVersion: hub.traefik.io/v1alpha1\nkind: Uplink\n"
+        "metadata: {name: api-workload, namespace: apps}",
         "This library.",
     ),
     ShapeCode(

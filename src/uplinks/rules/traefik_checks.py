@@ -26,7 +26,7 @@ _Offers = Sequence[tuple[str, Uplink]]
     name="grpc-over-tls",
     severity=Severity.WARNING,
     scope="fleet",
-    reads=("children", "children.uplinks", "parent.parent_config"),
+    reads=("offered", "parent.parent_config"),
 )
 def grpc_over_tls(fleet: Fleet) -> Iterator[Diagnostic]:
     """Warn about a gRPC health check over TLS.
@@ -63,8 +63,8 @@ def grpc_over_tls(fleet: Fleet) -> Iterator[Diagnostic]:
     """
     config = fleet.parent.parent_config
     listed = {} if config is None else config.children
-    for child in sorted(fleet.children):
-        for uplink in fleet.children[child].uplinks:
+    for child, uplinks in fleet.offered().items():
+        for uplink in uplinks:
             check = uplink.health_check
             if check is None or child not in listed:
                 continue
@@ -82,7 +82,7 @@ def grpc_over_tls(fleet: Fleet) -> Iterator[Diagnostic]:
     name="passive-without-effect",
     severity=Severity.WARNING,
     scope="fleet",
-    reads=("children", "children.uplinks", "parent.parent_config"),
+    reads=("offered", "parent.parent_config"),
 )
 def passive_without_effect(fleet: Fleet) -> Iterator[Diagnostic]:
     """Warn about a passive check that takes no child out of rotation in Traefik.

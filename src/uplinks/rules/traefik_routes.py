@@ -34,13 +34,7 @@ __all__ = ["advertised_below_another", "failover_without_check", "status_not_pas
     name="status-not-passed-on",
     severity=Severity.WARNING,
     scope="fleet",
-    reads=(
-        "children",
-        "children.uplinks",
-        "parent.parent_config",
-        "parent.routers",
-        "parent.traefik_services",
-    ),
+    reads=("offered", "parent.parent_config", "parent.routers", "parent.traefik_services"),
 )
 def status_not_passed_on(fleet: Fleet) -> Iterator[Diagnostic]:
     """Warn about a weighted service that keeps sending requests to a service that is down.
@@ -129,7 +123,7 @@ def status_not_passed_on(fleet: Fleet) -> Iterator[Diagnostic]:
     name="failover-without-check",
     severity=Severity.WARNING,
     scope="fleet",
-    reads=("children", "children.uplinks", "parent.parent_config", "parent.traefik_services"),
+    reads=("offered", "parent.parent_config", "parent.traefik_services"),
 )
 def failover_without_check(fleet: Fleet) -> Iterator[Diagnostic]:
     """Warn about a failover whose main service reports no status.
@@ -155,6 +149,7 @@ def failover_without_check(fleet: Fleet) -> Iterator[Diagnostic]:
       failover:
         service: {name: apps-eu@multicluster, kind: TraefikService} # UPL504
         fallback: {name: apps-us@multicluster, kind: TraefikService}
+        errors: {}
     ---
     # child-1
     apiVersion: hub.traefik.io/v1alpha1
@@ -265,7 +260,7 @@ def advertised_below_another(cluster: Cluster) -> Iterator[Diagnostic]:
         if router.advertised and router.rest.get("parentRefs"):
             yield advertised_below_another.at(
                 router.origin.locate("spec", "parentRefs", key=True),
-                f"router {router.namespace}/{router.name} has the uplinks annotation and "
+                f"router {router.owner} has the uplinks annotation and "
                 "parentRefs, so --for-child leaves it out; move the rule and the middlewares of "
                 "the router above into it",
             )

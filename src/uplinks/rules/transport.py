@@ -34,7 +34,8 @@ def invalid_transport(cluster: Cluster) -> Iterator[Diagnostic]:
     In `serversTransport` of each child, `serverName` is a host without a port;
     each entry of `certificates` has `certFile` and `keyFile`; no entry of
     `rootCAs` is empty; `minVersion` and `maxVersion` are `VersionTLS10` to
-    `VersionTLS13` and in order; no time-out is negative.
+    `VersionTLS13` and in order; no time-out is negative. Files are not looked up,
+    because they are on the machine of the parent's Traefik.
 
     ## Why
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Related, Severity
 from uplinks.errors import quote
-from uplinks.model import UPLINKS_ANNOTATION, Cluster, Fleet, IngressRoute, Uplink
+from uplinks.model import UPLINKS_ANNOTATION, Cluster, Fleet, Uplink
 from uplinks.rules._references import named_at, offers_by, used_uplinks
 from uplinks.rules._rule import rule
 
@@ -78,7 +78,7 @@ def unused_uplink(cluster: Cluster) -> Iterator[Diagnostic]:
 
     Uplink reference, "Referencing Uplinks from Routers".
     """
-    named = {name for router in cluster.routers for name in _names(router)}
+    named = {name for router in cluster.routers for name in router.annotation_elements}
     known = {uplink.uplink_name for uplink in cluster.uplinks}
     if not cluster.routers or not named <= known:
         return
@@ -92,17 +92,12 @@ def unused_uplink(cluster: Cluster) -> Iterator[Diagnostic]:
             )
 
 
-def _names(router: IngressRoute) -> tuple[str, ...]:
-    text = router.annotations.get(UPLINKS_ANNOTATION)
-    return () if text is None else naming.split_uplinks_annotation(text)
-
-
 @rule(
     "UPL413",
     name="unrouted-uplink",
     severity=Severity.INFO,
     scope="fleet",
-    reads=("children", "children.uplinks", "parent.routers", "parent.traefik_services"),
+    reads=("offered", "parent.others", "parent.routers", "parent.traefik_services"),
 )
 def unrouted_uplink(fleet: Fleet) -> Iterator[Diagnostic]:
     """Note an uplink that the parent never routes to.

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from uplinks import naming
 from uplinks.diagnostics import Diagnostic, Severity
 from uplinks.errors import quote
-from uplinks.model import MAX_WEIGHT, Cluster
+from uplinks.model import MAX_WEIGHT, Cluster, Uplink
 from uplinks.rules._references import is_refused
 from uplinks.rules._rule import rule
 
@@ -23,6 +23,11 @@ __all__ = [
     "normalized_name",
     "weight_too_large",
 ]
+
+
+def _is_of_file(uplink: Uplink) -> bool:
+    """Tell an uplink of Traefik's file provider, which has a name and no namespace."""
+    return not uplink.namespace and uplink.expose_name is not None
 
 
 def is_integer(value: object) -> bool:
@@ -48,7 +53,8 @@ def invalid_name(cluster: Cluster) -> Iterator[Diagnostic]:
     ## What it checks
 
     `metadata.name` of an `Uplink` is a DNS label: 1 to 63 characters from `a-z`, `0-9`
-    and `-`, with a letter or digit at both ends.
+    and `-`, with a letter or digit at both ends. UPL106 checks the name of an uplink of
+    Traefik's file provider.
 
     ## Why
 
@@ -79,7 +85,9 @@ def invalid_name(cluster: Cluster) -> Iterator[Diagnostic]:
     """
     for uplink in cluster.uplinks:
         problem = naming.problem_with_name(uplink.name)
-        if problem is not None and not is_refused(uplink.origin, "name"):
+        if _is_of_file(uplink) or problem is None:
+            continue
+        if not is_refused(uplink.origin, "name"):
             yield invalid_name.at(
                 uplink.origin.locate("metadata", "name"),
                 f"metadata.name of uplink {uplink.owner} is invalid, got {quote(uplink.name)}: "
@@ -99,22 +107,17 @@ def invalid_namespace(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ## What it checks
 
-    Each `Uplink` has a `metadata.namespace`, which is a DNS label: 1 to 63 characters
-    from `a-z`, `0-9` and `-`, with a letter or digit at both ends.
+    `metadata.namespace` of an `Uplink` is a DNS label: 1 to 63 characters from `a-z`,
+    `0-9` and `-`, with a letter or digit at both ends. An uplink without one is in the
+    namespace given with `--namespace`, which is `default` if not given.
 
     ## Why
 
-    The uplink name starts with the namespace. Without it, a manifest declares a
-    different uplink name in each namespace it is applied to.
+    Kubernetes has no namespace of another name, and the uplink name starts with it.
 
     ## Bad
 
     ```yaml
-    apiVersion: hub.traefik.io/v1alpha1
-    kind: Uplink
-    metadata:
-      name: api-workload # UPL102
-    ---
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
     metadata:
@@ -128,15 +131,19 @@ def invalid_namespace(cluster: Cluster) -> Iterator[Diagnostic]:
     apiVersion: hub.traefik.io/v1alpha1
     kind: Uplink
     metadata: {name: api-workload, namespace: apps}
+    ---
+    apiVersion: hub.traefik.io/v1alpha1
+    kind: Uplink
+    metadata: {name: other}
     ```
 
     ## Source
 
-    Uplink reference, "Configuration Options": the namespace is required.
+    Uplink reference, "Configuration Options"; Kubernetes, "Namespaces".
     """
     for uplink in cluster.uplinks:
         problem = naming.problem_with_name(uplink.namespace)
-        if not uplink.namespace and is_refused(uplink.origin, "namespace"):
+        if _is_of_file(uplink):
             continue
         if not uplink.namespace:
             message = (

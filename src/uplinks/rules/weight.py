@@ -16,6 +16,7 @@ from uplinks.rules._references import (
     KUBERNETES,
     Offer,
     Reference,
+    mirrors_of,
     of_router,
     of_service,
     offers_by,
@@ -37,9 +38,9 @@ def reference_weight(cluster: Cluster) -> Iterator[Diagnostic]:
 
     ## What it checks
 
-    `weight` of each reference, in an `IngressRoute` or a weighted or failover
-    `TraefikService`, is between 0 and 2147483647. References of one list to the same
-    service are one target, and the sum of their weights is in the same range.
+    `weight` of each reference, in an `IngressRoute` or a `TraefikService`, is between 0
+    and 2147483647. References of one list to the same service are one target, and the
+    sum of their weights is in the same range.
 
     ## Why
 
@@ -127,6 +128,7 @@ def reference_weight(cluster: Cluster) -> Iterator[Diagnostic]:
     groups = [
         *(references for router in cluster.routers for references in of_router(router)),
         *(references for service in cluster.traefik_services for references in of_service(service)),
+        *(mirrors_of(service) for service in cluster.traefik_services),
     ]
     for references in groups:
         sums: dict[Hashable, int] = defaultdict(int)
@@ -161,7 +163,7 @@ def _target(reference: Reference) -> Hashable:
     name="zero-weight",
     severity=Severity.WARNING,
     scope="any",
-    reads=("children", "children.uplinks", "parent.uplinks"),
+    reads=("children", "children.uplinks", "offered", "parent.uplinks"),
 )
 def zero_weight(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
     """Warn about weight 0.
@@ -228,7 +230,7 @@ def zero_weight(subject: Cluster | Fleet) -> Iterator[Diagnostic]:
     name="only-zero-weights",
     severity=Severity.ERROR,
     scope="fleet",
-    reads=("children", "children.uplinks"),
+    reads=("offered",),
 )
 def only_zero_weights(fleet: Fleet) -> Iterator[Diagnostic]:
     """Refuse an uplink with weight 0 on every child.

@@ -11,57 +11,53 @@ Rules of this package:
 4. It checks the shape of a document, not its meaning: a negative weight, or a missing
    ``metadata.name`` (``""`` in the model), is left to a rule.
 5. Documents of other kinds are counted, not reported. So are mappings with neither
-   ``kind``, ``apiVersion`` nor ``hub``, and documents that are no mapping. Empty
-   documents are not counted.
+   ``kind``, ``apiVersion`` nor anything of uplinks, and documents that are no mapping.
+   Empty documents are not counted.
+6. An object without a namespace is in the one that is passed in, as with kubectl.
 
-``_layout`` tells where fields are written, ``_converter`` structures values or raises
-``_refusals``, ``_problems`` gives refusals their paths, ``_kinds`` and ``_fields``
-list the kinds and the fields of Traefik's kinds, ``_json_schema`` writes the shape of an
-Uplink for others. Here each kind is read and written.
+``_forms`` finds what a document says and gives it one form, ``_layout`` tells where
+fields are written, ``_converter`` structures values or raises ``_refusals``,
+``_problems`` gives refusals their paths, ``_kinds`` lists the kinds and ``_crds`` what
+the API server accepts in Traefik's kinds, ``_json_schema`` writes the shape of an Uplink
+for others. ``_static`` reads a static configuration; here objects are read and written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
-from itertools import islice
 from types import MappingProxyType
 from typing import Any, Final
 
-import attrs
 from attrs import frozen
 
-from uplinks.diagnostics import LIMIT_EXCEEDED, Diagnostic, Severity, limit_exceeded
+from uplinks.diagnostics import Diagnostic, Severity, limit_exceeded
 from uplinks.located import Document, Origin
 from uplinks.model import (
-    ChildConfig,
     IngressRoute,
-    ParentConfig,
+    OtherObject,
     Resource,
     StaticConfig,
     TraefikService,
     Uplink,
 )
-from uplinks.schema._converter import (
-    CONVERTER,
-    MOST_REFUSED,
-    object_reader,
-    read_duration,
+from uplinks.schema._converter import CONVERTER, object_reader, plain
+from uplinks.schema._crds import KEPT_SPECS, SPECS, Table, check_shape
+from uplinks.schema._kinds import (
+    HUB_API,
+    OTHER_KINDS,
+    TRAEFIK_API,
+    Found,
+    has_forms,
+    is_list,
+    objects_in,
+    strange_kind,
 )
-from uplinks.schema._fields import INGRESS_ROUTE_SPEC, TRAEFIK_SERVICE_SPEC, Table, strange_fields
-from uplinks.schema._kinds import HUB_API, TRAEFIK_API, is_list, strange_kind
-from uplinks.schema._problems import (
-    MISSING_FIELD,
-    UNKNOWN_FIELD,
-    Path,
-    Problem,
-    build,
-    format_name,
-    unknown_fields,
-)
-from uplinks.schema._refusals import WRONG_TYPE, Refused, describe
+from uplinks.schema._problems import MISSING_FIELD, UNKNOWN_FIELD, Problem, build, wrong_type_at
 
-__all__ = ["Manifests", "json_schema", "structure", "unstructure"]
+__all__ = ["DEFAULT_NAMESPACE", "Manifests", "json_schema", "structure", "unstructure"]
+
+DEFAULT_NAMESPACE: Final = "default"
+"""The namespace of an object without one, unless another is passed in, as with kubectl."""
 
 
 @frozen
@@ -85,13 +81,14 @@ def structure(
     diagnostics: Iterable[Diagnostic] = (),
     *,
     most: int | None = None,
+    namespace: str = DEFAULT_NAMESPACE,
 ) -> Manifests:
     """Read the resources of one text's documents.
 
     A document may be a ``kind: List``, also one of lists: its items are read as if each
-    were a document. ``diagnostics`` are those about the text; they come first in the
-    result. With more than ``most`` diagnostics the rest is not read, which is one more
-    diagnostic (``UPL004``).
+    were a document. ``namespace`` is that of objects without one. ``diagnostics`` are
+    those about the text; they come first in the result. With more than ``most``
+    diagnostics the rest is not read, which is one more diagnostic (``UPL004``).
 
     Law: ``structure([Document(unstructure(x))]).resources == (x,)``.
     Complexity: O(size of the documents). Raises nothing.
@@ -109,16 +106,17 @@ def structure(
     resources: list[Resource] = []
     found = list(diagnostics)
     skipped = 0
-    for origin, node in _objects(documents):
-        resource, problems = _read(node, origin)
-        if resource is not None:
-            resources.append(resource)
-        elif not is_list(node):
-            skipped += 1
+    for origin, node in (each for document in documents for each in objects_in(document)):
+        read = [_read(form, namespace) for form in _found_in(node, origin)]
+        resources += (resource for resource, _ in read)
+        if not read:
+            skipped += not is_list(node)
+            read = [(None, [problem.at(origin) for problem in _strange(node)])]
+        problems = [problem for _, each in read for problem in each]
         room = len(problems) if most is None else max(0, most - len(found))
-        found.extend(problem.at(origin) for problem in problems[:room])
+        found += problems[:room]
         if len(problems) > room:
-            found.append(limit_exceeded("too many diagnostics", problems[room].at(origin).location))
+            found.append(limit_exceeded("too many diagnostics", problems[room].location))
             break
     return Manifests(tuple(resources), tuple(found), skipped)
 
@@ -130,8 +128,9 @@ def unstructure(resource: Resource) -> dict[str, Any]:
     header values are written out. A static configuration gives ``{"hub": …}``.
 
     Law: ``structure([Document(unstructure(x))]).resources == (x,)``, provided
-    that no header is there twice, durations fit into 64 bits, and a child
-    beside a parent has ``multicluster``: the parent's part is written at
+    that no header is there twice, durations fit into 64 bits, an object has a namespace
+    (that of a file provider has none, and is not written back), and a child beside a
+    parent has ``multicluster``: the parent's part is written at
     ``hub.providers.multicluster``, whose presence is what exposes the child.
     Complexity: O(size). Raises `InvalidDuration`.
 
@@ -141,10 +140,14 @@ def unstructure(resource: Resource) -> dict[str, Any]:
     Source: reference page, "Configuration Options" and "Complete Example".
     """
     if isinstance(resource, StaticConfig):
-        return {"hub": _written_hub(resource)}
+        from uplinks.schema._static import write_static_config  # noqa: PLC0415 - as above
+
+        return {"hub": write_static_config(resource)}
+    if isinstance(resource, OtherObject):
+        return _written_other(resource)
     cls = type(resource)
     written = CONVERTER.unstructure(resource)
-    return {"apiVersion": _OBJECTS[cls][0], "kind": cls.__name__, **written}
+    return {"apiVersion": _OBJECTS[cls], "kind": cls.__name__, **written}
 
 
 def json_schema() -> dict[str, Any]:
@@ -166,179 +169,125 @@ def json_schema() -> dict[str, Any]:
     return uplink_schema()
 
 
-# --- which objects are read -------------------------------------------------
-
-
-def _objects(documents: Iterable[Document]) -> Iterator[tuple[Origin, Any]]:
-    """Give every object and list, with its origin; a list before its items."""
-    for document in documents:
-        # A stack, since nesting in a document must not become nesting in Python.
-        waiting: list[tuple[Path, Any]] = [((), document.root)]
-        while waiting:
-            base, node = waiting.pop()
-            if node is None:
-                continue
-            yield Origin(document, base), node
-            items = node.get("items") if is_list(node) else None
-            if isinstance(items, list):
-                inside = [((*base, "items", index), item) for index, item in enumerate(items)]
-                waiting.extend(reversed(inside))
-
-
-def _read(node: Any, origin: Origin) -> tuple[Resource | None, list[Problem]]:
-    """Read one object; ``None`` for a list and for what is not one of our kinds."""
-    resource: Resource | None = None
+def _found_in(node: Any, origin: Origin) -> Iterable[Found]:
+    """Give what a node says of uplinks; nothing for a list and a foreign object."""
     cls = _class_of(node)
     if cls is not None:
-        read = _read_static_config if cls is StaticConfig else _read_object
-        resource, problems = read(cls, node, origin)
-        if problems:
-            # A missing field that is there, but misspelt, is one problem.
-            meant = {(*p.path[:-1], p.suggestion) for p in problems if p.code == UNKNOWN_FIELD}
-            problems = [p for p in problems if p.code != MISSING_FIELD or p.path not in meant]
-    elif is_list(node):
-        items = node.get("items")
-        wrong = items is not None and not isinstance(items, list)
-        problems = [_wrong_type(("items",), items, "a list")] if wrong else []
-    else:
-        problems = list(strange_kind(node))
-    return resource, problems
+        return (Found(cls, node, origin),)
+    if not has_forms(node):
+        return ()
+    from uplinks.schema._forms import find_forms  # noqa: PLC0415 - few texts have another form
+
+    return find_forms(node, origin)
 
 
 def _class_of(node: Any) -> type | None:
-    if not isinstance(node, dict):
+    if not isinstance(node, dict) or not isinstance(node.get("kind"), str):
         return None
-    kind, api_version = node.get("kind"), node.get("apiVersion")
-    if kind is None and api_version is None:
-        return StaticConfig if "hub" in node else None
-    for cls, (api, _) in _OBJECTS.items():
-        # No lookup by kind, which may be anything, also unhashable.
+    kind, api_version = node["kind"], node.get("apiVersion")
+    for cls, api in _OBJECTS.items():
         if api_version == api and kind == cls.__name__:
             return cls
-    return None
+    metadata = node.get("metadata")
+    named = isinstance(metadata, dict) and isinstance(metadata.get("name"), str)
+    # The version may be anything, also unhashable.
+    return OtherObject if named and api_version in OTHER_KINDS.get(kind, ()) else None
 
 
-def _wrong_type(path: Path, value: object, expected: str) -> Problem:
-    message = f"{format_name(path)} must be {expected}, got {describe(value)}"
-    return Problem(WRONG_TYPE, path, message)
+def _strange(node: Any) -> Iterator[Problem]:
+    """Find what is wrong with a list, or with an object that resembles one of ours."""
+    if is_list(node):
+        items = node.get("items")
+        if items is not None and not isinstance(items, list):
+            yield wrong_type_at(("items",), items, "a list")
+    else:
+        yield from strange_kind(node)
 
 
 # --- reading each kind ------------------------------------------------------
 
-# The API of each kind and the fields of its spec, where the model has only some of them.
-_OBJECTS: Final[Mapping[type, tuple[str, Table | None]]] = MappingProxyType(
-    {
-        Uplink: (HUB_API, None),
-        IngressRoute: (TRAEFIK_API, INGRESS_ROUTE_SPEC),
-        TraefikService: (TRAEFIK_API, TRAEFIK_SERVICE_SPEC),
-    }
+# The API of each kind.
+_OBJECTS: Final[Mapping[type, str]] = MappingProxyType(
+    {Uplink: HUB_API, IngressRoute: TRAEFIK_API, TraefikService: TRAEFIK_API}
 )
 
 
-def _read_object(cls: Any, node: dict[str, Any], origin: Origin) -> tuple[Any, list[Problem]]:
-    _, table = _OBJECTS[cls]
+def _read(form: Found, namespace: str) -> tuple[Any, list[Diagnostic]]:
+    """Read what a form gave; a diagnostic has the place that the form was read at."""
+    resource: Any
+    if form.cls is StaticConfig:
+        from uplinks.schema._static import read_static_config  # noqa: PLC0415 - as above
+
+        resource, problems = read_static_config(form.tree, form.origin)
+    elif form.cls is OtherObject:
+        resource, problems = _read_other(form.tree, form.origin, namespace)
+    else:
+        resource, problems = _read_object(form, namespace)
+    if problems:
+        # A missing field that is there, but misspelt, is one problem.
+        meant = {(*p.path[:-1], p.suggestion) for p in problems if p.code == UNKNOWN_FIELD}
+        problems = [p for p in problems if p.code != MISSING_FIELD or p.path not in meant]
+    return resource, [problem.at(form.origin) for problem in problems]
+
+
+def _read_object(form: Found, namespace: str) -> tuple[Any, list[Problem]]:
+    cls, node = form.cls, form.tree
+    table = SPECS.get(cls.__name__)
     # Traefik may be newer than the tables of its own kinds.
     unknown = Severity.ERROR if table is None else Severity.WARNING
     read = object_reader(cls)
-    resource, problems = build(node, lambda tree: read(tree, origin), unknown)
-    spec = node.get("spec")
-    if table is not None:
-        problems += strange_fields(spec, table, ("spec",))
-    if cls is IngressRoute and isinstance(spec, dict) and spec.get("routes") is None:
-        # Required, but the entry points and TLS of a router without routes can be
-        # checked; so the model has a default and the problem is reported here.
-        problems.append(Problem(MISSING_FIELD, ("spec", "routes"), "spec.routes is required"))
+    own = "" if form.is_file else namespace
+    resource, problems = build(node, lambda tree: read(tree, form.origin, own), unknown)
+    if table is not None and not form.is_file:
+        problems += _beside(problems, _spec_problems(node, table))
     return resource, problems
 
 
-_MULTICLUSTER: Final = ("hub", "providers", "multicluster")
-_PROVIDER: Final = ("children", "pollInterval", "pollTimeout")
-_CHILD: Final = ("address", "serversTransport")
+def _read_other(
+    node: dict[str, Any], origin: Origin, default: str
+) -> tuple[OtherObject, list[Problem]]:
+    """Read an object that is kept as it is written."""
+    kind, metadata = node["kind"], node["metadata"]
+    namespace, annotations = metadata.get("namespace"), metadata.get("annotations")
+    texts = annotations.items() if isinstance(annotations, dict) else ()
+    spec = node.get("spec")
+    kept = OtherObject(
+        node["apiVersion"],
+        kind,
+        metadata["name"],
+        (namespace if isinstance(namespace, str) else "") or default,
+        spec=plain(spec) if isinstance(spec, dict) else {},
+        annotations={key: text for key, text in texts if isinstance(text, str)},
+        origin=origin,
+    )
+    table = KEPT_SPECS.get(kind)
+    return kept, [] if table is None else list(_spec_problems(node, table))
 
 
-def _read_static_config(
-    _: type, node: dict[str, Any], origin: Origin
-) -> tuple[StaticConfig, list[Problem]]:
-    """Read a static configuration, which may make a cluster a child, a parent, or both.
-
-    A ``multicluster`` with any content makes a parent; an empty one only exposes the
-    API of a child.
-    """
-    problems: list[Problem] = []
-    hub = _mapping_at(node, ("hub",), problems) or {}
-    points = _mapping_at(hub, ("hub", "uplinkEntryPoints"), problems)
-    providers = _mapping_at(hub, _MULTICLUSTER[:2], problems) or {}
-    provider = _mapping_at(providers, _MULTICLUSTER, problems)
-    child = parent = None
-    if points is not None or provider == {}:
-        tree = {"uplinkEntryPoints": points}
-        structure_child = partial(CONVERTER.structure, cl=ChildConfig)
-        child, found = build(tree, structure_child, Severity.ERROR, ("hub",))
-        child = attrs.evolve(child, multicluster=provider is not None, origin=origin)
-        problems += found
-    if provider:
-        structure_parent = partial(CONVERTER.structure, cl=ParentConfig)
-        parent, found = build(provider, structure_parent, Severity.ERROR, _MULTICLUSTER)
-        parent = attrs.evolve(parent, origin=origin)
-        problems += [*found, *_provider_problems(provider, parent)]
-    return StaticConfig(child, parent, origin=origin), problems
+def _spec_problems(node: dict[str, Any], table: Table) -> Iterator[Problem]:
+    """Report what the API server refuses in the ``spec`` of one of Traefik's kinds."""
+    spec = node.get("spec")
+    if spec is None:
+        yield Problem(MISSING_FIELD, ("spec",), "spec is required")
+    else:
+        yield from check_shape(spec, table, ("spec",))
 
 
-def _mapping_at(
-    parent: dict[str, Any], path: Path, problems: list[Problem]
-) -> dict[str, Any] | None:
-    """Give the mapping at the last step of a path, ``None`` if it is absent or none."""
-    value = parent.get(path[-1])
-    if value is None or isinstance(value, dict):
-        return value
-    problems.append(_wrong_type(path, value, "a mapping"))
-    return None
+def _beside(reported: list[Problem], problems: Iterable[Problem]) -> list[Problem]:
+    """Leave out the problems at or below a place that is reported already."""
+    places = {problem.path for problem in reported}
+    if not places:
+        return list(problems)
+    return [
+        problem
+        for problem in problems
+        if not any(problem.path[:end] in places for end in range(len(problem.path) + 1))
+    ]
 
 
-def _provider_problems(provider: dict[str, Any], parent: ParentConfig) -> Iterator[Problem]:
-    """Find near misses and bad durations in what the model only keeps.
-
-    The provider has undocumented fields, so an unknown field is an error only if it
-    resembles a known one.
-    """
-    yield from _near_misses(provider, _PROVIDER, _MULTICLUSTER)
-    children = provider.get("children")
-    misses = _misses_in_children(children if isinstance(children, dict) else {})
-    yield from islice(misses, MOST_REFUSED)
-    for miss in islice(misses, 1):
-        message = f"children have more than {MOST_REFUSED} unknown fields; the others are left out"
-        yield Problem(LIMIT_EXCEEDED, miss.path, message, key=True)
-    for name in ("pollInterval", "pollTimeout"):
-        value = parent.rest.get(name)
-        if value is not None:
-            path = (*_MULTICLUSTER, name)
-            try:
-                read_duration(value)
-            except Refused as refused:
-                yield Problem(refused.code, path, f"{format_name(path)} {refused.predicate}")
-
-
-def _misses_in_children(children: dict[str, Any]) -> Iterator[Problem]:
-    for name, child in children.items():
-        if isinstance(child, dict):
-            yield from _near_misses(child, _CHILD, (*_MULTICLUSTER, "children", name))
-
-
-def _near_misses(node: dict[str, Any], known: tuple[str, ...], path: Path) -> Iterator[Problem]:
-    unknown = unknown_fields(path, node.keys() - set(known), known, Severity.ERROR)
-    return (problem for problem in unknown if problem.suggestion is not None)
-
-
-# --- writing ----------------------------------------------------------------
-
-
-def _written_hub(config: StaticConfig) -> dict[str, Any]:
-    hub: dict[str, Any] = {}
-    if config.child is not None:
-        points = config.child.uplink_entry_points
-        hub["uplinkEntryPoints"] = {n: CONVERTER.unstructure(p) for n, p in points.items()}
-        if config.child.multicluster:
-            hub["providers"] = {"multicluster": {}}
-    if config.parent is not None:
-        hub["providers"] = {"multicluster": CONVERTER.unstructure(config.parent)}
-    return hub
+def _written_other(kept: OtherObject) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"name": kept.name, "namespace": kept.namespace}
+    if kept.annotations:
+        metadata["annotations"] = dict(kept.annotations)
+    spec = plain(kept.spec)
+    return {"apiVersion": kept.api_version, "kind": kept.kind, "metadata": metadata, "spec": spec}

@@ -9,6 +9,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from types import MappingProxyType
@@ -24,8 +25,8 @@ from cattrs import (
 )
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from uplinks.diagnostics import LIMIT_EXCEEDED
-from uplinks.durations import Nanoseconds, format_duration, parse_duration
+from uplinks.diagnostics import LIMIT_EXCEEDED, Fix, Severity
+from uplinks.durations import Nanoseconds, format_duration, parse_duration, respell_duration
 from uplinks.errors import InvalidDuration
 from uplinks.located import Origin
 from uplinks.model import (
@@ -48,9 +49,10 @@ from uplinks.schema._refusals import (
     wrong_type,
 )
 
-__all__ = ["CONVERTER", "MOST_REFUSED", "object_reader", "read_duration"]
+__all__ = ["CONVERTER", "MOST_REFUSED", "object_reader", "plain", "read_duration"]
 
 INVALID_DURATION: Final = "UPL201"
+_INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 
 # --- scalars ----------------------------------------------------------------
 
@@ -63,13 +65,21 @@ def _string(value: object, _: object = None) -> str:
 
 def _integer(value: object, _: object = None) -> int:
     if type(value) is not int:
-        raise wrong_type(value, "an integer")
+        raise wrong_type(value, "an integer", _without_quotes(value))
     return value
+
+
+def _without_quotes(value: object) -> Fix | None:
+    """Give the fix of a string that is an integer in quotes, as the field wants one."""
+    if type(value) is not str or _INTEGER.fullmatch(value) is None:
+        return None
+    return Fix(value, int(value))
 
 
 def _boolean(value: object, _: object = None) -> bool:
     if type(value) is not bool:
-        raise wrong_type(value, "a boolean")
+        fix = Fix(str(value), value == "true") if value in ("true", "false") else None
+        raise wrong_type(value, "a boolean", fix)
     return value
 
 
@@ -88,7 +98,9 @@ def read_duration(value: object, _: object = None) -> int:
         return parse_duration(value)  # type: ignore[arg-type] # it refuses what is neither
     except InvalidDuration as error:
         predicate = f"must be {expected}, got {describe(value)}: {error.reason}"
-        raise Refused(INVALID_DURATION, predicate) from None
+        meant = respell_duration(str(value)) if isinstance(value, float | str) else None
+        fix = None if meant is None else Fix(str(value), meant)
+        raise Refused(INVALID_DURATION, predicate, fix=fix) from None
 
 
 def _header_value(value: object, _: object = None) -> str:
@@ -96,7 +108,11 @@ def _header_value(value: object, _: object = None) -> str:
         # Never the value: it may be a credential, whatever its type. A name
         # without a value may be one too: `headers: {Bearer abc}`.
         predicate = f"must be a string, got {type_name(value)}"
-        raise Refused(WRONG_TYPE, predicate, hidden=value is None)
+        if value is None:
+            # The API server drops it.
+            predicate += "; the header is not sent"
+            raise Refused(WRONG_TYPE, predicate, hidden=True, severity=Severity.WARNING)
+        raise Refused(WRONG_TYPE, predicate)
     return value
 
 
@@ -106,19 +122,19 @@ MOST_REFUSED: Final = 1000
 """The number of items of one list or mapping that are refused one by one."""
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Copy a tree into plain ``dict`` and ``list``, without its places."""
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value
 
 
 def _anything(value: object, _: object = None) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise wrong_container(value, "a mapping")
-    copy: dict[str, Any] = _plain(value)
+    copy: dict[str, Any] = plain(value)
     return copy
 
 
@@ -179,7 +195,16 @@ def _tuple_hook(converter: Converter, cls: Any) -> Callable[[Any, Any], Any]:
 def _mapping_hook(converter: Converter, cls: Any) -> Callable[[Any, Any], Any]:
     kind = get_args(cls)[1]
     hook = converter.get_structure_hook(kind)
+    if kind is str:
+        return lambda value, _: _each_value(_without_nulls(value), hook, kind)
     return lambda value, _: _each_value(value, hook, kind)
+
+
+def _without_nulls(value: Any) -> Any:
+    """Leave out the labels and annotations that are null, as the API server does."""
+    if not isinstance(value, dict) or None not in value.values():
+        return value
+    return {key: item for key, item in value.items() if item is not None}
 
 
 def _read_time(value: Any, kind: Any) -> Nanoseconds:
@@ -206,7 +231,7 @@ _HOOKS: Final[Mapping[tuple[type, str], tuple[Callable[..., Any], Callable[..., 
             },
             (IngressRoute, "tls"): (
                 _anything,
-                lambda tls: None if tls is None else _plain(tls),
+                lambda tls: None if tls is None else plain(tls),
             ),
         }
     )
@@ -235,9 +260,7 @@ def _overrides(cls: Any) -> dict[str, Any]:
         if name == "origin" or (cls, name) in _NOT_READ:
             overrides[name] = override(omit=True)
         elif name == "rest":
-            overrides[name] = override(
-                struct_hook=_same, unstruct_hook=_plain, omit_if_default=True
-            )
+            overrides[name] = override(struct_hook=_same, unstruct_hook=plain, omit_if_default=True)
         else:
             read, write = _HOOKS.get((cls, name), (None, None))
             overrides[name] = override(
@@ -260,7 +283,7 @@ def _take(value: Any, fields: Fields, taken: dict[str, Any]) -> list[Exception]:
             if item is not None:
                 taken[key] = item
         elif fields.open:
-            taken["rest"][key] = _plain(item)
+            taken["rest"][key] = plain(item)
         elif key not in accepted:
             unknown.append(key)
     return [UnknownFields(unknown, fields.known)] if unknown else []
@@ -359,16 +382,17 @@ CONVERTER: Final = _converter()
 
 
 @cache  # made when needed: a start that reads no manifest does not pay for it
-def object_reader(cls: Any) -> Callable[[dict[str, Any], Origin], Any]:
+def object_reader(cls: Any) -> Callable[[dict[str, Any], Origin, str], Any]:
     """Give the function that reads a Kubernetes object: its ``metadata`` and ``spec`` as one.
 
-    The function raises cattrs' `BaseValidationError`, with everything refused.
+    The function takes the object, its origin, and the namespace of an object without
+    one. It raises cattrs' `BaseValidationError`, with everything refused.
     """
     overrides = _overrides(cls) | {"origin": override(struct_hook=_same)}
     inner = make_dict_structure_fn(cls, CONVERTER, _cattrs_detailed_validation=True, **overrides)
     top, metadata, spec = (fields_at(cls, each) for each in ("", "metadata", "spec"))
 
-    def read(node: dict[str, Any], origin: Origin) -> Any:
+    def read(node: dict[str, Any], origin: Origin, namespace: str) -> Any:
         parts: dict[str, Any] = {}
         errors = _take(node, top, parts)
         taken = {"name": "", "namespace": "", "origin": origin}
@@ -378,6 +402,8 @@ def object_reader(cls: Any) -> Callable[[dict[str, Any], Origin], Any]:
             if container in parts:
                 problems = _take(parts[container], fields, taken)
                 errors += (_at(container, problem) for problem in problems)
+        if taken["namespace"] == "":
+            taken["namespace"] = namespace
         return _structure(inner, taken, cls, errors)
 
     return read

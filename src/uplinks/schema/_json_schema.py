@@ -60,9 +60,11 @@ _KEYWORDS: Final[Mapping[tuple[type, str], Mapping[str, Any]]] = types.MappingPr
             **_LABEL,
         },
         (Uplink, "namespace"): {
-            "description": "Namespace of the uplink.",
+            "description": "Namespace of the uplink. Unset or empty: the one that it is "
+            "applied to.",
             "examples": ["apps"],
             **_LABEL,
+            "pattern": f"^({grammar.LABEL})?$",
         },
         (Uplink, "annotations"): {
             "description": f"Annotations. {UPLINKS_ANNOTATION} belongs on an IngressRoute.",
@@ -77,7 +79,7 @@ _KEYWORDS: Final[Mapping[tuple[type, str], Mapping[str, Any]]] = types.MappingPr
         },
         (Uplink, "entry_points"): {
             "description": "Names of hub.uplinkEntryPoints of the child. Unset or empty: all "
-            "that have asDefault: true.",
+            "that have asDefault: true, or all of them if none has.",
             "examples": [["multicluster"]],
         },
         (Uplink, "weight"): {
@@ -160,7 +162,10 @@ _KEYWORDS: Final[Mapping[tuple[type, str], Mapping[str, Any]]] = types.MappingPr
                 "pattern": f"^{grammar.TOKEN}$",
                 "not": {"type": "string", "pattern": rf"\n|{_OWNED_HEADER}"},
             },
-            "additionalProperties": {"type": "string", "not": {"pattern": grammar.CONTROL}},
+            "additionalProperties": {
+                "type": ["string", "null"],
+                "not": {"type": "string", "pattern": grammar.CONTROL},
+            },
             "examples": [{"X-Health-Check": "true"}],
         },
         (PassiveHealthCheck, "failure_window"): {
@@ -182,7 +187,7 @@ _CONTAINERS: Final[Mapping[str, str]] = types.MappingProxyType(
         "spec": "How the workload is advertised to parents.",
     }
 )
-_REQUIRED: Final = frozenset({(Uplink, "name"), (Uplink, "namespace")})
+_REQUIRED: Final = frozenset({(Uplink, "name")})
 _TYPES: Final = types.MappingProxyType({str: "string", int: "integer", bool: "boolean"})
 
 
@@ -245,7 +250,8 @@ def _kind(hint: Any) -> dict[str, Any]:
         item = get_args(hint)[0]
         return {"type": "object"} if item is Header else {"type": "array", "items": _kind(item)}
     if get_origin(hint) is Mapping:
-        return {"type": "object", "additionalProperties": _kind(get_args(hint)[1])}
+        kind = _kind(get_args(hint)[1])
+        return {"type": "object", "additionalProperties": {**kind, "type": [kind["type"], "null"]}}
     return {"type": _TYPES[hint]} if hint in _TYPES else _object(hint)
 
 

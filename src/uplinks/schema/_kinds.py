@@ -10,12 +10,24 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from uplinks.diagnostics import Severity
-from uplinks.naming import nearest
-from uplinks.schema._problems import MISSING_FIELD, Problem
+from attrs import frozen
+
+from uplinks.diagnostics import Fix, Severity
+from uplinks.located import Document, LocatedMap, Origin
+from uplinks.naming import misspelt, nearest
+from uplinks.schema._problems import MISSING_FIELD, Path, Problem
 from uplinks.schema._refusals import WRONG_TYPE, describe
 
-__all__ = ["HUB_API", "TRAEFIK_API", "is_list", "strange_kind"]
+__all__ = [
+    "HUB_API",
+    "OTHER_KINDS",
+    "TRAEFIK_API",
+    "Found",
+    "has_forms",
+    "is_list",
+    "objects_in",
+    "strange_kind",
+]
 
 UNKNOWN_KIND = "UPL008"
 
@@ -67,14 +79,104 @@ _KINDS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
 )
 """All kinds of Traefik's API groups: none of these is a typo."""
 
+OTHER_KINDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "HTTPRoute": ("gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"),
+        "Ingress": ("networking.k8s.io/v1",),
+        "Middleware": (TRAEFIK_API,),
+        "ServersTransport": (TRAEFIK_API,),
+        "TLSOption": (TRAEFIK_API,),
+    }
+)
+"""The kinds of objects that are kept as they are written, with their API versions."""
+
+
+_LIST: Final = "List"
+_LISTED: Final = frozenset(
+    {
+        "apps",
+        "gateway.networking.k8s.io",
+        "networking.k8s.io",
+        "v1",
+        HUB_GROUP,
+        TRAEFIK_GROUP,
+    }
+)
+_WORKLOADS: Final = frozenset({"DaemonSet", "Deployment", "Pod", "StatefulSet"})
+
+
+@frozen
+class Found:
+    """A tree in the form of Traefik's file or of Kubernetes, and the class it is read as.
+
+    ``is_file``: it is of Traefik's file provider, not an object of Kubernetes.
+    """
+
+    cls: type
+    tree: Any
+    origin: Origin
+    is_file: bool = False
+
+
+def has_forms(node: Any) -> bool:
+    """Tell whether a node may say something of uplinks without being an object of ours.
+
+    >>> has_forms({"hub": {}}), has_forms({"apiVersion": "v1", "kind": "Secret"})
+    (True, False)
+    """
+    if not isinstance(node, dict):
+        return False
+    kind = node.get("kind")
+    if kind is None:
+        return node.get("apiVersion") is None
+    return isinstance(kind, str) and kind in _WORKLOADS
+
 
 def is_list(node: Any) -> bool:
-    """Return whether a node is a Kubernetes ``List``, whose items are objects."""
-    return (
-        isinstance(node, dict)
-        and node.get("kind") == "List"
-        and node.get("apiVersion", "v1") == "v1"
-    )
+    """Return whether a node is a Kubernetes list: ``List``, or one of a kind, ``UplinkList``.
+
+    >>> is_list({"apiVersion": "hub.traefik.io/v1alpha1", "kind": "UplinkList"})
+    True
+    """
+    if not isinstance(node, dict):
+        return False
+    kind, api_version = node.get("kind"), node.get("apiVersion", "v1")
+    if not (isinstance(kind, str) and kind.endswith(_LIST) and isinstance(api_version, str)):
+        return False
+    return api_version.partition("/")[0] in _LISTED and (kind != _LIST or api_version == "v1")
+
+
+def objects_in(document: Document) -> Iterator[tuple[Origin, Any]]:
+    """Give every object and list of a document, with its origin; a list before its items.
+
+    An item of a list of one kind may leave out its kind and version, as the API server does.
+    """
+    # A stack, since nesting in a document must not become nesting in Python.
+    waiting: list[tuple[Path, Any]] = [((), document.root)]
+    while waiting:
+        base, node = waiting.pop()
+        if node is None:
+            continue
+        yield Origin(document, base), node
+        items = node.get("items") if is_list(node) else None
+        if isinstance(items, list):
+            inside = [
+                ((*base, "items", index), _with_kind(item, node))
+                for index, item in enumerate(items)
+            ]
+            waiting.extend(reversed(inside))
+
+
+def _with_kind(item: Any, holder: Mapping[str, Any]) -> Any:
+    kind = holder["kind"].removesuffix(_LIST)
+    if not kind or not isinstance(item, dict) or item.get("kind") is not None:
+        return item
+    whole = LocatedMap(item.span) if isinstance(item, LocatedMap) else LocatedMap()
+    whole.update(item)
+    whole.marks.update(getattr(item, "marks", {}))
+    whole["kind"] = kind
+    whole["apiVersion"] = item.get("apiVersion") or holder.get("apiVersion")
+    return whole
 
 
 def strange_kind(node: Any) -> Iterator[Problem]:
@@ -92,7 +194,7 @@ def strange_kind(node: Any) -> Iterator[Problem]:
     group, _, version = api_version.partition("/")
     if group == OLD_GROUP:
         message = f"API group {OLD_GROUP} is no longer served, use {TRAEFIK_GROUP}"
-        yield _unread("apiVersion", message, TRAEFIK_API)
+        yield _unread("apiVersion", message, TRAEFIK_API, Fix(api_version, TRAEFIK_API))
     elif group not in _KINDS:
         return
     elif kind is None:
@@ -106,9 +208,11 @@ def strange_kind(node: Any) -> Iterator[Problem]:
         elsewhere = [other for other, kinds in _KINDS.items() if kind in kinds]
         hint = f", it is a kind of {elsewhere[0]}" if elsewhere else ""
         message = f"unknown kind {kind[:60]!r} in {group}{hint}"
-        yield _unread("kind", message, nearest(kind, _KINDS[group]))
+        meant = misspelt(kind, _KINDS[group])
+        fix = None if meant is None else Fix(kind, meant)
+        yield _unread("kind", message, nearest(kind, _KINDS[group]), fix)
 
 
-def _unread(name: str, message: str, suggestion: str | None) -> Problem:
+def _unread(name: str, message: str, meant: str | None, fix: Fix | None = None) -> Problem:
     message = f"{message}; the object was skipped"
-    return Problem(UNKNOWN_KIND, (name,), message, Severity.WARNING, suggestion=suggestion)
+    return Problem(UNKNOWN_KIND, (name,), message, Severity.WARNING, suggestion=meant, fix=fix)

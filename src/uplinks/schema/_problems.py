@@ -15,12 +15,12 @@ from typing import Any, Final, TypeVar
 from attrs import evolve, frozen
 from cattrs import AttributeValidationNote, BaseValidationError, IterableValidationNote
 
-from uplinks.diagnostics import MASK, Diagnostic, Severity
+from uplinks.diagnostics import MASK, Diagnostic, Fix, Severity
 from uplinks.grammar import is_field_name
 from uplinks.located import Origin, field_path
-from uplinks.naming import nearest
+from uplinks.naming import misspelt, nearest
 from uplinks.schema._layout import written_path
-from uplinks.schema._refusals import Refused, UnknownFields
+from uplinks.schema._refusals import WRONG_TYPE, Refused, UnknownFields, describe
 
 __all__ = [
     "MISSING_FIELD",
@@ -30,6 +30,7 @@ __all__ = [
     "build",
     "format_name",
     "unknown_fields",
+    "wrong_type_at",
 ]
 
 UNKNOWN_FIELD: Final = "UPL005"
@@ -59,6 +60,7 @@ class Problem:
     key: bool = False
     suggestion: str | None = None
     hidden: bool = False
+    fix: Fix | None = None
 
     def at(self, origin: Origin) -> Diagnostic:
         """Look up the place. Complexity: O(len(path))."""
@@ -68,7 +70,12 @@ class Problem:
             shown = field_path((*origin.base, *self.path[:-1], MASK))
             location = evolve(location, path=shown)
         return Diagnostic(
-            self.code, self.severity, self.message, location, suggestion=self.suggestion
+            self.code,
+            self.severity,
+            self.message,
+            location,
+            suggestion=self.suggestion,
+            fix=self.fix,
         )
 
 
@@ -108,15 +115,22 @@ def unknown_fields(
         # Any other key may be a value that a lost line has put in the place of a key.
         hidden = not is_field_name(str(name))
         quoted = "" if hidden else f" {_shorten(name)!r}"
+        near = nearest(name, known) if helpful and not hidden else None
         yield Problem(
             UNKNOWN_FIELD,
             (*path, name),
             f"unknown field{quoted}{where}; known fields: {', '.join(known)}",
             severity,
             key=True,
-            suggestion=nearest(name, known) if helpful and not hidden else None,
+            suggestion=near,
             hidden=hidden,
+            fix=_respelling(name, known) if near is not None else None,
         )
+
+
+def _respelling(name: str, known: Iterable[str]) -> Fix | None:
+    meant = misspelt(name, known)
+    return None if meant is None else Fix(name, meant)
 
 
 def format_name(path: Path) -> str:
@@ -127,6 +141,12 @@ def format_name(path: Path) -> str:
     """
     steps = (step if type(step) is int else _shorten(step) for step in path)
     return field_path(tuple(steps))[1:].removeprefix(".")
+
+
+def wrong_type_at(path: Path, value: object, expected: str) -> Problem:
+    """Report a value of another type at a path."""
+    message = f"{format_name(path)} must be {expected}, got {describe(value)}"
+    return Problem(WRONG_TYPE, path, message)
 
 
 def _shorten(name: object) -> str:
@@ -142,7 +162,15 @@ def _problems(error: BaseException, path: Path, unknown: Severity) -> Iterator[P
         yield from unknown_fields(path, error.names, error.known, unknown)
     elif isinstance(error, Refused):
         name = f"a value in {format_name(path[:-1])}" if error.hidden else format_name(path)
-        yield Problem(error.code, path, f"{name} {error.predicate}", hidden=error.hidden)
+        yield Problem(
+            error.code,
+            path,
+            f"{name} {error.predicate}",
+            error.severity,
+            suggestion=error.suggestion,
+            hidden=error.hidden,
+            fix=error.fix,
+        )
     elif isinstance(error, KeyError):
         yield Problem(MISSING_FIELD, path, f"{format_name(path)} is required")
     else:

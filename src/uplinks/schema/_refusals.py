@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Any, Final
 
+from uplinks.diagnostics import Fix, Severity
 from uplinks.errors import is_one_word
 
 __all__ = [
@@ -28,14 +29,29 @@ class Refused(Exception):
     """A value that does not have the shape it should have.
 
     ``predicate`` is the message after the name of the field. ``hidden``: the name may
-    be a misplaced value, and must not be shown.
+    be a misplaced value, and must not be shown. ``fix``: how to edit the value.
     """
 
-    def __init__(self, code: str, predicate: str, *, hidden: bool = False) -> None:
+    def __init__(
+        self,
+        code: str,
+        predicate: str,
+        *,
+        hidden: bool = False,
+        severity: Severity = Severity.ERROR,
+        fix: Fix | None = None,
+    ) -> None:
         super().__init__(predicate)
         self.code = code
         self.predicate = predicate
         self.hidden = hidden
+        self.severity = severity
+        self.fix = fix
+
+    @property
+    def suggestion(self) -> str | None:
+        """What the fix writes, if that is a string; what an integer looks like is no help."""
+        return self.fix.new if self.fix is not None and isinstance(self.fix.new, str) else None
 
 
 class UnknownFields(Exception):
@@ -93,9 +109,9 @@ def _describe_string(value: str) -> str:
     return f"the string {value!r}"
 
 
-def wrong_type(value: object, expected: str) -> Refused:
+def wrong_type(value: object, expected: str, fix: Fix | None = None) -> Refused:
     """Refuse a scalar, and show it."""
-    return Refused(WRONG_TYPE, f"must be {expected}, got {describe(value)}")
+    return Refused(WRONG_TYPE, f"must be {expected}, got {describe(value)}", fix=fix)
 
 
 def wrong_container(value: object, expected: str) -> Refused:

@@ -8,8 +8,9 @@ from typing import Protocol
 
 from uplinks.errors import UnknownChild
 from uplinks.health import Event
-from uplinks.model import Advertisement, Child, HealthCheck
+from uplinks.model import Advertisement, Child, Fleet, HealthCheck
 from uplinks.naming import nearest
+from uplinks.parent import Parent
 from uplinks.simulate._scenario import Fault, Scenario
 from uplinks.simulate._timeline import Condition, Timeline
 
@@ -38,6 +39,7 @@ class Engine(Protocol):
     `advance`. What `send` and `advance` change shows in `fingerprint`.
     """
 
+    parent: Parent
     timelines: dict[str, Timeline]
     unserved: int
     probes: int
@@ -67,6 +69,11 @@ class Engine(Protocol):
 
     def advertise(self, child: str, offers: tuple[Advertisement, ...], time: int) -> None:
         """Replace what a child advertises."""
+
+    def replace(
+        self, fleet: Fleet, offers: Mapping[str, tuple[Advertisement, ...]], time: int
+    ) -> None:
+        """Serve a fleet whose TraefikServices have other weights, with the offers as they are."""
 
     def next_moment(self, end: int) -> int:
         """Return when `advance` has something to do, ``end`` at the latest."""

@@ -17,6 +17,7 @@ from uplinks.services import advertise
 from uplinks.simulate._engine import Engine, Watched
 from uplinks.simulate._failures import Watch, find_failures
 from uplinks.simulate._result import ChildTransition, ServiceState, Simulation, Window
+from uplinks.simulate._reweighted import reweighted
 from uplinks.simulate._scenario import Advertise, OfferChange, Scenario, SetWeight, Withdraw
 from uplinks.simulate._traefik import TraefikEngine
 from uplinks.simulate._uplinks import UplinksEngine
@@ -30,6 +31,7 @@ class Run:
     def __init__(self, scenario: Scenario, engine: Engine) -> None:
         self.scenario = scenario
         self.engine = engine
+        self.fleet = scenario.fleet
         self.offers: dict[str, tuple[Advertisement, ...]] = {}
 
         self.transitions: dict[Watched, list[Transition]] = defaultdict(list)
@@ -116,17 +118,29 @@ class Run:
         for change in changes:
             self.offers[change.child] = offers = self.offers_after(change)
             self.engine.advertise(change.child, offers, time)
+            if isinstance(change, SetWeight):
+                self.reweight(change, time)
             # An endpoint that returns at the same time is a new one.
             self.update_watches(self.engine.endpoints, time)
         self.counts_at_start = self.engine.counts()
+
+    def reweight(self, change: SetWeight, time: int) -> None:
+        """Set the weights that the parent itself gives to what leads to the child alone."""
+        parent, services = self.fleet.parent, self.engine.parent.services
+        composed = reweighted(parent.traefik_services, services, change.child, change.weight)
+        if composed != parent.traefik_services:
+            self.fleet = evolve(self.fleet, parent=evolve(parent, traefik_services=composed))
+            self.engine.replace(self.fleet, self.offers, time)
 
     def offers_after(self, change: OfferChange) -> tuple[Advertisement, ...]:
         if isinstance(change, Withdraw):
             return ()
         if isinstance(change, Advertise) and change.advertisements is not None:
             return tuple(change.advertisements)
-        cluster = self.scenario.fleet.children.get(change.child)
-        declared = () if cluster is None else advertise(cluster)
+        fleet = self.scenario.fleet
+        cluster, reached = fleet.children.get(change.child), fleet.reached_entry_points()
+        at = reached.get(change.child)
+        declared = () if cluster is None else advertise(cluster, entry_points=at)
         if isinstance(change, SetWeight):
             offers = self.offers.get(change.child, declared)
             return tuple(evolve(each, weight=change.weight) for each in offers)
@@ -138,6 +152,7 @@ class Run:
         for event in events:
             if isinstance(event, Overloaded):
                 self.overloads.append(event)
+            if not isinstance(event, Transition):
                 continue
             target: Any = event.target
             self.transitions[target].append(event)

@@ -119,7 +119,11 @@ class Slow:
 
 @frozen
 class SetWeight:
-    """At a time (ns), a child advertises all its uplinks with another weight."""
+    """At a time (ns), a child gets another weight.
+
+    It is the weight of all uplinks that the child advertises, and of each entry of the
+    parent's weighted TraefikServices that leads to this child alone.
+    """
 
     child: str
     at: int

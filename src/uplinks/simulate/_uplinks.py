@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from fractions import Fraction
 from heapq import heappop, heappush
 from typing import Any, Final, TypeGuard
 
 from uplinks.balance import Selector
 from uplinks.health import Event, Outcome, Probe, detection_bound, recovery_bound
-from uplinks.model import Advertisement, ChildService
+from uplinks.model import Advertisement, ChildService, Fleet
 from uplinks.parent import Endpoint, Parent, Target
 from uplinks.simulate._arrivals import Arrivals
 from uplinks.simulate._engine import Bounds, Watched, build_timelines
@@ -73,11 +73,14 @@ class UplinksEngine:
 
     def _endpoints_of(self, targets: Iterable[Target]) -> list[Endpoint]:
         found = {
-            Endpoint.of(t): None
+            self._endpoint(t): None
             for t in targets
             if isinstance(t, ChildService) and (t.health_check is not None or _is_passive(t))
         }
         return list(found)
+
+    def _endpoint(self, target: ChildService) -> Endpoint:
+        return Endpoint.of(target, self.scenario.policy)
 
     def fingerprint(self) -> Hashable:
         """Return a value that changes whenever the next picks may."""
@@ -127,6 +130,15 @@ class UplinksEngine:
         else:
             self.parent.withdraw(child, time)
         self.all_endpoints.update(dict.fromkeys(self._endpoints_of(self.parent.services.direct)))
+
+    def replace(
+        self, fleet: Fleet, offers: Mapping[str, tuple[Advertisement, ...]], time: int
+    ) -> None:
+        """Serve a fleet whose TraefikServices have other weights."""
+        self.parent.reload_fleet(fleet, time, strict=False)
+        for child, offered in offers.items():
+            self.advertise(child, offered, time)
+        self.nodes = topological_order(self.selector)
 
     # --- the driver ---------------------------------------------------------
 
@@ -204,7 +216,7 @@ class UplinksEngine:
         """Count the next requests that teach no passive check anything."""
         now = self.arrivals.at(self.sent)
         for target in self.passive:
-            if Endpoint.of(target) in self.suspects or not self.condition(target, now).serves:
+            if self._endpoint(target) in self.suspects or not self.condition(target, now).serves:
                 return 0
         # An observation advances the parent's clock, and so does what a late driver has missed.
         wakeup = self.parent.next_wakeup()
@@ -219,7 +231,7 @@ class UplinksEngine:
             return None
         wakeup = self.parent.next_wakeup()
         ok = self.condition(target, now).serves
-        (self.suspects.discard if ok else self.suspects.add)(Endpoint.of(target))
+        (self.suspects.discard if ok else self.suspects.add)(self._endpoint(target))
         self.parent.observe(target, ok, now)
         if len(self.parent.events) or (wakeup is not None and wakeup <= now):
             return now + 1  # this request caused it, so only later ones are affected

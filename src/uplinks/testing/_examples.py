@@ -41,7 +41,7 @@ __all__ = [
     "text_of",
 ]
 
-WITHOUT_EXAMPLES: Final = frozenset({"UPL011", "UPL012", "UPL013", "UPL014"})
+WITHOUT_EXAMPLES: Final = frozenset({"UPL011", "UPL012", "UPL013", "UPL014", "UPL018"})
 """Codes about missing files and about suppressions, which no manifest shows."""
 
 PARENT: Final = "parent"
@@ -194,6 +194,7 @@ def beside(one: Fleet, other: Fleet) -> Fleet:
         traefik_services=[each for parent in parents for each in parent.traefik_services],
         parent_config=evolve(configs[1], children=listed),
         diagnostics=[each for parent in parents for each in parent.diagnostics],
+        others=[other for parent in parents for other in parent.others],
     )
     return Fleet(joined, {**one.children, **other.children})
 

@@ -13,13 +13,16 @@ Rules of this package:
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from uplinks.diagnostics import Diagnostic, Report, Severity
 from uplinks.rules import Rule, ShapeCode
+
+if TYPE_CHECKING:
+    from uplinks.cli.fixes import Edit
 
 __all__ = ["FORMATS", "MACHINES", "Result", "render"]
 
@@ -34,7 +37,9 @@ class Result:
 
     ``fail_on`` is the mildest severity that fails the check, or ``None``.
     ``readable`` is true when every input was read and no rule raised.
-    ``read`` counts the inputs, ``suppressed`` the findings removed by suppressions.
+    ``read`` counts the inputs, ``suppressed`` the findings removed by suppressions,
+    ``known`` those of the baseline, and ``gone`` those that the baseline has for nothing.
+    ``edits`` are those of the findings, in their order; empty unless a format needs them.
     """
 
     report: Report
@@ -43,6 +48,9 @@ class Result:
     fail_on: Severity | None = Severity.ERROR
     readable: bool = True
     suppressed: int = 0
+    known: int = 0
+    gone: int = 0
+    edits: Sequence[Edit | None] = field(default=(), repr=False)
 
     def fails(self, finding: Diagnostic) -> bool:
         """Whether a finding is severe enough to fail the check."""

@@ -8,11 +8,15 @@ exclusive. ``docs/check.md`` describes every field.
 from __future__ import annotations
 
 import json
-from typing import Any
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
 
 import uplinks
 from uplinks.cli.formats import Result
 from uplinks.diagnostics import Location, Severity
+
+if TYPE_CHECKING:
+    from uplinks.cli.fixes import Edit
 
 __all__ = ["render"]
 
@@ -34,8 +38,9 @@ def render(result: Result) -> str:
                 {"message": related.message, **_place(related.location)}
                 for related in finding.related
             ],
+            "fix": None if edit is None else _fix(edit),
         }
-        for finding in result.report
+        for finding, edit in zip_longest(result.report, result.edits)
     ]
     data = {
         "version": VERSION,
@@ -43,10 +48,16 @@ def render(result: Result) -> str:
         "ok": result.ok,
         "fail_on": "never" if result.fail_on is None else result.fail_on.value,
         "read": dict(result.read),
-        "summary": {**counts, "suppressed": result.suppressed},
+        "summary": {**counts, "suppressed": result.suppressed, "baseline": result.known},
         "findings": findings,
     }
     return json.dumps(data, indent=2) + "\n"
+
+
+def _fix(edit: Edit) -> dict[str, Any]:
+    line, column, end_line, end_column = edit.span
+    place = {"line": line, "column": column, "end_line": end_line, "end_column": end_column}
+    return {**place, "text": edit.text}
 
 
 def _place(location: Location) -> dict[str, Any]:

@@ -149,9 +149,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     _check(arguments)
     fleet = inputs.read_fleet(arguments)
     report = rules.check(fleet)
-    console.err.write(findings.as_text(report, console.styler(console.err)))
     if not report.ok:
+        from uplinks.cli import causes  # noqa: PLC0415 - a sound fleet needs none
+
+        causes.write_refusal(report, console)
         return findings.status(report)
+    findings.write_tally(report, console)
     base = arguments.policy.over(Variant(engine=arguments.engine))
     variants = [base, *(each.over(base) for each in arguments.compare)]
     scenarios = [_scenario(arguments, fleet, each) for each in variants]

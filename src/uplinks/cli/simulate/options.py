@@ -41,7 +41,7 @@ __all__ = [
 CHOICES: Final = {"engine": ENGINES, "scheduler": ("fair", "edf", "smooth")}
 CHECK_TIMES: Final = ("interval", "unhealthy_interval", "timeout")
 NO_END: Final = 2**63 - 1
-DURATION_FIELD: Final = re.compile(r"(window|lateness|start|interval|timeout|delay)$")
+DURATION_FIELD: Final = re.compile(r"(window|lateness|start|interval|timeout|delay|hold_down)$")
 NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 RATE: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9}|/0*[1-9][0-9]{0,11})?", re.ASCII)
 
@@ -176,7 +176,14 @@ EVENTS: Final[Mapping[str, tuple[str, Callable[[str], ScenarioEvent], str]]] = {
         _parse_slow,
         "the child answers probes after LATENCY; with /fail its requests fail",
     ),
-    "weight": (WEIGHT, _parse_weight, "the child advertises its uplinks with this weight"),
+    "weight": (
+        WEIGHT,
+        _parse_weight,
+        (
+            "the child advertises its uplinks with this weight, and the parent's TraefikServices "
+            "give it to what leads to the child alone"
+        ),
+    ),
     "withdraw": (
         MOMENT,
         lambda text: Withdraw(*_parse_moment(text, text)),
@@ -241,7 +248,9 @@ class Variant:
 
 def parse_variant(text: str) -> Variant:
     """Parse settings such as ``unhealthy_threshold=2,interval=5s,scheduler=edf``."""
-    fields = {each.name: each for each in attrs.fields(HealthPolicy)}
+    # A classifier and a budget are no single value.
+    plain = (each for each in attrs.fields(HealthPolicy) if isinstance(each.default, int))
+    fields = {each.name: each for each in plain}
     choices: dict[str, str] = {}
     policy: dict[str, Any] = {}
     check: dict[str, int] = {}

@@ -5,7 +5,7 @@ Names come from manifests, so the reports make them printable; a page escapes th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Final
 
@@ -24,6 +24,7 @@ from uplinks.simulate import (
     ScenarioEvent,
     ServiceState,
     SetWeight,
+    Share,
     Simulation,
     Window,
 )
@@ -186,25 +187,36 @@ def format_difference(run: Simulation, other: Simulation) -> str | None:
     return " ".join([text, *other.notes])
 
 
-def rows_of_phase(phase: Window) -> list[tuple[str, ...]]:
-    """Return a row of `PHASES` for each child, and one for the requests without a target."""
+def rows_of_phase(phase: Window, shown: Collection[str] | None = None) -> list[tuple[str, ...]]:
+    """Return a row of `PHASES` for each child, and one for the requests without a target.
+
+    With ``shown`` only these children have a row of their own; one row sums up the others.
+    """
     span = (format_time(phase.start), format_time(phase.end))
+    own = [share for share in phase.shares if shown is None or share.child in shown]
+    others = [share for share in phase.shares if not (shown is None or share.child in shown)]
     rows: list[tuple[str, ...]] = [
-        (
-            *span,
-            share.child,
-            child_state(phase.state, share.child),
-            f"{share.requests}",
-            format_percent(share.share),
-            format_percent(share.ideal),
-            f"{share.failures}",
-        )
-        for share in phase.shares
+        (*span, share.child, child_state(phase.state, share.child), *_numbers([share]))
+        for share in own
     ]
+    if others:
+        states = dict.fromkeys(child_state(phase.state, share.child) for share in others)
+        state = next(iter(states)) if len(states) == 1 else counted(len(states), "state")
+        rows.append((*span, counted(len(others), "other"), state, *_numbers(others)))
     if phase.unserved:
         unserved, part = f"{phase.unserved}", Fraction(phase.unserved, phase.requests)
         rows.append((*span, "(no target)", "", unserved, format_percent(part), "", unserved))
     return rows
+
+
+def _numbers(shares: Sequence[Share]) -> tuple[str, ...]:
+    """Sum up the requests, share, ideal share and failures of children."""
+    return (
+        f"{sum(share.requests for share in shares)}",
+        format_percent(sum((share.share for share in shares), Fraction(0))),
+        format_percent(sum((share.ideal for share in shares), Fraction(0))),
+        f"{sum(share.failures for share in shares)}",
+    )
 
 
 def row_of_failure(failure: Failure) -> tuple[str, ...]:

@@ -1,0 +1,115 @@
+"""Read a static configuration, whose form is that of Traefik's YAML file, and write it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from itertools import islice
+from typing import Any, Final
+
+import attrs
+
+from uplinks.diagnostics import LIMIT_EXCEEDED, Severity
+from uplinks.located import Origin
+from uplinks.model import ChildConfig, ParentConfig, StaticConfig
+from uplinks.schema._converter import CONVERTER, MOST_REFUSED, read_duration
+from uplinks.schema._problems import (
+    Path,
+    Problem,
+    build,
+    format_name,
+    unknown_fields,
+    wrong_type_at,
+)
+from uplinks.schema._refusals import Refused
+
+__all__ = ["read_static_config", "write_static_config"]
+
+_MULTICLUSTER: Final = ("hub", "providers", "multicluster")
+_PROVIDER: Final = ("children", "pollInterval", "pollTimeout")
+_CHILD: Final = ("address", "serversTransport")
+
+
+def read_static_config(node: dict[str, Any], origin: Origin) -> tuple[StaticConfig, list[Problem]]:
+    """Read a static configuration, which may make a cluster a child, a parent, or both.
+
+    A ``multicluster`` with any content makes a parent. One without ``children`` exposes
+    the API of a child.
+    """
+    problems: list[Problem] = []
+    hub = _mapping_at(node, ("hub",), problems) or {}
+    points = _mapping_at(hub, ("hub", "uplinkEntryPoints"), problems)
+    providers = _mapping_at(hub, _MULTICLUSTER[:2], problems) or {}
+    provider = _mapping_at(providers, _MULTICLUSTER, problems)
+    child = parent = None
+    listed = provider is not None and provider.get("children") is not None
+    if points is not None or (provider is not None and not listed):
+        tree = {"uplinkEntryPoints": points}
+        structure_child = partial(CONVERTER.structure, cl=ChildConfig)
+        child, found = build(tree, structure_child, Severity.ERROR, ("hub",))
+        child = attrs.evolve(child, multicluster=provider is not None, origin=origin)
+        problems += found
+    if provider:
+        structure_parent = partial(CONVERTER.structure, cl=ParentConfig)
+        parent, found = build(provider, structure_parent, Severity.ERROR, _MULTICLUSTER)
+        parent = attrs.evolve(parent, origin=origin)
+        problems += [*found, *_provider_problems(provider, parent)]
+    return StaticConfig(child, parent, origin=origin), problems
+
+
+def _mapping_at(
+    parent: dict[str, Any], path: Path, problems: list[Problem]
+) -> dict[str, Any] | None:
+    """Give the mapping at the last step of a path, ``None`` if it is absent or none."""
+    value = parent.get(path[-1])
+    if value is None or isinstance(value, dict):
+        return value
+    problems.append(wrong_type_at(path, value, "a mapping"))
+    return None
+
+
+def _provider_problems(provider: dict[str, Any], parent: ParentConfig) -> Iterator[Problem]:
+    """Find near misses and bad durations in what the model only keeps.
+
+    The provider has undocumented fields, so an unknown field is an error only if it
+    resembles a known one.
+    """
+    yield from _near_misses(provider, _PROVIDER, _MULTICLUSTER)
+    children = provider.get("children")
+    misses = _misses_in_children(children if isinstance(children, dict) else {})
+    yield from islice(misses, MOST_REFUSED)
+    for miss in islice(misses, 1):
+        message = f"children have more than {MOST_REFUSED} unknown fields; the others are left out"
+        yield Problem(LIMIT_EXCEEDED, miss.path, message, key=True)
+    for name in ("pollInterval", "pollTimeout"):
+        value = parent.rest.get(name)
+        if value is not None:
+            path = (*_MULTICLUSTER, name)
+            try:
+                read_duration(value)
+            except Refused as refused:
+                yield Problem(refused.code, path, f"{format_name(path)} {refused.predicate}")
+
+
+def _misses_in_children(children: dict[str, Any]) -> Iterator[Problem]:
+    for name, child in children.items():
+        if isinstance(child, dict):
+            yield from _near_misses(child, _CHILD, (*_MULTICLUSTER, "children", name))
+
+
+def _near_misses(node: dict[str, Any], known: tuple[str, ...], path: Path) -> Iterator[Problem]:
+    unknown = unknown_fields(path, node.keys() - set(known), known, Severity.ERROR)
+    return (problem for problem in unknown if problem.suggestion is not None)
+
+
+def write_static_config(config: StaticConfig) -> dict[str, Any]:
+    """Write a static configuration, as the value of ``hub``."""
+    hub: dict[str, Any] = {}
+    if config.child is not None:
+        points = config.child.uplink_entry_points
+        hub["uplinkEntryPoints"] = {n: CONVERTER.unstructure(p) for n, p in points.items()}
+        if config.child.multicluster:
+            hub["providers"] = {"multicluster": {}}
+    if config.parent is not None:
+        hub["providers"] = {"multicluster": CONVERTER.unstructure(config.parent)}
+    return hub
