@@ -410,8 +410,8 @@ cdef void replant(FairScheduler self) noexcept nogil:
 cdef void rebase(FairScheduler self) noexcept nogil:
     """Move the clock back to its origin, and all times with it: O(n), once in four units or more."""
     cdef Py_ssize_t i
-    # A whole number of grains; modulo 2**64, as the clock may be behind.
-    cdef uint64_t shift = (self.clock - ORIGIN) & ~(2 * self.pace.index + 1)
+    # A whole number of grains of any size; modulo 2**64, as the clock may be behind.
+    cdef uint64_t shift = (self.clock - ORIGIN) & ~(2 * <uint64_t> MOST - 1)
     cdef uint64_t less = <uint64_t> (<int64_t> shift >> 1)
     if self.clock - ORIGIN + SCALE < 5 * SCALE:
         return
