@@ -226,7 +226,7 @@ def test_a_name_that_is_rewritten_is_not_suggested() -> None:
         for name, text in (("p", f"{listing('eu')}---\n{referring('api-v1')}"), ("eu", child))
     ]
     (diagnostic,) = (
-        d for d in rules.check(make_fleet(*clusters[:1], clusters[1:])) if d.code == "UPL307"
+        d for d in rules.check(make_fleet(clusters[0], clusters[1:])) if d.code == "UPL307"
     )
     assert diagnostic.suggestion is None
     assert diagnostic.message.endswith(
