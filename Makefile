@@ -19,6 +19,7 @@ comma := ,
 # folder, because pytest clears those of earlier runs and two runs may be parallel.
 COMPILED_ONLY := -p no:cacheprovider --basetemp=tmp -k 'not reference or against'
 SELECTOR := $(wildcard tests/test_balance*.py tests/laws/test_selector*.py tests/embedding)
+LEASES := tests/test_parent_leases.py
 
 # Build the extension with other switches, in a copy of the sources under build/.
 # $(call build_variant,NAME,SWITCHES)
@@ -76,13 +77,13 @@ test: $(READY)
 
 # Everything about the compiled selector; `make -j2` runs two targets at a time, the longest first.
 # test-debug is not among them: the build of test-asan has the same checks and sanitizers too.
-test-compiled: test-wheel test-asan
+test-compiled: test-wheel test-asan coverage-pyx
 
 # Bounds checks and assertions, not optimized: the build for a debugger.
 test-debug: $(READY)
 	$(call build_variant,debug,UPLINKS_DEBUG=1)
 	@cd build/debug && $(VARIANT) $(CURDIR)/$(BIN)/python $(LOADED)
-	@cd build/debug && $(VARIANT) $(CURDIR)/$(BIN)/python -m pytest $(COMPILED_ONLY) $(SELECTOR)
+	@cd build/debug && $(VARIANT) $(CURDIR)/$(BIN)/python -m pytest $(COMPILED_ONLY) $(SELECTOR) $(LEASES)
 
 # No leak detection, because CPython frees little at exit. `malloc`, so that each object is checked.
 test-asan: $(READY)
@@ -91,12 +92,13 @@ test-asan: $(READY)
 	@cd build/asan && $(VARIANT) PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
 	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
-	    $(CURDIR)/$(BIN)/python -m pytest --capture=sys $(COMPILED_ONLY) $(SELECTOR)
+	    $(CURDIR)/$(BIN)/python -m pytest --capture=sys $(COMPILED_ONLY) $(SELECTOR) $(LEASES)
 
-# Without the bulk tests: a traced line costs a hundred picks, and the other tests run the same lines.
+# A traced line costs a hundred picks, so only tests that reach lines of their own.
+TRACED := $(wildcard tests/test_balance*.py) $(patsubst %,tests/laws/test_selector_%.py,replays adversary hostile)
 coverage-pyx: $(READY)
 	$(call build_variant,trace,UPLINKS_TRACE=1)
-	@tests/coverage-pyx $(COMPILED_ONLY) $(filter-out %_bulk.py,$(SELECTOR))
+	@tests/coverage-pyx $(subst 'not reference or against','(not reference or against) and not wide and not width and not smooth',$(COMPILED_ONLY)) $(TRACED) $(LEASES)
 
 # Build from a clean clone of the last commit, and test outside the checkout.
 test-wheel:
