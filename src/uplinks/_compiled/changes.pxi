@@ -241,12 +241,13 @@ cdef object do_rows(Selector self, object counted, object second):
     # Target, weight, status and, if asked for, number of picks, in order of insertion.
     cdef bint held = hold_gc()
     cdef Entry entry
-    cdef list counts
+    cdef list counts, entries
     try:
+        entries = self.entries()
         counts = self.scheduler.counts() if counted else [None] * self.scheduler.size
         return [
             (self.held[entry.index], self.scheduler.weight[entry.index], entry.up, counts[entry.index])
-            for entry in self.entries()
+            for entry in entries
         ]
     finally:
         release_gc(held)

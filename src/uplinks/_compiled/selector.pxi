@@ -115,6 +115,8 @@ cdef class Selector:
         """
         if k < 0:
             raise ValueError(f"k must be 0 or more, got {k}")
+        if k >= 1 << 59:  # CPython 3.13 without the GIL corrupts memory when it refuses such a list
+            raise MemoryError
         return guarded(self, do_pick_many, [None] * k, None)
 
     def pick_into(self, uint32_t[::1] buffer not None):
@@ -234,7 +236,8 @@ cdef class Selector:
     cdef list entries(self):
         """Return the entries in order of insertion. The caller holds the garbage collector."""
         cdef Entry entry
-        found = [(entry.order, entry) for entry in self.index.values() if entry.index >= 0]
+        # A copy: without the GIL another thread may finish an insertion that its own `__eq__` delayed.
+        found = [(entry.order, entry) for entry in list(self.index.values()) if entry.index >= 0]
         found.sort()  # by order, which is unique; sorted already unless a target was replaced
         return [entry for _, entry in found]
 
