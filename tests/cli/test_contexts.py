@@ -89,6 +89,7 @@ def test_simulate_takes_contexts(run: Any, tmp_path: Path) -> None:
         (["--context", ""], "must be CONTEXT or NAME=CONTEXT, got ''"),
         (["--context", "eu="], "must be CONTEXT or NAME=CONTEXT, got 'eu='"),
         (["--context", "=eu"], "must be CONTEXT or NAME=CONTEXT, got '=eu'"),
+        (["--context", "eu", "--fix"], "--fix and --diff edit files"),
     ],
 )
 def test_contradictions_are_bad_usage(run: Any, options: list[str], message: str) -> None:

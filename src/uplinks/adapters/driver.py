@@ -26,7 +26,14 @@ from uplinks.adapters._waiting import Changes, WaitingLease
 from uplinks.balance import Selector
 from uplinks.durations import to_nanoseconds
 from uplinks.health import Event, HealthPolicy, Outcome, Probe
-from uplinks.model import Advertisement, Fleet, HealthCheck, ParentConfig, PassiveHealthCheck
+from uplinks.model import (
+    Advertisement,
+    Fleet,
+    HealthCheck,
+    ParentConfig,
+    PassiveHealthCheck,
+    TraefikService,
+)
 from uplinks.parent import Attempts, ChildAddress, EventStream, Parent, Target
 from uplinks.protocols import Prober
 
@@ -161,6 +168,10 @@ class Driver:
     def reload_fleet(self, fleet: Fleet, *, strict: bool = True) -> None:
         """Serve another fleet, in one step. As `Parent.reload_fleet`."""
         self._call(lambda now: self._parent.reload_fleet(fleet, now, strict=strict))
+
+    def recompose(self, services: Iterable[TraefikService]) -> None:
+        """Serve other composed services. As `Parent.recompose`."""
+        self._call(lambda now: self._parent.recompose(services, now))
 
     def update(self, children: Mapping[str, ChildAddress]) -> None:
         """Replace the children of a driver made by `of`. As `Parent.update`."""

@@ -22,7 +22,7 @@ from uplinks import rules
 from uplinks.adapters import plugins
 from uplinks.adapters.files import Texts
 from uplinks.cli import COMMANDS, config, findings, formats, inputs, suppression
-from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Styler, printable
+from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Styler, UsageError, printable
 from uplinks.cli.formats import MACHINES, Result, text
 from uplinks.cli.inputs import Place
 from uplinks.cli.selection import Selection, checked
@@ -106,6 +106,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Check every input and write the report."""
+    if (arguments.fix or arguments.diff) and (arguments.context or arguments.parent_context):
+        raise UsageError("--fix and --diff edit files; objects in a cluster are not changed")
     extra = plugins.load_rules()
     entries = findings.catalogue(extra)
     selection, settings = _settings(arguments, entries)

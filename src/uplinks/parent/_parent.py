@@ -27,6 +27,7 @@ from uplinks.model import (
 )
 from uplinks.naming import weighted_service_name
 from uplinks.parent._attempts import Attempts
+from uplinks.parent._composed import Composed
 from uplinks.parent._engine import Engine, Target
 from uplinks.parent._events import EventStream
 from uplinks.parent._sources import ChildAddress, Plain, source_of
@@ -340,6 +341,15 @@ class Parent:
         Complexity: O(fleet). Raises: as `from_fleet`.
         """
         self._engine.replace(source_of(fleet, strict=strict), now)
+
+    def recompose(self, services: Iterable[TraefikService], now: int) -> None:
+        """Serve other composed services, in one step; children and offers stay.
+
+        Law: when it raises, nothing has changed. Complexity: O(references).
+        Raises: NameCollision when two services have one name.
+        """
+        engine = self._engine
+        engine.change(engine.offers.reload(self.config), now, Composed(services))
 
     def update(self, children: Mapping[str, ChildAddress], now: int) -> None:
         """Replace the children of a parent made by `of`, in one step.

@@ -26,6 +26,7 @@ from tests.adapters.sources.api_servers import (
     watch,
 )
 
+from uplinks.adapters.files import Texts
 from uplinks.adapters.sources import Failure, Snapshot, _api_server
 from uplinks.adapters.sources import kubernetes as source_module
 from uplinks.adapters.sources.kubernetes import (
@@ -411,7 +412,7 @@ def test_diagnostics_point_into_the_object_as_its_author_wrote_it(tmp_path: Path
     bad["status"] = {"s3cret": True}
     applied = "kubectl.kubernetes.io/last-applied-configuration"
     bad["metadata"]["annotations"] = {applied: json.dumps(bad), "team": "é"}
-    texts: dict[str, bytes] = {}
+    texts = Texts()
     cluster = read_scripted(tmp_path, texts, uplinks=page(bad))
 
     location = cluster.uplinks[0].origin.locate("spec", "weight")
@@ -449,7 +450,7 @@ def test_a_source_reads_the_same_objects_and_finds_their_places(tmp_path: Path) 
 
 def test_half_of_a_surrogate_pair_harms_nothing(tmp_path: Path) -> None:
     half = uplink("a", weight=-1, healthCheck={"path": "/\ud800"})
-    texts: dict[str, bytes] = {}
+    texts = Texts()
     cluster = read_scripted(tmp_path, texts, uplinks=page(half))
 
     assert str(cluster.uplinks[0].origin.locate("spec", "weight")) == "eu/apps/Uplink/a:9:15"
@@ -471,7 +472,7 @@ def test_an_object_that_is_nested_too_deep_is_a_finding(tmp_path: Path) -> None:
 
 def read_scripted(
     folder: Path,
-    texts: dict[str, bytes] | None = None,
+    texts: Texts | None = None,
     own: Cluster = Cluster("eu"),  # noqa: B008 - immutable
     context: str = "eu",
     **answers: Any,
