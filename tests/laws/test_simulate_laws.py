@@ -149,8 +149,9 @@ class Oracle:
             self.offers[each.child] = tuple(offers)
             self.parent.advertise(each.child, offers, time)
             if isinstance(each, SetWeight):
-                own = self.parent.composed.values()
-                own = reweighted(own, self.parent.services, each.child, each.weight)
+                own = reweighted(
+                    self.parent.composed.values(), self.parent.services, each.child, each.weight
+                )
                 self.parent.recompose(own, time)
 
     def late(self, time: int, *facts: int) -> int:

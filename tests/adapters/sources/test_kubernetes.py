@@ -440,7 +440,7 @@ def test_a_source_reads_the_same_objects_and_finds_their_places(tmp_path: Path) 
 
     followed = asyncio.run(main())
     assert isinstance(followed, Snapshot)
-    read = read_scripted(tmp_path, {}, uplinks=page(*objects))
+    read = read_scripted(tmp_path, Texts(), uplinks=page(*objects))
     assert (followed.cluster, followed.cluster.diagnostics) == (read, read.diagnostics)
     for one, other in zip(followed.cluster.uplinks, read.uplinks, strict=True):
         for path in (("spec",), ("spec", "healthCheck", "headers", "A"), ("spec", "no")):
