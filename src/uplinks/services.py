@@ -46,7 +46,7 @@ from uplinks.model import (
 )
 from uplinks.rules.uplink import is_weight
 
-__all__ = ["advertise", "check_offer", "materialize", "weighted_service"]
+__all__ = ["advertise", "check_offer", "materialize", "reachable", "weighted_service"]
 
 # --- what a child advertises ------------------------------------------------
 
@@ -82,9 +82,20 @@ def advertise(
     if rules.has_error(checked, role="child"):
         raise CannotAdvertise(child.name, rules.check_cluster(checked, role="child"))
     offer = _offer(checked)
-    if entry_points is None:
-        return offer
-    return tuple(each for each in offer if not set(entry_points).isdisjoint(each.entry_points))
+    return offer if entry_points is None else reachable(offer, entry_points)
+
+
+def reachable(
+    offer: Iterable[Advertisement], entry_points: Collection[str]
+) -> tuple[Advertisement, ...]:
+    """Return the advertisements on one of these entry points, in their order.
+
+    >>> offer = [Advertisement("api", "apps/api", ["a"]), Advertisement("web", "apps/web", ["b"])]
+    >>> [each.uplink_name for each in reachable(offer, ["b"])]
+    ['web']
+    """
+    reached = frozenset(entry_points)
+    return tuple(each for each in offer if not reached.isdisjoint(each.entry_points))
 
 
 def check_offer(child: Cluster) -> tuple[Report, tuple[Advertisement, ...]]:

@@ -28,7 +28,10 @@ spec: {{weight: {weight}}}
 @pytest.fixture
 def fleet(tmp_path: Path) -> Path:
     (tmp_path / "parent").mkdir()
-    children = {"eu": {"address": "https://192.0.2.1:9443"}}
+    children = {
+        "eu": {"address": "https://192.0.2.1:9443"},
+        "us": {"address": "http://127.0.0.1:9"},  # nothing listens there
+    }
     parent = {"hub": {"providers": {"multicluster": {"children": children}}}}
     (tmp_path / "parent" / "parent.json").write_text(json.dumps(parent), "utf-8")
     (tmp_path / "children" / "eu").mkdir(parents=True)
@@ -45,6 +48,7 @@ def fleet(tmp_path: Path) -> Path:
         (["--child", "eu"], "must be NAME=VALUE, got 'eu'"),
         (["--grace", "1d"], "argument --grace: invalid duration '1d'"),
         (["--patience=-1s"], "must not be negative, got -1s"),
+        (["--min-interval", "soon"], "argument --min-interval: invalid duration 'soon'"),
         (["--listen", "0.0.0.0:0"], "0.0.0.0 is not a loopback address"),
         (["--token-file", "no/such/file"], "cannot use the token of no/such/file"),
         (["--uplink-header", "X Uplink"], "invalid uplink header 'X Uplink'"),
@@ -94,10 +98,14 @@ def get(url: str) -> str:
 
 
 def test_a_process_follows_files_and_signals(fleet: Path) -> None:
+    check = ", healthCheck: {path: /health, interval: 1ms, timeout: 1h}"
+    manifest = UPLINK.format(weight=1).replace("weight: 1", f"weight: 1{check}")
+    (fleet / "children" / "us").mkdir()
+    (fleet / "children" / "us" / "us.yaml").write_text(manifest, "utf-8")
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "uplinks", "serve", str(fleet)),
-            *("--listen", "127.0.0.1:0", "--drain", "0s"),
+            *("--listen", "127.0.0.1:0", "--drain", "0s", "--max-timeout", "2s"),
         ],
         stderr=subprocess.PIPE,
         text=True,
@@ -109,6 +117,12 @@ def test_a_process_follows_files_and_signals(fleet: Path) -> None:
             records.append(json.loads(process.stderr.readline()))
         (address,) = next(r["addresses"] for r in records if r["message"] == "listening")
         url = f"http://127.0.0.1:{address[1]}"
+        # A child can ask for no more probes than the parent allows.
+        assert (
+            "the times of a health check of http://127.0.0.1:9 are out of bounds: "
+            "interval 1ms, unhealthyInterval 1ms, timeout 1h0m0s; "
+            "it is probed with interval 100ms, unhealthyInterval 100ms, timeout 2s"
+        ) in [record["message"] for record in records]
 
         def weight() -> int:
             services = json.loads(get(f"{url}/traefik"))["http"]["services"]

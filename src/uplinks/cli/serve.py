@@ -67,6 +67,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         ("grace", "1m", "how long a child that suddenly offers nothing keeps what it offered"),
         ("patience", "10s", "how long the first documents wait for sources that do not answer"),
         ("drain", "5s", "how long to go on after SIGTERM"),
+        ("min-interval", "100ms", "the shortest interval of probes that a child may choose"),
+        ("max-timeout", "30s", "the longest time-out of probes that a child may choose"),
     ):
         parser.add_argument(
             f"--{name}",
@@ -114,7 +116,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     where = listening.parse(arguments)
     try:
         from uplinks.adapters.sources import source_of  # noqa: PLC0415 - an extra
-        from uplinks.render import TraefikOptions  # noqa: PLC0415 - not for --help
+        from uplinks.health import HealthPolicy  # noqa: PLC0415 - not for --help
+        from uplinks.render import TraefikOptions  # noqa: PLC0415 - as above
         from uplinks.rules import check_cluster  # noqa: PLC0415 - as above
         from uplinks.serve.live import LiveOptions  # noqa: PLC0415 - as above
         from uplinks.serve.logs import JsonFormatter  # noqa: PLC0415 - as above
@@ -142,6 +145,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             arguments.eds_folder is not None,
             TraefikOptions("http", arguments.own_provider, arguments.uplink_header),
         )
+        policy = HealthPolicy(
+            min_interval=arguments.min_interval, max_timeout=arguments.max_timeout
+        )
         own = source_of(f"folder:{path}", "parent")
         make_source = _sources(arguments, cluster)
     except UplinksError as problem:
@@ -158,6 +164,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         make_source,
         options,
         live,
+        policy=policy,
         start=secrets.randbits(32),
     )
     try:

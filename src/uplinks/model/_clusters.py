@@ -117,6 +117,23 @@ class ParentConfig(Copyable):
     rest: Mapping[str, Any] = rest_field()
     origin: Origin = origin_field()
 
+    def shared_ports(self) -> dict[str, int]:
+        """Return the ports of the children that are listed on one host with another child.
+
+        Such a child is the entry point at its port; any other child is its whole cluster.
+        Complexity: O(children).
+
+        >>> addresses = {"a": "https://eu:1", "b": "https://eu:2", "c": "https://us:1"}
+        >>> ParentConfig({name: Child(url) for name, url in addresses.items()}).shared_ports()
+        {'a': 1, 'b': 2}
+        """
+        by_host: dict[tuple[str, str], list[tuple[str, int]]] = {}
+        for name, child in self.children.items():
+            endpoint = addresses.endpoint(child.address)
+            if endpoint is not None:
+                by_host.setdefault(endpoint[:2], []).append((name, endpoint[2]))
+        return {n: port for same in by_host.values() if len(same) > 1 for n, port in same}
+
 
 @frozen
 class StaticConfig:
@@ -154,6 +171,20 @@ class Cluster:
     def objects(self) -> tuple[Uplink | IngressRoute | TraefikService | OtherObject, ...]:
         """All Kubernetes objects."""
         return (*self.uplinks, *self.routers, *self.traefik_services, *self.others)
+
+    def entry_points_at(self, port: int) -> frozenset[str]:
+        """Return the uplink entry points that listen at a port.
+
+        None does if the port may lead to any of them, as that of a Kubernetes Service may.
+
+        >>> config = ChildConfig({"up": UplinkEntryPoint(":9443")})
+        >>> sorted(Cluster("eu", child_config=config).entry_points_at(9443))
+        ['up']
+        """
+        points = {} if self.child_config is None else self.child_config.uplink_entry_points
+        return frozenset(
+            n for n, p in points.items() if addresses.listening_port(p.address) == port
+        )
 
 
 @frozen
@@ -210,18 +241,12 @@ class Fleet(Copyable):
 
     def reached_entry_points(self) -> Mapping[str, frozenset[str]]:
         """The entry points that the addresses of children lead to, where not to all of them."""
-        listed = {} if self.parent.parent_config is None else self.parent.parent_config.children
-        by_host: dict[tuple[str, str], list[tuple[str, int]]] = {}
-        for name, child in listed.items():
-            endpoint = addresses.endpoint(child.address)
-            if endpoint is not None:
-                by_host.setdefault(endpoint[:2], []).append((name, endpoint[2]))
+        listed = self.parent.parent_config
+        ports = {} if listed is None else listed.shared_ports()
         return {
             name: at
-            for same in by_host.values()
-            if len(same) > 1
-            for name, port in same
-            if name in self.children and (at := _entry_points_at(self.children[name], port))
+            for name, port in ports.items()
+            if name in self.children and (at := self.children[name].entry_points_at(port))
         }
 
     @staticmethod
@@ -231,9 +256,3 @@ class Fleet(Copyable):
             return cluster.uplinks
         default = config.default_entry_points
         return tuple(u for u in cluster.uplinks if not at.isdisjoint(u.entry_points or default))
-
-
-def _entry_points_at(cluster: Cluster, port: int) -> frozenset[str]:
-    """Give the entry points of a port; none if it may lead to any of them, as a Service may."""
-    points = {} if cluster.child_config is None else cluster.child_config.uplink_entry_points
-    return frozenset(n for n, p in points.items() if addresses.listening_port(p.address) == port)

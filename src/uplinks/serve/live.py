@@ -22,7 +22,7 @@ from uplinks.adapters.sources import Failure, Snapshot
 from uplinks.diagnostics import Diagnostic, Report
 from uplinks.errors import UnknownChild, UplinksError
 from uplinks.health import Event, HealthPolicy, Transition
-from uplinks.model import Cluster, Fleet, ParentConfig, Services
+from uplinks.model import Advertisement, Cluster, Fleet, ParentConfig, Services
 from uplinks.naming import nearest
 from uplinks.parent import Endpoint, Parent
 from uplinks.render import TraefikOptions, uplink_references
@@ -30,7 +30,7 @@ from uplinks.serve.claims import Amendment, Claims
 from uplinks.serve.document import Body, Document, EndpointsDocument, TraefikDocument
 from uplinks.serve.history import History
 from uplinks.serve.reading import PARENT, Reading, SourceState, read
-from uplinks.services import materialize
+from uplinks.services import materialize, reachable
 
 __all__ = ["Live", "LiveOptions"]
 
@@ -105,6 +105,8 @@ class Live:
         self.version = 0
         """How often anything that `state` shows has changed."""
         self._readings: dict[str, Reading] = {}
+        self._accepted: dict[str, Reading] = {}  # the last of each child without errors
+        self._ports = config.shared_ports()
         self._emptied: dict[str, int] = {}  # children that offer nothing, since when
         self._started = now
         self._heard_at: int | None = None  # when every source had answered or timed out
@@ -139,13 +141,13 @@ class Live:
             state.fail(reading.reason, now)
         elif not reading.report.ok:
             state.fail(_summary(reading.report.errors), now)
-        elif not reading.offer and self.claims.offers.get(child):
-            state.succeed(now)
-            self._set_emptied(child, self._emptied.get(child, now))
         else:
             state.succeed(now)
-            self._set_emptied(child, None)
-            self._offer(child, reading, now)
+            self._accepted[child] = reading
+            if not self._reachable(child, reading) and self.claims.offers.get(child):
+                self._set_emptied(child, self._emptied.get(child, now))
+            else:
+                self._offer(child, reading, now)
         self.expire(now)
 
     def receive_parent(self, update: Snapshot | Failure | Reading, now: int) -> None:
@@ -178,13 +180,20 @@ class Live:
 
     def _offer(self, child: str, reading: Reading, now: int) -> None:
         """Serve what a child offers now; if it cannot be served, serve what it offered."""
+        self._set_emptied(child, None)
         old = self.claims.offers.get(child, {}).copy()
-        amendments = self.claims.replace(child, {ad.uplink_name: ad for ad in reading.offer})
+        offer = {ad.uplink_name: ad for ad in self._reachable(child, reading)}
         try:
-            self._amend(amendments, now)
+            self._amend(self.claims.replace(child, offer), now)
         except (UplinksError, ValueError) as problem:
             self._amend(self.claims.replace(child, old), now)
             self.sources[child].fail(str(problem), now)
+
+    def _reachable(self, child: str, reading: Reading) -> tuple[Advertisement, ...]:
+        """Return what the child's address leads to: all, or what is on one entry point."""
+        port = self._ports.get(child)
+        reached = None if port is None else reading.cluster.entry_points_at(port)
+        return reachable(reading.offer, reached) if reached else reading.offer
 
     def _amend(self, amendments: Iterable[Amendment], now: int) -> None:
         for each in amendments:
@@ -199,7 +208,16 @@ class Live:
             self._dirty.update(dict.fromkeys(self.claims.offers.get(child, ())))
         if tuple(old) == tuple(config.children):
             self.parent.reload(config, now)
-            return
+        else:
+            self._reorder(config, now)
+        before, self._ports = self._ports, config.shared_ports()
+        for child, reading in self._accepted.items():
+            # A child that suddenly offers nothing keeps its grace.
+            if before.get(child) != self._ports.get(child) and reading.offer:
+                self._offer(child, reading, now)
+
+    def _reorder(self, config: ParentConfig, now: int) -> None:
+        """List other children, or in another order."""
         less: list[Amendment] = []
         more: list[Amendment] = []
         for each in self.claims.relist(config.children):
@@ -208,10 +226,9 @@ class Live:
         self.parent.reload(config, now)
         self._amend(more, now)
         self.sources = {c: self.sources.get(c) or SourceState() for c in config.children}
-        for child in moved:
-            if child not in config.children:
-                self._readings.pop(child, None)
-                self._emptied.pop(child, None)
+        for known in (self._readings, self._accepted, self._emptied):
+            for child in [c for c in known if c != PARENT and c not in config.children]:
+                del known[child]
 
     def _set_emptied(self, child: str, at: int | None) -> None:
         self.sources[child].emptied_at = at
