@@ -217,6 +217,27 @@ def test_a_source_that_raises_or_ends_is_followed_again(caplog: pytest.LogCaptur
         asyncio.run(test())
 
 
+def test_a_source_that_suddenly_offers_nothing_is_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def test() -> None:
+        sources = two()
+        async with serving(sources) as client:
+            await client.ready()
+            state = client.server.live.sources["eu"]
+            for _ in range(2):
+                sources["eu"].put(offering("eu"))
+            sources["eu"].put(Failure("connection refused"))
+            await client.until(lambda: state.error is not None)
+            assert state.emptied_at is not None
+
+    with caplog.at_level(logging.WARNING, "uplinks.serve"):
+        asyncio.run(test())
+    assert [r.getMessage() for r in caplog.records if "nothing" in r.getMessage()] == [
+        "the source offers nothing; what it offered is served for another 1m0s"
+    ]
+
+
 def test_other_children_are_followed_when_the_parent_lists_them() -> None:
     async def test() -> None:
         sources, own = two(), QueueSource("parent's")

@@ -25,6 +25,7 @@ from uplinks.adapters.driver import Driver
 from uplinks.adapters.sources import Failure, Source
 from uplinks.adapters.tokens import Token
 from uplinks.diagnostics import Report
+from uplinks.durations import format_duration
 from uplinks.errors import MissingExtra, UplinksError
 from uplinks.health import Event, HealthPolicy, Outcome, Probe
 from uplinks.model import Child, Cluster, ParentConfig
@@ -212,7 +213,7 @@ class ParentServer:
             state = live.sources[name]
         else:
             return  # it is no longer listed
-        before = state.error
+        before, emptied = state.error, state.emptied_at
         if name == PARENT:
             self._driver.change(lambda now: live.receive_parent(reading, now))
             self._sync()
@@ -220,6 +221,13 @@ class ParentServer:
             self._driver.change(lambda now: live.receive(name, reading, now))
         if state.error != before:
             _log_source(name, state.error)
+        if state.emptied_at is not None and emptied is None:
+            kept = format_duration(live.options.grace)
+            _LOG.warning(
+                "the source offers nothing; what it offered is served for another %s",
+                kept,
+                extra={"child": name, "grace": kept},
+            )
         self._changed.set()
         self._read.set()
 
