@@ -6,6 +6,7 @@ module names the failures and the schedulers, so that the schedulers need not kn
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Hashable, Mapping
 from copy import deepcopy
 from math import gcd
@@ -337,8 +338,15 @@ class SelectorFace:
         face: Any = self
         copies: list[object] = []
 
-        def copy() -> None:  # in the lock, as other threads may pick while this one is pickled
-            copies.append(deepcopy(face._python_scheduler))  # noqa: SLF001 - its own
+        def copy() -> None:
+            """Copy the scheduler in the lock, and without finalizers that use the selector."""
+            collects = gc.isenabled()
+            gc.disable()
+            try:
+                copies.append(deepcopy(face._python_scheduler))  # noqa: SLF001 - its own
+            finally:
+                if collects:
+                    gc.enable()
 
         state = face._state(copy)  # noqa: SLF001
         known = face._scheduler_name, *copies  # noqa: SLF001
