@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
+from typing import Self
 
 from tests.proxies.upstreams import Upstream, serving
 from tests.traefik.driver import LOOPBACK, Traefik, ask, listening, port_of
@@ -69,7 +70,7 @@ class Load:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> Load:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
