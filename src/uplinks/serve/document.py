@@ -268,6 +268,8 @@ class EndpointsDocument:
         self.files: dict[str, bytes] = {}
         self.changed: set[str] = set()
         """The names of the files that are others since they were taken from here."""
+        self.unfollowed: set[str] = set()
+        """The uplinks without a file, as a child is not listed by IP address."""
         self._own: set[str] = set()
 
     def update(
@@ -281,7 +283,11 @@ class EndpointsDocument:
         if not services:
             empty = weighted_service(uplink, ())
             services = Services({empty.name: empty})
-        self._write(to_envoy_endpoints(services, down=down))
+        files = to_envoy_endpoints(services, down=down)
+        self.unfollowed.discard(uplink)
+        if not files:
+            self.unfollowed.add(uplink)
+        self._write(files)
 
     def update_own(self, cluster: Cluster, services: Services, down: Collection[str]) -> None:
         """Write the endpoints of the parent's own services anew."""

@@ -17,6 +17,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from heapq import nsmallest
 from typing import Any, Final
 
 from attrs import frozen
@@ -38,7 +39,7 @@ from uplinks.serve.live import Live, LiveOptions
 from uplinks.serve.metrics import ServeMetrics
 from uplinks.serve.reading import PARENT, Reading
 from uplinks.serve.server import make_app
-from uplinks.serve.view import describe
+from uplinks.serve.view import MOST_FINDINGS, describe
 
 try:
     from aiohttp import web
@@ -262,11 +263,20 @@ class ParentServer:
                     await self._changed.wait()
 
     async def _write(self, folder: EdsFolder) -> None:
+        unfollowed: set[str] = set()
         while True:
             await self._rendered.wait()
             self._rendered.clear()
-            if self.live.ready and self.live.endpoints is not None:
-                await folder.write(self.live.endpoints)
+            if not self.live.ready or self.live.endpoints is None:
+                continue
+            if new := self.live.endpoints.unfollowed - unfollowed:
+                _LOG.warning(
+                    "Envoy does not follow changes of %s: a child is not listed by IP address",
+                    "1 uplink" if len(new) == 1 else f"{len(new)} uplinks",
+                    extra={"uplinks": sorted(new)[:MOST_FINDINGS]},
+                )
+            unfollowed = self.live.endpoints.unfollowed.copy()
+            await folder.write(self.live.endpoints)
 
     async def _check(self, executor: ThreadPoolExecutor) -> None:
         """Check the whole fleet after changes, in another thread, at most a tenth of the time."""
@@ -291,7 +301,13 @@ class ParentServer:
         """Describe the state as plain data."""
         state = describe(self.live, self._clock(), self._report, match=match, most=most)
         eds = self.eds
-        state["eds"] = None if eds is None else {"folder": eds.path, "error": eds.error}
+        endpoints = self.live.endpoints
+        unfollowed = () if endpoints is None else nsmallest(MOST_FINDINGS, endpoints.unfollowed)
+        state["eds"] = eds and {
+            "folder": eds.path,
+            "error": eds.error,
+            "unfollowed": list(unfollowed),
+        }
         state["draining"] = self.draining
         return state
 
