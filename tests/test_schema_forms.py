@@ -221,6 +221,47 @@ def test_other_values_say_nothing(text: str) -> None:
     assert cluster == Cluster("c", skipped=1)
 
 
+@pytest.mark.parametrize("indented", ["", "traefik:\n  "])
+def test_the_extra_objects_of_values_are_read_in_their_order(indented: str) -> None:
+    text = (
+        f"{indented}extraObjects:\n"
+        "    - {apiVersion: hub.traefik.io/v1alpha1, kind: Uplink, metadata: {name: b}}\n"
+        "    - {apiVersion: v1, kind: Service, metadata: {name: c}}\n"
+        "    - {apiVersion: hub.traefik.io/v1alpha1, kind: Uplink, metadata: {name: a}}\n"
+    )
+
+    manifests = parse_manifests(text, "f.yaml", namespace="apps")
+
+    assert [each.owner for each in manifests.resources] == ["apps/b", "apps/a"]
+    assert manifests.diagnostics == ()
+
+
+def test_what_is_wrong_in_an_extra_object_is_found_at_its_place() -> None:
+    text = (
+        "extraObjects:\n"
+        "  - {apiVersion: hub.traefik.io/v1alpha1, kind: Uplink, metadata: {name: a},\n"
+        "     spec: {weight: ten}}\n"
+    )
+
+    found = only(read(text))
+
+    assert (found.code, str(found.location)) == ("UPL006", "f.yaml:3:21")
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [
+        "{apiVersion: hub.traefik.io/v1alpha1, kind: Uplink, metadata: {name: '{{ .Values.a }}'}}",
+        "{apiVersion: hub.traefik.io/v1alpha1, kind: Uplink, spec: {entryPoints: [[{'{{a}}': 1}]]}}",
+        "'{{ include \"a\" . }}'",
+        "5",
+    ],
+)
+def test_extra_objects_with_templates_are_left_to_helm(objects: str) -> None:
+    assert read(f"extraObjects: [{objects}]") == Cluster("c", skipped=1)
+    assert read(f"extraObjects: {objects}") == Cluster("c", skipped=1)
+
+
 # --- arguments and variables -------------------------------------------------------
 
 
@@ -324,6 +365,24 @@ def test_a_misspelt_step_of_a_setting_is_found_at_its_place() -> None:
     ]
 
     assert found == [("address", (44, 2, 50)), ("address", (58, 4, 64))]
+
+
+def test_a_misspelt_field_of_an_entry_point_is_found() -> None:
+    text = "hub: {uplinkEntryPoints: {up: {address: ':9443', asDefualt: true, forwardedheaders: {}}}}"
+
+    found = only(read(text))
+
+    assert (found.code, found.suggestion, str(found.location)) == (
+        "UPL005",
+        "asDefault",
+        "f.yaml:1:50",
+    )
+
+
+def test_a_field_of_an_entry_point_that_is_like_none_is_kept() -> None:
+    assert points("hub: {uplinkEntryPoints: {up: {address: ':9443', waf: {a: 1}}}}") == {
+        "up": UplinkEntryPoint(":9443", rest={"waf": {"a": 1}})
+    }
 
 
 def test_a_value_that_is_not_in_the_manifest_is_unset() -> None:

@@ -108,6 +108,7 @@ def test_a_diagnostic_s_own_key_and_value_are_shown(line: str, path: str, own: s
             "$.hub.providers.multicluster.children.eu.address",
             "https://me:s3cr3t@eu",
         ),
+        ("  hostname: me:s3cr3t@eu", "$.spec.healthCheck.hostname", "me:s3cr3t@eu"),
         ("  other: s3cr3t", "$.metadata.annotations.other", "s3cr3t"),
         ("  name: s3cr3t", "$.data.name", "s3cr3t"),
         ("  name: s3cr3t", "$.spec.name", "name"),

@@ -187,5 +187,5 @@ def _may_be_shown(names: list[str], text: str) -> bool:
     if name == "match":
         return _MATCHER.search(text) is None
     text = text.strip("\"'")
-    like_a_url = name == "address" or "//" in text or "?" in text
+    like_a_url = name in {"address", "hostname"} or "//" in text or "?" in text
     return not like_a_url or without_userinfo(text) == text
