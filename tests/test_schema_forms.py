@@ -252,7 +252,7 @@ def test_what_is_wrong_in_an_extra_object_is_found_at_its_place() -> None:
     "objects",
     [
         "{apiVersion: hub.traefik.io/v1alpha1, kind: Uplink, metadata: {name: '{{ .Values.a }}'}}",
-        "{apiVersion: hub.traefik.io/v1alpha1, kind: Uplink, spec: {entryPoints: [[{'{{a}}': 1}]]}}",
+        "{apiVersion: hub.traefik.io/v1alpha1, kind: Uplink, spec: {a: [[{'{{a}}': 1}]]}}",
         "'{{ include \"a\" . }}'",
         "5",
     ],
@@ -368,14 +368,14 @@ def test_a_misspelt_step_of_a_setting_is_found_at_its_place() -> None:
 
 
 def test_a_misspelt_field_of_an_entry_point_is_found() -> None:
-    text = "hub: {uplinkEntryPoints: {up: {address: ':9443', asDefualt: true, forwardedheaders: {}}}}"
+    text = "hub: {uplinkEntryPoints: {up: {address: ':1', asDefualt: true, forwardedheaders: {}}}}"
 
     found = only(read(text))
 
     assert (found.code, found.suggestion, str(found.location)) == (
         "UPL005",
         "asDefault",
-        "f.yaml:1:50",
+        "f.yaml:1:47",
     )
 
 

@@ -72,6 +72,7 @@ def test_punctuation_and_known_fields_are_shown(line: str, expected: str) -> Non
             '$.metadata.annotations["hub.traefik.io/router.uplinks"]',
             "a, b",
         ),
+        ("  - name: a@multicluster", "$.spec.rules[0].backendRefs[0].name", "a@multicluster"),
         ("  name: a#b", "$.items[3].metadata.name", "a#b"),
         ("  exposeName: API", "$.items[0].spec.exposeName", "API"),
     ],

@@ -44,7 +44,7 @@ _VALUES: Final = {
         "timeout unhealthyInterval",
         "passiveHealthCheck": "failureWindow maxFailedAttempts",
         "routes": "kind match priority syntax",
-        "services service fallback mirroring mirrors": _REFERENCE,
+        "services service fallback mirroring mirrors backendRefs": _REFERENCE,
         "middlewares options parentRefs store": "name namespace",
         "errors": "status",
         "tls": "certResolver secretName",
@@ -55,7 +55,8 @@ _VALUES: Final = {
     for parent in parents.split() or [""]
 }
 _PARENTS: Final = _VALUES.keys() | {
-    "failover", "highestRandomWeight", "hub", "items", "observability", "providers", "weighted",
+    "failover", "highestRandomWeight", "hub", "items", "observability", "providers", "rules",
+    "weighted",
 }  # fmt: skip
 _CHOSEN: Final = frozenset({"children", "uplinkEntryPoints"})
 _FIELDS: Final = (_PARENTS | {"headers"}).union(*_VALUES.values()) - {""}

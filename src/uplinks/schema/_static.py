@@ -113,7 +113,8 @@ def _misses_below(named: dict[str, Any], known: tuple[str, ...], path: Path) -> 
     )
     yield from islice(misses, MOST_REFUSED)
     for miss in islice(misses, 1):
-        message = f"{path[-1]} have more than {MOST_REFUSED} unknown fields; the others are left out"
+        most = f"more than {MOST_REFUSED} unknown fields"
+        message = f"{path[-1]} have {most}; the others are left out"
         yield Problem(LIMIT_EXCEEDED, miss.path, message, key=True)
 
 
