@@ -232,7 +232,9 @@ def test_the_extra_objects_of_values_are_read_in_their_order(indented: str) -> N
 
     manifests = parse_manifests(text, "f.yaml", namespace="apps")
 
-    assert [each.owner for each in manifests.resources] == ["apps/b", "apps/a"]
+    uplinks = [each for each in manifests.resources if isinstance(each, Uplink)]
+    assert [uplink.owner for uplink in uplinks] == ["apps/b", "apps/a"]
+    assert len(manifests.resources) == 2
     assert manifests.diagnostics == ()
 
 
