@@ -44,6 +44,7 @@ from uplinks.simulate import (
     ideal_shares,
     simulate,
 )
+from uplinks.simulate._reweighted import reweighted
 from uplinks.simulate._timeline import draw
 
 INFINITE = 10**30
@@ -147,6 +148,11 @@ class Oracle:
                 offers = list(advertise(self.scenario.fleet.children[each.child]))
             self.offers[each.child] = tuple(offers)
             self.parent.advertise(each.child, offers, time)
+            if isinstance(each, SetWeight):
+                own = reweighted(
+                    self.parent.composed.values(), self.parent.services, each.child, each.weight
+                )
+                self.parent.recompose(own, time)
 
     def late(self, time: int, *facts: int) -> int:
         driver = self.scenario.driver
