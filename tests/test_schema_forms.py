@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -302,6 +303,23 @@ def test_an_argument_may_be_two_words_or_a_line_of_a_shell() -> None:
 
     assert points(workload(args=words)) == {"up": UplinkEntryPoint(":9443")}
     assert points(workload(command=shell)) == {"up": UplinkEntryPoint(":9443")}
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "'--hub.uplinkEntryPoints.up.address=:9443' --ping",
+        '--hub.uplinkEntryPoints.up.address=":9443"; true',
+        "--ping \\\n --hub.uplinkEntryPoints.up.address=:9443 & wait",
+        '--hub.uplinkEntryPoints.up.address ":${PORT}" --ping',
+        "--ping --hub.uplinkEntryPoints.up.address=:$PORT",
+    ],
+)
+def test_a_line_of_a_shell_has_quotes_and_variables(setting: str) -> None:
+    env = [{"name": "PORT", "value": "9443"}]
+    command = json.dumps(["sh", "-c", f"exec traefik {setting}"])
+
+    assert points(workload(command=command, env=env)) == {"up": UplinkEntryPoint(":9443")}
 
 
 def test_arguments_list_children_with_their_transports() -> None:
