@@ -76,7 +76,7 @@ def listing(**addresses: str) -> ParentConfig:
 
 POINTS = ChildConfig({"a": UplinkEntryPoint(":9443"), "b": UplinkEntryPoint(":9444/tcp")})
 ON_A, ON_B, ON_ALL = (
-    Uplink(name, "apps", entry_points=names) for name, names in (("x", "a"), ("y", "b"), ("z", ""))
+    Uplink(name, "apps", entry_points=list(names)) for name, names in (("x", "a"), ("y", "b"), ("z", ""))
 )
 
 

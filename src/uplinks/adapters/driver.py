@@ -77,6 +77,11 @@ class Driver:
                 f"parent must be a Parent, got {type(parent).__name__}; "
                 "for plain addresses use Driver.of({'eu': 'https://eu.example.com'})"
             )
+        if probers is not None and not isinstance(probers, Mapping):
+            raise TypeError(
+                "probers must be a mapping like {'http': HttpProber()}, "
+                f"got {type(probers).__name__}"
+            )
         self._parent = parent
         self._probers = Probers(probers)
         self._clock = clock
