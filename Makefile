@@ -19,6 +19,7 @@ comma := ,
 # folder, because pytest clears those of earlier runs and two runs may be parallel.
 COMPILED_ONLY := -p no:cacheprovider --basetemp=tmp -k 'not reference or against'
 SELECTOR := $(wildcard tests/test_balance*.py tests/laws/test_selector*.py tests/embedding)
+LEASES := tests/test_parent_leases.py
 
 # Build the extension with other switches, in a copy of the sources under build/.
 # $(call build_variant,NAME,SWITCHES)
@@ -37,7 +38,7 @@ LOADED := -c 'import uplinks._wrr as w; "/build/" in w.__file__ or exit(w.__file
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test test-compiled test-debug test-asan test-wheel coverage-pyx test-proxies test-traefik test-browser lint gates bench instructions docs clean unbuilt
+.PHONY: demo test test-compiled test-debug test-asan test-wheel coverage-pyx test-proxies test-traefik test-browser test-kubernetes api-server lint gates bench instructions docs clean unbuilt
 
 # Depends on everything that changes the extension or the tools.
 $(READY): pyproject.toml setup.py $(COMPILED) $(UNBUILT)
@@ -67,7 +68,7 @@ demo: $(READY)
 	@$(BIN)/uplinks check examples/banking
 	@printf '\n== Materialize the services the parent generates ==\n\n'
 	@$(BIN)/uplinks materialize examples/banking
-	@printf '\n== Let children fail and recover, on real sockets under load ==\n\n'
+	@printf '\n== Let children fail and recover, on real sockets under load, also below a live parent ==\n\n'
 	@$(BIN)/uplinks demo
 
 # On all cores: tests share no state and do not depend on the time.
@@ -76,13 +77,13 @@ test: $(READY)
 
 # Everything about the compiled selector; `make -j2` runs two targets at a time, the longest first.
 # test-debug is not among them: the build of test-asan has the same checks and sanitizers too.
-test-compiled: test-wheel test-asan
+test-compiled: test-wheel test-asan coverage-pyx
 
 # Bounds checks and assertions, not optimized: the build for a debugger.
 test-debug: $(READY)
 	$(call build_variant,debug,UPLINKS_DEBUG=1)
 	@cd build/debug && $(VARIANT) $(CURDIR)/$(BIN)/python $(LOADED)
-	@cd build/debug && $(VARIANT) $(CURDIR)/$(BIN)/python -m pytest $(COMPILED_ONLY) $(SELECTOR)
+	@cd build/debug && $(VARIANT) $(CURDIR)/$(BIN)/python -m pytest $(COMPILED_ONLY) $(SELECTOR) $(LEASES)
 
 # No leak detection, because CPython frees little at exit. `malloc`, so that each object is checked.
 test-asan: $(READY)
@@ -91,12 +92,13 @@ test-asan: $(READY)
 	@cd build/asan && $(VARIANT) PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
 	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
-	    $(CURDIR)/$(BIN)/python -m pytest --capture=sys $(COMPILED_ONLY) $(SELECTOR)
+	    $(CURDIR)/$(BIN)/python -m pytest --capture=sys $(COMPILED_ONLY) $(SELECTOR) $(LEASES)
 
-# Without the bulk tests: a traced line costs a hundred picks, and the other tests run the same lines.
+# A traced line costs a hundred picks, so only tests that reach lines of their own.
+TRACED := $(wildcard tests/test_balance*.py) $(patsubst %,tests/laws/test_selector_%.py,replays adversary hostile)
 coverage-pyx: $(READY)
 	$(call build_variant,trace,UPLINKS_TRACE=1)
-	@tests/coverage-pyx $(COMPILED_ONLY) $(filter-out %_bulk.py,$(SELECTOR))
+	@tests/coverage-pyx $(subst 'not reference or against','(not reference or against) and not wide and not width and not smooth',$(COMPILED_ONLY)) $(TRACED) $(LEASES)
 
 # Build from a clean clone of the last commit, and test outside the checkout.
 test-wheel:
@@ -110,6 +112,15 @@ test-proxies: $(READY) $(PROXIES_READY)
 # With a binary of open-source Traefik 3.7 on the PATH; without one every test is skipped and says so.
 test-traefik: $(READY)
 	@UPLINKS_TRAEFIK=$$(command -v traefik >/dev/null && echo required) $(BIN)/python -m pytest tests/traefik
+
+# With a real API server, built of public Go modules; without Go every test is skipped and says so.
+test-kubernetes: $(READY)
+	@UPLINKS_KUBERNETES=$$(command -v go >/dev/null && echo required) $(BIN)/python -m pytest tests/kubernetes
+
+# The first build takes minutes; it is kept in the user's cache, by a hash of its sources.
+api-server:
+	@if command -v go >/dev/null; then tests/kubernetes/build; \
+	    else printf 'no Go: the tests with a real API server will be skipped\n'; fi
 
 test-browser: $(READY)
 	@tests/browser/install

@@ -16,7 +16,7 @@ import uplinks
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "uplinks"
 COMPILED = sorted(path for path in SOURCE.rglob("*.p*") if path.suffix in {".pyx", ".pxd", ".pxi"})
-EDGES = {"adapters", "cli", "testing", "__main__"}
+EDGES = {"adapters", "cli", "serve", "testing", "__main__"}
 IMPORT = re.compile(r"^\s*(?:from\s+(\S+)\s+c?import|c?import\s+(.+)|include\s+(.+))", re.MULTILINE)
 
 # Import each module as if no other one of the package were loaded, all in one interpreter. A module

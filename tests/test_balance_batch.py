@@ -242,3 +242,11 @@ def test_changes_beside_threads_that_pick_lose_nothing() -> None:
     together(pick, change, pick, change)
 
     assert dict(selector.counts) == {i: sum(f[i] for f in found) for i in range(300)}
+
+
+def test_more_targets_than_the_cache_holds_are_picked_in_the_same_order() -> None:
+    """Above 4,096 targets, memory is fetched ahead, while a period is recorded and replayed."""
+    weights = {i: 1 + i % 2 for i in range(4200)}
+    selector, buffer = Selector(weights), array("I", bytes(4 * 6300))
+    Selector(weights).pick_into(buffer)
+    assert [selector.pick() for _ in range(2 * 6300)] == 2 * buffer.tolist()

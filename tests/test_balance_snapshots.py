@@ -425,6 +425,42 @@ def test_a_heavy_target_beside_light_ones_that_come_and_go(make_selector: Any) -
     assert picks.count("late") == 3
 
 
+def owing(make_selector: Any, half_picks: int) -> Any:
+    """A selector of heavy targets after the departure of so many that were ahead."""
+    selector = make_selector({"a": 2**31 - 1, "b": 2**31 - 1})
+    selector.pick_many(3)
+    data = selector.snapshot()
+    state = data["state"]
+    units = half_picks * (state["scale"] // 2) + state["scale"]
+    moved, rest = divmod(units, 2 * (2**31 - 1))
+    state["clock"] += moved
+    state["clock_rest"] += rest
+    state["slow"], state["debt"] = half_picks, state["scale"]
+    return make_selector.restore(data)
+
+
+@pytest.mark.parametrize("half_picks", [1, 8, 2**20, 2**30, 2**30 + 8])
+def test_a_debt_is_paid_and_taken_over_up_to_its_limit(half_picks: int) -> None:
+    """At the limit, what leaves ahead sets the clock back; both implementations do it alike."""
+    selectors = [owing(make, half_picks) for make in (Selector, ReferenceSelector)]
+    found = []
+    for selector in selectors:
+        picks = selector.pick_many(1)
+        slow = [selector.snapshot()["state"]["slow"]]
+        for name in "cd":
+            selector.add(name, 5)
+            slow.append(selector.snapshot()["state"]["slow"])
+        picks += selector.pick_many(40)
+        for name in (picks[-1], "c"):
+            selector.remove(name)
+            slow.append(selector.snapshot()["state"]["slow"])
+        picks += selector.pick_many(40)
+        selector._check()
+        found.append((picks, slow))
+    assert found[0] == found[1]
+    assert found[0][1][:3] == [max(0, half_picks - k) for k in (1, 3, 5)]
+
+
 def test_a_snapshot_of_the_other_implementation_is_refused() -> None:
     for one, two in ((Selector, ReferenceSelector), (ReferenceSelector, Selector)):
         with pytest.raises(InvalidSnapshot):

@@ -329,3 +329,37 @@ def test_a_parent_is_pickled_with_its_state() -> None:
     fail(twin, "us", 1)
     assert not is_up(twin, "us")
     assert is_up(parent, "us")
+
+
+def test_a_lease_says_what_was_picked_and_how_it_ended() -> None:
+    parent = parent_of()
+    others = [t for t in parent.selector().weights if t.child != "eu"]
+    lease = parent.lease(exclude=others)
+    assert lease.target is None
+    with lease:
+        assert (lease.child, lease.url, lease.reason) == ("eu", "https://eu", "")
+        assert lease.name == "default-eu@multicluster"
+        assert repr(lease) == f"<Lease of {lease.target!r}>"
+        lease.fail("too slow")
+        assert (lease.failed, lease.reason) == (True, "too slow")
+        with pytest.raises(RuntimeError, match="in use"):
+            lease.__enter__()
+    with pytest.raises(RuntimeError, match="not in use"):
+        lease.__exit__(None, None, None)
+
+
+def fail_after(verdict: str, lease: Lease) -> None:
+    with lease:
+        getattr(lease, verdict)()
+        raise ConnectionError
+
+
+@pytest.mark.parametrize(("verdict", "failed"), [("succeed", False), ("ignore", None)])
+def test_a_verdict_outweighs_what_is_raised(verdict: str, failed: object) -> None:
+    parent = parent_of(PassiveHealthCheck(max_failed_attempts=1))
+    lease = parent.lease()
+    with pytest.raises(ConnectionError):
+        fail_after(verdict, lease)
+
+    assert lease.failed is failed
+    assert all(is_up(parent, child) for child in CHILDREN)

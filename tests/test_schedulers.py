@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from uplinks import schedulers
 from uplinks.errors import InvalidScheduler, NoEligibleTarget
 from uplinks.schedulers import Edf, Scheduler, Smooth
 
@@ -506,3 +508,67 @@ def test_random_churn_leaves_every_period_exact_in_the_end(
     assert Counter(selector.pick_many(600)).keys() == set(range(6))
     picked = Counter(selector.pick_many(600))
     assert all(abs(picked[i] - 100) <= 6 for i in range(6))
+
+
+# -- signal handlers ---------------------------------------------------------------
+
+
+def interrupt(handler: Callable[[], None], step: int) -> Callable[..., Any]:
+    """Return a trace function that calls a handler before one step of the schedulers' bytecode."""
+    left = step
+
+    def trace(frame: Any, event: str, _: Any) -> Any:
+        nonlocal left
+        if frame.f_code.co_filename != schedulers.__file__:
+            return None
+        frame.f_trace_opcodes = True
+        left -= event == "opcode"
+        if left == 0:
+            left = -1
+            handler()
+        return trace
+
+    return trace
+
+
+@pytest.mark.parametrize("scheduler", ["edf", "smooth"])
+@pytest.mark.parametrize("targets", [1, 3])
+@pytest.mark.parametrize("change", ["pick", "flap", "weigh"])
+def test_a_signal_handler_may_use_the_selector_at_any_step(
+    make_selector: Any, scheduler: str, targets: int, change: str
+) -> None:
+    for step in range(1, 400):
+        selector = make_selector([(i, i + 1) for i in range(targets)], scheduler=scheduler)
+        selector.pick_many(2)
+        handled: list[int] = []
+
+        def handler(selector: Any = selector, handled: list[int] = handled) -> None:
+            if change == "flap":
+                selector.set_up(0, False)
+                selector.set_up(0, True)
+            elif change == "weigh":
+                selector.update(dict.fromkeys(range(targets), 2))
+            handled.append(selector.pick())
+
+        before = sys.gettrace()
+        sys.settrace(interrupt(handler, step))
+        try:
+            selector.set_weight(0, 3)
+            picked = selector.pick_many(3)
+        finally:
+            sys.settrace(before)
+        selector._check()
+        assert sum(selector.counts.values()) == 5 + len(handled)
+        period = selector.pick_many(6 * selector_total(selector))
+        assert Counter(period[-selector_total(selector) :]) == dict(selector.weights), (
+            step,
+            picked,
+        )
+        if not handled:
+            break
+    else:
+        pytest.fail("there are more steps")
+
+
+def selector_total(selector: Any) -> int:
+    return sum(selector.weights.values())

@@ -259,8 +259,8 @@ EU = Child("https://eu:9443", ServersTransport(server_name="eu"))
             StaticConfig(ChildConfig({"up": UP}, multicluster=True)),
         ),
         (
-            {"providers": {"multicluster": {"children": CHILDREN, "pollInterval": "5s"}}},
-            StaticConfig(parent=ParentConfig({"eu": EU}, rest={"pollInterval": "5s"})),
+            {"providers": {"multicluster": {"children": CHILDREN, "pollInterval": "7s"}}},
+            StaticConfig(parent=ParentConfig({"eu": EU}, poll_interval="7s")),
         ),
         (
             {"providers": {"multicluster": {"children": {}}}},

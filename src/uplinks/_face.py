@@ -57,6 +57,10 @@ class SelectorFace:
     _schedulers: ClassVar[ModuleType]
 
     def _failure(self, kind: str, *facts: Any) -> Exception:
+        if kind == "nothing-eligible":
+            rows, excluded = facts
+            weightless = sum(weight == 0 for _, weight, _, _ in rows)
+            facts = len(rows), weightless, len(rows) - weightless - excluded, excluded
         return _FAILURES[kind](*facts)
 
     def _hash(self, value: object) -> int:
@@ -103,7 +107,7 @@ class SelectorFace:
     # -- changes ------------------------------------------------------------------
 
     def add(self: _Core, target: Hashable, weight: int = 1) -> None:
-        """Add a target that is up; it joins the schedule neither ahead nor behind.
+        """Add a target that is up; it claims nothing for the time before.
 
         ``weight`` is an integer from 0 to 2**31 - 1. Complexity: O(log n) amortized.
 
@@ -396,10 +400,11 @@ def _refusal(scheduler: object, answer: object) -> errors.InvalidScheduler:
 
 
 def _shares(selector: _Core, picks: int) -> list[int]:
-    """Divide so many picks among the targets as the fair schedule has done it by then.
+    """Divide so many picks among the targets, each within law 2 of its share.
 
     All jobs whose window closes before then are picked, and of those whose window is open the ones
-    that close first. Used where the picks are too many to be made one by one.
+    that close first. The schedule itself may have picked others of these by then: this is a state
+    near the point, used where the picks are too many to be made one by one.
     """
     weights = [weight for _, weight, _ in selector.rows()]
     total, shifts = sum(weights), max(1, 2 * sum(map(bool, weights)) - 2)

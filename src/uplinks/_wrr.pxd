@@ -23,7 +23,7 @@ cdef class Scheduler:
     cdef bint taken                     # a selector picks from it
     cdef uint32_t *weight
     cdef uint8_t *flags
-    cdef uint64_t *made                 # picks, without those being replayed; next vacant index + 1
+    cdef uint64_t *made                 # picks, without those that `counts` adds; next vacant index + 1
     cdef object failure                 # what Python code raised, for the caller to raise
     # A replay, which only the fair order has; here, so that reading it needs no call.
     cdef bint replaying                 # `table` holds the whole period
@@ -70,7 +70,8 @@ cdef class Scheduler:
 cdef class FairScheduler(Scheduler):
     cdef uint64_t clock         # whole units; clock_rest / total more
     cdef uint64_t clock_rest
-    cdef uint64_t debt          # the sum of all lags, in picks times scale
+    cdef uint64_t debt          # at most one pick of the debt, times scale
+    cdef uint64_t slow          # half picks that the debt is more: it is slow picks of a period that pay them
     cdef uint64_t tick          # scale // total
     cdef uint64_t tick_rest     # scale % total
     cdef uint64_t divisor       # the gcd of the eligible weights

@@ -1,6 +1,6 @@
 # cython: language_level=3, wraparound=False, cdivision=True, auto_pickle=False, autotestdict=False, freethreading_compatible=False
 #
-# wraparound, cdivision: subscripts are never negative, and divisors are sums of weights above 0.
+# wraparound, cdivision: subscripts are never negative, and divisors are above 0.
 # auto_pickle: a selector is restored from a snapshot, never from its memory.
 # freethreading_compatible: True once the thread tests have passed without the GIL.
 # Bounds checks are switched in setup.py: off, except in a debug build.
@@ -12,14 +12,15 @@ Rules of this file and of the files that it includes:
    `_wrr_reference` specifies `FairScheduler` and `FailoverScheduler`: the same picks, one by one.
 2. Integers only, except in the scores of keyed picks. Every sum and product fits 64 bits:
    weights are below 2**31, indices below 2**20, so a total is below 2**51.
-3. No Python code runs between the first and the last step of a change or of a read: no
-   `__hash__`, `__eq__` or `__del__`, no weak reference callback, no garbage collection, no other
-   thread. Each operation calls what may run Python code first, checks again what that may have
-   changed, and releases references last. One lock guards each connected set (`lock.pxi`).
+3. No Python code runs between the first and the last step of a change or of a read: no `__hash__`,
+   `__eq__` or `__del__`, no weak reference callback, no garbage collection, no other thread. Each operation
+   calls what may run Python code first, checks again what that may have changed, and releases references
+   last. One lock guards each connected set (`lock.pxi`).
 """
 
 cimport cython
 from cpython.list cimport PyList_GET_ITEM
+from cpython.sequence cimport PySequence_Fast_ITEMS
 from libc.math cimport log
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
@@ -51,26 +52,20 @@ cdef extern from *:
         (void) p;
     #endif
     }
-    #if PY_VERSION_HEX < 0x030C0000
-    #define uplinks_hold_gc() PyGC_Disable()
-    #define uplinks_release_gc(held) ((held) ? (void) PyGC_Enable() : (void) 0)
-    #else
-    #define uplinks_hold_gc() 0
-    #define uplinks_release_gc(held) ((void) (held))
-    #endif
+    #define uplinks_hold_gc() (PY_VERSION_HEX < 0x030C0000 && PyGC_Disable())
+    #define uplinks_release_gc(held) ((void) ((held) && PyGC_Enable()))
     #ifdef Py_GIL_DISABLED
     #define UPLINKS_FREE_THREADED 1
     #else
     #define UPLINKS_FREE_THREADED 0
     #endif
-    #define uplinks_slot(list, i) ((void *) (((PyListObject *) (list))->ob_item + (i)))
     """
     # The longest period, in picks, that is recorded and replayed: 4 MiB.
     const uint64_t RECORD_LIMIT "UPLINKS_RECORD_LIMIT"
     # Units in one of the fair scheduler's virtual time, at most.
     const uint64_t SCALE "UPLINKS_SCALE"
-    # Its clock is set back to here once it is a few units of virtual time away, so that all times,
-    # which are at most five units from the clock, stay between 0 and 16 units: 2**63.
+    # Its clock is set back to here once it is a few units of virtual time away: all times are at most
+    # five units from the clock, and so between 0 and 16 units: 2**63.
     const uint64_t ORIGIN "UPLINKS_ORIGIN"
     void prefetch "uplinks_prefetch"(const void *p) noexcept nogil
     # CPython 3.11 collects garbage whenever a container is allocated; later versions do so between
@@ -78,7 +73,6 @@ cdef extern from *:
     bint hold_gc "uplinks_hold_gc"() noexcept
     void release_gc "uplinks_release_gc"(bint held) noexcept
     const bint FREE_THREADED "UPLINKS_FREE_THREADED"
-    void *slot "uplinks_slot"(list items, Py_ssize_t i)
 
 cdef extern from "Python.h":
     ctypedef struct TypeSlots "PyTypeObject":
@@ -92,6 +86,8 @@ cdef enum:
     CACHED = 4096  # targets: up to here, all fit the cache
     AHEAD = 12  # picks: about as long as memory takes to answer
     KEPT = 2  # picks of lead or lag that a weight change keeps
+    SHIFT = 4  # picks by which a change may change the debt
+    MOST_SLOW = 1 << 30  # the debt is not increased beyond so many half picks
 
 
 cdef int expect(bint holds, str what) except -1:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from attrs import field, frozen
 
@@ -73,6 +73,19 @@ class Span(NamedTuple):
     end_line: int = 1
     end_column: int = 1
 
+    def shifted(self, line: int, column: int) -> Span:
+        """Return this span of text that starts at a place inside other text.
+
+        >>> Span(1, 5, 2, 3).shifted(10, 4)
+        Span(line=10, column=8, end_line=11, end_column=3)
+        """
+        return Span(
+            self.line + line - 1,
+            self.column + (column - 1 if self.line == 1 else 0),
+            self.end_line + line - 1,
+            self.end_column + (column - 1 if self.end_line == 1 else 0),
+        )
+
 
 @frozen(order=True)
 class Location:
@@ -94,6 +107,19 @@ class Location:
     def sort_key(self) -> tuple[str, str, Span, str]:
         """A key with the order of locations, much faster to compare."""
         return (self.cluster, self.file, self.span, self.path)
+
+    def describe(self) -> dict[str, Any]:
+        """Describe it as plain data.
+
+        >>> Location("eu", "u.yaml").describe()["line"]
+        1
+        """
+        return {
+            "cluster": self.cluster,
+            "file": self.file,
+            **self.span._asdict(),
+            "path": self.path,
+        }
 
     def __str__(self) -> str:
         return f"{self.file or '<text>'}:{self.span.line}:{self.span.column}"
@@ -152,6 +178,23 @@ class Diagnostic:
     def sort_key(self) -> tuple[tuple[str, str, Span, str], str, int, str]:
         """Place, then code, then message: a total order, so that reports are stable."""
         return (self.location.sort_key, self.code, self.severity.rank, self.message)
+
+    def describe(self) -> dict[str, Any]:
+        """Describe it as plain data, with its places.
+
+        >>> Diagnostic("UPL104", Severity.WARNING, "weight is 0").describe()["severity"]
+        'warning'
+        """
+        return {
+            "code": self.code,
+            "severity": self.severity.value,
+            "message": self.message,
+            **self.location.describe(),
+            "suggestion": self.suggestion,
+            "related": [
+                {"message": each.message, **each.location.describe()} for each in self.related
+            ],
+        }
 
     def __str__(self) -> str:
         hint = "" if self.suggestion is None else f" (did you mean {self.suggestion!r}?)"

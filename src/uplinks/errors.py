@@ -28,6 +28,8 @@ __all__ = [
     "InvalidName",
     "InvalidScheduler",
     "InvalidSnapshot",
+    "InvalidSource",
+    "InvalidToken",
     "InvalidWeight",
     "MissingExtra",
     "NameCollision",
@@ -381,6 +383,30 @@ class InvalidCertificates(UplinksError, ValueError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.got, self.reason)
+
+
+class InvalidSource(UplinksError, ValueError):
+    """A value does not name a source of a cluster. Attributes: ``got``, ``reason``."""
+
+    def __init__(self, got: str, reason: str) -> None:
+        super().__init__(f"invalid source {quote_word(got)}: {reason}")
+        self.got = got
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.got, self.reason)
+
+
+class InvalidToken(UplinksError, ValueError):
+    """A bearer token cannot be used. Attributes: ``place`` (never the token), ``reason``."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"cannot use the token of {_cut(place)}: {reason}")
+        self.place = place
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.place, self.reason)
 
 
 class MissingExtra(UplinksError, ImportError):

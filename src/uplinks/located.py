@@ -85,7 +85,10 @@ def _step(step: str | int) -> str:
 class Document:
     """One YAML or JSON document: its root value, its place, its file and its cluster.
 
-    The root may hold credentials, so it is not part of the repr.
+    The root may hold credentials, so it is not part of the repr. It may be a function
+    that reads it: most documents are never looked into again. ``path`` leads to the
+    root in its file, and ``start`` is the line and column at which the root's text
+    begins there; its places count from that.
 
     >>> Document({"weight": 5}, file="u.yaml")
     Document(span=Span(line=1, column=1, end_line=1, end_column=1), file='u.yaml', cluster='')
@@ -95,6 +98,12 @@ class Document:
     span: Span = Span()
     file: str = ""
     cluster: str = ""
+    path: Path = field(default=(), repr=False)
+    start: tuple[int, int] = field(default=(1, 1), repr=False)
+
+    def tree(self) -> Any:
+        """Return the root, read if it is not yet."""
+        return self.root() if callable(self.root) else self.root
 
 
 @frozen
@@ -112,6 +121,11 @@ class Origin:
     document: Document = field(default=Document(None), repr=lambda d: repr(d.file))
     base: Path = ()
 
+    @property
+    def path(self) -> Path:
+        """The path of the object in its file."""
+        return self.document.path + self.base
+
     def locate(self, *path: str | int, key: bool = False) -> Location:
         """Find the place of the value at a path of the object.
 
@@ -119,22 +133,25 @@ class Origin:
         nearest existing place above it, so a missing field is reported where it
         is missing. Complexity: O(len(path)).
         """
-        node = self.document.root
+        node = self.document.tree()
         span = self.document.span
+        start = self.document.start
         steps = self.base + path
         for depth, step in enumerate(steps):
             if isinstance(node, LocatedMap) and step in node.marks:
                 key_span, value_span = node.marks[str(step)]
                 span = key_span if key and depth == len(steps) - 1 else value_span
+                span = span.shifted(*start)
                 node = node[str(step)]
             elif isinstance(node, LocatedList) and isinstance(step, int) and step < len(node.marks):
-                span = node.marks[step]
+                span = node.marks[step].shifted(*start)
                 node = node[step]
             else:
                 # Missing here: point at the start of the mapping, not at all of it.
                 span = Span(span.line, span.column, span.line, span.column + 1)
                 break
-        return Location(self.document.cluster, self.document.file, span, field_path(path))
+        shown = field_path(self.document.path + path)
+        return Location(self.document.cluster, self.document.file, span, shown)
 
     @property
     def parts(self) -> tuple[Origin, ...]:
@@ -159,7 +176,7 @@ class Origin:
         >>> UNLOCATED.value_at("spec") is None
         True
         """
-        node = self.document.root
+        node = self.document.tree()
         for step in self.base + path:
             inside = isinstance(node, list) and isinstance(step, int) and step < len(node)
             if not inside and not (isinstance(node, dict) and step in node):

@@ -8,7 +8,7 @@ are many times faster.
 
 from __future__ import annotations
 
-from heapq import heappop, heappush, heapreplace
+from heapq import heappop, heappush
 from typing import Final, Protocol, runtime_checkable
 
 __all__ = ["Edf", "Scheduler", "Smooth"]
@@ -77,35 +77,47 @@ class Edf:
     'aaaaabc'
     """
 
+    # A signal handler may use the selector between any two steps of a method, so a job is either in
+    # the heap or local to one call. A weight is a list of one integer, so that each time it is set
+    # it is another object: the jobs of earlier ones are out of date.
+
     def __init__(self) -> None:
         self._now = 0
-        self._heap: list[tuple[int, int]] = []  # (deadline, index), with some that are out of date
+        # Deadline, index, weight, base and count; the deadline is base + count/weight.
+        self._heap: list[tuple[int, int, list[int], int, int]] = []
+        self._weight: dict[int, list[int]] = {}
         self._deadline: dict[int, int] = {}
-        self._job: dict[int, tuple[int, int, int]] = {}  # deadline = base + count/weight
 
     def set_weight(self, index: int, weight: int) -> None:
         """Set an index's weight; 0 removes it from the order."""
-        left, old = _UNIT, 1
-        if index in self._deadline:
-            left, old = self._deadline.pop(index) - self._now, self._job[index][2]
-        if weight:
-            deadline = self._now + left * old // weight
-            self._job[index] = (deadline - _UNIT // weight, 1, weight)
-            self._deadline[index] = deadline
-            heappush(self._heap, (deadline, index))
-        if len(self._heap) > 2 * len(self._deadline) + 8:  # mostly out of date
-            self._heap = sorted((time, i) for i, time in self._deadline.items())
+        left = _UNIT
+        old = self._weight.get(index)
+        if old:
+            left = (self._deadline[index] - self._now) * old[0]
+        if not weight:
+            self._weight.pop(index, None)
+        else:
+            new = self._weight[index] = [weight]
+            self._push(index, new, self._now + left // weight - _UNIT // weight, 1)
+        if len(self._heap) > 2 * len(self._weight) + 8:  # mostly out of date
+            jobs, self._heap = self._heap, []
+            for job in jobs:
+                if self._weight.get(job[1]) is job[2]:
+                    heappush(self._heap, job)
+
+    def _push(self, index: int, weight: list[int], base: int, count: int) -> None:
+        deadline = self._deadline[index] = base + count * _UNIT // weight[0]
+        heappush(self._heap, (deadline, index, weight, base, count))
 
     def next_index(self) -> int:
         """Return the index with the earliest deadline."""
-        while self._deadline.get(self._heap[0][1]) != self._heap[0][0]:
-            heappop(self._heap)
-        self._now, index = self._heap[0]
-        base, count, weight = self._job[index]
-        self._job[index] = base, count + 1, weight
-        self._deadline[index] = base + (count + 1) * _UNIT // weight
-        heapreplace(self._heap, (self._deadline[index], index))
-        return index
+        while self._heap:
+            deadline, index, weight, base, count = heappop(self._heap)
+            if self._weight.get(index) is weight:
+                self._now = deadline
+                self._push(index, weight, base, count + 1)
+                return index
+        return next(iter(self._weight))  # its job is in the hands of the pick that was interrupted
 
 
 class Smooth:
@@ -127,16 +139,18 @@ class Smooth:
 
     def set_weight(self, index: int, weight: int) -> None:
         """Set an index's weight; 0 removes it from the order."""
-        self._weight.pop(index, None)
+        self._credit.setdefault(index, 0)
         if weight:
             self._weight[index] = weight
-            self._credit.setdefault(index, 0)
+        else:
+            self._weight.pop(index, None)
 
     def next_index(self) -> int:
         """Return the index with most credit."""
         credit = self._credit
-        for index, weight in self._weight.items():
+        weights = dict(self._weight)  # at once: a signal handler may change it
+        for index, weight in weights.items():
             credit[index] += weight
-        best = min(self._weight, key=lambda index: (-credit[index], index))
-        credit[best] -= sum(self._weight.values())
+        best = min(weights, key=lambda index: (-credit[index], index))
+        credit[best] -= sum(weights.values())
         return best

@@ -26,6 +26,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from attrs import evolve, frozen
 
 from uplinks import addresses, naming, rules
+from uplinks.diagnostics import Report
 from uplinks.errors import (
     CannotAdvertise,
     InvalidAddress,
@@ -45,7 +46,7 @@ from uplinks.model import (
 )
 from uplinks.rules.uplink import is_weight
 
-__all__ = ["advertise", "materialize"]
+__all__ = ["advertise", "check_offer", "materialize", "weighted_service"]
 
 # --- what a child advertises ------------------------------------------------
 
@@ -77,16 +78,41 @@ def advertise(
     Source: reference page, "Configuration Options" and "Referencing Uplinks
     from Routers".
     """
-    config = child.child_config or ChildConfig()
-    checked = evolve(child, child_config=config)
+    checked = _with_configuration(child)
     if rules.has_error(checked, role="child"):
         raise CannotAdvertise(child.name, rules.check_cluster(checked, role="child"))
+    offer = _offer(checked)
+    if entry_points is None:
+        return offer
+    return tuple(each for each in offer if not set(entry_points).isdisjoint(each.entry_points))
+
+
+def check_offer(child: Cluster) -> tuple[Report, tuple[Advertisement, ...]]:
+    """Return the report on a child on its own, and what it offers if there is no error.
+
+    As `advertise`, for callers that show warnings too. Raises nothing.
+
+    >>> report, offer = check_offer(Cluster("eu"))
+    >>> report.ok, offer
+    (True, ())
+    """
+    checked = _with_configuration(child)
+    report = rules.check_cluster(checked, role="child")
+    return report, () if report.errors else _offer(checked)
+
+
+def _with_configuration(child: Cluster) -> Cluster:
+    return evolve(child, child_config=child.child_config or ChildConfig())
+
+
+def _offer(child: Cluster) -> tuple[Advertisement, ...]:
+    config = child.child_config or ChildConfig()
     routers: dict[str, set[str]] = defaultdict(set)
     for router in child.routers:
         if router.advertised:
             for name in router.uplinks:
                 routers[name].add(router.owner)
-    offers = (
+    return tuple(
         Advertisement(
             uplink_name=uplink.uplink_name,
             owner=uplink.owner,
@@ -99,9 +125,6 @@ def advertise(
         )
         for uplink in sorted(child.uplinks, key=lambda uplink: uplink.uplink_name)
     )
-    if entry_points is None:
-        return tuple(offers)
-    return tuple(each for each in offers if not set(entry_points).isdisjoint(each.entry_points))
 
 
 # --- what a parent materializes ---------------------------------------------
@@ -162,15 +185,29 @@ def materialize(
             )
         )
     for name, shared in by_uplink.items():
-        services.append(
-            WeightedService(
-                name=naming.weighted_service_name(name),
-                uplink_name=name,
-                children=[WeightedChild(o.service, o.advertisement.weight) for o in shared],
-                health_check=all(o.advertisement.health_check is not None for o in shared),
-            )
-        )
+        services.append(weighted_service(name, [(o.service, o.advertisement) for o in shared]))
     return Services({service.name: service for service in sorted(services, key=lambda s: s.name)})
+
+
+def weighted_service(
+    uplink_name: str, offers: Iterable[tuple[str, Advertisement]]
+) -> WeightedService:
+    """Make the weighted service of an uplink.
+
+    ``offers`` are the names of its child services, sorted by child, with what they advertise.
+    Complexity: O(offers). Raises: InvalidName.
+
+    >>> offer = Advertisement("api", "apps/api", ["up"], 9)
+    >>> weighted_service("api", [("api-eu@multicluster", offer)]).children
+    (WeightedChild(name='api-eu@multicluster', weight=9),)
+    """
+    shared = list(offers)
+    return WeightedService(
+        name=naming.weighted_service_name(uplink_name),
+        uplink_name=uplink_name,
+        children=[WeightedChild(name, offer.weight) for name, offer in shared],
+        health_check=all(offer.health_check is not None for _, offer in shared),
+    )
 
 
 @frozen

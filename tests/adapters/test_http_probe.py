@@ -344,6 +344,7 @@ def test_no_secret_is_logged_or_told(given: Answer, caplog: pytest.LogCaptureFix
 
 def test_a_missing_extra_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "uplinks.adapters.http_probe")
+    monkeypatch.delitem(sys.modules, "uplinks.adapters._http_client")
     monkeypatch.setitem(sys.modules, "aiohttp", None)
 
     with pytest.raises(MissingExtra, match=r"pip install 'uplinks\[http\]'") as caught:

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from uplinks import addresses, naming, rules
+from uplinks.advertisements import DocumentReader, write_document
 from uplinks.durations import format_duration, parse_duration
 from uplinks.errors import InvalidDuration, InvalidName
 from uplinks.located import Document
@@ -24,6 +25,7 @@ from uplinks.router_rules import MAX_RULE, Request, covers, parse_rule
 from uplinks.router_rules._regexp import compile_regexp
 from uplinks.router_rules._syntax import InvalidRegexp
 from uplinks.schema import structure, unstructure
+from uplinks.services import advertise
 
 __all__ = ["SEEDS", "TARGETS", "Target"]
 
@@ -140,6 +142,22 @@ def urls(data: bytes) -> None:
     assert not (valid and "@" in address)
 
 
+def advertisements(data: bytes) -> None:
+    """Read a child's document twice, check it, and write it back."""
+    reader = DocumentReader("https://c", "c")
+    cluster = reader.read(data)
+    assert reader.read(data) == cluster
+    report = rules.check_cluster(cluster, role="child")
+    for found in report:
+        assert found.location.span.line >= 1
+        assert found.location.span.column >= 1
+        assert len(found.message) <= _SHORT
+    if not report.errors:
+        again = DocumentReader("https://c", "c").read(write_document(cluster))
+        assert again.diagnostics == ()
+        assert advertise(again) == advertise(cluster)
+
+
 def router_rules(data: bytes) -> None:
     """Read a rule in both syntaxes, and a regular expression; ask what they match."""
     text = data.decode("utf-8", "surrogateescape")
@@ -170,6 +188,7 @@ TARGETS: Final[Mapping[str, Target]] = MappingProxyType(
         "headers": headers,
         "urls": urls,
         "router_rules": router_rules,
+        "advertisements": advertisements,
     }
 )
 
@@ -272,6 +291,11 @@ SEEDS: Final[Mapping[str, tuple[bytes, ...]]] = MappingProxyType(
             ),
             *(b"PathRegexp(`^/[a-z]+(?:/v[0-9]{1,3})?$`)", b"HostRegexp(`{a:[a-z]+}.b`,`c`)"),
             *(b"ClientIP(`10.0.0.0/8`)", b"Query(`a`, `b`)", b"(?i:a|\\pL[^b\\d]){2,}\\b$"),
+        ),
+        "advertisements": (
+            b'{"version": 1, "hub": {"uplinkEntryPoints": {"up": {"address": ":1"}}}}',
+            b'{"version": 1, "uplinks": [{"spec": {"entryPoints": ["up"], "weight": 5}}]}',
+            b'{"uplinks": [{"metadata": {}, "status": {"routers": ["a/b"]}}, 1e1], "version": 1}',
         ),
         "urls": (b"https://a.b:1/\0", b"http://u:p\0a", b"https://[::1]:1", b"//\0?x#y"),
     }

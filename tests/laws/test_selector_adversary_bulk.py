@@ -10,9 +10,11 @@ from tests.laws.test_selector_adversary import (
     STAYS,
     WEIGHTS,
     Duel,
+    Wait,
     duels,
     fail_and_return,
     live,
+    storm,
     watch,
 )
 
@@ -24,9 +26,9 @@ def draw(roll: random.Random) -> tuple[int, int, int]:
 
 
 def play(weights: list[int], attack: Attack, choices: tuple[int, ...]) -> Fraction:
-    """Return the longest wait of the steady target, beyond 2 and set-backs, in turns of 1/w."""
-    duel, waited, most, worst = Duel(weights), 0, 0, Fraction(0)
-    weight = weights[STAYS]
+    """Return the longest wait of the steady target beyond 2 picks, in turns of Wmax/w."""
+    duel = Duel(weights)
+    wait = Wait(duel)
     for kind, which, heavy in attack:
         others = [target for target in duel.reference.weights if target != STAYS]
         new_weight = choices[heavy % len(choices)]
@@ -48,13 +50,8 @@ def play(weights: list[int], attack: Attack, choices: tuple[int, ...]) -> Fracti
             if down:
                 duel.change("set_up", down[which % len(down)], True)
         else:
-            most = max(most, duel.scheduler.total)
-            if duel.pick() == STAYS:
-                waited, most, duel.setback = 0, 0, Fraction(0)
-            else:
-                waited += 1
-                worst = max(worst, (waited - 1 - duel.setback * most) * weight / most)
-    return worst
+            wait.pick()
+    return wait.worst
 
 
 @pytest.mark.parametrize("kind", sorted(WEIGHTS))
@@ -74,7 +71,6 @@ def test_law_4_against_an_adversary_that_climbs(kind: str, seed: int) -> None:
             varied[first:first] = varied[first : first + 10]
             del varied[90:]
         harm = play(weights, varied, choices)
-        assert harm <= 2
         if harm >= worst:
             worst, attack = harm, varied
     assert worst > 0
@@ -84,8 +80,14 @@ def test_law_4_against_an_adversary_that_climbs(kind: str, seed: int) -> None:
 def test_laws_3_and_4_against_many_random_adversaries(kind: str) -> None:
     for seed in range(40):
         duel, roll, choices = duels(kind, seed)
-        assert live(duel, roll, choices, roll.randint(0, 60)) <= 2
+        live(duel, roll, choices, roll.randint(0, 60))
         target = roll.choice(list(duel.reference.weights))
         fail_and_return(duel, target, roll.choice((0, 1, 2, 5, 20)))
         watch(duel, target)
         duel.compiled._check()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 10, 51])
+def test_law_4_against_larger_crowds(seed: int) -> None:
+    """With seed 51, the longest wait of the first 74 is 2.4 Wmax/w + 2."""
+    storm(random.Random(seed), 25)  # noqa: S311 - reproducible

@@ -44,6 +44,7 @@ from uplinks.simulate import (
     ideal_shares,
     simulate,
 )
+from uplinks.simulate._reweighted import reweighted
 from uplinks.simulate._timeline import draw
 
 INFINITE = 10**30
@@ -63,9 +64,7 @@ class Oracle:
         )
         self.selector = self.parent.selector(scenario.service)
         self.urls = {name: c.address for name, c in self.parent.config.children.items()}
-        self.fleet = scenario.fleet
         self.offers = {n: advertise(c) for n, c in scenario.fleet.children.items()}
-        self.changed: dict[str, None] = {}  # the children whose offers have changed, in order
         self.results: list[Any] = []
         self.requests: list[tuple[int, str | None, bool]] = []
         self.states: list[tuple[int, Any]] = []
@@ -137,7 +136,6 @@ class Oracle:
         for each in self.scenario.events:
             if getattr(each, "at", None) != time:
                 continue
-            self.changed[each.child] = None
             if isinstance(each, Withdraw):
                 self.offers[each.child] = ()
                 self.parent.withdraw(each.child, time)
@@ -151,33 +149,10 @@ class Oracle:
             self.offers[each.child] = tuple(offers)
             self.parent.advertise(each.child, offers, time)
             if isinstance(each, SetWeight):
-                self.reweight(each, time)
-
-    def reweight(self, change: SetWeight, time: int) -> None:
-        """Set the weights of the parent's own entries that lead to the child alone."""
-        name = f"api-{change.child}"
-        if all(offer.uplink_name != name for offer in self.offers[change.child]):
-            return
-        composed = []
-        for service in self.fleet.parent.traefik_services:
-            weighted = service.weighted
-            if weighted is not None:
-                entries = [
-                    evolve(e, weight=change.weight) if e.name == f"{name}@multicluster" else e
-                    for e in weighted.services
-                ]
-                weighted = evolve(weighted, services=entries)
-            composed.append(evolve(service, weighted=weighted))
-        parent = evolve(self.fleet.parent, traefik_services=composed)
-        if parent == self.fleet.parent:
-            return
-        self.fleet = evolve(self.fleet, parent=parent)
-        self.parent.reload_fleet(self.fleet, time, strict=False)
-        for child in self.changed:
-            if self.offers[child]:
-                self.parent.advertise(child, self.offers[child], time)
-            else:
-                self.parent.withdraw(child, time)
+                own = reweighted(
+                    self.parent.composed.values(), self.parent.services, each.child, each.weight
+                )
+                self.parent.recompose(own, time)
 
     def late(self, time: int, *facts: int) -> int:
         driver = self.scenario.driver

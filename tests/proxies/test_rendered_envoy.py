@@ -155,6 +155,17 @@ def test_a_change_of_the_endpoints_is_followed(run: Callable[..., Any]) -> None:
     envoy._poll(lambda: envoy.answers(20) == {(200, "us"): 20})
 
 
+def test_an_endpoint_that_is_removed_gets_no_request_though_it_passes_its_check(
+    run: Callable[..., Any],
+) -> None:
+    envoy, upstreams = run(health_check=CHECK)
+    children = {"us": Child(f"http://{LOOPBACK}:{upstreams['us'].port}")}
+
+    envoy.write_endpoints(services_of(children, {"us": 1}, health_check=CHECK))
+
+    envoy._poll(lambda: envoy.answers(20) == {(200, "us"): 20})
+
+
 def test_children_that_want_a_client_certificate(run: Callable[..., Any], tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")

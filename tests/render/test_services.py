@@ -18,6 +18,7 @@ from uplinks.model import (
     Services,
     Spiffe,
 )
+from uplinks.render import to_traefik
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 
@@ -250,3 +251,33 @@ def test_a_transport_that_says_nothing_is_not_written() -> None:
     written = http(child_service("https://eu", servers_transport=ServersTransport()))
 
     assert "serversTransports" not in written
+
+
+# --- children that are down ---------------------------------------------------------
+
+
+def test_a_child_that_is_down_has_no_server_and_no_share() -> None:
+    services = offered(("eu", 9, CHECK, None), ("us", 1, CHECK, None))
+
+    written = to_traefik(services, down=["api-eu@multicluster"])["http"]["services"]
+
+    assert written["api"]["weighted"]["services"] == [{"name": "api-us@file", "weight": 1}]
+    assert written["api-eu"] == {"loadBalancer": {"servers": []}}
+    assert "healthCheck" in written["api"]["weighted"]
+
+
+def test_with_all_children_down_a_service_answers_503() -> None:
+    services = offered(("eu", 9, CHECK, None), ("us", 1, CHECK, None))
+
+    written = to_traefik(services, down={child.name for child in services.direct})["http"]
+
+    assert written["services"]["api"] == {"loadBalancer": {"servers": []}}
+
+
+def test_a_flat_load_balancer_has_no_server_that_is_down() -> None:
+    passive = PassiveHealthCheck()
+    services = offered(("eu", 9, None, passive), ("us", 1, None, passive))
+
+    written = to_traefik(services, down=["api-eu@multicluster"])["http"]["services"]
+
+    assert written["api"]["loadBalancer"]["servers"] == [{"url": "https://us:9443", "weight": 1}]

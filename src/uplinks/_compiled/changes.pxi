@@ -1,8 +1,8 @@
 # What the selector's methods do inside the lock.
 #
-# Each first calls what may run Python code (`__hash__` and `__eq__` of targets), then checks what
-# that may have changed, then acts in C with the garbage collector held, and last calls the Python
-# schedulers that wait for new weights. Locals release their references at the end.
+# Each first calls what may run Python code (`__hash__` and `__eq__` of targets), then checks what that may
+# have changed, then acts in C with the garbage collector held, and last calls the Python schedulers that
+# wait for new weights. Locals release their references at the end.
 
 
 cdef object do_pick(Selector self, object first, object second):
@@ -66,25 +66,28 @@ cdef object do_pick_carefully(Selector self, object exclude, object key):
             if entry is not None:
                 found.append((node, entry))
     for node, entry in found:
-        if entry.index >= 0:
-            change(node, entry, node.scheduler.weight[entry.index], False, touched)
+        entry.excluded += 1
+        change(node, entry, touched)
     last = self.descend(&hashed if key is not None else NULL, &i)
     if i >= 0:
         target = last.held[i]
     for node, entry in found:
-        if entry.index >= 0:
-            change(node, entry, node.scheduler.weight[entry.index], True, touched)
+        entry.excluded -= 1
+        change(node, entry, touched)
     flush(touched)
     if i < 0:
         raise last.failure_of_pick()
     return target
 
 
-cdef int change(Selector node, Entry entry, uint32_t weight, bint passable, list touched) except -1:
-    """Change a target's weight and whether it may be picked, as far as its own status allows."""
+cdef int change(Selector node, Entry entry, list touched, int64_t weight=-1) except -1:
+    """Bring the scheduler up to date with an entry, if it is a target, and change its weight if given."""
     cdef bint held = hold_gc()
-    node.scheduler.change(entry.index, weight, passable and node.passable(entry))
-    node.notify_parents(touched)
+    cdef Scheduler scheduler = node.scheduler
+    if entry.index >= 0:
+        weight = scheduler.weight[entry.index] if weight < 0 else weight
+        scheduler.change(entry.index, <uint32_t> weight, node.passable(entry))
+        node.notify_parents(touched)
     release_gc(held)
     return 0
 
@@ -183,7 +186,7 @@ cdef object do_update(Selector self, object weights, object second):
         if entry.index < 0:  # removed by what `find` ran for a later target
             raise self._failure("unknown-target", target)
     for entry, weight, _ in found:
-        change(self, entry, weight, True, touched)
+        change(self, entry, touched, weight)
     flush(touched)
 
 
@@ -191,7 +194,7 @@ cdef object do_set_up(Selector self, object target, object up):
     cdef list touched = []
     cdef Entry entry = self.find(target)
     entry.up = up
-    change(self, entry, self.scheduler.weight[entry.index], True, touched)
+    change(self, entry, touched)
     flush(touched)
 
 
@@ -238,12 +241,13 @@ cdef object do_rows(Selector self, object counted, object second):
     # Target, weight, status and, if asked for, number of picks, in order of insertion.
     cdef bint held = hold_gc()
     cdef Entry entry
-    cdef list counts
+    cdef list counts, entries
     try:
+        entries = self.entries()
         counts = self.scheduler.counts() if counted else [None] * self.scheduler.size
         return [
             (self.held[entry.index], self.scheduler.weight[entry.index], entry.up, counts[entry.index])
-            for entry in self.entries()
+            for entry in entries
         ]
     finally:
         release_gc(held)
@@ -256,6 +260,7 @@ cdef object do_targets(Selector self, object first, object second):
 cdef object do_skip(Selector self, object picks, object counts):
     # Move on by so many picks without counting them; `counts` says how many each index gets, if known.
     cdef Scheduler scheduler = self.scheduler
+    cdef list found
     cdef uint64_t k
     cdef Py_ssize_t i
     if counts is not None:
@@ -270,16 +275,14 @@ cdef object do_skip(Selector self, object picks, object counts):
     for k in range(0 if counts is not None else picks):
         if scheduler.next_index() == -2:
             raise self.failure_of_pick()
+    found = scheduler.counts()
     for i in range(scheduler.size):
         if scheduler.flags[i] & ALIVE:
-            scheduler.made[i] = 0
+            scheduler.made[i] -= <uint64_t> found[i]  # modulo 2**64: `counts` may add to it
 
 
 cdef int learn_tokens(Selector self) except -1:
-    """Hash the targets that have not been hashed yet; a selector counts as its index.
-
-    The hash is computed by Python code, which may change this very selector.
-    """
+    """Hash the targets that are not hashed yet, in Python code, which may change this very selector."""
     cdef Scheduler scheduler = self.scheduler
     cdef Py_ssize_t i = 0
     while i < scheduler.size:
@@ -297,10 +300,7 @@ cdef int learn_tokens(Selector self) except -1:
 
 
 cdef Py_ssize_t closest(Selector self, uint64_t key) noexcept:
-    """Return the eligible index with the least -ln(u) / weight, u being drawn from key and target.
-
-    The least of independent exponential variables: each wins in proportion to its weight.
-    """
+    """Return the eligible index with the least -ln(u) / weight, u being drawn from key and target."""
     cdef Scheduler scheduler = self.scheduler
     cdef Py_ssize_t i
     cdef Py_ssize_t best = -1

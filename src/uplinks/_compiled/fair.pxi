@@ -1,34 +1,33 @@
 # The fair scheduler.
 #
 # Each eligible target of weight w owns a chain of jobs, one a pick, each 1/w long. Lags, w * (clock -
-# start), sum to the debt: what targets that have left were ahead, from 0 to one pick. With W the sum of
-# the eligible weights, n their number and d = 1 / (2n - 2):
+# start), sum to the debt: what targets that have left were ahead. With W the sum of the eligible weights,
+# n their number and d = 1 / (2n - 2):
 #
-#     pick     clock += 1/W. Of the targets that have not had their share of this period, take the one
-#              whose open window [start + d/w, start + (1 - d)/w] closes first; if no window is open,
-#              the one whose window opens first. Its next job starts where this one ends.
-#     join     start debt/w after the clock, also on return: what it was ahead is in the debt
+#     pick     clock += 1/W; while the debt is more than one pick, 1/2W, which pays half a pick of it. Of
+#              the targets that have not had their share of this period, take the one whose open window
+#              [start + d/w, start + (1 - d)/w] closes first; if no window is open, the one whose window
+#              opens first. Its next job starts where this one ends.
+#     leave    the debt becomes the sum of the remaining lags
+#     join     start min(debt, 1 pick)/w after the clock, also on return: what it was ahead is in the debt
 #     weight   keep lead or lag in picks, at most two
 #
-# After a change the debt is the sum of the lags; beyond its limits, the clock moves instead. A target
-# that is three units of virtual time behind is set two behind, so that everything fits 64 bits.
+# Where the debt would be below 0, or a change would move it by more than four picks, the clock moves
+# instead. A target that is three units of virtual time behind is set two behind, so everything fits 64 bits.
 #
 # Invariant: sum of w * start + debt = W * clock, in integers, with remainders, so nothing drifts. Complexity:
 # a pick O(log n) amortized in two tournaments, which find the window that closes first and the one that
 # opens first; a change O(log n). Every change begins a period, in which each target gets its weight over
 # the gcd: a target that has had its share is withheld until the period ends. The first period is recorded
-# and replayed: a pick is an array read then. A change leaves the replay at once, in O(n + period/2).
+# and replayed: a pick is an array read then. A change leaves the replay at once, in O(n + period/2). All
+# periods repeat the first, so each begins with the debt that the first one began with.
 #
 # Source: R. Tijdeman, "The chairman assignment problem", Discrete Mathematics 32 (1980) 323-330. The
 # specification is `_wrr_reference/fair.py`.
 
 @cython.final
 cdef class FairScheduler(Scheduler):
-    """Weighted round robin that is exact in every period and optimally smooth.
-
-    Windows are compared in grains. From a fresh start a pick is a power of two of units, and
-    comparisons are exact where that is a grain or more: for a total up to 2**(58 - b).
-    """
+    """Weighted round robin that is exact in every period and optimally smooth."""
 
     def __cinit__(self):
         self.extra = sizeof(Job) + sizeof(uint32_t) + sizeof(uint64_t)
@@ -53,11 +52,14 @@ cdef class FairScheduler(Scheduler):
             return -1
         if self.stale:
             lay_out(self)
-        self.clock += self.tick
-        self.clock_rest += self.tick_rest
-        if self.clock_rest >= self.total:
-            self.clock_rest -= self.total
-            self.clock += 1
+        if self.at < self.slow:
+            advance_clock(self, 1)
+        else:
+            self.clock += self.tick
+            self.clock_rest += self.tick_rest
+            if self.clock_rest >= self.total:
+                self.clock_rest -= self.total
+                self.clock += 1
         due = <int64_t> (WAITS | self.clock >> 1 | self.pace.index)
         # In a variable: stored and read again at once, it would stall.
         first = self.windows.first
@@ -82,9 +84,12 @@ cdef class FairScheduler(Scheduler):
             prefetch(self.windows.key + self.likely)
             prefetch(self.jobs + (<uint64_t> first.opens & self.pace.index))
         next_job(job, &self.pace)
-        job.picked = job.picked + 1 if job.stamp == self.stamp else 1
-        job.stamp = self.stamp
-        self.made[i] += 1
+        if job.stamp == self.stamp:
+            job.picked += 1
+        else:
+            self.made[i] += job.picked
+            job.picked = 1
+            job.stamp = self.stamp
         if self.recording:
             record(self, i)
         self.at += 1
@@ -96,10 +101,10 @@ cdef class FairScheduler(Scheduler):
         self.pristine = self.pristine and self.at == 0
         if self.replaying and not self.pristine:
             leave_replay(self)
+        self.slow -= min(self.slow, self.at)
         count_replayed(self)
         release_withheld(self)
-        if self.clock - ORIGIN + SCALE >= 5 * SCALE:
-            rebase(self)
+        rebase(self)
 
     cdef void changed(self, Py_ssize_t i, uint32_t before) noexcept nogil:
         update_divisor(self, i)
@@ -113,17 +118,15 @@ cdef class FairScheduler(Scheduler):
         cdef Py_ssize_t i
         cdef uint64_t k
         count_replayed(self)
-        cdef list found = Scheduler.counts(self)
+        cdef list found = [self.made[i] + self.jobs[i].picked for i in range(self.size)]
         for k in range(self.at if self.replaying else 0):
-            i = self.table[k]
-            found[i] += 1
-        return found
+            found[<Py_ssize_t> self.table[k]] += 1
+        return [made & 0xFFFFFFFFFFFFFFFF for made in found]
 
     cdef int extend(self, Py_ssize_t old, Py_ssize_t new) except -1:
         cdef Windows *windows = &self.windows
         cdef Py_ssize_t i
-        # One more, as there may be no memory for nothing.
-        cdef size_t nodes = nodes_over(<uint32_t> new) + 1
+        cdef size_t nodes = nodes_over(<uint32_t> new) + 1  # as there may be no memory for nothing
         windows.key = <uint64_t *> grown(windows.key, new, sizeof(uint64_t))
         windows.closing = <uint64_t *> grown(windows.closing, nodes, sizeof(uint64_t))
         windows.opening = <int64_t *> grown(windows.opening, nodes, sizeof(int64_t))
@@ -138,13 +141,11 @@ cdef class FairScheduler(Scheduler):
         return 0
 
     cdef size_t memory(self):
-        return (
-            Scheduler.memory(self)
-            + 2 * nodes_over(<uint32_t> self.room) * sizeof(uint64_t)
-            + self.recordable * sizeof(uint32_t)
-        )
+        cdef size_t tables = 4 * nodes_over(<uint32_t> self.room) + self.recordable
+        return Scheduler.memory(self) + tables * sizeof(uint32_t)
 
     cdef void appear(self, Py_ssize_t i) noexcept nogil:
+        self.jobs[i].picked = 0
         if i > <Py_ssize_t> self.pace.index:
             self.pace.index = 2 * self.pace.index + 1
             restart(self)
@@ -183,9 +184,7 @@ cdef void move(FairScheduler self, Py_ssize_t i, uint32_t before) noexcept nogil
     cdef uint32_t weight = self.share(i)
     cdef uint64_t now = self.clock + (self.clock_rest > 0)
     cdef uint64_t opening = NONE
-    cdef int64_t ahead = 0
-    cdef int64_t kept
-    cdef int64_t lag = 0
+    cdef int64_t kept, ahead = 0, lag = 0
     cdef Moment start = Moment(self.clock, 0)
     cdef Moment old
     if before:
@@ -199,7 +198,7 @@ cdef void move(FairScheduler self, Py_ssize_t i, uint32_t before) noexcept nogil
             # divided, rounding up
             ahead = (ahead + weight - 1) // weight if ahead > 0 else -(-ahead // <int64_t> weight)
         else:
-            ahead = <int64_t> ((self.debt + weight - 1) // weight)
+            ahead = <int64_t> (((self.pace.scale if self.slow else self.debt) + weight - 1) // weight)
         start = Moment(now + <uint64_t> ahead, 0)
         lag = <int64_t> weight * <int64_t> (self.clock - start.whole)
         opening = begin_job(job, start, weight, <uint32_t> i, &self.pace)
@@ -226,29 +225,47 @@ cdef bint catch_up(FairScheduler self, uint64_t key) noexcept nogil:
 
 
 cdef void balance(FairScheduler self, uint32_t weight, int64_t distance, int64_t more) noexcept nogil:
-    """Add weight * distance + more to the sum of the lags: to the debt, or by moving the clock."""
-    cdef int64_t scale = <int64_t> self.pace.scale
+    """Add weight * distance + more to the sum of the lags: to the debt, the rest by moving the clock."""
     cdef int64_t total = <int64_t> self.total
-    cdef int64_t fits = (<int64_t> 1 << 61) // max(<uint32_t> 1, weight)
+    cdef int64_t half = <int64_t> self.pace.scale // 2
+    cdef int64_t most = 2 * SHIFT * half
+    cdef int64_t fits = (<int64_t> 1 << 62) // max(<uint32_t> 1, weight)
     cdef int64_t sign = -1 if distance > 0 else 1
-    cdef int64_t moved, rest
+    cdef int64_t taken, owed, halves, moved, rest
     cdef uint64_t left = 0
     if not total:
-        self.clock_rest = self.debt = 0
+        self.clock_rest = self.debt = self.slow = 0
         return
     if <int64_t> self.clock_rest >= total:
         more -= <int64_t> self.clock_rest - total + 1
         self.clock_rest = <uint64_t> total - 1
-    more += <int64_t> self.debt
     if -fits < distance < fits:
         more += weight * distance
         distance = 0
-    # A product that does not fit is far beyond a limit of the debt.
-    self.debt = <uint64_t> (scale if distance > 0 else 0 if distance < 0 else max(0, min(scale, more)))
+    # A product that does not fit is far more than the debt takes.
+    taken = min(most, more) if distance == 0 else -sign * most
+    taken = max(-most, taken if self.slow < MOST_SLOW else min(0, taken))
+    owed = <int64_t> self.debt + taken
+    # More than one pick by so many half picks, rounded up: at least -10, which are added and taken off.
+    halves = max(-<int64_t> self.slow, (owed + 9 * half - 1) // half - 10)
+    self.slow += <uint64_t> halves
+    owed -= halves * half
+    self.debt = <uint64_t> max(<int64_t> 0, owed)
+    more -= taken - min(<int64_t> 0, owed)
     moved = sign * <int64_t> divide_product(<uint64_t> (-sign * distance), weight, self.total, &left)
-    rest = <int64_t> self.debt - more + <int64_t> self.clock_rest + sign * <int64_t> left
+    rest = <int64_t> self.clock_rest - more + sign * <int64_t> left
     self.clock += <uint64_t> (moved + rest // total - (rest % total < 0))  # rounded down
     self.clock_rest = <uint64_t> (rest % total + (total if rest % total < 0 else 0))
+
+
+cdef void advance_clock(FairScheduler self, uint32_t halves) noexcept nogil:
+    """Advance the clock by so many half picks."""
+    cdef uint64_t rest = 0
+    self.clock += divide_product(self.pace.scale // 2, halves, self.total, &rest)
+    self.clock_rest += rest
+    if self.clock_rest >= self.total:
+        self.clock_rest -= self.total
+        self.clock += 1
 
 
 cdef void update_divisor(FairScheduler self, Py_ssize_t i) noexcept nogil:
@@ -284,14 +301,15 @@ cdef void begin_period(FairScheduler self) noexcept nogil:
 
 cdef void end_period(FairScheduler self) noexcept nogil:
     release_withheld(self)
+    if self.slow:  # the next period begins with the same debt
+        advance_clock(self, <uint32_t> min(self.slow, self.at))
     if self.recording:
         self.at = 0
         self.recording = False
         self.replaying = True
     else:
         begin_period(self)
-    if self.clock - ORIGIN + SCALE >= 5 * SCALE:
-        rebase(self)
+    rebase(self)
 
 
 cdef void restart(FairScheduler self) noexcept nogil:
@@ -318,18 +336,15 @@ cdef void record(FairScheduler self, uint32_t i) noexcept nogil:
 
 
 cdef void leave_replay(FairScheduler self) noexcept nogil:
-    """Move the clock and every job to the point that the replay has reached.
+    """Move the clock and every job from where the period began to where the replay is.
 
-    They are where the period began. The shorter part of it is counted: what was replayed of it,
-    or what is left of it.
+    The shorter part of the period is counted: what was replayed of it, or what is left of it.
     """
     cdef Py_ssize_t i
     cdef uint64_t k
     cdef Job *job
-    cdef uint64_t rest = 0
     cdef bint late = self.at > self.period // 2
-    for i in range(self.size):
-        self.jobs[i].picked = 0
+    count_picked(self)
     for k in range(self.at if late else 0, self.period if late else self.at):
         self.jobs[self.table[k]].picked += 1
     for i in range(self.size):
@@ -337,14 +352,18 @@ cdef void leave_replay(FairScheduler self) noexcept nogil:
             job = self.jobs + i
             if late:
                 job.picked = <uint32_t> (job.weight // self.divisor) - job.picked
-            self.made[i] += job.picked
             skip_jobs(job, job.picked, &self.pace)
-    self.clock += divide_product(self.pace.scale, <uint32_t> self.at, self.total, &rest)
-    self.clock_rest += rest
-    if self.clock_rest >= self.total:
-        self.clock_rest -= self.total
-        self.clock += 1
+    advance_clock(self, <uint32_t> (2 * self.at - min(self.slow, self.at)))
     replant(self)
+
+
+cdef void count_picked(FairScheduler self) noexcept nogil:
+    """Add the picks of this period to those made before it."""
+    cdef Py_ssize_t i
+    for i in range(self.size):
+        if self.flags[i] & ALIVE:
+            self.made[i] += self.jobs[i].picked
+        self.jobs[i].picked = 0
 
 
 cdef void count_replayed(FairScheduler self) noexcept nogil:
@@ -366,7 +385,7 @@ cdef void lay_out(FairScheduler self) noexcept nogil:
     self.pace.scale = self.tick * self.total
     self.tick_rest = 0
     self.clock = ORIGIN
-    self.clock_rest = self.debt = 0
+    self.clock_rest = self.debt = self.slow = 0
     for i in range(self.size):
         if self.eligible(i):
             begin_job(self.jobs + i, start, self.weight[i], <uint32_t> i, &self.pace)
@@ -391,9 +410,11 @@ cdef void replant(FairScheduler self) noexcept nogil:
 cdef void rebase(FairScheduler self) noexcept nogil:
     """Move the clock back to its origin, and all times with it: O(n), once in four units or more."""
     cdef Py_ssize_t i
-    # A whole number of grains; modulo 2**64, as the clock may be behind.
-    cdef uint64_t shift = (self.clock - ORIGIN) & ~(2 * self.pace.index + 1)
+    # A whole number of grains of any size; modulo 2**64, as the clock may be behind.
+    cdef uint64_t shift = (self.clock - ORIGIN) & ~(2 * <uint64_t> MOST - 1)
     cdef uint64_t less = <uint64_t> (<int64_t> shift >> 1)
+    if self.clock - ORIGIN + SCALE < 5 * SCALE:
+        return
     self.clock -= shift
     for i in range(self.size):
         if self.eligible(i):

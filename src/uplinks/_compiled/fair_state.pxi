@@ -4,27 +4,25 @@
 cdef dict fair_state(FairScheduler scheduler):
     """Begin a period, so that nothing but the jobs and the clock need be kept; return these."""
     cdef Py_ssize_t i
-    cdef list jobs
+    cdef Moment begun
+    cdef list start = [0] * scheduler.size
+    cdef list rest = [0] * scheduler.size
     cdef dict state
     restart(scheduler)
+    count_picked(scheduler)
+    for i in range(scheduler.size):
+        if scheduler.eligible(i) and not scheduler.stale:
+            begun = beginning(scheduler.jobs + i, &scheduler.pace)
+            start[i], rest[i] = begun.whole, begun.rest
     state = Scheduler.state(scheduler)
-    jobs = [job_of(scheduler, i) for i in range(scheduler.size)]
-    state["start"], state["rest"], state["unit"] = ([job[i] for job in jobs] for i in range(3))
+    state["start"], state["rest"] = start, rest
     state["pristine"] = scheduler.pristine
     state["scale"] = scheduler.pace.scale
     state["clock"] = scheduler.clock
     state["clock_rest"] = scheduler.clock_rest
     state["debt"] = scheduler.debt
+    state["slow"] = scheduler.slow
     return state
-
-
-cdef tuple job_of(FairScheduler scheduler, Py_ssize_t i):
-    """Return where a target's job starts and the weight that it was computed with."""
-    cdef Moment start
-    if scheduler.stale or not scheduler.eligible(i):
-        return 0, 0, 0
-    start = beginning(scheduler.jobs + i, &scheduler.pace)
-    return start.whole, start.rest, scheduler.jobs[i].weight
 
 
 cdef int load_fair(FairScheduler scheduler, dict state) except -1:
@@ -33,7 +31,6 @@ cdef int load_fair(FairScheduler scheduler, dict state) except -1:
     cdef Py_ssize_t size = len(state["flags"])
     cdef list start = column(state, "start", size)
     cdef list rest = column(state, "rest", size)
-    cdef list unit = column(state, "unit", size)
     cdef Moment moment
     Scheduler.load(scheduler, state)
     for i in range(size):
@@ -44,18 +41,20 @@ cdef int load_fair(FairScheduler scheduler, dict state) except -1:
     scheduler.clock = state["clock"]
     scheduler.clock_rest = state["clock_rest"]
     scheduler.debt = state["debt"]
+    scheduler.slow = state["slow"]
+    expect(scheduler.slow <= MOST_SLOW + 8, "slow")
     expect(scheduler.debt <= scheduler.pace.scale, "debt")
-    expect(SCALE >> 1 <= scheduler.pace.scale <= SCALE, "scale")
+    expect(not scheduler.slow or scheduler.debt > scheduler.pace.scale // 2, "debt")
+    expect(SCALE >> 1 <= scheduler.pace.scale <= SCALE and scheduler.pace.scale % 2 == 0, "scale")
     expect(ORIGIN - SCALE <= scheduler.clock < ORIGIN + 4 * SCALE, "clock")
     expect(scheduler.clock_rest < max(<uint64_t> 1, scheduler.total), "clock_rest")
     count_shares(scheduler)
     begin_period(scheduler)
     for i in range(size):
         moment = Moment(start[i], rest[i])
-        expect(unit[i] < <uint32_t> 1 << 31 and moment.rest < max(1, unit[i]), "rest")
-        expect(scheduler.stale or not scheduler.eligible(i) or unit[i] == scheduler.weight[i], "unit")
-        if unit[i]:
-            begin_job(scheduler.jobs + i, moment, unit[i], <uint32_t> i, &scheduler.pace)
+        expect(moment.rest < max(<uint32_t> 1, scheduler.share(i)), "rest")
+        if scheduler.eligible(i):
+            begin_job(scheduler.jobs + i, moment, scheduler.weight[i], <uint32_t> i, &scheduler.pace)
     if not scheduler.stale:
         check_fair(scheduler)
         replant(scheduler)
@@ -68,8 +67,7 @@ cdef int check_fair(FairScheduler scheduler) except -1:
     cdef uint64_t k
     cdef uint32_t divisor = 0
     cdef Moment start
-    cdef list quotas
-    cdef list recorded = [0] * scheduler.size
+    cdef list quotas, recorded = [0] * scheduler.size
     Scheduler.check(scheduler)
     starts = 0
     for i in range(scheduler.size):
@@ -81,7 +79,9 @@ cdef int check_fair(FairScheduler scheduler) except -1:
     expect(scheduler.divisor == divisor, "divisor of the weights")
     expect(scheduler.period == (scheduler.total // divisor if divisor else 0), "period")
     clock = int(scheduler.total) * int(scheduler.clock) + int(scheduler.clock_rest)
-    expect(scheduler.stale or not scheduler.total or starts + scheduler.debt == clock, "clock")
+    paid = 0 if scheduler.replaying else min(scheduler.slow, scheduler.at)
+    starts += scheduler.debt + (scheduler.slow - paid) * int(scheduler.pace.scale // 2)
+    expect(scheduler.stale or not scheduler.total or starts == clock, "clock")
     if scheduler.recording or scheduler.replaying:
         for k in range(scheduler.period if scheduler.replaying else scheduler.at):
             recorded[scheduler.table[k]] += 1

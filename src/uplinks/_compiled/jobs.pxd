@@ -36,7 +36,7 @@ cdef struct Job:
     uint64_t length         # scale // weight
     uint32_t rest
     uint32_t weight         # that the job was computed with
-    uint32_t picked         # in the period of this stamp
+    uint32_t picked         # in the period of this stamp; not in `made` yet
     uint32_t stamp          # of a withheld index: 1 + the next withheld index, 0 for the last
 
 
@@ -131,10 +131,7 @@ cdef inline uint64_t begin_job(
 cdef inline uint64_t divide_product(
     uint64_t amount, uint32_t weight, uint64_t total, uint64_t *rest
 ) noexcept nogil:
-    """Give amount * weight // total and the remainder, for totals below 2**51.
-
-    The product has up to 94 bits: this is long division, twelve bits of the amount at a time.
-    """
+    """Give amount * weight // total and the remainder, for totals below 2**51, by long division."""
     cdef uint64_t quotient = 0
     cdef uint64_t left = 0
     cdef int shift

@@ -1,12 +1,11 @@
 # One lock for each connected set of selectors.
 #
 # A pick goes down and a change goes up, so a lock for each selector would be taken in both orders.
-# When a selector is added to another one, their locks are united: one of the two replaces the other,
-# for good. An operation takes the lock that is in use and looks once more whether it still is.
-#
-# With the GIL, C code that runs no Python code is atomic by itself, and the lock costs nothing.
-# Without it, the lock is a critical section. A scheduler written in Python adds a recursive lock
-# to its set, because other threads run while Python code does.
+# When a selector is added to another one, one of their locks replaces the other, for good. An
+# operation takes the lock that is in use and looks once more whether it still is. With the GIL, C code
+# that runs no Python code is atomic by itself, and the lock costs nothing. Without it, the lock is a
+# critical section. A scheduler written in Python adds a recursive lock to its set, because other
+# threads run while Python code does.
 
 ctypedef object (*Operation)(Selector, object, object)
 

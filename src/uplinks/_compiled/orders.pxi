@@ -164,6 +164,7 @@ cdef class ForeignScheduler(Scheduler):
     cdef object inner
     cdef object refusal
     cdef bint behind            # some indices are marked as CHANGED
+    cdef uint64_t changes       # made so far
 
     def __cinit__(self, inner, refusal):
         self.inner = inner
@@ -172,41 +173,50 @@ cdef class ForeignScheduler(Scheduler):
     cdef void changed(self, Py_ssize_t i, uint32_t before) noexcept nogil:
         self.flags[i] |= CHANGED
         self.behind = True
+        self.changes += 1
 
     cdef int flush(self) except -1:
         """Give the changed weights to the Python scheduler, in order of index; raise what it raises."""
         cdef Py_ssize_t i = 0
+        cdef uint32_t given
         while self.behind and i < self.size:
+            if self.flags[i] & CHANGED:
+                self.flags[i] &= ~CHANGED
+                given = self.share(i)
+                self.inner.set_weight(i, given)
+                if self.share(i) != given:
+                    self.changed(i, given)  # a signal handler gave it another weight meanwhile
+                i = -1  # it may have changed any of them
             i += 1
-            if self.flags[i - 1] & CHANGED:
-                self.flags[i - 1] &= ~CHANGED
-                self.inner.set_weight(i - 1, self.share(i - 1))
-                i = 0  # it may have changed any of them
         self.behind = False
         return 0
 
     cdef Py_ssize_t decide(self) noexcept nogil:
-        cdef Py_ssize_t i = -2
-        if not self.members:
-            return -1
+        cdef Py_ssize_t i = -1
         with gil:
             try:
-                self.flush()
-                i = checked(self, self.inner.next_index())
+                while i < 0 and self.members:
+                    self.flush()
+                    i = answer(self, self.changes)
             except BaseException as error:
                 self.failure = error
                 return -2
-        self.made[i] += 1
+        if i >= 0:
+            self.made[i] += 1
         return i
 
 
-cdef Py_ssize_t checked(ForeignScheduler scheduler, object answer) except -2:
+cdef Py_ssize_t answer(ForeignScheduler scheduler, uint64_t changes) except -2:
+    """Return the next index; -1 if a change that was made meanwhile forbids it."""
     cdef Py_ssize_t i = -1
+    cdef object found = scheduler.inner.next_index()
     try:
-        i = answer
+        i = found
     except (TypeError, OverflowError):
         pass  # and so no index
     # Only now: its `__index__` may have changed what is eligible.
-    if not 0 <= i < scheduler.size or not scheduler.eligible(i):
-        raise scheduler.refusal(scheduler.inner, answer)
-    return i
+    if 0 <= i < scheduler.size and scheduler.eligible(i):
+        return i
+    if scheduler.changes == changes:
+        raise scheduler.refusal(scheduler.inner, found)
+    return -1

@@ -2,16 +2,13 @@
 
 
 cdef inline void look_ahead(Scheduler scheduler, list held) noexcept:
-    """Fetch a target that will be picked soon: thousands do not fit the cache.
-
-    Its place in the list is fetched twice as early, so that nothing waits for that either.
-    """
+    """Fetch a target that is picked soon, and twice as early its place: thousands do not fit the cache."""
     cdef uint64_t soon = scheduler.at + AHEAD
     if not scheduler.replaying:
         if scheduler.likely < scheduler.size:
             prefetch(<void *> PyList_GET_ITEM(held, scheduler.likely))
     elif soon + AHEAD < scheduler.period:
-        prefetch(slot(held, scheduler.table[soon + AHEAD]))
+        prefetch(PySequence_Fast_ITEMS(held) + scheduler.table[soon + AHEAD])
         prefetch(<void *> PyList_GET_ITEM(held, scheduler.table[soon]))
 
 
@@ -30,6 +27,7 @@ cdef class Entry:
     cdef Py_ssize_t index       # -1: not, or no longer, a target
     cdef uint64_t order         # of insertion
     cdef bint up
+    cdef int excluded           # from how many picks that are being made
 
     def __cinit__(self):
         self.index = -1
@@ -117,6 +115,8 @@ cdef class Selector:
         """
         if k < 0:
             raise ValueError(f"k must be 0 or more, got {k}")
+        if k >= 1 << 59:  # CPython 3.13 without the GIL corrupts memory when it refuses such a list
+            raise MemoryError
         return guarded(self, do_pick_many, [None] * k, None)
 
     def pick_into(self, uint32_t[::1] buffer not None):
@@ -200,10 +200,7 @@ cdef class Selector:
         guarded(self, do_check, None, None)
 
     cdef Selector descend(self, const uint64_t *key, Py_ssize_t *index):
-        """Pick through selectors of any depth; return the last one and the index there.
-
-        The index is -1 if nothing may be picked, -2 if Python code failed (`failure_of_pick`).
-        """
+        """Pick through selectors of any depth; return the last one and what `next_index` gives there."""
         cdef Selector node = self
         while True:
             if key is NULL:
@@ -239,20 +236,20 @@ cdef class Selector:
     cdef list entries(self):
         """Return the entries in order of insertion. The caller holds the garbage collector."""
         cdef Entry entry
-        found = [(entry.order, entry) for entry in self.index.values() if entry.index >= 0]
+        # A copy: without the GIL another thread may finish an insertion that its own `__eq__` delayed.
+        found = [(entry.order, entry) for entry in list(self.index.values()) if entry.index >= 0]
         found.sort()  # by order, which is unique; sorted already unless a target was replaced
         return [entry for _, entry in found]
 
     cdef bint passable(self, Entry entry) noexcept:
         """Tell whether a target may be picked, by its status and by what it contains."""
         cdef object target = self.held[entry.index]
-        return entry.up and (not isinstance(target, Selector) or (<Selector> target).scheduler.members > 0)
+        if not entry.up or entry.excluded:
+            return False
+        return not isinstance(target, Selector) or (<Selector> target).scheduler.members > 0
 
     cdef int notify_parents(self, list touched) except -1:
-        """Tell the selectors above when this one begins or ceases to be eligible.
-
-        All that changed are added to `touched`, which keeps them until the change is complete.
-        """
+        """Tell the selectors above when this one begins or ceases to be eligible; add them to `touched`."""
         cdef Selector node, parent
         cdef Entry entry
         cdef Py_ssize_t k = len(touched)
@@ -278,16 +275,8 @@ cdef class Selector:
         if failure is not None:
             self.scheduler.failure = None
             return failure
-        rows = do_rows(self, None, None)
-        without_weight = sum([weight == 0 for _, weight, _, _ in rows])
-        excluded = self.scheduler.members  # eligible again after the pick
-        return self._failure(
-            "nothing-eligible",
-            len(rows),
-            without_weight,
-            len(rows) - without_weight - excluded,
-            excluded,
-        )
+        # Those that the pick excluded are eligible again.
+        return self._failure("nothing-eligible", do_rows(self, None, None), self.scheduler.members)
 
 
 cdef int adopt(Selector selector, Scheduler scheduler) except -1:

@@ -1,24 +1,26 @@
 """The fair scheduler, as a specification.
 
 Each eligible target of weight w owns a chain of *jobs*, one a pick, each 1/w long; ``start`` is
-where its current job starts. The *clock* is the weighted average of all starts plus ``debt / W``:
-lags, ``w * (clock - start)``, always sum to the debt, which is what targets that have left were
-ahead, at most one pick. With W the sum of the eligible weights, n their number and
+where its current job starts. Lags, ``w * (clock - start)``, always sum to the *debt*: what targets
+that have left were ahead. With W the sum of the eligible weights, n their number and
 d = 1 / (2n - 2):
 
-- pick: advance the clock by 1/W. A job may be picked in its *window*, from ``start + d/w`` to
+- pick: advance the clock by 1/W, or by half as much while the debt is more than one pick; then
+  the pick pays half a pick of it. A job may be picked in its *window*, from ``start + d/w`` to
   ``start + (1 - d)/w``. Of the targets that have not had their share of this period, take the
   one whose open window closes first; if no window is open, the one whose window opens first.
   Its next job starts where this one ends.
 - leave: the debt becomes the sum of the remaining lags.
-- join: a target takes over the debt and starts ``debt / w`` after the clock, also when it comes
-  back: what it was ahead when it left is in the debt. The debt becomes the sum of the lags.
+- join: a target takes over the debt, but at most one pick: it starts that much divided by w after
+  the clock, also when it comes back. What it was ahead when it left is in the debt.
 - weight change: keep the lead or lag in picks, at most two.
 
-A debt that would be below 0 or above one pick is set to that limit, and the clock moved to match.
-A target that falls three units of virtual time behind is set two behind.
+A change moves the clock instead where the debt would be below 0, and by what it changes the sum
+of the lags beyond four picks. A target that falls three units of virtual time behind is set two
+behind.
 
-Every change begins a new period. The first period is recorded and then replayed.
+Every change begins a new period. The first period is recorded and then replayed. All periods
+repeat it, so each begins with the debt that the first one began with.
 
 Time is counted in integer units, ``scale`` of them a unit of virtual time. Fractions are kept
 as remainders, so nothing is rounded but the start of a target that joins or changes weight
@@ -44,6 +46,8 @@ RECORD_LIMIT: Final = 1 << 20
 
 _SCALE: Final = 1 << 59
 _KEPT: Final = 2  # picks of lead or lag that a weight change keeps
+_SHIFT: Final = 4  # picks by which a change may change the debt
+_MOST_SLOW: Final = 1 << 30  # the debt is not increased beyond so many half picks
 _LATE: Final = 3 * _SCALE  # more than this behind the clock, a target is set _LEFT behind it
 _LEFT: Final = 2 * _SCALE
 _FARTHEST: Final = 5 * _SCALE  # from the clock to any start
@@ -57,13 +61,15 @@ class FairScheduler(Scheduler):
         self.scale = _SCALE
         self.clock = 0  # whole units; clock_rest / total more
         self.clock_rest = 0
-        self.debt = 0  # the sum of all lags, in picks times scale
+        self.debt = 0  # at most one pick of the debt, times scale
+        self.slow = (
+            0  # half picks that the debt is more: it is slow picks of a period that pay them
+        )
         self.total = 0
         self.divisor = 0
         self.shifts = 0  # 2n - 2
-        self.start: list[int] = []  # the current job starts at start + rest / unit
+        self.start: list[int] = []  # the current job starts at start + rest / weight
         self.rest: list[int] = []
-        self.unit: list[int] = []  # the weight that `start` was last computed with
         self.opens: list[int] = []
         self.closes: list[int] = []  # while the window is open
         self.opened: list[bool] = []
@@ -96,14 +102,16 @@ class FairScheduler(Scheduler):
             expect(0 <= k <= quota.get(i, 0), "picked")
         for i in members:
             self._check_job(i)
-        expect(0 <= self.debt <= self.scale, "debt")
-        balance = sum(self.weight[i] * self.start[i] + self.rest[i] for i in members) + self.debt
+        expect(self.scale % 2 == 0, "scale")
+        expect(0 <= self.slow <= _MOST_SLOW + 2 * _SHIFT, "slow")
+        expect((self.scale // 2 if self.slow else -1) < self.debt <= self.scale, "debt")
+        balance = self.debt + (self.slow - self._paid()) * (self.scale // 2)
+        balance += sum(self.weight[i] * self.start[i] + self.rest[i] for i in members)
         expect(not members or balance == self.total * self.clock + self.clock_rest, "clock")
 
     def _check_job(self, i: int) -> None:
         length = self.scale // self.weight[i]
-        expect(self.unit[i] == self.weight[i], "unit")
-        expect(0 <= self.rest[i] < self.unit[i], "rest")
+        expect(0 <= self.rest[i] < self.weight[i], "rest")
         expect(abs(self.start[i] - self.clock) <= _FARTHEST, "start")
         expect(0 <= self.opens[i] - self.start[i] <= length + 2, "opens")
         if self.opened[i]:
@@ -115,10 +123,11 @@ class FairScheduler(Scheduler):
         if not self.total:
             return -1
         period = self.total // self.divisor
-        if self.recorded:
+        was_recorded = self.recorded
+        if was_recorded:
             i = self.recording[self.at]
         else:
-            self._tick()
+            self._tick(2 if self.at >= self.slow else 1)
             i = self._choose()
             self._advance(i)
             self.picked[i] += 1
@@ -126,6 +135,8 @@ class FairScheduler(Scheduler):
                 self.recording.append(i)
         self.at += 1
         if self.at == period:
+            if not was_recorded:
+                self._tick(self._paid())
             self.at = 0
             self.picked = [0] * len(self.picked)
             self.recorded = len(self.recording) == period
@@ -133,9 +144,14 @@ class FairScheduler(Scheduler):
                 self.recording = []
         return i
 
-    def _tick(self, picks: int = 1) -> None:
-        whole, self.clock_rest = divmod(picks * self.scale + self.clock_rest, self.total)
+    def _tick(self, half_picks: int) -> None:
+        units = half_picks * (self.scale // 2)
+        whole, self.clock_rest = divmod(units + self.clock_rest, self.total)
         self.clock += whole
+
+    def _paid(self) -> int:
+        """Return how many half picks of the debt this period has paid since the jobs were moved."""
+        return 0 if self.recorded else min(self.slow, self.at)
 
     def _choose(self) -> int:
         grain = _grain(len(self.weight))
@@ -154,24 +170,26 @@ class FairScheduler(Scheduler):
 
     def _advance(self, i: int, picks: int = 1) -> None:
         """Move a target on to the start of a later job."""
-        whole, self.rest[i] = divmod(picks * self.scale + self.rest[i], self.unit[i])
+        whole, self.rest[i] = divmod(picks * self.scale + self.rest[i], self.weight[i])
         self._place(i, self.start[i] + whole)
 
     def _place(self, i: int, start: int) -> None:
         """Start a job; its window is not open yet."""
         shifts, rest = self.shifts, self.rest[i]
-        inset = ceil_div(rest * shifts + self.scale, shifts * self.unit[i]) if shifts else rest > 0
+        inset = (
+            ceil_div(rest * shifts + self.scale, shifts * self.weight[i]) if shifts else rest > 0
+        )
         self.start[i] = start
         self.opens[i] = start + inset
         self.opened[i] = False
 
     def _closing(self, i: int) -> int:
-        whole, rest = divmod(self.scale + self.rest[i], self.unit[i])
+        whole, rest = divmod(self.scale + self.rest[i], self.weight[i])
         inset = self.scale - rest * self.shifts
         return (
             self.start[i]
             + whole
-            - (ceil_div(inset, self.shifts * self.unit[i]) if self.shifts else 0)
+            - (ceil_div(inset, self.shifts * self.weight[i]) if self.shifts else 0)
         )
 
     # -- a change -----------------------------------------------------------
@@ -179,17 +197,18 @@ class FairScheduler(Scheduler):
     def _appear(self, i: int) -> None:
         is_new = i == len(self.opened)
         if is_new:
-            for column in (self.start, self.rest, self.unit, self.opens, self.closes, self.picked):
+            for column in (self.start, self.rest, self.opens, self.closes, self.picked):
                 column.append(0)
             self.opened.append(False)
-        self.unit[i] = 0
         if is_new and _grain(i) < _grain(i + 1):
             self.restart()
 
     def _moving(self) -> None:
         self.pristine = self.pristine and self.at == 0
+        paid = min(self.slow, self.at)
+        self.slow -= paid
         if self.recorded and not self.pristine:
-            self._tick(self.at)
+            self._tick(2 * self.at - paid)
             for i, picks in Counter(self.recording[: self.at]).items():
                 self._advance(i, picks)
             for i in self.members():
@@ -207,7 +226,7 @@ class FairScheduler(Scheduler):
         self.recording = []
         self.recorded = False
 
-    def _moved(self, i: int, *, was: bool, will: bool) -> None:
+    def _moved(self, i: int, before: int) -> None:
         weights = [self.weight[j] for j in self.members()]
         self.total = sum(weights)
         self.divisor = gcd(*weights)
@@ -216,36 +235,34 @@ class FairScheduler(Scheduler):
         if self.pristine:
             self._lay_out()
         else:
-            self._move(i, was=was, will=will)
+            self._move(i, before)
 
     def _lay_out(self) -> None:
         """Let every target start now. A pick is a power of two of units: comparisons are exact."""
-        self.clock = self.clock_rest = self.debt = 0
+        self.clock = self.clock_rest = self.debt = self.slow = 0
         self.start = [0] * len(self.start)
         self.rest = [0] * len(self.rest)
         if self.total:
             self.scale = self.total << (_SCALE // self.total).bit_length() - 1
-        self.unit = [0] * len(self.unit)
         for i in self.members():
-            self.unit[i] = self.weight[i]
             self._place(i, 0)
 
-    def _move(self, i: int, *, was: bool, will: bool) -> None:
+    def _move(self, i: int, old: int) -> None:
         """Take a target out of the schedule, put it into the schedule, or both."""
         now = self.clock + (self.clock_rest > 0)
-        weight, old = self.weight[i], self.unit[i]
+        weight = self.weight[i] if self.eligible(i) else 0
         ahead = self.start[i] + (self.rest[i] > 0) - now
         lags = 0  # by how much the sum of the lags changes
-        if was:
+        if old:
             lags = old * (self.start[i] - self.clock) + self.rest[i]
-        if will:
-            if was:
+        if weight:
+            if old:
                 kept = _KEPT * self.scale // old
                 ahead = ceil_div(max(-kept, min(kept, ahead)) * old, weight)
             else:
-                ahead = ceil_div(self.debt, weight)
+                ahead = ceil_div(self.scale if self.slow else self.debt, weight)
             lags += weight * (self.clock - now - ahead)
-            self.unit[i], self.rest[i] = weight, 0
+            self.rest[i] = 0
             self._place(i, now + ahead)
         self._balance(lags)
         while (late := self._latest()) is not None:
@@ -267,19 +284,24 @@ class FairScheduler(Scheduler):
         return None
 
     def _balance(self, lags: int) -> None:
-        """Add to the sum of the lags: the debt takes what it can, the clock moves by the rest."""
+        """Add to the sum of the lags: the debt takes what it may, the clock moves by the rest."""
         rest = min(self.clock_rest, max(0, self.total - 1))
-        sum_of_lags = self.debt + lags + rest - self.clock_rest
-        self.debt = min(max(0, sum_of_lags), self.scale) if self.total else 0
-        moved, self.clock_rest = divmod(rest + self.debt - sum_of_lags, max(1, self.total))
+        lags += rest - self.clock_rest
+        half, most = self.scale // 2, _SHIFT * self.scale
+        taken = max(-most, min(most if self.slow < _MOST_SLOW else 0, lags))
+        debt = max(0, self.debt + self.slow * half + taken) if self.total else 0
+        left = lags - (debt - self.debt - self.slow * half)
+        self.slow = max(0, ceil_div(debt - self.scale, half))
+        self.debt = debt - self.slow * half
+        moved, self.clock_rest = divmod(rest - left, max(1, self.total))
         if self.total:
             self.clock += moved
         else:
             self.clock_rest = 0
 
     def _jump(self, picks: int, counts: list[int]) -> None:
-        self.clock = self.clock_rest = self.debt = 0
-        self._tick(picks)
+        self.clock = self.clock_rest = self.debt = self.slow = 0
+        self._tick(2 * picks)
         for i in self.members():
             self._advance(i, counts[i])
         self.at = 0

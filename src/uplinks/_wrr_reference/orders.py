@@ -85,6 +85,7 @@ class ForeignScheduler(Scheduler):
         self.inner = inner
         self.refusal = refusal
         self.queue: list[int] = []
+        self.changes = 0
 
     def period(self) -> int:
         return 0
@@ -94,25 +95,39 @@ class ForeignScheduler(Scheduler):
         while self.queue:
             i = min(self.queue)
             self.queue.remove(i)
-            self.inner.set_weight(i, self.weight[i] if self.eligible(i) else 0)
+            given = self._share(i)
+            self.inner.set_weight(i, given)
+            if self._share(i) != given and i not in self.queue:
+                self.queue.append(i)  # a signal handler gave it another weight meanwhile
 
-    def _moved(self, i: int, *, was: bool, will: bool) -> None:
+    def _share(self, i: int) -> int:
+        return self.weight[i] if self.eligible(i) else 0
+
+    def _moved(self, i: int, before: int) -> None:
+        self.changes += 1
         if i not in self.queue:
             self.queue.append(i)
 
     def _decide(self) -> int:
-        if not self.any_eligible():
-            return -1
+        i = -1
         try:
-            self.flush()
-            answer = self.inner.next_index()
-            try:
-                i = index(answer)
-            except TypeError:
-                i = -1
-            if not 0 <= i < len(self.weight) or not self.eligible(i):
-                raise self.refusal(self.inner, answer)
+            while i < 0 and self.any_eligible():
+                self.flush()
+                i = self._answer(self.changes)
         except BaseException as error:  # noqa: BLE001 - the caller of the pick raises it
             self.failure = error
             return -2
         return i
+
+    def _answer(self, changes: int) -> int:
+        """Return the next index; -1 if a change that was made meanwhile forbids it."""
+        answer = self.inner.next_index()
+        try:
+            i = index(answer)
+        except TypeError:
+            i = -1
+        if 0 <= i < len(self.weight) and self.eligible(i):
+            return i
+        if changes == self.changes:
+            raise self.refusal(self.inner, answer)
+        return -1

@@ -125,15 +125,16 @@ class Scheduler:
         if same and was == will:
             self.weight[i], self.up[i] = weight, up
             return
+        before = self.weight[i] if was else 0
         self._moving()
         self.weight[i], self.up[i] = weight, up
-        self._moved(i, was=was, will=will)
+        self._moved(i, before)
 
     def _moving(self) -> None:
         """A share is about to change."""
 
-    def _moved(self, i: int, *, was: bool, will: bool) -> None:
-        """A share has changed; `was` and `will` tell whether the index was and is eligible."""
+    def _moved(self, i: int, before: int) -> None:
+        """A share has changed; `before` is the weight with which the index was eligible, or 0."""
 
     def _decide(self) -> int:
         raise NotImplementedError

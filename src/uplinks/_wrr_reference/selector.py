@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from itertools import compress, count
@@ -17,7 +18,7 @@ __all__ = ["Selector"]
 
 
 def _columns(scheduler: Scheduler) -> dict[str, Any]:
-    unknown = ("failure", "inner", "refusal", "queue")
+    unknown = ("failure", "inner", "refusal", "queue", "changes")
     return {name: column for name, column in vars(scheduler).items() if name not in unknown}
 
 
@@ -29,6 +30,7 @@ class Selector:
         self._targets: list[Any] = []
         self._index: dict[Hashable, int] = {}
         self._up: list[bool] = []
+        self._excluded: Counter[int] = Counter()  # from how many picks that are being made
         self._parents: list[ref[Selector]] = []
         self._was_eligible = False
 
@@ -45,10 +47,12 @@ class Selector:
                 for i in compress(count(), node._scheduler.alive):
                     node._token(i)
         for node, i in found:
-            node._scheduler.set_eligible(i, up=False)
+            node._excluded[i] += 1
+            node._refresh(i)
             node._notify_parents()
         node, i = self._descend(key)
         for other, j in found:
+            other._excluded[j] -= 1
             if other._scheduler.alive[j]:
                 other._refresh(j)
                 other._notify_parents()
@@ -253,7 +257,7 @@ class Selector:
         expect(len(self._targets) == len(self._up) == len(scheduler.weight), "targets")
         expect(sorted(self._index.values()) == list(compress(count(), scheduler.alive)), "index")
         for target, i in self._index.items():
-            passable = self._up[i]
+            passable = self._up[i] and not self._excluded[i]
             if isinstance(target, Selector):
                 passable = passable and target.eligible
                 expect([p() for p in target._parents].count(self) == 1, "parents")
@@ -305,7 +309,7 @@ class Selector:
     def _refresh(self, i: int) -> None:
         target = self._targets[i]
         passable = not isinstance(target, Selector) or target.eligible
-        self._scheduler.set_eligible(i, up=self._up[i] and passable)
+        self._scheduler.set_eligible(i, up=self._up[i] and not self._excluded[i] and passable)
 
     def _notify_parents(self) -> None:
         """Tell the selectors above when this one begins or ceases to be eligible."""
@@ -324,8 +328,4 @@ class Selector:
         failure, self._scheduler.failure = self._scheduler.failure, None
         if failure is not None:
             return failure
-        rows = self._rows()
-        without_weight = sum(weight == 0 for _, weight, _, _ in rows)
-        excluded = len(self._scheduler.members())
-        down = len(rows) - without_weight - excluded
-        return self._failure("nothing-eligible", len(rows), without_weight, down, excluded)
+        return self._failure("nothing-eligible", self._rows(), len(self._scheduler.members()))

@@ -26,7 +26,14 @@ from uplinks.adapters._waiting import Changes, WaitingLease
 from uplinks.balance import Selector
 from uplinks.durations import to_nanoseconds
 from uplinks.health import Event, HealthPolicy, Outcome, Probe
-from uplinks.model import Advertisement, Fleet, HealthCheck, ParentConfig, PassiveHealthCheck
+from uplinks.model import (
+    Advertisement,
+    Fleet,
+    HealthCheck,
+    ParentConfig,
+    PassiveHealthCheck,
+    TraefikService,
+)
 from uplinks.parent import Attempts, ChildAddress, EventStream, Parent, Target
 from uplinks.protocols import Prober
 
@@ -167,6 +174,10 @@ class Driver:
         """Serve another fleet, in one step. As `Parent.reload_fleet`."""
         self._call(lambda now: self._parent.reload_fleet(fleet, now, strict=strict))
 
+    def recompose(self, services: Iterable[TraefikService]) -> None:
+        """Serve other composed services. As `Parent.recompose`."""
+        self._call(lambda now: self._parent.recompose(services, now))
+
     def update(self, children: Mapping[str, ChildAddress]) -> None:
         """Replace the children of a driver made by `of`. As `Parent.update`."""
         self._call(lambda now: self._parent.update(children, now))
@@ -178,6 +189,14 @@ class Driver:
     def set_up(self, name: str, up: bool) -> None:  # noqa: FBT001 - as Parent.set_up
         """Hold a child out, or release it. As `Parent.set_up`."""
         self._call(lambda now: self._parent.set_up(name, up, now))
+
+    def change(self, change: Callable[[int], None]) -> None:
+        """Call a function that changes the parent, with the present time (ns).
+
+        For several changes in one step. The function is called at once, under the
+        lock that every other method takes.
+        """
+        self._call(change)
 
     def _call(self, change: Callable[[int], None]) -> None:
         with self._lock:

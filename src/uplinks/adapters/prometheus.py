@@ -50,7 +50,8 @@ class Metrics(Collector):
 
     Registers itself with ``registry``; a registry holds one parent. Pass it to a
     `Driver` as a listener, so that it receives events and probes by `on_event`
-    and `on_probe`. All else is read from the parent at each scrape.
+    and `on_probe`. All else is read from the parent at each scrape. A parent with
+    more than ``most_uplinks`` has no series of its child services.
 
     Complexity: a scrape is O(child services + targets of selectors given out).
     Raises: ValueError when the registry has these names already; RuntimeError
@@ -71,7 +72,9 @@ class Metrics(Collector):
     Source: Prometheus, "Writing client libraries".
     """
 
-    def __init__(self, parent: Parent, *, registry: CollectorRegistry) -> None:
+    def __init__(
+        self, parent: Parent, *, registry: CollectorRegistry, most_uplinks: int | None = None
+    ) -> None:
         if any(name in os.environ for name in _MULTIPROCESS):
             raise RuntimeError(
                 "a parent's metrics are read at each scrape, which the multiprocess mode of "
@@ -79,6 +82,7 @@ class Metrics(Collector):
                 "worker serve its metrics on a port of its own"
             )
         self._parent = parent
+        self._most_uplinks = most_uplinks
         self._transitions = Counter(
             "uplinks_transitions",
             "Changes of state of an address under its checks.",
@@ -136,8 +140,10 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics with their present values."""
-        state = self._parent.state()
-        yield from _targets(state)
+        few = self._most_uplinks is None or len(self._parent.uplinks) <= self._most_uplinks
+        state = self._parent.state(None if few else ())
+        if few:
+            yield from _targets(state)
         yield self._picks()
         yield _retries(state)
         yield from self._transitions.collect()

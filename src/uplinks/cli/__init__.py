@@ -36,6 +36,8 @@ COMMANDS: Mapping[str, str] = {
     "materialize": "show the services that a parent generates, or write a proxy's configuration",
     "diff": "show what a change of manifests does to the parent",
     "simulate": "simulate a fleet while children fail and recover",
+    "child": "serve a child's uplinks to its parents",
+    "serve": "run a live parent for Traefik and Envoy",
     "schema": "write the JSON Schema of an Uplink",
     "demo": "show a failover on real sockets",
     "completion": "write the completion script of a shell",

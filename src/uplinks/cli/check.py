@@ -22,7 +22,7 @@ from uplinks import rules
 from uplinks.adapters import plugins
 from uplinks.adapters.files import Texts
 from uplinks.cli import COMMANDS, config, findings, formats, inputs, suppression
-from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Styler, printable
+from uplinks.cli.console import CLEAN, FINDINGS, UNUSABLE, Console, Styler, UsageError, printable
 from uplinks.cli.formats import MACHINES, Result, text
 from uplinks.cli.inputs import Place
 from uplinks.cli.selection import Selection, checked
@@ -50,6 +50,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         allow_abbrev=False,
     )
     inputs.add_places(parser)
+    inputs.add_contexts(parser)
     codes = parser.add_argument_group("selection")
     codes.add_argument(
         "--select",
@@ -105,6 +106,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Check every input and write the report."""
+    if (arguments.fix or arguments.diff) and (arguments.context or arguments.parent_context):
+        raise UsageError("--fix and --diff edit files; objects in a cluster are not changed")
     extra = plugins.load_rules()
     entries = findings.catalogue(extra)
     selection, settings = _settings(arguments, entries)
@@ -143,6 +146,7 @@ def documents(cluster: Cluster) -> int:
         for part in (cluster.child_config, cluster.parent_config)
         if part is not None
         for origin in part.origin.parts
+        if origin.document.root is not None  # one that is assumed was not read
     }
     return len(cluster.objects) + len(configs) + cluster.skipped
 

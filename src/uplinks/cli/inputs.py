@@ -4,6 +4,7 @@ Rules of this file:
 
 1. An input is a folder, a file, or ``-`` for standard input; or the parent and each
    child have a path of their own, one of which may be ``-``.
+   A command may also read clusters from Kubernetes (`contexts`).
 2. A stream, a file, and a folder without ``parent/`` and ``children/`` are a single
    cluster. Only `check` accepts one.
 3. A folder of fleets is refused: the user chooses one of them.
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Place",
+    "add_contexts",
     "add_fleet",
     "add_namespace",
     "add_places",
@@ -201,13 +203,39 @@ def _child(text: str) -> tuple[str, str]:
     return name, path
 
 
+def add_contexts(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a command that reads contexts."""
+    group = parser.add_argument_group(
+        "clusters in Kubernetes, instead of FLEET or beside its paths"
+    )
+    group.add_argument(
+        "--context",
+        metavar="[NAME=]CONTEXT",
+        action="append",
+        default=[],
+        type=_context,
+        help="a child: the context of the kubeconfig that reads its uplinks and routers, and its "
+        "name if that is another; in-cluster is the service account of this pod; repeatable",
+    )
+    group.add_argument(
+        "--parent-context", metavar="CONTEXT", help="the context that reads the parent's objects"
+    )
+
+
+def _context(text: str) -> tuple[str, str]:
+    name, equals, context = text.partition("=")
+    if not (name and (context or not equals)):
+        raise argparse.ArgumentTypeError(f"must be CONTEXT or NAME=CONTEXT, got {text!r}")
+    return name, context or name
+
+
 def read_places(arguments: argparse.Namespace, texts: Texts) -> list[Place]:
     """Read every input on the command line, each in the way of ``texts``.
 
     Raises: UsageError without any, if they contradict each other, or if one is a folder
     of fleets.
     """
-    if arguments.parent is not None or arguments.child:
+    if _in_several_places(arguments):
         return [make_place(partial(_read_paths, arguments), texts.again({}))]
     if not arguments.fleet:
         raise UsageError(_NO_INPUT)
@@ -263,7 +291,7 @@ def read_fleet(arguments: argparse.Namespace) -> Fleet:
 
     Raises: UsageError, also for a single cluster.
     """
-    if arguments.parent is not None or arguments.child:
+    if _in_several_places(arguments):
         first = next((path for path in _paths(arguments) if path != STREAM), ".")
         return _read_paths(arguments, _configured(first, render=arguments.render))
     if arguments.fleet is None:
@@ -297,16 +325,32 @@ def read_folder(path: str, namespace: str = DEFAULT_NAMESPACE, *, render: bool =
 
 def _read_paths(arguments: argparse.Namespace, texts: Texts | None = None) -> Fleet:
     if arguments.fleet:
-        raise UsageError("FLEET cannot be combined with --parent and --child")
-    if arguments.parent is None:
+        raise UsageError("FLEET cannot be combined with --parent, --child and contexts")
+    if arguments.parent is None and not _has_contexts(arguments):
         raise UsageError("--child requires --parent")
-    _check_places([arguments.parent, *(path for _, path in arguments.child)])
+    parents = [] if arguments.parent is None else [arguments.parent]
+    _check_places([*parents, *(path for _, path in arguments.child)])
     by_child: dict[str, list[str]] = {}
     for name, path in arguments.child:
         by_child.setdefault(name, []).append(path)
     read = partial(_read_cluster, texts=texts, namespace=arguments.namespace)
-    children = [read(name, paths) for name, paths in by_child.items()]
-    return make_fleet(read(PARENT, [arguments.parent]), children)
+    parent = read(PARENT, parents) if parents else Cluster(PARENT)
+    fleet = make_fleet(parent, [read(name, paths) for name, paths in by_child.items()])
+    if not _has_contexts(arguments):
+        return fleet
+    from uplinks.cli import contexts  # noqa: PLC0415 - files need none
+
+    return contexts.read(fleet, arguments, texts)
+
+
+def _has_contexts(arguments: argparse.Namespace) -> bool:
+    # Not every command has these options.
+    given = vars(arguments)
+    return bool(given.get("context")) or given.get("parent_context") is not None
+
+
+def _in_several_places(arguments: argparse.Namespace) -> bool:
+    return arguments.parent is not None or arguments.child or _has_contexts(arguments)
 
 
 def _check_places(paths: Sequence[str]) -> None:

@@ -6,15 +6,15 @@ as a pipe, is opened and written to.
 """
 
 # pathlib has no equivalent for most of this.
-# ruff: noqa: PTH101, PTH103, PTH105, PTH108, PTH110, PTH113, PTH118, PTH120, PTH123
+# ruff: noqa: PTH103, PTH110, PTH113, PTH118, PTH123
 
 from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 
+from uplinks.adapters.replacing import replace_files
 from uplinks.cli.console import UsageError
 
 __all__ = ["write", "write_all", "write_folder"]
@@ -29,7 +29,7 @@ def write(path: str, text: str) -> None:
             with open(target, "wb") as file:
                 file.write(data)
         else:
-            _replace({target: data})
+            replace_files({target: data})
 
 
 def write_folder(path: str, texts: Mapping[str, str]) -> None:
@@ -39,13 +39,13 @@ def write_folder(path: str, texts: Mapping[str, str]) -> None:
     """
     with _usage_errors(path):
         os.makedirs(path, exist_ok=True)
-        _replace({os.path.join(path, name): text.encode() for name, text in texts.items()})
+        replace_files({os.path.join(path, name): text.encode() for name, text in texts.items()})
 
 
 def write_all(files: Mapping[str, bytes]) -> None:
     """Replace regular files together. Raises: UsageError; then none has changed."""
     with _usage_errors(", ".join(files)):
-        _replace(files)
+        replace_files(files)
 
 
 @contextlib.contextmanager
@@ -55,30 +55,3 @@ def _usage_errors(path: str) -> Iterator[None]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"{path}: cannot write: {reason}") from None
-
-
-def _replace(files: Mapping[str, bytes]) -> None:
-    """Replace files, after all have been written beside the old ones."""
-    written: dict[str, str] = {}
-    try:
-        for target, data in files.items():
-            handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".uplinks-")
-            written[temporary] = target
-            with open(handle, "wb") as file:
-                file.write(data)
-            os.chmod(temporary, _mode(target))
-        for temporary, target in written.items():
-            os.replace(temporary, target)
-    except BaseException:
-        for temporary in written:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-        raise
-
-
-def _mode(target: str) -> int:
-    with contextlib.suppress(OSError):
-        return os.stat(target).st_mode & 0o777  # noqa: PTH116 - as above
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask

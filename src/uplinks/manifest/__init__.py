@@ -25,7 +25,7 @@ Rules of this package:
 
 ``_text`` decodes, ``_libyaml`` parses, ``_builder`` makes trees of the events (with
 ``_scalars``), ``_toml`` reads TOML, ``_findings`` reports. All use ``_limits`` and
-``_masking``.
+``_masking``. ``fragments`` reads large JSON texts in parts.
 """
 
 from __future__ import annotations

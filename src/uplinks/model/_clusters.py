@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from attrs import field, frozen
 
 from uplinks import addresses
 from uplinks.diagnostics import Diagnostic
+from uplinks.durations import to_nanoseconds
 from uplinks.located import Origin
 from uplinks.model._fields import (
     Copyable,
@@ -30,6 +32,9 @@ __all__ = [
     "StaticConfig",
     "UplinkEntryPoint",
 ]
+
+
+DEFAULT_POLL: Final = 5_000_000_000
 
 
 @frozen
@@ -87,15 +92,28 @@ class Child(Copyable):
         return self.address + self.base_path
 
 
+def _poll_interval(value: str | timedelta | int) -> int:
+    return to_nanoseconds(value, "poll_interval") or DEFAULT_POLL
+
+
+def _poll_timeout(value: str | timedelta | int) -> int:
+    return to_nanoseconds(value, "poll_timeout") or DEFAULT_POLL
+
+
 @frozen
 class ParentConfig(Copyable):
     """A parent's static configuration: ``hub.providers.multicluster``.
+
+    ``poll_interval`` is the time between two polls of a child's API, and ``poll_timeout``
+    how long a poll may take. They are durations as in `HealthCheck`; 0 means the default, 5s.
 
     >>> ParentConfig({"eu": Child("https://eu.example.com:9443")}).children["eu"].address
     'https://eu.example.com:9443'
     """
 
     children: Mapping[str, Child] = mapping_field()
+    poll_interval: int = field(default=DEFAULT_POLL, converter=_poll_interval, kw_only=True)
+    poll_timeout: int = field(default=DEFAULT_POLL, converter=_poll_timeout, kw_only=True)
     rest: Mapping[str, Any] = rest_field()
     origin: Origin = origin_field()
 

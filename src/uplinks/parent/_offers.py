@@ -13,14 +13,22 @@ names every owner. Only a plan is applied.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from attrs import frozen
 
 from uplinks.errors import UplinksError
-from uplinks.model import Advertisement, ChildService, ParentConfig, Services
+from uplinks.model import (
+    Advertisement,
+    Child,
+    ChildService,
+    ParentConfig,
+    ServersTransport,
+    Services,
+    WeightedService,
+)
 from uplinks.naming import weighted_service_name
-from uplinks.services import materialize
+from uplinks.services import materialize, weighted_service
 
 __all__ = ["Change", "Edits", "Offer", "Offers"]
 
@@ -108,6 +116,24 @@ class Offers:
         offers = sorted(self._by_uplink[uplink].items())
         return {offer.service: offer.advertisement.weight for _, offer in offers}
 
+    def of_uplink(self, uplink: str) -> Services:
+        """Return the services of an uplink name; none if no child advertises it. O(those)."""
+        offers = [offer for _, offer in sorted(self._by_uplink.get(uplink, {}).items())]
+        services: list[WeightedService | ChildService] = [offer.service for offer in offers]
+        if offers:
+            pairs = [(offer.service.name, offer.advertisement) for offer in offers]
+            services.append(weighted_service(uplink, pairs))
+        return Services({service.name: service for service in services})
+
+    def uplinks(self) -> Collection[str]:
+        """Return all uplink names, in no order."""
+        return self._by_uplink.keys()
+
+    def uplink_of(self, name: str) -> str | None:
+        """Return the uplink name of a service; ``None`` if there is no such service. O(1)."""
+        direct = self.direct.get(name)
+        return self._weighted.get(name) if direct is None else direct.uplink_name
+
     # Planning
 
     def replace(
@@ -155,7 +181,7 @@ class Offers:
             old, new = self.config.children[child], config.children.get(child)
             if new is None:
                 edits[child] = dict.fromkeys(offers)
-            elif new.url != old.url:
+            elif _place(new) != _place(old):
                 edits[child] = {name: offer.advertisement for name, offer in offers.items()}
         return self._plan(edits, config)
 
@@ -212,7 +238,7 @@ class Offers:
 
     def _moved(self, child: str, config: ParentConfig) -> bool:
         old, new = self.config.children.get(child), config.children.get(child)
-        return old is not new and (old is None or new is None or old.url != new.url)
+        return old is not new and (old is None or new is None or _place(old) != _place(new))
 
     def _may_collide(self, key: Key, offer: Offer) -> bool:
         """Return whether a name might have another owner: among all before and all after."""
@@ -241,6 +267,11 @@ class Offers:
         }
         whole.update((child, list(ads)) for child, ads in offers.items())
         materialize(config, {child: ads for child, ads in whole.items() if ads})
+
+
+def _place(child: Child) -> tuple[str, ServersTransport | None]:
+    """Return where a child is, and how connections to it are made."""
+    return child.url, child.servers_transport
 
 
 def _repeats(advertisements: list[Advertisement]) -> bool:

@@ -6,7 +6,7 @@ the work.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Self
 
@@ -27,6 +27,7 @@ from uplinks.model import (
 )
 from uplinks.naming import weighted_service_name
 from uplinks.parent._attempts import Attempts
+from uplinks.parent._composed import Composed
 from uplinks.parent._engine import Engine, Target
 from uplinks.parent._events import EventStream
 from uplinks.parent._sources import ChildAddress, Plain, require, source_of
@@ -343,6 +344,15 @@ class Parent:
         """
         self._engine.replace(source_of(fleet, strict=strict), now)
 
+    def recompose(self, services: Iterable[TraefikService], now: int) -> None:
+        """Serve other composed services, in one step; children and offers stay.
+
+        Law: when it raises, nothing has changed. Complexity: O(references).
+        Raises: NameCollision when two services have one name.
+        """
+        engine = self._engine
+        engine.change(engine.offers.reload(self.config), now, Composed(services))
+
     def update(self, children: Mapping[str, ChildAddress], now: int) -> None:
         """Replace the children of a parent made by `of`, in one step.
 
@@ -543,8 +553,10 @@ class Parent:
         """
         return self._engine.eligibility.is_up(self._engine.direct(name).name)
 
-    def state(self) -> dict[str, Any]:
+    def state(self, uplinks: Iterable[str] | None = None) -> dict[str, Any]:
         """Describe the present state as plain data, ready for `json.dumps`.
+
+        With ``uplinks``, only the services of these uplink names.
 
         ``targets`` lists the child services: whether each is up or held out, its
         weight and when it has all of it, its active leases, its failed requests
@@ -561,7 +573,38 @@ class Parent:
         ('eu', True, None)
         """
         with self._engine.lock:
-            return state_of(self._engine)
+            return state_of(self._engine, uplinks)
+
+    @property
+    def uplinks(self) -> Collection[str]:
+        """The uplink names that children advertise, in no order. O(1)."""
+        return self._engine.offers.uplinks()
+
+    @property
+    def unknown(self) -> int:
+        """How many endpoints with an active check were not judged by it yet. O(endpoints)."""
+        return self._engine.watch.unknown()
+
+    def services_of(self, uplink: str) -> Services:
+        """Return the services of one uplink name; none if no child advertises it.
+
+        Law: they are those of `services` with this name.
+        Complexity: O(children that advertise it), whatever else there is.
+
+        >>> parent = Parent.of({"eu": "https://eu.example.com"}, service="api")
+        >>> list(parent.services_of("api"))
+        ['api-eu@multicluster', 'api@multicluster']
+        """
+        return self._engine.offers.of_uplink(uplink)
+
+    def uplink_of(self, name: str) -> str | None:
+        """Return the uplink name of a materialized service, or ``None``. O(1).
+
+        >>> parent = Parent.of({"eu": "https://eu.example.com"}, service="api")
+        >>> parent.uplink_of("api-eu@multicluster")
+        'api'
+        """
+        return self._engine.offers.uplink_of(name)
 
     def readiness(self, name: str | None = None) -> tuple[int, int]:
         """Return how many targets of a service are up by a check of theirs, and how many there are.

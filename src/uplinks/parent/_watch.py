@@ -14,7 +14,7 @@ from typing import Any
 from attrs import frozen
 
 from uplinks.addresses import server
-from uplinks.health import Bounded, Event, Health, HealthPolicy, check_times
+from uplinks.health import Bounded, Event, Health, HealthPolicy, State, check_times
 from uplinks.model import ChildService, HealthCheck, PassiveHealthCheck, ServersTransport
 from uplinks.parent._offers import Change
 
@@ -93,6 +93,11 @@ class Watch:
         """Describe the state of a service's checks; ``None`` for one that is not watched."""
         endpoint = self._endpoints.get(name)
         return None if endpoint is None else self.health.describe(endpoint)
+
+    def unknown(self) -> int:
+        """Count the endpoints that their active check has not judged yet."""
+        state = self.health.state
+        return sum(e.check is not None and state(e) is State.UNKNOWN for e in self._users)
 
     def plan(self, change: Change) -> dict[str, Endpoint | None]:
         """Return the services that get another endpoint, with it. Raises: ValueError."""

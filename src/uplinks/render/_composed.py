@@ -41,8 +41,10 @@ def write_composed(references: References, written: Written) -> None:
     for service in references.composed.values():
         body = _body(service, references, written)
         if body is not None:
-            kind = next(iter(body))
-            written.add(composed_name(service), body, reports="healthCheck" in body[kind])
+            (kind,) = body
+            out = kind == "loadBalancer" or written.is_out(str(body[kind].get("service")))
+            name, reports = composed_name(service), "healthCheck" in body[kind]
+            written.add(name, body, reports=reports, out=out)
 
 
 def _body(
@@ -75,6 +77,8 @@ def _failover(
         return None
     main = references.rewrite(failover.service, service.namespace)
     fallback = references.rewrite(failover.fallback, service.namespace)
+    if written.is_out(main) or written.is_out(fallback):
+        return weighted([(main, 1), (fallback, 1)], written)
     body: dict[str, Any] = {"service": main, "fallback": fallback}
     errors = failover.rest.get("errors")
     if errors:
@@ -94,6 +98,7 @@ def _mirroring(
     mirrors = [
         {"name": references.rewrite(each, namespace), **_kept(fields, "percent")}
         for _, each, fields in written_references(node.get("mirrors"))
+        if not written.is_out(references.rewrite(each, namespace))
     ]
     body |= {"mirrors": mirrors} if mirrors else {}
     body |= _kept(node, "mirrorBody", "maxBodySize")

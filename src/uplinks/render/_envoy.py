@@ -7,7 +7,7 @@ so it is escaped.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, Final
 
 from uplinks.model import Cluster, Services
@@ -81,9 +81,12 @@ def to_envoy(
 
 
 def to_envoy_endpoints(
-    services: Services, parent: Cluster | None = None
+    services: Services, parent: Cluster | None = None, *, down: Container[str] = ()
 ) -> dict[str, dict[str, Any]]:
     """Render the EDS files that the clusters of `to_envoy` read, by file name.
+
+    ``down`` are names of child services that get no requests: their endpoints
+    stay, marked as unhealthy.
 
     There is a file for each cluster, as Envoy takes one cluster from a file. It
     follows a change if the file is replaced as a whole (a rename, as ``uplinks
@@ -98,7 +101,9 @@ def to_envoy_endpoints(
     Source: Envoy 1.40, ``envoy.service.discovery.v3.DiscoveryResponse``.
     """
     return {
-        endpoints_file(group): {"resources": [{"@type": _ENDPOINTS, **load_assignment(group)}]}
+        endpoints_file(group): {
+            "resources": [{"@type": _ENDPOINTS, **load_assignment(group, down)}]
+        }
         for group in _groups(services, parent).groups
         if isinstance(group, Group) and is_followed(group)
     }

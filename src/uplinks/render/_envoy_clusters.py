@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -80,6 +80,8 @@ def cluster(group: Group, options: EnvoyOptions) -> dict[str, Any]:
     else:
         written["type"] = "STRICT_DNS"
         written["load_assignment"] = load_assignment(group)
+    # Otherwise an endpoint that is removed gets requests for as long as it passes its check.
+    written["ignore_health_on_host_removal"] = True
     check = next((c.health_check for c in children if c.health_check is not None), None)
     written["typed_extension_protocol_options"] = _protocol(check, options)
     if check is not None:
@@ -155,14 +157,17 @@ def endpoints_file(group: Group) -> str:
     return f"{name}.json"
 
 
-def load_assignment(group: Group) -> dict[str, Any]:
-    """Write the endpoints of a cluster, by locality."""
+def load_assignment(group: Group, down: Container[str] = ()) -> dict[str, Any]:
+    """Write the endpoints of a cluster, by locality; those in ``down`` as unhealthy."""
+    unhealthy = {"health_status": "UNHEALTHY"}
     localities = [
         {
             "locality": {"zone": locality.uplink},
             "load_balancing_weight": locality.weight,
             "lb_endpoints": [
-                _endpoint(child, weight, locality.uplink) for child, weight in locality.children
+                _endpoint(child, weight, locality.uplink)
+                | (unhealthy if child.name in down else {})
+                for child, weight in locality.children
             ],
         }
         for locality in group.localities

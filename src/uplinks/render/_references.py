@@ -17,6 +17,7 @@ from attrs import frozen
 from uplinks import naming
 from uplinks.errors import SelectorCycle
 from uplinks.model import (
+    Cluster,
     IngressRoute,
     Route,
     ServiceReference,
@@ -33,6 +34,7 @@ __all__ = [
     "object_references",
     "route_name",
     "route_service_name",
+    "uplink_references",
 ]
 
 _MULTICLUSTER: Final = naming.PROVIDER_SUFFIX.removeprefix("@")
@@ -125,6 +127,22 @@ def object_references(service: TraefikService) -> list[ServiceReference]:
     if isinstance(highest, Mapping):
         found += (reference for _, reference, _ in written_references(highest.get("services")))
     return found
+
+
+def uplink_references(cluster: Cluster) -> set[str]:
+    """Return the names of the materialized services that a parent's own objects refer to.
+
+    >>> api = ServiceReference("api@multicluster", "TraefikService")
+    >>> route = Route("Path(`/`)", services=[api])
+    >>> uplink_references(Cluster("parent", routers=[IngressRoute("r", "apps", [route])]))
+    {'api@multicluster'}
+    """
+    found = [each for service in cluster.traefik_services for each in object_references(service)]
+    for router in cluster.routers:
+        if not router.advertised:
+            found += (each for route in router.routes for each in route.services)
+    names = {reference.name for reference in found}
+    return {name for name in names if naming.split_service_reference(name)[1] == _MULTICLUSTER}
 
 
 def inside_out(services: Mapping[str, TraefikService]) -> list[TraefikService]:

@@ -8,7 +8,7 @@ no active one, becomes one load balancer over all of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -29,25 +29,41 @@ __all__ = ["Written", "server_url", "weighted", "write_services"]
 
 
 class Written:
-    """The configuration that is being built, and which services report their status."""
+    """The configuration that is being built, and which services report their status.
 
-    def __init__(self, options: TraefikOptions) -> None:
+    ``down`` are the names of child services that get no requests.
+    """
+
+    def __init__(self, options: TraefikOptions, down: Container[str] = ()) -> None:
         self.options = options
+        self.down = down
         self.routers: dict[str, Any] = {}
         self.services: dict[str, Any] = {}
         self.middlewares: dict[str, Any] = {}
         self.transports: dict[str, Any] = {}
         self._reporting: set[str] = set()
+        self._out: set[str] = set()
 
-    def add(self, name: str, service: Mapping[str, Any], *, reports: bool) -> None:
-        """Add a service; ``reports``: Traefik can pass its status on."""
+    def add(
+        self, name: str, service: Mapping[str, Any], *, reports: bool, out: bool = False
+    ) -> None:
+        """Add a service.
+
+        ``reports``: Traefik can pass its status on. ``out``: nothing in it may be picked.
+        """
         self.services[name] = dict(service)
         if reports:
             self._reporting.add(self.options.qualify(name))
+        if out:
+            self._out.add(self.options.qualify(name))
 
     def reports(self, name: str) -> bool:
         """Whether Traefik can pass on the status of a service with this qualified name."""
         return name in self._reporting
+
+    def is_out(self, name: str) -> bool:
+        """Whether nothing in the service with this qualified name may be picked."""
+        return name in self._out
 
     def document(self) -> dict[str, Any]:
         """Give the whole configuration, without the sections that are empty."""
@@ -60,15 +76,26 @@ class Written:
         return {"http": {name: section for name, section in sections.items() if section}}
 
 
-def write_services(services: Services, written: Written) -> None:
-    """Add every materialized service, with its middleware and its transport."""
+def write_services(
+    services: Services, written: Written, only: Container[str] | None = None
+) -> None:
+    """Add every materialized service, or ``only`` some, with its middleware and its transport."""
     for service in services.values():
-        name, _ = naming.split_service_reference(service.name)
-        if isinstance(service, ChildService):
-            reports = _passable(service)
-            written.add(name, _load_balancer([(service, None)], written), reports=reports)
-    for service in services.weighted:
-        _write_weighted(service, services, written)
+        if only is not None and service.name not in only:
+            continue
+        if isinstance(service, WeightedService):
+            _write_weighted(service, services, written)
+        else:
+            _write_child(service, written)
+
+
+def _write_child(service: ChildService, written: Written) -> None:
+    name, _ = naming.split_service_reference(service.name)
+    _uplink_header(service, written)
+    _transport(service, written)
+    out = service.name in written.down
+    body = _load_balancer([] if out else [(service, None)], written)
+    written.add(name, body, reports=_passable(service) and not out, out=out)
 
 
 def _write_weighted(service: WeightedService, services: Services, written: Written) -> None:
@@ -77,23 +104,33 @@ def _write_weighted(service: WeightedService, services: Services, written: Writt
         (child, entry.weight)
         for entry in service.children
         # Traefik hangs when a child of weight 0 comes up below a weighted health check.
-        if entry.weight > 0 and isinstance(child := services[entry.name], ChildService)
+        if entry.weight > 0
+        and entry.name not in written.down
+        and isinstance(child := services[entry.name], ChildService)
     ]
     if not children or _is_flat([child for child, _ in children]):
         # Without servers it answers 503, as nothing may be picked.
-        written.add(name, _load_balancer(children, written), reports=False)
+        body = _load_balancer(children, written)
+        written.add(name, body, reports=False, out=not children)
         return
-    references = [
-        (written.options.qualify(naming.split_service_reference(child.name)[0]), weight)
+    entries = [
+        {
+            "name": written.options.qualify(naming.split_service_reference(child.name)[0]),
+            "weight": weight,
+        }
         for child, weight in children
     ]
-    body = weighted(references, written)
-    written.add(name, body, reports="healthCheck" in body["weighted"])
+    reports = all(_passable(child) for child, _ in children)
+    body = {"weighted": {"services": entries} | ({"healthCheck": {}} if reports else {})}
+    written.add(name, body, reports=reports)
 
 
 def weighted(references: Sequence[tuple[str, int]], written: Written) -> dict[str, Any]:
-    """Write a weighted service over qualified names; those of weight 0 are left out."""
-    chosen = [(name, weight) for name, weight in references if weight > 0]
+    """Write a weighted service over qualified names.
+
+    Those of weight 0, and those of which nothing may be picked, are left out.
+    """
+    chosen = [(n, weight) for n, weight in references if weight > 0 and not written.is_out(n)]
     if not chosen:
         return {"loadBalancer": {"servers": []}}
     body: dict[str, Any] = {
@@ -129,11 +166,19 @@ def _load_balancer(
         balancer["healthCheck"] = _health_check(child.health_check, child, written.options)
     if child.passive_health_check is not None:
         balancer["passiveHealthCheck"] = _passive_health_check(child.passive_health_check)
-    transport = child.servers_transport and servers_transport(child.servers_transport)
-    if transport:
-        written.transports[child.child] = transport
-        balancer["serversTransport"] = written.options.qualify(child.child)
+    transport = _transport(child, written)
+    if transport is not None:
+        balancer["serversTransport"] = transport
     return {"loadBalancer": balancer, "middlewares": [written.options.qualify(header)]}
+
+
+def _transport(child: ChildService, written: Written) -> str | None:
+    """Add how connections to a child are made; give its name, or ``None`` for the default."""
+    transport = child.servers_transport and servers_transport(child.servers_transport)
+    if not transport:
+        return None
+    written.transports[child.child] = transport
+    return written.options.qualify(child.child)
 
 
 def _uplink_header(child: ChildService, written: Written) -> str:

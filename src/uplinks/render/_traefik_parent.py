@@ -11,20 +11,22 @@ manifests that it comes from.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from uplinks.model import Cluster, IngressRoute, Route, Services, written_references
+from uplinks.naming import split_service_reference
 from uplinks.render._composed import leading_to_uplinks, plain, write_composed
 from uplinks.render._options import KUBERNETES, TraefikOptions
 from uplinks.render._references import (
     References,
     route_name,
     route_service_name,
+    uplink_references,
 )
 from uplinks.render._services import Written, weighted, write_services
 
-__all__ = ["router_fields", "to_traefik", "write_route_service"]
+__all__ = ["router_fields", "services_to_traefik", "to_traefik", "write_route_service"]
 
 _DEFAULT_OPTIONS = TraefikOptions()
 
@@ -33,12 +35,16 @@ def to_traefik(
     services: Services,
     parent: Cluster | None = None,
     options: TraefikOptions = _DEFAULT_OPTIONS,
+    *,
+    down: Container[str] = (),
 ) -> dict[str, Any]:
     """Render services, and what a parent makes of them, as Traefik's dynamic configuration.
 
     Without ``parent`` only the materialized services are rendered. Use `dump`
-    to write the result. An uplink that only weight 0 or nothing serves becomes a
-    load balancer without servers, which answers 503.
+    to write the result. ``down`` are names of child services that get no
+    requests: weighted services go on without them, failovers go to the fallback.
+    An uplink that only weight 0 or nothing serves, or that no child advertises,
+    becomes a load balancer without servers, which answers 503.
 
     Law: a pure function; the result shares nothing with its arguments, and with
     `dump` equal arguments give equal bytes. Complexity: O(n log n) for n services
@@ -57,9 +63,12 @@ def to_traefik(
 
     Source: Traefik v3.7, dynamic configuration of ``http``.
     """
-    written = Written(options)
+    written = Written(options, down)
     write_services(services, written)
     if parent is not None:
+        for name in sorted(uplink_references(parent) - services.keys()):
+            missing, _ = split_service_reference(name)
+            written.add(missing, weighted([], written), reports=False, out=True)
         composed = leading_to_uplinks(parent.traefik_services, References(options, {}))
         references = References(options, composed)
         write_composed(references, written)
@@ -69,6 +78,29 @@ def to_traefik(
             fields["service"] = write_route_service(router, route, references, written)
             written.routers[route_name(router, route)] = fields
     return written.document()
+
+
+def services_to_traefik(
+    services: Services,
+    only: Container[str],
+    options: TraefikOptions = _DEFAULT_OPTIONS,
+    *,
+    down: Container[str] = (),
+) -> dict[str, Any]:
+    """Render some materialized services, by name, exactly as `to_traefik` does.
+
+    ``services`` has them and the children of those that are weighted. Returns the
+    sections of ``http``. Law: as `to_traefik`. Complexity: O(what is rendered).
+
+    >>> from uplinks.model import ChildService
+    >>> eu = ChildService("api-eu@multicluster", "api", "eu", "https://eu:9443")
+    >>> services_to_traefik(Services({eu.name: eu}), [eu.name], down=[eu.name])["services"]
+    {'api-eu': {'loadBalancer': {'servers': []}}}
+    """
+    written = Written(options, down)
+    write_services(services, written, only)
+    sections: dict[str, Any] = written.document()["http"]
+    return sections
 
 
 class _Layers:

@@ -213,8 +213,9 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "unreadable-file",
         Severity.ERROR,
         "A file cannot be read",
-        "Each given file, and each file in a given folder, is readable.",
-        "A file that is not read is not checked.",
+        "Each given file, and each file in a given folder, is readable. So is each kind of object\n"
+        "in each given cluster: the API server allows it to be listed and watched.",
+        "What is not read is not checked.",
         "# no such file, a folder in its place, no permission",
         "# a file",
         "This library.",
@@ -242,6 +243,18 @@ SHAPE: Final[tuple[ShapeCode, ...]] = (
         "A misspelt code hides nothing, and a misplaced one hides another diagnostic.",
         "spec:\n  weight: -1 # uplinks: ignore[UPL1O3]",
         "spec:\n  weight: -1 # uplinks: ignore[UPL103]",
+        "This library.",
+    ),
+    ShapeCode(
+        "UPL015",
+        "unknown-document-version",
+        Severity.ERROR,
+        "The version of a child's document is unknown",
+        "The field `version` of the document that a child serves to its parents is 1.",
+        "A document of another version may mean something else, so nothing of it is read. The\n"
+        "child's last document of a known version stays in use.",
+        "# served by a child\nversion: 2\nuplinks: []",
+        "# served by a child\nversion: 1\nuplinks: []",
         "This library.",
     ),
     ShapeCode(

@@ -24,15 +24,16 @@ __all__ = ["negative_duration", "slow_timeout", "slower_when_unhealthy"]
     name="negative-duration",
     severity=Severity.ERROR,
     scope="manifests",
-    reads=("uplinks",),
+    reads=("parent_config", "uplinks"),
 )
 def negative_duration(cluster: Cluster) -> Iterator[Diagnostic]:
-    """Refuse a negative duration in a health check.
+    """Refuse a negative duration in a health check or between polls.
 
     ## What it checks
 
-    `interval`, `unhealthyInterval` and `timeout` of `spec.healthCheck`, and
-    `failureWindow` of `spec.passiveHealthCheck`, are 0 or more. 0 means unset.
+    `interval`, `unhealthyInterval` and `timeout` of `spec.healthCheck`,
+    `failureWindow` of `spec.passiveHealthCheck`, and `pollInterval` and `pollTimeout` of
+    `hub.providers.multicluster` are 0 or more. 0 means unset.
 
     ## Why
 
@@ -52,6 +53,15 @@ def negative_duration(cluster: Cluster) -> Iterator[Diagnostic]:
     spec:
       passiveHealthCheck:
         failureWindow: -1s # UPL202
+    ---
+    # parent
+    hub:
+      providers:
+        multicluster:
+          pollInterval: -5s # UPL202
+          children:
+            child-1:
+              address: "https://child-1.example.com:9443"
     ```
 
     ## Good
@@ -67,6 +77,15 @@ def negative_duration(cluster: Cluster) -> Iterator[Diagnostic]:
     spec:
       passiveHealthCheck:
         failureWindow: 0
+    ---
+    # parent
+    hub:
+      providers:
+        multicluster:
+          pollInterval: 5s
+          children:
+            child-1:
+              address: "https://child-1.example.com:9443"
     ```
 
     ## Source
@@ -90,6 +109,17 @@ def negative_duration(cluster: Cluster) -> Iterator[Diagnostic]:
                     f"{check}.{name} of uplink {uplink.owner} must be 0 (unset) or more, "
                     f"got {format_duration(duration)}",
                 )
+    config = cluster.parent_config
+    if config is None:
+        return
+    polls = (("pollInterval", config.poll_interval), ("pollTimeout", config.poll_timeout))
+    for name, duration in polls:
+        if duration < 0:
+            yield negative_duration.at(
+                config.origin.locate("hub", "providers", "multicluster", name),
+                f"hub.providers.multicluster.{name} must be 0 (unset) or more, "
+                f"got {format_duration(duration)}",
+            )
 
 
 @rule(

@@ -18,8 +18,9 @@ Rules of this package:
 ``_forms`` finds what a document says and gives it one form, ``_layout`` tells where
 fields are written, ``_converter`` structures values or raises ``_refusals``,
 ``_problems`` gives refusals their paths, ``_kinds`` lists the kinds and ``_crds`` what
-the API server accepts in Traefik's kinds, ``_json_schema`` writes the shape of an Uplink
-for others. ``_static`` reads a static configuration; here objects are read and written.
+the API server accepts in Traefik's kinds, ``_json_schema`` and ``_definition`` write the
+shape of an Uplink for others, ``advertisements`` has the parts of the document that
+children serve. ``_static`` reads a static configuration; here objects are read and written.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from uplinks.schema._crds import KEPT_SPECS, SPECS, Table, check_shape
 from uplinks.schema._kinds import (
     HUB_API,
     OTHER_KINDS,
+    PLURALS,
     TRAEFIK_API,
     Found,
     has_forms,
@@ -54,7 +56,15 @@ from uplinks.schema._kinds import (
 )
 from uplinks.schema._problems import MISSING_FIELD, UNKNOWN_FIELD, Problem, build, wrong_type_at
 
-__all__ = ["DEFAULT_NAMESPACE", "Manifests", "json_schema", "structure", "unstructure"]
+__all__ = [
+    "DEFAULT_NAMESPACE",
+    "Manifests",
+    "custom_resource_definition",
+    "json_schema",
+    "structure",
+    "unstructure",
+    "watched_kinds",
+]
 
 DEFAULT_NAMESPACE: Final = "default"
 """The namespace of an object without one, unless another is passed in, as with kubectl."""
@@ -167,6 +177,35 @@ def json_schema() -> dict[str, Any]:
     from uplinks.schema._json_schema import uplink_schema  # noqa: PLC0415 - a check needs none
 
     return uplink_schema()
+
+
+def custom_resource_definition(modes: Iterable[str] = ()) -> dict[str, Any]:
+    """Give the CustomResourceDefinition of an Uplink, as plain values.
+
+    ``modes`` are those of further probers, beside ``http`` and ``grpc``.
+
+    Law: the API server accepts every Uplink that `json_schema` accepts, except for a
+    mode without a prober. `tests/kubernetes/test_definition.py` shows it with a real one.
+    Complexity: O(fields). Raises nothing.
+
+    >>> definition = custom_resource_definition()
+    >>> definition["kind"], definition["metadata"]["name"]
+    ('CustomResourceDefinition', 'uplinks.hub.traefik.io')
+
+    Source: reference page, "Configuration Options" and "Health Check Fields".
+    """
+    from uplinks.schema._definition import uplink_definition  # noqa: PLC0415 - a check needs none
+
+    return uplink_definition(modes)
+
+
+def watched_kinds() -> Mapping[str, tuple[str, str]]:
+    """Give the API and the resource of each kind that a Kubernetes API server serves.
+
+    >>> watched_kinds()["Uplink"]
+    ('hub.traefik.io/v1alpha1', 'uplinks')
+    """
+    return {cls.__name__: (api, PLURALS[cls.__name__]) for cls, api in _OBJECTS.items()}
 
 
 def _found_in(node: Any, origin: Origin) -> Iterable[Found]:

@@ -49,7 +49,7 @@ from uplinks.schema._refusals import (
     wrong_type,
 )
 
-__all__ = ["CONVERTER", "MOST_REFUSED", "object_reader", "plain", "read_duration"]
+__all__ = ["CONVERTER", "MOST_REFUSED", "object_reader", "plain"]
 
 INVALID_DURATION: Final = "UPL201"
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
@@ -89,7 +89,7 @@ def _port(value: object, _: object = None) -> int | str:
     return value
 
 
-def read_duration(value: object, _: object = None) -> int:
+def _duration(value: object, _: object = None) -> int:
     """Read seconds or a duration as nanoseconds. Raises `Refused`."""
     expected = "seconds (30) or a Go duration (1m30s, 1.5s, 500ms)"
     if not isinstance(value, bool | float | int | str):
@@ -209,7 +209,7 @@ def _without_nulls(value: Any) -> Any:
 
 def _read_time(value: Any, kind: Any) -> Nanoseconds:
     """Read a duration of any length: rules judge it."""
-    return Nanoseconds(read_duration(value, kind))
+    return Nanoseconds(_duration(value, kind))
 
 
 # --- classes ----------------------------------------------------------------
@@ -225,8 +225,10 @@ _HOOKS: Final[Mapping[tuple[type, str], tuple[Callable[..., Any], Callable[..., 
                 lambda headers: {h.name: h.value for h in headers},
             ),
             (PassiveHealthCheck, "failure_window"): (_read_time, format_duration),
+            (ParentConfig, "poll_interval"): (_read_time, format_duration),
+            (ParentConfig, "poll_timeout"): (_read_time, format_duration),
             **{
-                (ForwardingTimeouts, each.name): (read_duration, format_duration)
+                (ForwardingTimeouts, each.name): (_duration, format_duration)
                 for each in attrs.fields(ForwardingTimeouts)
             },
             (IngressRoute, "tls"): (

@@ -35,7 +35,9 @@ from uplinks.model import (
 from uplinks.schema._kinds import HUB_API
 from uplinks.schema._layout import fields_at, written_path
 
-__all__ = ["uplink_schema"]
+__all__ = ["SCHEMA", "object_schema", "uplink_schema"]
+
+SCHEMA: Final = "http://json-schema.org/draft-07/schema#"
 
 # `$` of some engines also matches before a line break at the end.
 _ONE_LINE: Final = {"not": {"type": "string", "pattern": r"\n"}}
@@ -198,13 +200,13 @@ def uplink_schema() -> dict[str, Any]:
         "kind": {"const": "Uplink", "description": "The kind of object."},
     }
     parts = {
-        container: {**_object(Uplink, container), "description": description}
+        container: {**object_schema(Uplink, container), "description": description}
         for container, description in _CONTAINERS.items()
     }
     parts["spec"]["type"] = ["object", "null"]
     known: dict[str, Any] = {name: {} for name in sorted(fields_at(Uplink).accepted)}
     return {
-        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$schema": SCHEMA,
         "$id": "urn:uplinks:schema:uplink:v1alpha1",
         "title": "Uplink",
         "description": "Advertises to parent clusters that this cluster can serve a workload. "
@@ -217,7 +219,7 @@ def uplink_schema() -> dict[str, Any]:
     }
 
 
-def _object(cls: type[attrs.AttrsInstance], container: str = "") -> dict[str, Any]:
+def object_schema(cls: type[attrs.AttrsInstance], container: str = "") -> dict[str, Any]:
     """Make the schema of a class's mapping, or of one container of an object."""
     hints = get_type_hints(cls)
     fields = fields_at(cls, container)
@@ -252,7 +254,7 @@ def _kind(hint: Any) -> dict[str, Any]:
     if get_origin(hint) is Mapping:
         kind = _kind(get_args(hint)[1])
         return {"type": "object", "additionalProperties": {**kind, "type": [kind["type"], "null"]}}
-    return {"type": _TYPES[hint]} if hint in _TYPES else _object(hint)
+    return {"type": _TYPES[hint]} if hint in _TYPES else object_schema(hint)
 
 
 def _default(cls: type, attribute: attrs.Attribute[Any]) -> Any:

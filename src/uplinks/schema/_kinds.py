@@ -20,8 +20,11 @@ from uplinks.schema._refusals import WRONG_TYPE, describe
 
 __all__ = [
     "HUB_API",
+    "HUB_GROUP",
     "OTHER_KINDS",
+    "PLURALS",
     "TRAEFIK_API",
+    "VERSION",
     "Found",
     "has_forms",
     "is_list",
@@ -38,6 +41,11 @@ VERSION: Final = "v1alpha1"
 
 HUB_API: Final = f"{HUB_GROUP}/{VERSION}"
 TRAEFIK_API: Final = f"{TRAEFIK_GROUP}/{VERSION}"
+
+PLURALS: Final = MappingProxyType(
+    {"Uplink": "uplinks", "IngressRoute": "ingressroutes", "TraefikService": "traefikservices"}
+)
+"""The resource of each kind that is read: its name in the paths of the API server."""
 
 _KINDS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
@@ -187,7 +195,7 @@ def strange_kind(node: Any) -> Iterator[Problem]:
     if not isinstance(node, dict):
         return
     kind, api_version = node.get("kind"), node.get("apiVersion")
-    if api_version is None and kind in ("Uplink", "IngressRoute", "TraefikService"):
+    if api_version is None and kind in PLURALS:
         yield Problem(MISSING_FIELD, ("apiVersion",), "apiVersion is required")
     if not isinstance(api_version, str):
         return

@@ -13,7 +13,7 @@ from typing import Final
 
 import attrs
 
-from uplinks.model import IngressRoute, ParentConfig, TraefikService, Uplink
+from uplinks.model import IngressRoute, TraefikService, Uplink
 
 __all__ = ["METADATA", "OBJECTS", "Fields", "camel_case", "fields_at", "written_path"]
 
@@ -45,8 +45,6 @@ _ACCEPTED: Final[Mapping[tuple[object, str], frozenset[str]]] = MappingProxyType
                 "uid",
             }
         ),
-        # Kept in `rest`; listed so that a near miss is reported as a typo.
-        (ParentConfig, ""): frozenset({"pollInterval", "pollTimeout"}),
     }
 )
 
@@ -85,8 +83,9 @@ _ACRONYMS: Final = MappingProxyType({"cas": "CAs", "http2": "HTTP2", "uri": "URI
 def written_path(cls: type, name: str) -> tuple[str, ...]:
     """Give the path of a field in the mapping that its class is read from.
 
-    >>> written_path(Uplink, "entry_points"), written_path(ParentConfig, "children")
-    (('spec', 'entryPoints'), ('children',))
+    >>> from uplinks.model import HealthCheck
+    >>> written_path(Uplink, "entry_points"), written_path(HealthCheck, "path")
+    (('spec', 'entryPoints'), ('path',))
     """
     written = camel_case(name)
     if cls not in OBJECTS:

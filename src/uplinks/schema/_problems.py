@@ -67,7 +67,7 @@ class Problem:
         steps = (step if type(step) is int else str(step) for step in self.path)
         location = origin.locate(*steps, key=self.key)
         if self.hidden:
-            shown = field_path((*origin.base, *self.path[:-1], MASK))
+            shown = field_path((*origin.path, *self.path[:-1], MASK))
             location = evolve(location, path=shown)
         return Diagnostic(
             self.code,

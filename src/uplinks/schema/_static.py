@@ -12,16 +12,14 @@ import attrs
 from uplinks.diagnostics import LIMIT_EXCEEDED, Severity
 from uplinks.located import Origin
 from uplinks.model import ChildConfig, ParentConfig, StaticConfig
-from uplinks.schema._converter import CONVERTER, MOST_REFUSED, read_duration
+from uplinks.schema._converter import CONVERTER, MOST_REFUSED
 from uplinks.schema._problems import (
     Path,
     Problem,
     build,
-    format_name,
     unknown_fields,
     wrong_type_at,
 )
-from uplinks.schema._refusals import Refused
 
 __all__ = ["read_static_config", "write_static_config"]
 
@@ -53,7 +51,7 @@ def read_static_config(node: dict[str, Any], origin: Origin) -> tuple[StaticConf
         structure_parent = partial(CONVERTER.structure, cl=ParentConfig)
         parent, found = build(provider, structure_parent, Severity.ERROR, _MULTICLUSTER)
         parent = attrs.evolve(parent, origin=origin)
-        problems += [*found, *_provider_problems(provider, parent)]
+        problems += [*found, *_provider_problems(provider)]
     return StaticConfig(child, parent, origin=origin), problems
 
 
@@ -68,8 +66,8 @@ def _mapping_at(
     return None
 
 
-def _provider_problems(provider: dict[str, Any], parent: ParentConfig) -> Iterator[Problem]:
-    """Find near misses and bad durations in what the model only keeps.
+def _provider_problems(provider: dict[str, Any]) -> Iterator[Problem]:
+    """Find near misses in what the model only keeps.
 
     The provider has undocumented fields, so an unknown field is an error only if it
     resembles a known one.
@@ -81,14 +79,6 @@ def _provider_problems(provider: dict[str, Any], parent: ParentConfig) -> Iterat
     for miss in islice(misses, 1):
         message = f"children have more than {MOST_REFUSED} unknown fields; the others are left out"
         yield Problem(LIMIT_EXCEEDED, miss.path, message, key=True)
-    for name in ("pollInterval", "pollTimeout"):
-        value = parent.rest.get(name)
-        if value is not None:
-            path = (*_MULTICLUSTER, name)
-            try:
-                read_duration(value)
-            except Refused as refused:
-                yield Problem(refused.code, path, f"{format_name(path)} {refused.predicate}")
 
 
 def _misses_in_children(children: dict[str, Any]) -> Iterator[Problem]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Protocol
 
 from uplinks.errors import UnknownChild
 from uplinks.health import Event
-from uplinks.model import Advertisement, Child, Fleet, HealthCheck
+from uplinks.model import Advertisement, Child, HealthCheck, TraefikService
 from uplinks.naming import nearest
 from uplinks.parent import Parent
 from uplinks.simulate._scenario import Fault, Scenario
@@ -70,10 +70,8 @@ class Engine(Protocol):
     def advertise(self, child: str, offers: tuple[Advertisement, ...], time: int) -> None:
         """Replace what a child advertises."""
 
-    def replace(
-        self, fleet: Fleet, offers: Mapping[str, tuple[Advertisement, ...]], time: int
-    ) -> None:
-        """Serve a fleet whose TraefikServices have other weights, with the offers as they are."""
+    def recompose(self, services: Iterable[TraefikService], time: int) -> None:
+        """Serve TraefikServices with other weights."""
 
     def next_moment(self, end: int) -> int:
         """Return when `advance` has something to do, ``end`` at the latest."""

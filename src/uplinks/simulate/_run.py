@@ -31,7 +31,7 @@ class Run:
     def __init__(self, scenario: Scenario, engine: Engine) -> None:
         self.scenario = scenario
         self.engine = engine
-        self.fleet = scenario.fleet
+        self.composed = scenario.fleet.parent.traefik_services
         self.offers: dict[str, tuple[Advertisement, ...]] = {}
 
         self.transitions: dict[Watched, list[Transition]] = defaultdict(list)
@@ -126,11 +126,11 @@ class Run:
 
     def reweight(self, change: SetWeight, time: int) -> None:
         """Set the weights that the parent itself gives to what leads to the child alone."""
-        parent, services = self.fleet.parent, self.engine.parent.services
-        composed = reweighted(parent.traefik_services, services, change.child, change.weight)
-        if composed != parent.traefik_services:
-            self.fleet = evolve(self.fleet, parent=evolve(parent, traefik_services=composed))
-            self.engine.replace(self.fleet, self.offers, time)
+        services = self.engine.parent.services
+        composed = reweighted(self.composed, services, change.child, change.weight)
+        if composed != self.composed:
+            self.composed = composed
+            self.engine.recompose(composed, time)
 
     def offers_after(self, change: OfferChange) -> tuple[Advertisement, ...]:
         if isinstance(change, Withdraw):

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable
 from fractions import Fraction
 from heapq import heappop, heappush
 from typing import Any, Final, TypeGuard
 
 from uplinks.balance import Selector
 from uplinks.health import Event, Outcome, Probe, detection_bound, recovery_bound
-from uplinks.model import Advertisement, ChildService, Fleet
+from uplinks.model import Advertisement, ChildService, TraefikService
 from uplinks.parent import Endpoint, Parent, Target
 from uplinks.simulate._arrivals import Arrivals
 from uplinks.simulate._engine import Bounds, Watched, build_timelines
@@ -131,13 +131,9 @@ class UplinksEngine:
             self.parent.withdraw(child, time)
         self.all_endpoints.update(dict.fromkeys(self._endpoints_of(self.parent.services.direct)))
 
-    def replace(
-        self, fleet: Fleet, offers: Mapping[str, tuple[Advertisement, ...]], time: int
-    ) -> None:
-        """Serve a fleet whose TraefikServices have other weights."""
-        self.parent.reload_fleet(fleet, time, strict=False)
-        for child, offered in offers.items():
-            self.advertise(child, offered, time)
+    def recompose(self, services: Iterable[TraefikService], time: int) -> None:
+        """Serve TraefikServices with other weights."""
+        self.parent.recompose(services, time)
         self.nodes = topological_order(self.selector)
 
     # --- the driver ---------------------------------------------------------

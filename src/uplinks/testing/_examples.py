@@ -41,8 +41,8 @@ __all__ = [
     "text_of",
 ]
 
-WITHOUT_EXAMPLES: Final = frozenset({"UPL011", "UPL012", "UPL013", "UPL014", "UPL018"})
-"""Codes about missing files and about suppressions, which no manifest shows."""
+WITHOUT_EXAMPLES: Final = frozenset({"UPL011", "UPL012", "UPL013", "UPL014", "UPL015", "UPL018"})
+"""Codes about missing files, suppressions and a child's document, which no manifest shows."""
 
 PARENT: Final = "parent"
 

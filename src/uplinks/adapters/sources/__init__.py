@@ -8,13 +8,18 @@ never raises for bad data and never ends by itself: a snapshot with errors, or a
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from attrs import frozen
 
-from uplinks.model import Cluster
+from uplinks.addresses import without_userinfo
+from uplinks.errors import InvalidSource
+from uplinks.model import Cluster, ParentConfig
 
-__all__ = ["Failure", "Snapshot", "Source"]
+if TYPE_CHECKING:
+    from uplinks.adapters.tokens import Token
+
+__all__ = ["Failure", "Snapshot", "Source", "source_of"]
 
 
 @frozen
@@ -46,3 +51,52 @@ class Source(Protocol):
 
         Closing the iterator releases all that it uses.
         """
+
+
+def source_of(
+    text: str,
+    cluster: str = "",
+    *,
+    config: ParentConfig | None = None,
+    token: Token | None = None,
+) -> Source:
+    """Make the source that a value of the command line names.
+
+    - ``folder:PATH``: a folder or a file, watched.
+    - ``context:NAME``: a context of the kubeconfig, watched; ``context:in-cluster`` is the
+      cluster around this pod.
+    - ``http://…`` or ``https://…``: a child's API, polled as ``config`` says, the parent's
+      static configuration. It has the child's ``serversTransport`` below its name,
+      ``cluster``. ``token`` is the child's bearer token.
+
+    Raises: InvalidSource for any other value, MissingExtra.
+
+    >>> source_of("folder:children/eu", "eu").name
+    'children/eu'
+    >>> source_of("context:eu", "eu").name
+    'context:eu'
+    """
+    # Each kind of source is an extra of its own.
+    kind, _, rest = text.partition(":")
+    if kind == "folder" and rest:
+        from uplinks.adapters.sources.folder import FolderSource  # noqa: PLC0415
+
+        return FolderSource(rest, cluster)
+    if kind == "context" and rest:
+        from uplinks.adapters.sources.kubernetes import KubernetesSource  # noqa: PLC0415
+
+        return KubernetesSource(rest, cluster)
+    if kind.lower() in {"http", "https"}:
+        from uplinks.adapters.sources.api import ApiSource  # noqa: PLC0415
+
+        config = config or ParentConfig()
+        child = config.children.get(cluster)
+        return ApiSource(
+            text,
+            cluster,
+            interval=config.poll_interval,
+            timeout=config.poll_timeout,
+            transport=None if child is None else child.servers_transport,
+            token=token,
+        )
+    raise InvalidSource(without_userinfo(text), "must start with folder:, context: or https://")

@@ -15,6 +15,7 @@ from uplinks.cli.tables import Column, table
 
 if TYPE_CHECKING:
     from uplinks.cli.demo.failover import Result
+    from uplinks.cli.demo.live import Step
 
 __all__ = ["add", "run"]
 
@@ -30,6 +31,14 @@ COLUMNS: Final = (
     Column("split after"),
 )
 
+LIVE_COLUMNS: Final = (
+    Column("what happens"),
+    Column("seen after", number=True),
+    Column("bound", number=True),
+    Column("requests lost", number=True),
+    Column("split after"),
+)
+
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
@@ -37,8 +46,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "demo",
         help=COMMANDS["demo"],
         description="Start HTTP and gRPC children on the loopback, send requests, stop one child "
-        "of each kind and start it again. Report how long detection takes compared to its bound. "
-        "Takes about six seconds.",
+        "of each kind and start it again. Then let a live parent (uplinks serve) follow two "
+        "children; one is killed and brought back, the other gets a new weight. Report how long "
+        "each takes compared to its bound. Takes about fifteen seconds.",
         allow_abbrev=False,
     )
     parser.set_defaults(run=run)
@@ -51,9 +61,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:  # noqa: ARG001
     # The C part of grpc reads this when it is loaded; a stopped server is no error here.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
-        from uplinks.cli.demo import failover  # noqa: PLC0415 - needs extras
+        from uplinks.cli.demo import failover, live  # noqa: PLC0415 - needs extras
     except MissingExtra:
-        console.complain("the demo needs two extras: pip install 'uplinks[http,grpc]'")
+        console.complain("the demo needs two extras: pip install 'uplinks[serve,grpc]'")
         return UNUSABLE
     started = time.monotonic()
     terminal = console.err.isatty()
@@ -65,18 +75,32 @@ def run(arguments: argparse.Namespace, console: Console) -> int:  # noqa: ARG001
 
     # The table has all that the driver would log.
     logging.getLogger("uplinks").addHandler(logging.NullHandler())
+    gateway = ""
+    results: list[Result] = []
+    steps: list[Step] = []
     try:
         results = asyncio.run(failover.run_all(progress))
+        gateway, steps = asyncio.run(live.run_live(progress))
     except TimeoutError:
-        results = []
+        pass
     finally:
         if terminal:
             console.err.write("\r\x1b[K")
-    if not results:
-        console.complain("no failure was detected in time")
+    styler = console.styler(console.out)
+    if results:
+        console.out.write(_format(results, styler))
+    if not steps:
+        console.complain("what should have happened did not happen in time")
         return FINDINGS
-    console.out.write(_format(results, console.styler(console.out)))
-    return CLEAN if all(result.within_bounds for result in results) else FINDINGS
+    console.out.write(f"\nA live parent, with requests through {gateway}:\n\n")
+    console.out.write(_format_steps(steps, styler))
+    kept = all(r.within_bounds for r in results) and all(s.within_bounds for s in steps)
+    console.out.write(
+        f"\n{styler('good', 'Every bound was kept.')}\n"
+        if kept
+        else f"\n{styler('error', 'A bound was exceeded.')}\n"
+    )
+    return CLEAN if kept else FINDINGS
 
 
 def _format(results: list[Result], styler: Styler) -> str:
@@ -94,12 +118,21 @@ def _format(results: list[Result], styler: Styler) -> str:
         ]
         for result in results
     ]
-    verdict = (
-        styler("good", "Every bound was kept.")
-        if all(result.within_bounds for result in results)
-        else styler("error", "A bound was exceeded.")
-    )
-    return f"{table(COLUMNS, rows, styler)}\n{verdict}\n"
+    return table(COLUMNS, rows, styler)
+
+
+def _format_steps(steps: list[Step], styler: Styler) -> str:
+    rows = [
+        [
+            step.what,
+            _seconds(step.after),
+            _seconds(step.bound),
+            str(step.lost),
+            ", ".join(f"{child} {number}" for child, number in step.split.items()),
+        ]
+        for step in steps
+    ]
+    return table(LIVE_COLUMNS, rows, styler)
 
 
 def _seconds(nanoseconds: int) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import uplinks
 from uplinks.cli.formats import Result
-from uplinks.diagnostics import Location, Severity
+from uplinks.diagnostics import Severity
 
 if TYPE_CHECKING:
     from uplinks.cli.fixes import Edit
@@ -30,14 +30,7 @@ def render(result: Result) -> str:
         {
             "code": finding.code,
             "name": result.catalogue[finding.code].name,
-            "severity": finding.severity.value,
-            "message": finding.message,
-            **_place(finding.location),
-            "suggestion": finding.suggestion,
-            "related": [
-                {"message": related.message, **_place(related.location)}
-                for related in finding.related
-            ],
+            **finding.describe(),
             "fix": None if edit is None else _fix(edit),
         }
         for finding, edit in zip_longest(result.report, result.edits)
@@ -58,15 +51,3 @@ def _fix(edit: Edit) -> dict[str, Any]:
     line, column, end_line, end_column = edit.span
     place = {"line": line, "column": column, "end_line": end_line, "end_column": end_column}
     return {**place, "text": edit.text}
-
-
-def _place(location: Location) -> dict[str, Any]:
-    return {
-        "cluster": location.cluster,
-        "file": location.file,
-        "line": location.span.line,
-        "column": location.span.column,
-        "end_line": location.span.end_line,
-        "end_column": location.span.end_column,
-        "path": location.path,
-    }

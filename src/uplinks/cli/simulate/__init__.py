@@ -47,6 +47,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         allow_abbrev=False,
     )
     inputs.add_fleet(parser)
+    inputs.add_contexts(parser)
     parser.add_argument(
         "--service",
         metavar="NAME",

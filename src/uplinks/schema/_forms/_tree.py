@@ -15,7 +15,7 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 import attrs
 
 from uplinks.diagnostics import Span
-from uplinks.located import Document, LocatedList, LocatedMap, Origin
+from uplinks.located import LocatedList, LocatedMap, Origin
 from uplinks.model import Header
 from uplinks.schema._layout import written_path
 
@@ -97,7 +97,7 @@ def get_case(node: Any, name: str) -> str | None:
 def canonical_origin(tree: LocatedMap, origin: Origin) -> Origin:
     """Give the origin of a canonical tree that was made of an object."""
     document = origin.document
-    return Origin(Document(tree, tree.span, document.file, document.cluster))
+    return Origin(attrs.evolve(document, root=tree, span=tree.span.shifted(*document.start)))
 
 
 # --- as Traefik's decoder reads it ---------------------------------------------

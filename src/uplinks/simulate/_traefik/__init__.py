@@ -13,13 +13,13 @@ Rules of this file:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Iterable
 from fractions import Fraction
 from heapq import heappop, heappush
 from typing import Final
 
 from uplinks.health import Cause, Event, State, Transition
-from uplinks.model import Advertisement, Fleet
+from uplinks.model import Advertisement, TraefikService
 from uplinks.parent import Parent
 from uplinks.simulate._arrivals import Arrivals
 from uplinks.simulate._engine import Bounds, Watched, build_timelines
@@ -149,13 +149,9 @@ class TraefikEngine:
         if dict(self.parent.services) != self.services:
             self._load(time)
 
-    def replace(
-        self, fleet: Fleet, offers: Mapping[str, tuple[Advertisement, ...]], time: int
-    ) -> None:
-        """Serve a fleet whose TraefikServices have other weights, which is a new configuration."""
-        self.parent.reload_fleet(fleet, time, strict=False)
-        for child, offered in offers.items():
-            self.parent.advertise_all({child: offered}, time)
+    def recompose(self, services: Iterable[TraefikService], time: int) -> None:
+        """Serve TraefikServices with other weights, which is a new configuration."""
+        self.parent.recompose(services, time)
         self._load(time)
 
     # --- probes -------------------------------------------------------------

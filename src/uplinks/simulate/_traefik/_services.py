@@ -276,11 +276,13 @@ class Graph:
         if service.weighted is not None:
             held = [each for each in service.weighted.services if each.weight]
             members = [(self._refer(each, namespace), each.weight) for each in held]
-            return _weighted(name, members, may_report=self._from_file)
+            return self._weighted(name, members)
         assert service.failover is not None  # noqa: S101 - a parent composes no other type
         statuses = _statuses(service.failover.rest.get("errors"))
         main = self._refer(service.failover.service, namespace)
         fallback = self._refer(service.failover.fallback, namespace)
+        if self._from_file and (_is_out(main) or _is_out(fallback)):
+            return self._weighted(name, [(main, 1), (fallback, 1)])
         if not main.reports and not statuses:
             raise NotBuilt(
                 f"the main service of the failover {name} cannot report its health, "
@@ -294,11 +296,21 @@ class Graph:
             fallback.parents.append((failover, FALLBACK))
         return failover
 
+    def _weighted(self, name: str, members: list[tuple[Any, int]]) -> Balancer:
+        """Build a composed service. The written file leaves out what nothing can be picked from."""
+        if self._from_file:
+            members = [(member, weight) for member, weight in members if not _is_out(member)]
+        return _weighted(name, members, may_report=self._from_file and bool(members))
+
     def _refer(self, reference: ServiceReference, namespace: str) -> Any:
         name = service_of(reference, namespace)
         if name is None:
             return LocalService(f"{reference.namespace or namespace}/{reference.name}")
         return self._built[name]
+
+
+def _is_out(part: object) -> bool:
+    return isinstance(part, Balancer) and not part.members
 
 
 def _weighted(name: str, members: list[tuple[Any, int]], *, may_report: bool) -> Balancer:

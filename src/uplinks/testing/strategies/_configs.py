@@ -85,8 +85,10 @@ def _listed(least: int, most: int) -> st.SearchStrategy[dict[str, Child]]:
 @cache
 def parent_configs(least: int = 0, most: int = 3) -> st.SearchStrategy[ParentConfig]:
     """Parents over so many children with drawn names, each child with an address of its own."""
-    rest = st.sampled_from([{}, {"pollInterval": "10s"}])
-    return st.builds(ParentConfig, _listed(least, most), rest=rest)
+    polls = st.sampled_from(["5s", "10s", "1500ms"])
+    rest = st.sampled_from([{}, {"brandNew": 1}])
+    listed = _listed(least, most)
+    return st.builds(ParentConfig, listed, poll_interval=polls, poll_timeout=polls, rest=rest)
 
 
 @cache
