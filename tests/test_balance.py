@@ -231,7 +231,9 @@ def test_unknown_duplicate_and_unhashable_targets(make_selector: Any) -> None:
 
 
 PAIRS = r"targets must be pairs of a target and its weight, as in Selector\(\[\('a', 1\), .*, got "
-EITHER = "targets must be a mapping of targets to weights, or pairs of a target and its weight, got "
+EITHER = (
+    "targets must be a mapping of targets to weights, or pairs of a target and its weight, got "
+)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +258,7 @@ def test_a_selector_is_a_target_and_no_collection_of_targets(make_selector: Any)
     inner = make_selector([("a", 1), ("b", 1)])
 
     for targets in (inner, [inner]):
-        with pytest.raises(TypeError, match="^targets must be .*2 targets, 2 up>$"):
+        with pytest.raises(TypeError, match=r"^targets must be .*2 targets, 2 up>$"):
             make_selector(targets)
     assert inner.pick() == "a"
 
@@ -264,7 +266,7 @@ def test_a_selector_is_a_target_and_no_collection_of_targets(make_selector: Any)
 def test_new_weights_are_a_mapping(make_selector: Any) -> None:
     selector = make_selector([("a", 1)])
     for weights in (["a"], [("a", 2)], "a", None):
-        with pytest.raises(TypeError, match="^weights must be a mapping of targets to weights"):
+        with pytest.raises(TypeError, match=r"^weights must be a mapping of targets to weights"):
             selector.update(weights)
 
     assert selector.rows() == [("a", 1, True)]

@@ -16,7 +16,9 @@ from uplinks.model import (
     HealthCheck,
     IngressRoute,
     ParentConfig,
+    PassiveHealthCheck,
     Route,
+    ServersTransport,
     TraefikService,
     Uplink,
     UplinkEntryPoint,
@@ -39,6 +41,30 @@ def test_headers_are_a_mapping_or_pairs(headers: Any) -> None:
 
     assert check.headers == (Header("Authorization", SECRET),)
     assert SECRET not in repr(check)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: HealthCheck(status="200"), "status must be an integer, got '200'"),
+        (lambda: HealthCheck(port=80.0), "port must be an integer, got 80.0"),
+        (
+            lambda: PassiveHealthCheck(max_failed_attempts="3"),
+            "max_failed_attempts must be an integer, got '3'",
+        ),
+        (
+            lambda: Uplink("api", "apps", entry_points="web"),
+            "a list is required, got a string: put it in brackets",
+        ),
+        (
+            lambda: ServersTransport(root_cas="/tls/ca.pem"),
+            "a list is required, got a string: put it in brackets",
+        ),
+    ],
+)
+def test_values_of_other_types_are_refused(make: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        make()
 
 
 @pytest.mark.parametrize(
@@ -76,7 +102,8 @@ def listing(**addresses: str) -> ParentConfig:
 
 POINTS = ChildConfig({"a": UplinkEntryPoint(":9443"), "b": UplinkEntryPoint(":9444/tcp")})
 ON_A, ON_B, ON_ALL = (
-    Uplink(name, "apps", entry_points=list(names)) for name, names in (("x", "a"), ("y", "b"), ("z", ""))
+    Uplink(name, "apps", entry_points=list(names))
+    for name, names in (("x", "a"), ("y", "b"), ("z", ""))
 )
 
 

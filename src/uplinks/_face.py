@@ -182,8 +182,7 @@ class SelectorFace:
         """
         if not isinstance(weights, Mapping):
             raise TypeError(
-                "weights must be a mapping of targets to weights, "
-                f"got {errors.quote(weights)}"
+                f"weights must be a mapping of targets to weights, got {errors.quote(weights)}"
             )
         self._update(weights)
 

@@ -325,6 +325,8 @@ class Driver:
         with self._lock:
             if self._loop is not None:
                 raise RuntimeError("this driver is already running")
+            checks = (service.health_check for service in self._parent.services.direct)
+            self._probers.load({check.mode for check in checks if check is not None})
             self._loop = ProbingLoop(
                 self._parent,
                 self._probers,

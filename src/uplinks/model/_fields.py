@@ -9,7 +9,6 @@ from typing import Any
 from attrs import field, fields
 
 from uplinks.addresses import without_userinfo
-from uplinks.errors import quote
 from uplinks.located import UNLOCATED
 
 __all__ = [
@@ -54,7 +53,7 @@ def frozen_mapping(value: Mapping[str, Any]) -> Mapping[str, Any]:
 def to_tuple(value: Iterable[Any]) -> tuple[Any, ...]:
     """Convert any iterable but a string, which would be taken apart. Raises: TypeError."""
     if isinstance(value, str | bytes):
-        raise TypeError(f"a list was expected, got {quote(value)}; write [{quote(value)}]")
+        raise TypeError("a list is required, got a string: put it in brackets")
     return tuple(value)
 
 
