@@ -43,28 +43,26 @@ def test_headers_are_a_mapping_or_pairs(headers: Any) -> None:
     assert SECRET not in repr(check)
 
 
+IN_BRACKETS = "a list is required, got a string: put it in brackets"
+
+
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("cls", "fields", "message"),
     [
-        (lambda: HealthCheck(status="200"), "status must be an integer, got '200'"),
-        (lambda: HealthCheck(port=80.0), "port must be an integer, got 80.0"),
+        (HealthCheck, {"status": "200"}, "status must be an integer, got '200'"),
+        (HealthCheck, {"port": 80.0}, "port must be an integer, got 80.0"),
         (
-            lambda: PassiveHealthCheck(max_failed_attempts="3"),
+            PassiveHealthCheck,
+            {"max_failed_attempts": "3"},
             "max_failed_attempts must be an integer, got '3'",
         ),
-        (
-            lambda: Uplink("api", "apps", entry_points="web"),
-            "a list is required, got a string: put it in brackets",
-        ),
-        (
-            lambda: ServersTransport(root_cas="/tls/ca.pem"),
-            "a list is required, got a string: put it in brackets",
-        ),
+        (Uplink, {"name": "api", "namespace": "apps", "entry_points": "web"}, IN_BRACKETS),
+        (ServersTransport, {"root_cas": "/tls/ca.pem"}, IN_BRACKETS),
     ],
 )
-def test_values_of_other_types_are_refused(make: Any, message: str) -> None:
+def test_values_of_other_types_are_refused(cls: Any, fields: Any, message: str) -> None:
     with pytest.raises(TypeError, match=f"^{message}$"):
-        make()
+        cls(**fields)
 
 
 @pytest.mark.parametrize(
