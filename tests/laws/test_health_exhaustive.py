@@ -226,11 +226,10 @@ def search_all(kind: type[Health] = Health) -> None:
         search(small, kind)
 
 
-@pytest.mark.parametrize(
-    "small",
-    representative(CONFIGURATIONS, lambda small: small.representative),
-    ids=lambda small: small.name,
-)
+CASES = representative(CONFIGURATIONS, lambda small: small.representative)
+
+
+@pytest.mark.parametrize("small", CASES, ids=lambda small: small.name)
 def test_every_reachable_state_keeps_the_laws(small: Small) -> None:
     states, closed = search(small)
 
