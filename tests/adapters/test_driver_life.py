@@ -57,6 +57,8 @@ def test_a_driver_of_addresses_can_be_updated_while_it_runs() -> None:
 def test_a_wrong_parent_is_refused_and_the_error_says_what_to_use() -> None:
     with pytest.raises(TypeError, match=r"got dict; for plain addresses use Driver\.of"):
         Driver(CHILDREN)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"probers must be a mapping like .*, got list"):
+        Driver.of(CHILDREN, probers=[])  # type: ignore[arg-type]
 
 
 # Ready
