@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from uplinks import HealthCheck, HealthPolicy, NoEligibleTarget, Outcome, PassiveHealthCheck
+from uplinks.adapters import _threads
 from uplinks.adapters.driver import Driver
 from uplinks.health import Event, Probe, Transition
 from uplinks.testing import After, ScriptedProber, VirtualLoop, in_virtual_time
@@ -287,14 +288,19 @@ def test_a_prober_that_ends_the_loop_of_a_thread_does_not_end_the_driver(
     assert f"the prober for mode 'http' failed: {problem()!r}" in caplog.text
 
 
-def test_a_loop_of_a_thread_that_ends_starts_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_loop_of_a_thread_that_ends_starts_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_threads, "RESTART", 0.05)
+
     class Ending(Recorder):
         def on_event(self, event: Event) -> None:
             self.events += 1
             if self.events == 1:
                 raise SystemExit
 
-    check = HealthCheck(path="/", interval="50ms")
+    # The probe that was in flight when the loop ended counts as lost after this time-out.
+    check = HealthCheck(path="/", interval="50ms", timeout="50ms")
     driver = Driver.of(
         {"eu": EU}, health_check=check, probers={"http": ScriptedProber()}, listeners=[Ending()]
     )

@@ -276,13 +276,8 @@ def check(scenario: Scenario) -> None:
     assert changes == seen
 
 
-@given(scenarios.scenarios())
+@given(scenarios.scenarios() | scenarios.hectic())
 def test_bulk_picks_equal_single_picks(scenario: Scenario) -> None:
-    check(scenario)
-
-
-@given(scenarios.hectic())
-def test_bulk_picks_equal_single_picks_while_passive_checks_learn(scenario: Scenario) -> None:
     check(scenario)
 
 
