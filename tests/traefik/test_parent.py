@@ -17,6 +17,8 @@ from tests.proxies.upstreams import Upstream, serving
 from tests.traefik.driver import LOOPBACK, Traefik, ask, listening, port_of
 from tests.traefik.fleets import advertised, materialize, route, uplink, write_fleet
 
+from uplinks.cli import main
+
 ROOT = Path(__file__).parent.parent.parent
 CHECK = {"path": "/health", "interval": "250ms", "timeout": "200ms"}
 PASSIVE = {"failureWindow": "30s", "maxFailedAttempts": 2}
@@ -215,7 +217,8 @@ def test_a_failover_without_status_is_refused_as_the_rule_says(
     ):
         assert ask(port)[0] == HTTPStatus.NOT_FOUND
         assert len(traefik.errors()) == 1
-    assert "warning UPL504: " in capsys.readouterr().err
+    main(["check", str(tmp_path / "fleet"), "--verbose"])
+    assert "warning UPL504: " in capsys.readouterr().out
 
 
 def test_mixed_checks_fail_over_in_neither_direction_as_the_rule_says(
@@ -229,7 +232,8 @@ def test_mixed_checks_fail_over_in_neither_direction_as_the_rule_says(
         counted = answers(port, 20)
 
     assert sum(count for (status, _), count in counted.items() if status != HTTPStatus.OK) == 10
-    assert "warning UPL502: " in capsys.readouterr().err
+    main(["check", str(tmp_path / "fleet"), "--verbose"])
+    assert "warning UPL502: " in capsys.readouterr().out
 
 
 def test_the_http_provider_reads_what_is_written_for_it(tmp_path: Path) -> None:
