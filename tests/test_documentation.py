@@ -95,7 +95,8 @@ def test_the_changelog_keeps_its_form() -> None:
     headings = re.findall(r"^### (.+)$", read(ROOT / "CHANGELOG.md"), re.MULTILINE)
     releases = re.findall(r"^## (.+)$", read(ROOT / "CHANGELOG.md"), re.MULTILINE)
 
-    assert releases[0].startswith(("[Unreleased]", "[0.2.0]"))
+    current = rf"\[{re.escape(uplinks.__version__)}\] - \d{{4}}-\d{{2}}-\d{{2}}"
+    assert releases[0] == "[Unreleased]" or re.fullmatch(current, releases[0])
     assert set(headings) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 
 
