@@ -20,6 +20,8 @@ PAGES = sorted(
     for path in [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]
     if not {"_build", "reference"} & set(path.relative_to(ROOT).parts)  # these are generated
 )
+SITE = "https://uplinks.readthedocs.io/en/stable/"
+SOURCE = "https://github.com/uplinks/uplinks/blob/main/"
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
@@ -57,6 +59,17 @@ def test_every_link_to_a_file_leads_there(page: Path) -> None:
     files = [link.partition("#")[0] for link in links if "://" not in link]
 
     assert [name for name in files if name and not (page.parent / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_absolute_link_to_our_own_pages_leads_to_a_file(page: Path) -> None:
+    text = read(page)
+    site = re.findall(rf"{re.escape(SITE)}([\w/.-]+?)\.html", text)
+    pictures = re.findall(rf"{re.escape(SITE)}(_static/[\w/.-]+)", text)
+    sources = re.findall(rf"{re.escape(SOURCE)}([\w/.-]+)", text)
+    wanted = [*(f"docs/{name}.md" for name in site), *(f"docs/{name}" for name in pictures)]
+
+    assert [name for name in [*wanted, *sources] if not (ROOT / name).is_file()] == []
 
 
 def test_every_page_is_in_the_table_of_contents() -> None:
