@@ -6,7 +6,9 @@ module names the failures and the schedulers, so that the schedulers need not kn
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+import gc
+from collections.abc import Callable, Hashable, Mapping
+from copy import deepcopy
 from math import gcd
 from types import MappingProxyType, ModuleType
 from typing import Any, ClassVar, Final, Protocol, Self, cast
@@ -41,7 +43,9 @@ class _Core(Protocol):
     def _ended(self, target: Hashable, ok: bool, nanoseconds: int) -> None: ...  # noqa: FBT001
     def _rows(self, counted: bool = ...) -> list[tuple[Any, int, bool, Any]]: ...  # noqa: FBT001
     def _skip(self, picks: int, counts: list[int] | None = None) -> None: ...
-    def _state(self) -> tuple[list[Any], dict[int, bool], dict[str, Any]]: ...
+    def _state(
+        self, before: Callable[[], object] | None = None
+    ) -> tuple[list[Any], dict[int, bool], dict[str, Any]]: ...
 
 
 class SelectorFace:
@@ -332,8 +336,21 @@ class SelectorFace:
 
     def __reduce__(self) -> tuple[Any, ...]:
         face: Any = self
-        known = face._scheduler_name, face._python_scheduler  # noqa: SLF001 - its own
-        return _unpickled, (type(self), _SNAPSHOT_VERSION, *known, face._state())  # noqa: SLF001
+        copies: list[object] = []
+
+        def copy() -> None:
+            """Copy the scheduler in the lock, and without finalizers that use the selector."""
+            collects = gc.isenabled()
+            gc.disable()
+            try:
+                copies.append(deepcopy(face._python_scheduler))  # noqa: SLF001 - its own
+            finally:
+                if collects:
+                    gc.enable()
+
+        state = face._state(copy)  # noqa: SLF001
+        known = face._scheduler_name, *copies  # noqa: SLF001
+        return _unpickled, (type(self), _SNAPSHOT_VERSION, *known, state)
 
 
 def _unpickled(

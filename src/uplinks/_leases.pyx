@@ -1,4 +1,4 @@
-# cython: language_level=3, auto_pickle=False, autotestdict=False, freethreading_compatible=False
+# cython: language_level=3, auto_pickle=False, autotestdict=False, freethreading_compatible=True
 """Leases: the compiled part of a request, so that entering and leaving one costs a few no-ops.
 
 Algorithm. A `Leases` makes the leases of one service. A lease picks on entering

@@ -1,8 +1,7 @@
-# cython: language_level=3, wraparound=False, cdivision=True, auto_pickle=False, autotestdict=False, freethreading_compatible=False
+# cython: language_level=3, wraparound=False, cdivision=True, auto_pickle=False, autotestdict=False, freethreading_compatible=True
 #
 # wraparound, cdivision: subscripts are never negative, and divisors are above 0.
 # auto_pickle: a selector is restored from a snapshot, never from its memory.
-# freethreading_compatible: True once the thread tests have passed without the GIL.
 # Bounds checks are switched in setup.py: off, except in a debug build.
 """The compiled schedulers and selector: the only code that runs for each pick.
 

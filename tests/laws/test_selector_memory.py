@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import pickle
 import sys
+import sysconfig
 import threading
 import weakref
 from array import array
@@ -425,7 +426,8 @@ def test_a_garbage_collection_at_every_allocation_may_use_the_selector(
         gc.callbacks.remove(visitor)
 
     assert visitor.failures == []
-    assert visitor.visits > 0
+    # Without the GIL, garbage is collected after many allocations only.
+    assert visitor.visits > 0 or sysconfig.get_config_var("Py_GIL_DISABLED")
     selector._check()
 
 

@@ -240,15 +240,12 @@ cdef object do_contain(Selector self, object target, object second):
 cdef object do_rows(Selector self, object counted, object second):
     # Target, weight, status and, if asked for, number of picks, in order of insertion.
     cdef bint held = hold_gc()
-    cdef Entry entry
-    cdef list counts, entries
+    cdef Entry e
+    cdef list entries = self.entries()
+    cdef list counts
     try:
-        entries = self.entries()
         counts = self.scheduler.counts() if counted else [None] * self.scheduler.size
-        return [
-            (self.held[entry.index], self.scheduler.weight[entry.index], entry.up, counts[entry.index])
-            for entry in entries
-        ]
+        return [(self.held[e.index], self.scheduler.weight[e.index], e.up, counts[e.index]) for e in entries]
     finally:
         release_gc(held)
 

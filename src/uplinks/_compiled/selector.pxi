@@ -187,8 +187,8 @@ cdef class Selector:
     def _skip(self, uint64_t picks, list counts=None):
         guarded(self, do_skip, picks, counts)
 
-    def _state(self):
-        return guarded(self, do_state, None, None)
+    def _state(self, before=None):
+        return guarded(self, do_state, before, None)
 
     def _load(self, Scheduler scheduler not None, list targets, dict up, dict state):
         for target in targets:

@@ -1,15 +1,15 @@
 # A selector as plain data, and what must hold between two operations.
 
 
-cdef object do_state(Selector self, object first, object second):
+cdef object do_state(Selector self, object before, object second):
     cdef Entry entry
-    cdef list entries
     cdef bint held
     flush([self])  # the state does not say what a Python scheduler has not received yet
+    if before is not None:
+        before()
     held = hold_gc()
     try:
-        entries = self.entries()
-        up = {entry.index: entry.up for entry in entries}
+        up = {entry.index: entry.up for entry in self.entries()}
         return list(self.held), up, self.scheduler.state()
     finally:
         release_gc(held)

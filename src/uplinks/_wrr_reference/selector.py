@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from itertools import compress, count
 from math import log
@@ -216,8 +216,12 @@ class Selector:
         if self._scheduler.failure is not None:
             raise self._failure_of_pick()
 
-    def _state(self) -> tuple[list[Any], dict[int, bool], dict[str, Any]]:
+    def _state(
+        self, before: Callable[[], object] | None = None
+    ) -> tuple[list[Any], dict[int, bool], dict[str, Any]]:
         self._flush()  # the state does not say what a Python scheduler has not received yet
+        if before is not None:
+            before()
         up = {i: self._up[i] for i in self._index.values()}
         self._scheduler.restart()
         return list(self._targets), up, deepcopy(_columns(self._scheduler))
