@@ -111,7 +111,7 @@ test-lowest:
 	@$(PYTHON) -m venv build/lowest
 	@$(LOWEST) -m pip install --quiet uv
 	@$(LOWEST) -m uv pip install --quiet --python $(LOWEST) --resolution lowest-direct '.[test]'
-	@$(LOWEST) -m pytest -p no:cacheprovider --basetemp=build/lowest/tmp tests
+	@$(LOWEST) -m pytest -p no:cacheprovider tests
 
 # The next two install programs outside .venv: Debian's nginx and HAProxy, and Debian's Chromium.
 test-proxies: $(READY) $(PROXIES_READY)
