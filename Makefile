@@ -86,13 +86,14 @@ test-debug: $(READY)
 	@cd build/debug && $(VARIANT) $(CURDIR)/$(BIN)/python -m pytest $(COMPILED_ONLY) $(SELECTOR) $(LEASES)
 
 # No leak detection, because CPython frees little at exit. `malloc`, so that each object is checked.
+# Without the bulk tests: they repeat millions of times what the others run.
 test-asan: $(READY)
 	$(call build_variant,asan,UPLINKS_DEBUG=1 UPLINKS_SANITIZE=address$(comma)undefined)
 	@cd build/asan && nm -D src/uplinks/_wrr.*.so | grep -q __asan_report_store
 	@cd build/asan && $(VARIANT) PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
 	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
-	    $(CURDIR)/$(BIN)/python -m pytest --capture=sys $(COMPILED_ONLY) $(SELECTOR) $(LEASES)
+	    $(CURDIR)/$(BIN)/python -m pytest --capture=sys $(COMPILED_ONLY) $(filter-out %_bulk.py,$(SELECTOR)) $(LEASES)
 
 # A traced line costs a hundred picks, so only tests that reach lines of their own.
 TRACED := $(wildcard tests/test_balance*.py) $(patsubst %,tests/laws/test_selector_%.py,replays adversary hostile)

@@ -19,40 +19,6 @@ COMPILED = sorted(path for path in SOURCE.rglob("*.p*") if path.suffix in {".pyx
 EDGES = {"adapters", "cli", "serve", "testing", "__main__"}
 IMPORT = re.compile(r"^\s*(?:from\s+(\S+)\s+c?import|c?import\s+(.+)|include\s+(.+))", re.MULTILINE)
 
-# Import each module as if no other one of the package were loaded, all in one interpreter. A module
-# that was loaded by another one may rely on what that had loaded before, so only a module that is
-# imported itself makes a fresh start. Importing a module imports its package first, so what the
-# package has loaded was loaded alone. The root package is replaced by a bare one, because its
-# __init__ loads all modules in the one order that happens to work. Cython refuses to load an
-# extension twice, so that one stays.
-ALONE = """
-import importlib, sys, types
-folder, *names = sys.argv[1:]
-alone = set()
-def start_afresh():
-    for loaded in [n for n in sys.modules if n.startswith("uplinks") and n != "uplinks._wrr"]:
-        del sys.modules[loaded]
-    package = types.ModuleType("uplinks")
-    package.__path__ = [folder]
-    sys.modules["uplinks"] = package
-start_afresh()
-for name in names:
-    if name in alone:
-        continue
-    if name in sys.modules:
-        start_afresh()
-    if name == "uplinks":
-        del sys.modules[name]
-    try:
-        importlib.import_module(name)
-        alone.update(n for n in sys.modules if n.startswith(name + ".") and name != "uplinks")
-    except BaseException as error:
-        print(f"{name}: {type(error).__name__}: {error}")
-        start_afresh()
-    if name == "uplinks":
-        start_afresh()
-"""
-
 HIDDEN = """
 import sys
 class Hidden:
@@ -96,14 +62,6 @@ def floor_below_the_edges() -> dict[str, Path]:
         for name, path in modules().items()
         if name != "uplinks" and name.split(".")[1] not in EDGES
     }
-
-
-def test_each_module_can_be_imported_alone() -> None:
-    names = [name for name in modules() if not name.endswith("__main__")]
-
-    alone = run("-c", ALONE, str(SOURCE), *names)
-
-    assert (alone.returncode, alone.stdout, alone.stderr) == (0, "", "")
 
 
 def test_below_the_edges_no_module_opens_a_url() -> None:

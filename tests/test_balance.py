@@ -11,6 +11,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from tests import profiles
 
 from uplinks import _wrr, balance
 from uplinks.errors import (
@@ -150,7 +151,8 @@ def test_a_pick_descends(make_selector: Any) -> None:
 def test_health_passes_upward_through_any_depth(make_selector: Any) -> None:
     leaf = make_selector([("x", 1)])
     node = leaf
-    for _ in range(3000):
+    # Both are deeper than the interpreter recurses.
+    for _ in range(1500 if profiles.NAME == "default" else 3000):
         node = make_selector([(node, 1)])
     top = make_selector([(node, 1), ("y", 1)])
 
@@ -228,6 +230,54 @@ def test_unknown_duplicate_and_unhashable_targets(make_selector: Any) -> None:
 
     assert selector.rows() == [("a", 1, True)]
     assert ("a" in selector, "b" in selector, len(selector)) == (True, False, 1)
+
+
+PAIRS = r"targets must be pairs of a target and its weight, as in Selector\(\[\('a', 1\), .*, got "
+EITHER = (
+    "targets must be a mapping of targets to weights, or pairs of a target and its weight, got "
+)
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        (["a", "b"], f"{PAIRS}'a'"),
+        (["ab"], f"{PAIRS}'ab'"),
+        ([("a", 1), "b"], f"{PAIRS}'b'"),
+        ([("a", 1, 2)], rf"{PAIRS}\('a', 1, 2\)"),
+        ([None], f"{PAIRS}None"),
+        ("abc", f"{EITHER}'abc'"),
+        (5, f"{EITHER}5"),
+        (None, f"{EITHER}None"),
+    ],
+)
+def test_targets_of_another_shape(make_selector: Any, targets: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        make_selector(targets)
+
+
+def test_a_selector_is_a_target_and_no_collection_of_targets(make_selector: Any) -> None:
+    inner = make_selector([("a", 1), ("b", 1)])
+
+    for targets in (inner, [inner]):
+        with pytest.raises(TypeError, match=r"^targets must be .*2 targets, 2 up>$"):
+            make_selector(targets)
+    assert inner.pick() == "a"
+
+
+def test_new_weights_are_a_mapping(make_selector: Any) -> None:
+    selector = make_selector([("a", 1)])
+    for weights in (["a"], [("a", 2)], "a", None):
+        with pytest.raises(TypeError, match=r"^weights must be a mapping of targets to weights"):
+            selector.update(weights)
+
+    assert selector.rows() == [("a", 1, True)]
+
+
+def test_a_start_is_an_integer(make_selector: Any) -> None:
+    for start in (1.5, "1", None):
+        with pytest.raises(TypeError, match=f"^start must be an integer, got {start!r}$"):
+            make_selector([("a", 1)], start=start)
 
 
 def test_an_unknown_scheduler(make_selector: Any) -> None:

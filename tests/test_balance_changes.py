@@ -224,7 +224,7 @@ def test_an_update_equals_single_changes_of_weight(make_selector: Any, scheduler
         ({"a": 1, "b": 2.0}, InvalidWeight),
         ({"a": 1, "z": 2}, UnknownTarget),
         (5, TypeError),
-        ([("a",)], ValueError),
+        ([("a",)], TypeError),
         ([([], 1)], TypeError),
     ],
 )

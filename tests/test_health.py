@@ -564,19 +564,23 @@ def test_a_failure_rate_forgets_what_has_left_its_window() -> None:
 
 
 @pytest.mark.parametrize(
-    "fields",
+    ("fields", "message"),
     [
-        {"hold_down": -1},
-        {"hold_down": 1.5},
-        {"failure_rate": 101},
-        {"rate_minimum": 0},
-        {"max_ejected": -1},
-        {"start_window": "soon"},
-        {"rate_window": True},
+        ({"hold_down": -1}, "hold_down must be at least 0, got -1"),
+        ({"hold_down": 1.5}, "hold_down must be a duration like .*, got 1.5"),
+        ({"failure_rate": 101}, "failure_rate must be an integer from 0 to 100, got 101"),
+        ({"failure_rate": "40%"}, "failure_rate must be an integer from 0 to 100, got '40%'"),
+        ({"rate_minimum": 0}, "rate_minimum must be an integer of at least 1, got 0"),
+        ({"max_ejected": -1}, "max_ejected must be an integer from 0 to 100, got -1"),
+        ({"concurrency": True}, "concurrency must be an integer of at least 1, got True"),
+        ({"start_window": "soon"}, "invalid duration 'soon'"),
+        ({"rate_window": True}, "rate_window must be a duration like .*, got True"),
+        ({"serve_unknown": 1}, "serve_unknown must be of class bool, got 1"),
+        ({"retry_budget": 5}, "retry_budget must be of class RetryBudget, got 5"),
     ],
 )
-def test_a_wrong_policy_is_refused(fields: dict[str, Any]) -> None:
-    with pytest.raises((TypeError, ValueError)):
+def test_a_wrong_policy_is_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=f"^{message}"):
         HealthPolicy(**fields)
 
 

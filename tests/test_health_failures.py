@@ -121,6 +121,9 @@ def test_what_is_a_failure_can_be_set() -> None:
         ({"statuses": ["503"]}, "statuses must be integers or ranges like"),
         ({"statuses": [(599, 500)]}, "statuses must be integers or ranges like"),
         ({"exceptions": [503]}, "exceptions must be exception classes or dotted names"),
+        ({"statuses": 503}, "statuses must be a list, got 503"),
+        ({"exceptions": OSError}, "exceptions must be a list, got <class 'OSError'>"),
+        ({"grpc_codes": "UNAVAILABLE"}, "grpc_codes must be a list, got 'UNAVAILABLE'"),
     ],
 )
 def test_a_wrong_classifier_is_refused(fields: dict[str, Any], message: str) -> None:

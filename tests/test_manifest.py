@@ -470,7 +470,7 @@ def test_deep_nesting_costs_no_other_finding_and_no_other_document() -> None:
 
 
 def test_a_limit_of_depth_above_the_parsers_own_is_still_a_finding() -> None:
-    result = read("[" * 5000, limits=Limits(depth=2000))
+    result = read("[" * 2100, limits=Limits(depth=2000))
 
     assert [finding.severity for finding in result.diagnostics] == [Severity.ERROR]
     assert result.documents == ()

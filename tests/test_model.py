@@ -16,7 +16,9 @@ from uplinks.model import (
     HealthCheck,
     IngressRoute,
     ParentConfig,
+    PassiveHealthCheck,
     Route,
+    ServersTransport,
     TraefikService,
     Uplink,
     UplinkEntryPoint,
@@ -39,6 +41,28 @@ def test_headers_are_a_mapping_or_pairs(headers: Any) -> None:
 
     assert check.headers == (Header("Authorization", SECRET),)
     assert SECRET not in repr(check)
+
+
+IN_BRACKETS = "a list is required, got a string: put it in brackets"
+
+
+@pytest.mark.parametrize(
+    ("cls", "fields", "message"),
+    [
+        (HealthCheck, {"status": "200"}, "status must be an integer, got '200'"),
+        (HealthCheck, {"port": 80.0}, "port must be an integer, got 80.0"),
+        (
+            PassiveHealthCheck,
+            {"max_failed_attempts": "3"},
+            "max_failed_attempts must be an integer, got '3'",
+        ),
+        (Uplink, {"name": "api", "namespace": "apps", "entry_points": "web"}, IN_BRACKETS),
+        (ServersTransport, {"root_cas": "/tls/ca.pem"}, IN_BRACKETS),
+    ],
+)
+def test_values_of_other_types_are_refused(cls: Any, fields: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        cls(**fields)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +100,8 @@ def listing(**addresses: str) -> ParentConfig:
 
 POINTS = ChildConfig({"a": UplinkEntryPoint(":9443"), "b": UplinkEntryPoint(":9444/tcp")})
 ON_A, ON_B, ON_ALL = (
-    Uplink(name, "apps", entry_points=names) for name, names in (("x", "a"), ("y", "b"), ("z", ""))
+    Uplink(name, "apps", entry_points=list(names))
+    for name, names in (("x", "a"), ("y", "b"), ("z", ""))
 )
 
 

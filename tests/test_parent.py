@@ -696,7 +696,8 @@ def test_an_update_replaces_the_children_and_keeps_the_state_of_those_that_stay(
         ({"eu": 5}, TypeError, "child 'eu' must be an address or a pair of address and weight"),
         ({"eu": ("https://eu", "3")}, TypeError, "child 'eu' must be an address or a pair of"),
         ({"eu": ("https://eu", True)}, TypeError, "child 'eu' must be an address or a pair of"),
-        ({"eu": "eu.example.com"}, InvalidAddress, "it does not start with http:// or https://"),
+        ({5: "https://eu"}, TypeError, "a child's name must be a string, got int"),
+        ({"eu": "eu.example"}, InvalidAddress, "invalid address 'eu.example' of child 'eu'"),
         ({"eu": "https://me:pw@eu"}, InvalidAddress, "it has a user or password"),
         ({"eu": "https://eu/a?b=c"}, InvalidAddress, "it has a query or fragment"),
         ({"eu": ("https://eu", -1)}, InvalidWeight, "-1"),
@@ -714,6 +715,25 @@ def test_wrong_children_are_refused_and_change_nothing(
 
     assert "pw" not in str(caught.value)
     assert picks(parent.selector(), 1) == {"us": 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"health_check": "/health"}, "health_check must be a HealthCheck, got str"),
+        ({"health_check": {"path": "/"}}, "health_check must be a HealthCheck, got dict"),
+        (
+            {"passive_health_check": HealthCheck()},
+            "passive_health_check must be a PassiveHealthCheck, got HealthCheck",
+        ),
+        ({"policy": {"slow_start": "1m"}}, "policy must be a HealthPolicy, got dict"),
+        ({"service": 5}, "service must be a string, got int"),
+        ({"start": "1"}, "start must be an integer, got str"),
+    ],
+)
+def test_arguments_of_other_types_are_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        Parent.of({"eu": "https://eu"}, **arguments)
 
 
 def test_only_a_parent_made_of_addresses_can_be_updated() -> None:

@@ -93,6 +93,14 @@ def test_a_success_clears_the_failures_before_it() -> None:
     assert not is_up(parent, "eu")
 
 
+def test_a_lease_excludes_no_names() -> None:
+    parent = Parent.of({"eu": "https://eu", "us": "https://us"})
+
+    for names in ("eu", ["eu"], iter(["eu"])):
+        with pytest.raises(TypeError, match=r"exclude must be a list of targets, such as \[lease"):
+            parent.lease(exclude=names)  # type: ignore[arg-type]
+
+
 def test_a_lease_excludes_targets() -> None:
     parent = parent_of()
     eu, us, za = sorted(parent.selector().weights, key=lambda t: list(CHILDREN).index(t.child))

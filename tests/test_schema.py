@@ -393,6 +393,11 @@ _FRACTION = "spec.weight must be an integer, got a number with a fraction or an 
     [
         ({"weight": 1.0}, "$.spec.weight", _FRACTION),
         ({"weight": 100.0}, "$.spec.weight", _FRACTION),
+        (
+            {"weight": 1e23},
+            "$.spec.weight",
+            "spec.weight must be an integer, got a number of more than 64 bits",
+        ),
         ({"weight": True}, "$.spec.weight", "spec.weight must be an integer, got the boolean true"),
         ({"weight": []}, "$.spec.weight", "spec.weight must be an integer, got a list"),
         ({"weight": b"5"}, "$.spec.weight", "spec.weight must be an integer, got a bytes"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -221,6 +222,49 @@ def test_other_values_say_nothing(text: str) -> None:
     assert cluster == Cluster("c", skipped=1)
 
 
+@pytest.mark.parametrize("indented", ["", "traefik:\n  "])
+def test_the_extra_objects_of_values_are_read_in_their_order(indented: str) -> None:
+    text = (
+        f"{indented}extraObjects:\n"
+        "    - {apiVersion: hub.traefik.io/v1alpha1, kind: Uplink, metadata: {name: b}}\n"
+        "    - {apiVersion: v1, kind: Service, metadata: {name: c}}\n"
+        "    - {apiVersion: hub.traefik.io/v1alpha1, kind: Uplink, metadata: {name: a}}\n"
+    )
+
+    manifests = parse_manifests(text, "f.yaml", namespace="apps")
+
+    uplinks = [each for each in manifests.resources if isinstance(each, Uplink)]
+    assert [uplink.owner for uplink in uplinks] == ["apps/b", "apps/a"]
+    assert len(manifests.resources) == 2
+    assert manifests.diagnostics == ()
+
+
+def test_what_is_wrong_in_an_extra_object_is_found_at_its_place() -> None:
+    text = (
+        "extraObjects:\n"
+        "  - {apiVersion: hub.traefik.io/v1alpha1, kind: Uplink, metadata: {name: a},\n"
+        "     spec: {weight: ten}}\n"
+    )
+
+    found = only(read(text))
+
+    assert (found.code, str(found.location)) == ("UPL006", "f.yaml:3:21")
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [
+        "{apiVersion: hub.traefik.io/v1alpha1, kind: Uplink, metadata: {name: '{{ .Values.a }}'}}",
+        "{apiVersion: hub.traefik.io/v1alpha1, kind: Uplink, spec: {a: [[{'{{a}}': 1}]]}}",
+        "'{{ include \"a\" . }}'",
+        "5",
+    ],
+)
+def test_extra_objects_with_templates_are_left_to_helm(objects: str) -> None:
+    assert read(f"extraObjects: [{objects}]") == Cluster("c", skipped=1)
+    assert read(f"extraObjects: {objects}") == Cluster("c", skipped=1)
+
+
 # --- arguments and variables -------------------------------------------------------
 
 
@@ -259,6 +303,23 @@ def test_an_argument_may_be_two_words_or_a_line_of_a_shell() -> None:
 
     assert points(workload(args=words)) == {"up": UplinkEntryPoint(":9443")}
     assert points(workload(command=shell)) == {"up": UplinkEntryPoint(":9443")}
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "'--hub.uplinkEntryPoints.up.address=:9443' --ping",
+        '--hub.uplinkEntryPoints.up.address=":9443"; true',
+        "--ping \\\n --hub.uplinkEntryPoints.up.address=:9443 & wait",
+        '--hub.uplinkEntryPoints.up.address ":${PORT}" --ping',
+        "--ping --hub.uplinkEntryPoints.up.address=:$PORT",
+    ],
+)
+def test_a_line_of_a_shell_has_quotes_and_variables(setting: str) -> None:
+    env = [{"name": "PORT", "value": "9443"}]
+    command = json.dumps(["sh", "-c", f"exec traefik {setting}"])
+
+    assert points(workload(command=command, env=env)) == {"up": UplinkEntryPoint(":9443")}
 
 
 def test_arguments_list_children_with_their_transports() -> None:
@@ -324,6 +385,24 @@ def test_a_misspelt_step_of_a_setting_is_found_at_its_place() -> None:
     ]
 
     assert found == [("address", (44, 2, 50)), ("address", (58, 4, 64))]
+
+
+def test_a_misspelt_field_of_an_entry_point_is_found() -> None:
+    text = "hub: {uplinkEntryPoints: {up: {address: ':1', asDefualt: true, forwardedheaders: {}}}}"
+
+    found = only(read(text))
+
+    assert (found.code, found.suggestion, str(found.location)) == (
+        "UPL005",
+        "asDefault",
+        "f.yaml:1:47",
+    )
+
+
+def test_a_field_of_an_entry_point_that_is_like_none_is_kept() -> None:
+    assert points("hub: {uplinkEntryPoints: {up: {address: ':9443', waf: {a: 1}}}}") == {
+        "up": UplinkEntryPoint(":9443", rest={"waf": {"a": 1}})
+    }
 
 
 def test_a_value_that_is_not_in_the_manifest_is_unset() -> None:

@@ -129,6 +129,23 @@ def test_detection_can_take_the_whole_bound_but_a_nanosecond() -> None:
     assert failure.detection_bound == 13 * SECOND
 
 
+@pytest.mark.parametrize(("hangs", "times"), [(False, (10, 10)), (True, (13, 0))])
+def test_a_probe_at_the_moment_of_a_change_is_answered_before_it(
+    hangs: bool,  # noqa: FBT001 - a parameter of the test
+    times: tuple[int, int],
+) -> None:
+    # eu is probed at both moments. A probe that hangs is answered as soon as its child recovers.
+    passed = 6_180_339_887
+    alone = fleet(names=["eu"], weights=[1])
+
+    [failure] = run_scenario(
+        Outage("eu", passed, passed + 20 * SECOND, hangs), fleet=alone
+    ).failures
+
+    assert (failure.detection, failure.recovery) == tuple(time * SECOND for time in times)
+    assert failure.detection_bound == failure.recovery_bound == 13 * SECOND
+
+
 def test_thresholds_need_more_than_one_probe() -> None:
     policy = HealthPolicy(healthy_threshold=2, unhealthy_threshold=3, start_window=0)
 

@@ -58,6 +58,15 @@ def test_probes_start_one_interval_late_and_run_on_a_fixed_grid() -> None:
     assert run.within_bounds
 
 
+def test_a_probe_at_the_moment_of_a_change_is_answered_before_it() -> None:
+    # us fails and recovers exactly at ticks: it gets its share until the next one.
+    run = traefik(Outage("us", 20 * SECOND, 40 * SECOND))
+
+    assert failures(run) == [(20, 30, 50)]
+    [failure] = run.failures
+    assert failure.detection == failure.recovery == 10 * SECOND
+
+
 def test_the_unhealthy_interval_has_a_grid_of_its_own() -> None:
     check = evolve(CHECK, unhealthy_interval=4 * SECOND)
 

@@ -7,9 +7,10 @@ module names the failures and the schedulers, so that the schedulers need not kn
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from copy import deepcopy
 from math import gcd
+from operator import index
 from types import MappingProxyType, ModuleType
 from typing import Any, ClassVar, Final, Protocol, Self, cast
 
@@ -22,6 +23,8 @@ _COMPILED: Final[Mapping[str, str]] = MappingProxyType(
     {"fair": "FairScheduler", "failover": "FailoverScheduler", "random": "RandomScheduler"}
 )
 _IN_PYTHON: Final[Mapping[str, str]] = MappingProxyType({"edf": "Edf", "smooth": "Smooth"})
+
+_PAIR: Final = 2  # the length of a pair
 
 _FARTHEST: Final = 1 << 16
 """Where "edf" and "smooth" may start, in picks: these are made one by one."""
@@ -89,10 +92,12 @@ class SelectorFace:
         self._python_scheduler = scheduler
         return known.ForeignScheduler(scheduler, _refusal)
 
-    def _fill(self: Any, targets: Any, start: int) -> None:
-        pairs = targets.items() if isinstance(targets, Mapping) else targets
-        pairs = list(pairs)
-        for target, weight in pairs:
+    def _fill(self: Any, targets: Any, start: Any) -> None:
+        try:
+            start = index(start)
+        except TypeError:
+            raise TypeError(f"start must be an integer, got {errors.quote(start)}") from None
+        for target, weight in _pairs(targets):
             self.add(target, weight)
         period = self.period()
         if not period:
@@ -170,7 +175,8 @@ class SelectorFace:
 
         Complexity: O(k log n) amortized for k targets.
 
-        Raises: `InvalidWeight`, `UnknownTarget`. Nothing is changed then.
+        Raises: `InvalidWeight`, `UnknownTarget`, `TypeError` for anything but a mapping. Nothing
+        is changed then.
 
         >>> from uplinks import Selector
         >>> selector = Selector([("a", 1), ("b", 1), ("c", 1)])
@@ -178,6 +184,10 @@ class SelectorFace:
         >>> dict(selector.weights)
         {'a': 3, 'b': 0, 'c': 1}
         """
+        if not isinstance(weights, Mapping):
+            raise TypeError(
+                f"weights must be a mapping of targets to weights, got {errors.quote(weights)}"
+            )
         self._update(weights)
 
     def replace(self: _Core, target: Hashable, new: Hashable) -> None:
@@ -367,6 +377,27 @@ def _unpickled(
     made._load(made._make_scheduler(order, 0), *state)
     made._scheduler_name = name
     return made
+
+
+def _pairs(targets: Any) -> list[tuple[Any, Any]]:
+    """Return the pairs of targets and weights. Raises: TypeError for anything else."""
+    if isinstance(targets, Mapping):
+        return list(targets.items())
+    # A string would be taken apart, and a selector iterates over its picks without an end.
+    if isinstance(targets, str | bytes | SelectorFace) or not isinstance(targets, Iterable):
+        raise TypeError(
+            "targets must be a mapping of targets to weights, or pairs of a target and its "
+            f"weight, got {errors.quote(targets)}"
+        )
+    pairs = []
+    for pair in targets:
+        if not isinstance(pair, tuple | list) or len(pair) != _PAIR:
+            raise TypeError(
+                "targets must be pairs of a target and its weight, as in "
+                f"Selector([('a', 1), ('b', 1)]), got {errors.quote(pair)}"
+            )
+        pairs.append((pair[0], pair[1]))
+    return pairs
 
 
 def _seed(rng: Any) -> int:

@@ -12,7 +12,6 @@ Rules of this file:
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from operator import index
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar, overload
 
@@ -76,7 +75,7 @@ class Selector(SelectorFace, _Compiled[T]):
     `docs/selector.md` and tests/laws/test_selector_laws.py.
     Complexity: a pick is O(log n), O(1) once a period has been seen; a change is O(log n), and
     O(n + period/2) where it ends a replay.
-    Raises: `InvalidWeight`, `DuplicateTarget`, `InvalidScheduler`, `SelectorCycle`.
+    Raises: `InvalidWeight`, `DuplicateTarget`, `InvalidScheduler`, `SelectorCycle`, `TypeError`.
 
     >>> selector = Selector({"child-1": 2, "child-2": 1})
     >>> [selector.pick() for _ in range(6)]
@@ -118,7 +117,6 @@ class Selector(SelectorFace, _Compiled[T]):
         start: int = 0,
         rng: int | Random | None = None,
     ) -> None:
-        start = index(start)
         super().__init__(self._make_scheduler(scheduler, rng))
         self._fill(targets, start)
 
@@ -136,6 +134,5 @@ class ReferenceSelector(SelectorFace, _wrr_reference.Selector):
         start: int = 0,
         rng: int | Random | None = None,
     ) -> None:
-        start = index(start)
         super().__init__(self._make_scheduler(scheduler, rng))
         self._fill(targets, start)

@@ -111,7 +111,7 @@ class Origin:
     """Where an object of the model was read.
 
     ``base`` is the path from the document's root to the object. It is empty unless
-    the object was an item of a ``kind: List``.
+    the object was an item of a ``kind: List`` or of ``extraObjects``.
 
     >>> location = UNLOCATED.locate("spec", "weight")
     >>> str(location), location.path

@@ -238,12 +238,29 @@ def test_a_missing_program_is_said_in_the_hint(tmp_path: Path, program: Program)
     )
 
 
+LOGGED = """\
+W1130 11:41:33.1 9 a.go:1] old
+E1130 11:41:33.2 9 run.go:72] "command failed" err=<
+\tno file
+\tp.yaml
+ >
+"""
+
+
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
         (
             "sys.stderr.write('\\nError: no template\\nmore')\nsys.exit(3)",
-            "cannot be rendered: helm failed with status 3: Error: no template",
+            "cannot be rendered: helm failed with status 3: Error: no template more",
+        ),
+        (
+            "sys.exit('WARNING: group-readable\\n# Warning: old\\nError: no chart\\n')",
+            "cannot be rendered: helm failed with status 1: Error: no chart",
+        ),
+        (
+            f"sys.exit({LOGGED!r})",
+            "cannot be rendered: helm failed with status 1: no file p.yaml",
         ),
         (
             "sys.stderr.write('x' * 1000)\nsys.exit(1)",

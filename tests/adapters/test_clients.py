@@ -340,6 +340,12 @@ def test_a_wrong_argument_is_refused(client: Any) -> None:
         client("https://eu")
     with pytest.raises(ValueError, match="host must be 'child' or 'request', got 'mine'"):
         client(Driver.of({}), host="mine")
+    for retries in ("2", -1, True):
+        with pytest.raises(ValueError, match="retries must be an integer of at least 0, got "):
+            client(Driver.of({}), retries=retries)
+    for name in ("X Y", "X\r\nY: 1", ""):
+        with pytest.raises(ValueError, match="uplink_header must be the name of a header, got "):
+            client(Driver.of({}), uplink_header=name)
 
 
 def test_an_answer_is_streamed_and_its_lease_lasts_as_long(children: Any) -> None:

@@ -402,6 +402,33 @@ def test_probers_come_from_the_entry_points_and_are_closed() -> None:
     asyncio.run(asyncio.wait_for(main(), 60))
 
 
+def test_loading_a_prober_takes_no_time_from_the_first_probe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = VirtualLoop()
+
+    class SlowToLoad:
+        def load(self) -> Callable[[], ScriptedProber]:
+            loop.oversleep(CHECK.timeout + SECOND // 10)
+            return lambda: ScriptedProber(default=answer)
+
+    async def answer(_: str) -> Outcome:
+        await asyncio.sleep(0.01)
+        return Outcome.PASS
+
+    monkeypatch.setattr("uplinks.adapters._probers.entry_points", lambda **_: [SlowToLoad()])
+    notes = Notes()
+
+    async def main() -> None:
+        async with Driver(parent_of(api()), clock=loop.clock, listeners=[notes]):
+            await asyncio.sleep(1)
+
+    in_virtual_time(main(), loop)
+
+    assert notes.outcomes == [Outcome.PASS]
+    assert notes.moments(State.DOWN) == []
+
+
 @pytest.mark.parametrize("blocked", [SECOND // 10, SECOND // 4])
 @pytest.mark.parametrize("hops", [0, 1, 5])
 def test_an_answer_that_came_while_the_loop_was_blocked_counts(blocked: int, hops: int) -> None:

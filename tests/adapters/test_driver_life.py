@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from uplinks import HealthCheck, HealthPolicy, NoEligibleTarget, Outcome, PassiveHealthCheck
+from uplinks.adapters import _threads
 from uplinks.adapters.driver import Driver
 from uplinks.health import Event, Probe, Transition
 from uplinks.testing import After, ScriptedProber, VirtualLoop, in_virtual_time
@@ -56,6 +57,8 @@ def test_a_driver_of_addresses_can_be_updated_while_it_runs() -> None:
 def test_a_wrong_parent_is_refused_and_the_error_says_what_to_use() -> None:
     with pytest.raises(TypeError, match=r"got dict; for plain addresses use Driver\.of"):
         Driver(CHILDREN)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"probers must be a mapping like .*, got list"):
+        Driver.of(CHILDREN, probers=[])  # type: ignore[arg-type]
 
 
 # Ready
@@ -285,14 +288,19 @@ def test_a_prober_that_ends_the_loop_of_a_thread_does_not_end_the_driver(
     assert f"the prober for mode 'http' failed: {problem()!r}" in caplog.text
 
 
-def test_a_loop_of_a_thread_that_ends_starts_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_loop_of_a_thread_that_ends_starts_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_threads, "RESTART", 0.05)
+
     class Ending(Recorder):
         def on_event(self, event: Event) -> None:
             self.events += 1
             if self.events == 1:
                 raise SystemExit
 
-    check = HealthCheck(path="/", interval="50ms")
+    # The probe that was in flight when the loop ended counts as lost after this time-out.
+    check = HealthCheck(path="/", interval="50ms", timeout="50ms")
     driver = Driver.of(
         {"eu": EU}, health_check=check, probers={"http": ScriptedProber()}, listeners=[Ending()]
     )

@@ -10,6 +10,7 @@ import pytest
 from attrs import has
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.profiles import scaled
 
 from uplinks import model, parse_manifests
 from uplinks.testing import strategies
@@ -18,7 +19,7 @@ CLASSES = [each for each in map(model.__dict__.get, model.__all__) if has(each)]
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
-@settings(max_examples=20)
+@settings(max_examples=scaled(20))
 @given(data=st.data())
 def test_a_copy_is_equal(cls: type, data: st.DataObject) -> None:
     value: Any = data.draw(strategies.values(cls))

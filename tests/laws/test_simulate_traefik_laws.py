@@ -10,6 +10,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import scenarios
+from tests.profiles import scaled
 
 from uplinks.model import Fleet
 from uplinks.naming import split_service_reference
@@ -79,7 +80,7 @@ def one_by_one(scenario: Scenario) -> Simulation:
     return Run(scenario, engine).simulate(None)
 
 
-@settings(max_examples=100)
+@settings(max_examples=scaled(100))
 @given(scenarios.scenarios() | scenarios.hectic(), st.sampled_from(ENGINES[1:]))
 def test_bulk_picks_equal_single_picks(scenario: Scenario, engine: str) -> None:
     scenario = evolve(scenario, engine=engine)
@@ -87,7 +88,7 @@ def test_bulk_picks_equal_single_picks(scenario: Scenario, engine: str) -> None:
     assert simulate(scenario) == one_by_one(scenario)
 
 
-@settings(max_examples=100)
+@settings(max_examples=scaled(100))
 @given(scenarios.scenarios(), st.sampled_from(ENGINES[1:]))
 def test_every_request_is_counted_once(scenario: Scenario, engine: str) -> None:
     run = simulate(evolve(scenario, engine=engine))

@@ -205,6 +205,42 @@ def test_these_matchers_have_an_effect(rule: str) -> None:
     assert parse_rule(rule).problems == ()
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "Header(`Authorization`, Bearer s3cr3t)",
+        "Header(`Authorization`, 'Bearer s3cr3t')",
+        "Header(`Authorization`, s3cr3t(`a`))",
+        "Header(`Authorization`, [s3cr3t])",
+        "Header(`Authorization` `Bearer s3cr3t`)",
+        "Header(`Authorization`, `Bearer` s3cr3t)",
+        "Header(`Authorization`, `Bearer`) s3cr3t",
+        "Header(`Authorization`) `s3cr3t`",
+        "HeaderRegexp(`Authorization`, \u201cs3cr3t\u201d)",
+        "Query('token=s3cr3t')",
+        "Query(token, s3cr3t)",
+        "QueryRegexp(`token`, s3cr3t)",
+        "Query(`token`, `a`) && 's3cr3t'",
+    ],
+)
+@pytest.mark.parametrize("syntax", ["v2", "v3"])
+def test_no_problem_shows_the_value_of_a_header_or_a_query(rule: str, syntax: RuleSyntax) -> None:
+    problems = parse_rule(rule, syntax).problems
+
+    assert problems
+    assert not [each for each in problems if "s3cr3t" in f"{each.message}{each.suggestion}"]
+
+
+def test_the_name_of_a_header_is_shown() -> None:
+    problem = only("Header('X-Tenant', `a`)")
+
+    assert (problem.message, problem.suggestion) == (QUOTES, "`X-Tenant`")
+
+
+def test_a_matcher_behind_one_of_headers_is_shown() -> None:
+    assert only("Header(`A`, `b`) && Host(a.b)").suggestion == "`a.b`"
+
+
 def test_every_problem_of_a_rule_is_found_in_order() -> None:
     rule = "Hots(`a`) && Path(`b`) || Header(`X`) && ("
     assert [rule[p.start : p.end] for p in parse_rule(rule).problems] == [

@@ -475,6 +475,20 @@ def test_an_unlisted_child_has_a_suggestion() -> None:
     assert [r.location.path for r in found[0].related] == ["$.hub.providers.multicluster.children"]
 
 
+def test_a_child_with_nothing_is_reported_where_the_parent_lists_it() -> None:
+    text = "hub: {providers: {multicluster: {children: {eu: {address: 'https://eu:9443'}}}}}"
+    parent = make_cluster("parent", [parse_manifests(text, source="p.yaml")])
+    fleet = Fleet(parent, {"eu": Cluster("eu"), "us": Cluster("us")})
+
+    found = [(d.code, str(d.location), d.location.path) for d in rules.check(fleet)]
+
+    assert found == [
+        ("UPL407", "p.yaml:1:34", "$.hub.providers.multicluster.children"),
+        ("UPL409", "p.yaml:1:34", "$.hub.providers.multicluster.children"),
+        ("UPL409", "p.yaml:1:45", "$.hub.providers.multicluster.children.eu"),
+    ]
+
+
 def test_a_parent_without_a_static_configuration_lists_no_child() -> None:
     fleet = Fleet(Cluster("parent"), {"eu": Cluster("eu")})
 

@@ -385,7 +385,7 @@ def test_the_complete_example_with_discovery_by_api() -> None:
         try:
             running = [asyncio.ensure_future(server.run()) for server in servers.values()]
             apis = {
-                name: ApiSource(str(app.make_url("/")), name)
+                name: ApiSource(str(app.make_url("/")), name, interval=20 * MILLISECOND)
                 for name, app in zip(servers, apps, strict=True)
             }
             async with serving(apis, fleet.parent) as client:

@@ -63,6 +63,8 @@ _SEPARATOR: Final = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 _KIND: Final = re.compile(r"^kind: *(\S+)", re.MULTILINE)
 _NAME: Final = re.compile(r"^metadata:\n(?: +.*\n)*?  name: *(\S+)", re.MULTILINE)
 _LONGEST_REASON: Final = 200
+_LOG_HEAD: Final = re.compile(r'^[EFIW]\d{4} .*?"command failed" err=<?', re.MULTILINE)
+_WARNING: Final = re.compile(r"(?:# *)?warning|[IW]\d{4} ", re.IGNORECASE)
 
 
 @frozen
@@ -233,10 +235,18 @@ def _run(command: list[str], program: str) -> str:
     if len(data) > most:
         raise Unrendered(f"{program} wrote more than {most} bytes", installed=True)
     if status:
-        line = next((line for line in said.splitlines() if line.strip()), "")
-        shown = f": {line.strip()[:_LONGEST_REASON]}" if line else ""
+        reason = _reason(said)
+        shown = f": {reason}" if reason else ""
         raise Unrendered(f"{program} failed with status {status}{shown}", installed=True)
     return data.decode("utf-8", "replace")
+
+
+def _reason(said: str) -> str:
+    """Give the reason on one line, without the frame of a log and the warnings before it."""
+    lines = [line.strip() for line in _LOG_HEAD.sub("", said).splitlines()]
+    kept = [line for line in lines if line not in ("", ">")]
+    wrong = [line for line in kept if not _WARNING.match(line)] or kept
+    return " ".join(wrong)[:_LONGEST_REASON].rstrip()
 
 
 # --- from a rendering to files ----------------------------------------------

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from uplinks.adapters.driver import Driver
+from uplinks.grammar import is_token
 from uplinks.model import ServersTransport
 from uplinks.parent import Attempt
 
@@ -58,6 +59,10 @@ class Route:
             raise TypeError(f"driver must be a Driver, got {type(driver).__name__}")
         if host not in {"child", "request"}:
             raise ValueError(f"host must be 'child' or 'request', got {host!r}")
+        if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
+            raise ValueError(f"retries must be an integer of at least 0, got {retries!r}")
+        if uplink_header is not None and not is_token(uplink_header):
+            raise ValueError(f"uplink_header must be the name of a header, got {uplink_header!r}")
         self._driver = driver
         self._service = service
         self._retries = retries

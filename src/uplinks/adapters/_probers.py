@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from importlib.metadata import entry_points
 from typing import Any, Final
 
@@ -45,6 +46,16 @@ class Probers:
     def __init__(self, given: Mapping[str, Prober] | None) -> None:
         self._given = None if given is None else dict(given)
         self.in_use: dict[str, Prober] = {}
+
+    def load(self, modes: Iterable[str]) -> None:
+        """Find the probers of modes before a probe waits for them: importing one takes time.
+
+        A problem is reported when the prober is needed.
+        """
+        for mode in modes:
+            if mode not in self.in_use:
+                with suppress(Exception):
+                    self._find(mode)
 
     async def ask(self, url: str, probe: Probe) -> Outcome:
         """Probe an address with the prober for the check's mode. Raises: TimeoutError."""

@@ -84,6 +84,11 @@ class Driver:
                 f"parent must be a Parent, got {type(parent).__name__}; "
                 "for plain addresses use Driver.of({'eu': 'https://eu.example.com'})"
             )
+        if probers is not None and not isinstance(probers, Mapping):
+            raise TypeError(
+                "probers must be a mapping like {'http': HttpProber()}, "
+                f"got {type(probers).__name__}"
+            )
         self._parent = parent
         self._probers = Probers(probers)
         self._clock = clock
@@ -320,6 +325,8 @@ class Driver:
         with self._lock:
             if self._loop is not None:
                 raise RuntimeError("this driver is already running")
+            checks = (service.health_check for service in self._parent.services.direct)
+            self._probers.load({check.mode for check in checks if check is not None})
             self._loop = ProbingLoop(
                 self._parent,
                 self._probers,

@@ -44,7 +44,7 @@ _VALUES: Final = {
         "timeout unhealthyInterval",
         "passiveHealthCheck": "failureWindow maxFailedAttempts",
         "routes": "kind match priority syntax",
-        "services service fallback mirroring mirrors": _REFERENCE,
+        "services service fallback mirroring mirrors backendRefs": _REFERENCE,
         "middlewares options parentRefs store": "name namespace",
         "errors": "status",
         "tls": "certResolver secretName",
@@ -55,7 +55,8 @@ _VALUES: Final = {
     for parent in parents.split() or [""]
 }
 _PARENTS: Final = _VALUES.keys() | {
-    "failover", "highestRandomWeight", "hub", "items", "observability", "providers", "weighted",
+    "failover", "highestRandomWeight", "hub", "items", "observability", "providers", "rules",
+    "weighted",
 }  # fmt: skip
 _CHOSEN: Final = frozenset({"children", "uplinkEntryPoints"})
 _FIELDS: Final = (_PARENTS | {"headers"}).union(*_VALUES.values()) - {""}
@@ -187,5 +188,5 @@ def _may_be_shown(names: list[str], text: str) -> bool:
     if name == "match":
         return _MATCHER.search(text) is None
     text = text.strip("\"'")
-    like_a_url = name == "address" or "//" in text or "?" in text
+    like_a_url = name in {"address", "hostname"} or "//" in text or "?" in text
     return not like_a_url or without_userinfo(text) == text

@@ -40,9 +40,16 @@ _EXCEPTIONS: Final = (
 _GRPC_CODES: Final = ("DATA_LOSS", "DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE", "UNKNOWN")
 
 
+def _several(values: Any, name: str) -> Iterable[Any]:
+    """Refuse a single value; a string would be taken apart. Raises: TypeError."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be a list, got {values!r}")
+    return values
+
+
 def _to_ranges(statuses: Statuses) -> tuple[tuple[int, int], ...]:
     ranges = []
-    for each in statuses:
+    for each in _several(statuses, "statuses"):
         match each:
             case int(status) if not isinstance(status, bool):
                 ranges.append((status, status))
@@ -57,7 +64,7 @@ def _to_ranges(statuses: Statuses) -> tuple[tuple[int, int], ...]:
 
 def _to_exceptions(kinds: Iterable[type[BaseException] | str]) -> frozenset[str]:
     names = set()
-    for kind in kinds:
+    for kind in _several(kinds, "exceptions"):
         if isinstance(kind, str):
             names.add(kind)
         elif isinstance(kind, type) and issubclass(kind, BaseException):
@@ -68,7 +75,7 @@ def _to_exceptions(kinds: Iterable[type[BaseException] | str]) -> frozenset[str]
 
 
 def _to_names(names: Iterable[str]) -> frozenset[str]:
-    return frozenset(names)
+    return frozenset(_several(names, "grpc_codes"))
 
 
 def _dotted(kind: type) -> str:

@@ -6,15 +6,16 @@ them, and reasons do not contain them.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, Final, NamedTuple
 
 from attrs import evolve, field, frozen
-from attrs.validators import ge, instance_of, le
+from attrs.validators import instance_of
 
 from uplinks.durations import to_nanoseconds
+from uplinks.errors import quote
 from uplinks.health._budget import RetryBudget
 from uplinks.health._failures import FailureClassifier
 from uplinks.health._states import Cause, State
@@ -36,12 +37,38 @@ __all__ = [
 SECOND: Final = 1_000_000_000
 
 
-def _at_least(least: int, default: int) -> int:
-    return field(default=default, validator=[instance_of(int), ge(least)])
+def _at_least(least: int, default: int, *, kw_only: bool = False) -> Any:
+    return field(default=default, kw_only=kw_only, validator=_between(least, None))
 
 
 def _percent(default: int) -> Any:
-    return field(default=default, kw_only=True, validator=[instance_of(int), ge(0), le(100)])
+    return field(default=default, kw_only=True, validator=_between(0, 100))
+
+
+def _between(least: int, most: int | None) -> Callable[[object, Any, object], None]:
+    """Validate an integer field. Raises: TypeError, ValueError with its name and value."""
+    allowed = f"of at least {least}" if most is None else f"from {least} to {most}"
+
+    def validate(_: object, attribute: Any, value: object) -> None:
+        message = f"{attribute.name} must be an integer {allowed}, got {quote(value)}"
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(message)
+        if value < least or (most is not None and value > most):
+            raise ValueError(message)
+
+    return validate
+
+
+def _of_class(expected: type) -> Callable[[object, Any, object], None]:
+    """Validate the class of a field. Raises: TypeError with its name and value."""
+
+    def validate(_: object, attribute: Any, value: object) -> None:
+        if not isinstance(value, expected):
+            raise TypeError(
+                f"{attribute.name} must be of class {expected.__name__}, got {quote(value)}"
+            )
+
+    return validate
 
 
 Duration = str | timedelta | int
@@ -133,22 +160,22 @@ class HealthPolicy:
     start_window: int = field(default=SECOND, converter=_start_window)
     concurrency: int = _at_least(1, 256)
     max_lateness: int = field(default=SECOND // 4, converter=_max_lateness)
-    serve_unknown: bool = field(default=True, kw_only=True, validator=instance_of(bool))
+    serve_unknown: bool = field(default=True, kw_only=True, validator=_of_class(bool))
     panic_threshold: int = _percent(0)
     hold_down: int = field(default=0, converter=_hold_down, kw_only=True)
     max_hold_down: int = field(default=300 * SECOND, converter=_max_hold_down, kw_only=True)
     failure_rate: int = _percent(0)
     rate_window: int = field(default=10 * SECOND, converter=_rate_window, kw_only=True)
-    rate_minimum: int = field(default=20, kw_only=True, validator=[instance_of(int), ge(1)])
+    rate_minimum: int = _at_least(1, 20, kw_only=True)
     max_ejected: int = _percent(100)
     slow_start: int = field(default=0, converter=_slow_start, kw_only=True)
     min_interval: int = field(default=0, converter=_min_interval, kw_only=True)
     max_timeout: int = field(default=0, converter=_max_timeout, kw_only=True)
     failures: FailureClassifier = field(
-        factory=FailureClassifier, kw_only=True, validator=instance_of(FailureClassifier)
+        factory=FailureClassifier, kw_only=True, validator=_of_class(FailureClassifier)
     )
     retry_budget: RetryBudget = field(
-        factory=RetryBudget, kw_only=True, validator=instance_of(RetryBudget)
+        factory=RetryBudget, kw_only=True, validator=_of_class(RetryBudget)
     )
 
     def bounded(self, check: HealthCheck) -> HealthCheck:

@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from uplinks.diagnostics import MASK
 from uplinks.durations import to_nanoseconds
+from uplinks.errors import quote
 
 __all__ = ["DEFAULT_INTERVAL", "DEFAULT_TIMEOUT", "Header", "HealthCheck", "PassiveHealthCheck"]
 
@@ -66,11 +67,17 @@ def _method(value: str) -> str:
 
 
 def _status(value: int) -> int:
-    return value or 200
+    return _integer(value, "status") or 200
 
 
 def _port(value: int | None) -> int | None:
-    return value or None
+    return None if value is None else _integer(value, "port") or None
+
+
+def _integer(value: int, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an integer, got {quote(value)}")
+    return value
 
 
 Duration = str | timedelta | int
@@ -93,7 +100,7 @@ def _failure_window(value: Duration) -> int:
 
 
 def _max_failed_attempts(value: int) -> int:
-    return value or 1
+    return _integer(value, "max_failed_attempts") or 1
 
 
 @frozen

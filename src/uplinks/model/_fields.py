@@ -51,7 +51,9 @@ def frozen_mapping(value: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def to_tuple(value: Iterable[Any]) -> tuple[Any, ...]:
-    """Convert any iterable; `tuple` itself as a converter would leave its type variable open."""
+    """Convert any iterable but a string, which would be taken apart. Raises: TypeError."""
+    if isinstance(value, str | bytes):
+        raise TypeError("a list is required, got a string: put it in brackets")
     return tuple(value)
 
 

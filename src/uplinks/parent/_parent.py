@@ -30,7 +30,7 @@ from uplinks.parent._attempts import Attempts
 from uplinks.parent._composed import Composed
 from uplinks.parent._engine import Engine, Target
 from uplinks.parent._events import EventStream
-from uplinks.parent._sources import ChildAddress, Plain, source_of
+from uplinks.parent._sources import ChildAddress, Plain, require, source_of
 from uplinks.parent._state import state_of
 from uplinks.parent._watch import Endpoint
 
@@ -89,6 +89,8 @@ class Parent:
             if not isinstance(child, Child):
                 raise TypeError(f"child {name!r} must be a Child, got {type(child).__name__}")
         policy = HealthPolicy() if policy is None else policy
+        require(policy, HealthPolicy, "policy")
+        require(start, int, "start")
         self._engine = Engine(config, services, policy, start=start, scheduler=scheduler)
         self._ready = self._engine.ready  # looked up once a request
         self._plain: Plain | None = None
@@ -474,7 +476,7 @@ class Parent:
         parent's driver.
 
         Complexity: O(1) beside the pick.
-        Raises: as `selector`; NoEligibleTarget on entering.
+        Raises: as `selector`; TypeError for names in ``exclude``; NoEligibleTarget on entering.
 
         >>> parent = Parent.of({"eu": "https://eu.example.com"})
         >>> with parent.lease() as lease:
@@ -487,7 +489,15 @@ class Parent:
             leases = self._ready[name]
         except KeyError:
             leases = self._leases(name)
-        return leases.lease() if exclude is None else leases.excluding(list(exclude))
+        if exclude is None:
+            return leases.lease()
+        excluded = [] if isinstance(exclude, str) else list(exclude)
+        # The name of a child would match no target, and so exclude nothing.
+        if isinstance(exclude, str) or any(isinstance(each, str) for each in excluded):
+            raise TypeError(
+                f"exclude must be a list of targets, such as [lease.target], got {exclude!r}"
+            )
+        return leases.excluding(excluded)
 
     def attempts(self, name: str | None = None, *, retries: int = 2) -> Attempts:
         """Attempt one request on up to ``retries`` further children while it fails.

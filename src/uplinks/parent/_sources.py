@@ -20,7 +20,7 @@ from uplinks.model import (
 )
 from uplinks.services import advertise
 
-__all__ = ["ChildAddress", "Plain", "Source", "source_of"]
+__all__ = ["ChildAddress", "Plain", "Source", "require", "source_of"]
 
 ChildAddress = str | Child | tuple[str | Child, int]
 """A child's address, or a `Child` with more settings; perhaps with its weight."""
@@ -65,6 +65,14 @@ class Plain:
     health_check: HealthCheck | None
     passive_health_check: PassiveHealthCheck | None
 
+    def __attrs_post_init__(self) -> None:
+        """Raises: TypeError for values of other types."""
+        require(self.service, str, "service")
+        if self.health_check is not None:
+            require(self.health_check, HealthCheck, "health_check")
+        if self.passive_health_check is not None:
+            require(self.passive_health_check, PassiveHealthCheck, "passive_health_check")
+
     def source(self, children: Mapping[str, ChildAddress]) -> Source:
         """Read ``{"eu": "https://eu.example.com", "us": ("https://us.example.com/base", 3)}``.
 
@@ -78,6 +86,7 @@ class Plain:
         listed: dict[str, Child] = {}
         offers: dict[str, tuple[Advertisement, ...]] = {}
         for name, given in children.items():
+            require(name, str, "a child's name")
             match given:
                 case str() | Child():
                     address, weight = given, 1
@@ -103,12 +112,21 @@ class Plain:
         return Source(ParentConfig(listed), offers)
 
 
+def require(value: object, kind: type, name: str) -> None:
+    """Check the type of an argument. Raises: TypeError that names it and both types."""
+    if not isinstance(value, kind):
+        expected = {str: "a string", int: "an integer"}.get(kind, f"a {kind.__name__}")
+        raise TypeError(f"{name} must be {expected}, got {type(value).__name__}")
+
+
 def _child(name: str, address: str) -> Child:
     """Split an address into that of the server and a base path."""
     try:
         parts = urlsplit(address)
     except ValueError:
         return Child(address)  # refused where all addresses are
+    if not parts.scheme or not parts.netloc:
+        return Child(address)
     if "?" in address or "#" in address:
         raise InvalidAddress(name, without_userinfo(address), "it has a query or fragment")
     server = address.removesuffix(parts.path) if parts.path else address

@@ -220,6 +220,7 @@ class _Parser:
     output: list[Call | Operator] = field(factory=list)
     calls: list[Call] = field(factory=list)
     waiting: list[Operator | _Token] = field(factory=list)  # an opening bracket is its token
+    matcher: str = ""  # the name of the one that is read, or was last
 
     def parse(self) -> None:
         token = next(self.tokens)
@@ -243,20 +244,21 @@ class _Parser:
             self._call(token)
         else:
             hint = "; a string must be an argument of a matcher" if _is_text(token) else ""
-            raise _refuse(token, f"expected a matcher, got {token.describe()}{hint}")
+            raise _refuse(token, f"expected a matcher, got {self._show(token)}{hint}")
 
     def _call(self, name: _Token) -> None:
+        self.matcher = name.text
         token = next(self.tokens)
         if token.text != "(":
             v1 = "; 'name:value' is the syntax of Traefik v1" if token.text[:1] == ":" else ""
-            message = f"expected '(' after {name.describe()}, got {token.describe()}{v1}"
+            message = f"expected '(' after {name.describe()}, got {self._show(token)}{v1}"
             raise _refuse(token, message)
         arguments: list[str] = []
         spans: list[tuple[int, int]] = []
         token = next(self.tokens)
         while token.text != ")":
             if token.kind != "string":
-                raise _Refused(self._not_a_string(token))
+                raise _Refused(self._not_a_string(token, first=not arguments))
             arguments.append(token.value)
             spans.append((token.start, token.end))
             token = next(self.tokens)
@@ -268,16 +270,30 @@ class _Parser:
                 if not spread:
                     continue
             if token.text != ")":
-                raise _refuse(token, f"expected ',' or ')', got {token.describe()}")
+                raise _refuse(token, f"expected ',' or ')', got {self._show(token)}")
         self._push(Call(name.text, tuple(arguments), name.start, token.end, tuple(spans)))
 
     def _push(self, call: Call) -> None:
+        self.matcher = call.name
         self.calls.append(call)
         self.output.append(call)
 
-    def _not_a_string(self, token: _Token) -> Problem:
-        """Say what is wrong with an argument, and show it with quotes if it has none."""
-        message = f"expected a string in backquotes, got {token.describe()}"
+    def _is_private(self) -> bool:
+        """Tell whether text here may be a credential: the value of a header or a query."""
+        return self.matcher.lower().startswith(("header", "query"))
+
+    def _show(self, token: _Token) -> str:
+        if token.kind in {"call", "name", "other", "string"} and self._is_private():
+            return "text"
+        return token.describe()
+
+    def _not_a_string(self, token: _Token, *, first: bool) -> Problem:
+        """Say what is wrong with an argument, and show it with quotes if it has none.
+
+        The first one of a matcher of headers is a name, which is no secret.
+        """
+        private = self._is_private() and not (first and self.matcher[:1] in "Hh")
+        message = f"expected a string in backquotes, got {self._show(token)}"
         if token.text in {"`", '"'}:
             return Problem(token.start, token.end, f"missing closing {token.text}")
         if token.kind not in {"name", "other", "call"}:
@@ -287,9 +303,12 @@ class _Parser:
         inside = bare.strip(_QUOTES)
         if inside != bare:
             message = "use backquotes around an argument, not other quotes"
+        elif private:
+            message = "an argument must be in backquotes"
         elif len(bare) <= _LONGEST:
             message = f"an argument must be in backquotes, got {bare}"
-        suggestion = f"`{inside}`" if inside and len(inside) <= _LONGEST else None
+        is_short = 0 < len(inside) <= _LONGEST
+        suggestion = f"`{inside}`" if is_short and not private else None
         return Problem(token.start, token.start + len(bare), message, suggestion)
 
     def _after_operand(self) -> _Token:
@@ -313,13 +332,24 @@ class _Parser:
         after = next(self.tokens) if token.kind == "line" else token
         self._reduce(Operator.OR)
         if after.kind != "end":
-            raise _refuse(after, *_not_an_operator(after, broken=after is not token))
+            raise _refuse(after, *self._not_an_operator(after, broken=after is not token))
         if self.waiting:
             opened = self.waiting[-1]
             assert isinstance(opened, _Token)  # noqa: S101 - the operators are reduced
             where = token if token.kind == "line" else opened
             raise _refuse(where, "missing ')'" if where is opened else "expected ')' on this line")
         return after
+
+    def _not_an_operator(self, token: _Token, *, broken: bool) -> tuple[str, str | None]:
+        if broken:
+            return "a line must end with '&&' or '||' if the rule goes on", None
+        word = _WORDS.get(token.text.lower())
+        if token.kind == "name" and word is not None:
+            return f"expected an operator, got {token.text!r}; write {word!r}", word
+        if token.text in {"&", "|", ";", "+"}:
+            operator = "||" if token.text == "|" else "&&"
+            return f"expected an operator, got {token.text!r}; write {operator!r}", operator
+        return f"expected '&&' or '||' between matchers, got {self._show(token)}", None
 
     def _reduce(self, least: Operator) -> None:
         """Move the operators that bind at least as strongly to the output."""
@@ -338,15 +368,3 @@ _WORDS: Final = {"and": "&&", "or": "||", "not": "!"}
 
 def _is_text(token: _Token) -> bool:
     return token.kind == "string" or token.text[:1] in {"'", "/"}
-
-
-def _not_an_operator(token: _Token, *, broken: bool) -> tuple[str, str | None]:
-    if broken:
-        return "a line must end with '&&' or '||' if the rule goes on", None
-    word = _WORDS.get(token.text.lower())
-    if token.kind == "name" and word is not None:
-        return f"expected an operator, got {token.text!r}; write {word!r}", word
-    if token.text in {"&", "|", ";", "+"}:
-        operator = "||" if token.text == "|" else "&&"
-        return f"expected an operator, got {token.text!r}; write {operator!r}", operator
-    return f"expected '&&' or '||' between matchers, got {token.describe()}", None

@@ -96,14 +96,20 @@ def invalid_child_name(cluster: Cluster) -> Iterator[Diagnostic]:
             )
 
 
-def _anywhere(child: str, cluster: Cluster) -> Location:
-    """Locate the static configuration of a cluster, or else its first object."""
+def _anywhere(child: str, fleet: Fleet) -> Location:
+    """Locate a child's static configuration, else its first object, else the parent's list."""
+    cluster, listing = fleet.children[child], fleet.parent.parent_config
     config, uplinks, routers = cluster.child_config, cluster.uplinks, cluster.routers
     if config is not None:
         return config.origin.locate("hub", key=True)
     origins = [*(uplink.origin for uplink in uplinks), *(router.origin for router in routers)]
     places = [origin.locate("metadata", "name") for origin in origins]
-    return min(places, default=Location(cluster=child))
+    if places:
+        return min(places)
+    if listing is None:
+        return Location(cluster=child)
+    entry = (child,) if child in listing.children else ()
+    return listing.origin.locate(*_CHILDREN, *entry, key=True)
 
 
 @rule(
@@ -187,7 +193,7 @@ def unlisted_child(fleet: Fleet) -> Iterator[RuleResult]:
     inner = {name for tier in fleet.tiers()[1:] for name in tier.children}
     for name in sorted(set(fleet.children) - listed - inner):
         diagnostic = unlisted_child.at(
-            _anywhere(name, fleet.children[name]),
+            _anywhere(name, fleet),
             f"child {quote(name)} is not among the children the parent lists ({it_lists}); "
             "add it there, with its address",
             related,
@@ -275,7 +281,13 @@ def child_without_manifests(fleet: Fleet) -> Iterator[RuleResult]:
     name="child-without-provider",
     severity=Severity.ERROR,
     scope="fleet",
-    reads=("children", "children.child_config", "children.routers", "children.uplinks"),
+    reads=(
+        "children",
+        "children.child_config",
+        "children.routers",
+        "children.uplinks",
+        "parent.parent_config",
+    ),
 )
 def child_without_provider(fleet: Fleet) -> Iterator[Diagnostic]:
     """Require the multicluster provider in each child.
@@ -314,7 +326,7 @@ def child_without_provider(fleet: Fleet) -> Iterator[Diagnostic]:
     """
     for name in sorted(fleet.children):
         cluster = fleet.children[name]
-        config, where = cluster.child_config, _anywhere(name, cluster)
+        config, where = cluster.child_config, _anywhere(name, fleet)
         if config is None:
             message = f"child {quote(name)} has no static configuration"
         elif not config.multicluster:

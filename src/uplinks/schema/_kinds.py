@@ -158,6 +158,7 @@ def objects_in(document: Document) -> Iterator[tuple[Origin, Any]]:
     """Give every object and list of a document, with its origin; a list before its items.
 
     An item of a list of one kind may leave out its kind and version, as the API server does.
+    Values of Helm are a list of their ``extraObjects``.
     """
     # A stack, since nesting in a document must not become nesting in Python.
     waiting: list[tuple[Path, Any]] = [((), document.root)]
@@ -173,6 +174,31 @@ def objects_in(document: Document) -> Iterator[tuple[Origin, Any]]:
                 for index, item in enumerate(items)
             ]
             waiting.extend(reversed(inside))
+        elif not base and isinstance(node, dict) and "kind" not in node:
+            waiting.extend(reversed(list(_extra_objects(node))))
+
+
+def _extra_objects(values: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
+    """Give the objects that Traefik's chart adds to its own, except those with templates."""
+    for base in ((), ("traefik",)):
+        holder: Any = values.get(base[0]) if base else values
+        objects = holder.get("extraObjects") if isinstance(holder, dict) else None
+        for index, item in enumerate(objects if isinstance(objects, list) else ()):
+            if isinstance(item, dict) and not _has_template(item):
+                yield (*base, "extraObjects", index), item
+
+
+def _has_template(node: Any) -> bool:
+    waiting = [node]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, str) and "{{" in each:
+            return True
+        if isinstance(each, dict):
+            waiting += [*each.keys(), *each.values()]
+        elif isinstance(each, list):
+            waiting += each
+    return False
 
 
 def _with_kind(item: Any, holder: Mapping[str, Any]) -> Any:

@@ -67,6 +67,7 @@ _TYPES: Final = MappingProxyType(
     {bool: "boolean", int: "integer", float: "number", str: "string", dict: "mapping", list: "list"}
 )
 _LONGEST_SHOWN: Final = 40
+_BEYOND: Final = 2.0**63  # where the API server reads an integer as a float
 
 
 def type_name(value: object) -> str:
@@ -89,6 +90,8 @@ def describe(value: object) -> str:
     ("the string '5'", 'the integer 5', 'the boolean true', 'a list', 'null')
     """
     if isinstance(value, float):
+        if value.is_integer() and abs(value) >= _BEYOND:
+            return "a number of more than 64 bits"
         # Python would write it in another way than the manifest: 1e2 as 100.0.
         return "a number with a fraction or an exponent"
     if isinstance(value, bool):

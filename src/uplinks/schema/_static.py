@@ -26,6 +26,20 @@ __all__ = ["read_static_config", "write_static_config"]
 _MULTICLUSTER: Final = ("hub", "providers", "multicluster")
 _PROVIDER: Final = ("children", "pollInterval", "pollTimeout")
 _CHILD: Final = ("address", "serversTransport")
+_ENTRY_POINT: Final = (
+    "address",
+    "allowACMEByPass",
+    "asDefault",
+    "forwardedHeaders",
+    "http",
+    "http2",
+    "http3",
+    "observability",
+    "proxyProtocol",
+    "reusePort",
+    "transport",
+    "udp",
+)
 
 
 def read_static_config(node: dict[str, Any], origin: Origin) -> tuple[StaticConfig, list[Problem]]:
@@ -46,7 +60,8 @@ def read_static_config(node: dict[str, Any], origin: Origin) -> tuple[StaticConf
         structure_child = partial(CONVERTER.structure, cl=ChildConfig)
         child, found = build(tree, structure_child, Severity.ERROR, ("hub",))
         child = attrs.evolve(child, multicluster=provider is not None, origin=origin)
-        problems += found
+        misses = _misses_below(points or {}, _ENTRY_POINT, ("hub", "uplinkEntryPoints"))
+        problems += [*found, *misses]
     if provider:
         structure_parent = partial(CONVERTER.structure, cl=ParentConfig)
         parent, found = build(provider, structure_parent, Severity.ERROR, _MULTICLUSTER)
@@ -74,22 +89,31 @@ def _provider_problems(provider: dict[str, Any]) -> Iterator[Problem]:
     """
     yield from _near_misses(provider, _PROVIDER, _MULTICLUSTER)
     children = provider.get("children")
-    misses = _misses_in_children(children if isinstance(children, dict) else {})
+    if isinstance(children, dict):
+        yield from _misses_below(children, _CHILD, (*_MULTICLUSTER, "children"))
+
+
+def _misses_below(named: dict[str, Any], known: tuple[str, ...], path: Path) -> Iterator[Problem]:
+    """Find near misses in each of the mappings that have a name."""
+    misses = (
+        miss
+        for name, node in named.items()
+        if isinstance(node, dict)
+        for miss in _near_misses(node, known, (*path, name))
+    )
     yield from islice(misses, MOST_REFUSED)
     for miss in islice(misses, 1):
-        message = f"children have more than {MOST_REFUSED} unknown fields; the others are left out"
+        most = f"more than {MOST_REFUSED} unknown fields"
+        message = f"{path[-1]} have {most}; the others are left out"
         yield Problem(LIMIT_EXCEEDED, miss.path, message, key=True)
 
 
-def _misses_in_children(children: dict[str, Any]) -> Iterator[Problem]:
-    for name, child in children.items():
-        if isinstance(child, dict):
-            yield from _near_misses(child, _CHILD, (*_MULTICLUSTER, "children", name))
-
-
 def _near_misses(node: dict[str, Any], known: tuple[str, ...], path: Path) -> Iterator[Problem]:
-    unknown = unknown_fields(path, node.keys() - set(known), known, Severity.ERROR)
-    return (problem for problem in unknown if problem.suggestion is not None)
+    # Traefik takes the names in any case.
+    names = {name.lower() for name in known}
+    unknown = {name for name in node if name.lower() not in names}
+    problems = unknown_fields(path, unknown, known, Severity.ERROR)
+    return (problem for problem in problems if problem.suggestion is not None)
 
 
 def write_static_config(config: StaticConfig) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 A probe is answered once it has lasted as long as its child's latency at that moment, and passes
 unless the child is out then. So a probe in flight fails when its child goes out, and a probe that
-hangs passes when its child recovers.
+hangs passes when its child recovers. A probe that is answered at the moment of a change is answered
+before it: otherwise a fault that starts at a tick of the probes would be detected at once.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -80,14 +81,14 @@ class Timeline:
 
     def answer(self, started: int, deadline: int) -> tuple[int, bool] | None:
         """Return when (ns) a probe is answered and whether it passes; ``None``: not in time."""
-        i = bisect_right(self.times, started) - 1
+        i = max(bisect_left(self.times, started) - 1, 0)
         start = started
         while start <= deadline:
             condition = self._conditions[i]
             end = self.times[i + 1] if i + 1 < len(self.times) else deadline + 1
             if condition.latency is not None:
                 answered = max(start, started + condition.latency)
-                if answered <= deadline and answered < end:
+                if answered <= min(deadline, end):
                     return answered, condition.passes
             i, start = i + 1, end
         return None

@@ -45,6 +45,8 @@ _SWITCHES: Final = frozenset(
 _LISTS: Final = frozenset({"ciphersuites", "ids", "rootcas"})
 _INDEXED: Final = re.compile(r"(certificates|ciphersuites|ids|rootcas)_([0-9]{1,4})(?=_|\Z)")
 _REFERENCE: Final = re.compile(r"\$\(([-._A-Za-z0-9]+)\)")
+_VARIABLE: Final = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+_QUOTING: Final = re.compile(r"""['"]|\\\n""")
 _MOST_STEPS: Final = 16
 
 
@@ -116,8 +118,18 @@ def _words(words: Any) -> Iterator[tuple[str, Span]]:
             continue
         span = marks_of(words, index)[1]
         in_shell = " " in item and not item.startswith("-") and "--" in item
-        for word in item.split() if in_shell else [item]:
+        for word in _shell_words(item) if in_shell else [item]:
             yield word, span
+
+
+def _shell_words(line: str) -> list[str]:
+    """Give the words of a shell's command without quotes, its variables as Kubernetes has them.
+
+    >>> _shell_words("traefik --a=':9443' --b=${PORT}; true")
+    ['traefik', '--a=:9443', '--b=$(PORT)', 'true']
+    """
+    plain = _VARIABLE.sub(r"$(\1\2)", _QUOTING.sub("", line))
+    return [word.rstrip(";&|") for word in plain.split()]
 
 
 def _first_column(span: Span, word: str) -> int | None:
