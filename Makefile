@@ -38,7 +38,7 @@ LOADED := -c 'import uplinks._wrr as w; "/build/" in w.__file__ or exit(w.__file
 
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
-.PHONY: demo test test-compiled test-debug test-asan test-wheel coverage-pyx test-proxies test-traefik test-browser test-kubernetes api-server lint gates bench instructions docs clean unbuilt
+.PHONY: demo test test-compiled test-debug test-asan test-wheel test-lowest coverage-pyx test-proxies test-traefik test-browser test-kubernetes api-server lint gates bench instructions docs clean unbuilt
 
 # Depends on everything that changes the extension or the tools.
 $(READY): pyproject.toml setup.py $(COMPILED) $(UNBUILT)
@@ -104,6 +104,15 @@ coverage-pyx: $(READY)
 # Build from a clean clone of the last commit, and test outside the checkout.
 test-wheel:
 	@tests/embedding/test-wheel $(PYTHON)
+
+# With the oldest versions of the requirements that pyproject.toml allows.
+LOWEST := build/lowest/bin/python
+test-lowest:
+	@rm -rf build/lowest
+	@$(PYTHON) -m venv build/lowest
+	@$(LOWEST) -m pip install --quiet uv
+	@$(LOWEST) -m uv pip install --quiet --python $(LOWEST) --resolution lowest-direct '.[test]'
+	@$(LOWEST) -m pytest -p no:cacheprovider tests
 
 # The next two install programs outside .venv: Debian's nginx and HAProxy, and Debian's Chromium.
 test-proxies: $(READY) $(PROXIES_READY)

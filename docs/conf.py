@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import pkgutil
+import re
 from contextlib import suppress
+from enum import Enum
 from importlib import import_module
 from pathlib import Path
+from typing import Any
+
+import attrs
 
 import uplinks
 
@@ -53,11 +58,39 @@ PAGE = """# `{name}`
 """
 
 
-def setup(_: object) -> None:
+ATTRS_DEFAULT = re.compile(r"attr_dict\['(\w+)'\]\.default|\bNOTHING\b")
+
+
+def show_defaults(
+    _: object,
+    kind: str,
+    __: str,
+    found: Any,
+    ___: object,
+    signature: str | None,
+    result: str | None,
+) -> tuple[str | None, str | None]:
+    """Write the defaults of an attrs class as values, not as names in its ``__init__``."""
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] is None:  # a factory makes it
+            return "..."
+        default = attrs.fields_dict(found)[match[1]].default
+        if isinstance(default, Enum):
+            return f"{type(default).__name__}.{default.name}"
+        return repr(default)
+
+    if kind == "class" and signature is not None and attrs.has(found):
+        signature = ATTRS_DEFAULT.sub(value, signature)
+    return signature, result
+
+
+def setup(app: Any) -> None:
     """Write the pages, and name each class by its public module; Sphinx calls this.
 
     Not while this file is imported: the tests import it too, and need the classes as they are.
     """
+    app.connect("autodoc-process-signature", show_defaults)
     folder = Path(__file__).parent / "reference"
     folder.mkdir(exist_ok=True)
     modules = [module.name for module in pkgutil.walk_packages(uplinks.__path__, "uplinks.")]

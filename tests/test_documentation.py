@@ -20,6 +20,8 @@ PAGES = sorted(
     for path in [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]
     if not {"_build", "reference"} & set(path.relative_to(ROOT).parts)  # these are generated
 )
+SITE = "https://uplinks.readthedocs.io/en/stable/"
+SOURCE = "https://github.com/uplinks/uplinks/blob/main/"
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
@@ -59,6 +61,17 @@ def test_every_link_to_a_file_leads_there(page: Path) -> None:
     assert [name for name in files if name and not (page.parent / name).exists()] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_absolute_link_to_our_own_pages_leads_to_a_file(page: Path) -> None:
+    text = read(page)
+    site = re.findall(rf"{re.escape(SITE)}([\w/.-]+?)\.html", text)
+    pictures = re.findall(rf"{re.escape(SITE)}(_static/[\w/.-]+)", text)
+    sources = re.findall(rf"{re.escape(SOURCE)}([\w/.-]+)", text)
+    wanted = [*(f"docs/{name}.md" for name in site), *(f"docs/{name}" for name in pictures)]
+
+    assert [name for name in [*wanted, *sources] if not (ROOT / name).is_file()] == []
+
+
 def test_every_page_is_in_the_table_of_contents() -> None:
     listed = set()
     for index in (DOCS / "index.md", DOCS / "rules" / "index.md"):
@@ -95,7 +108,8 @@ def test_the_changelog_keeps_its_form() -> None:
     headings = re.findall(r"^### (.+)$", read(ROOT / "CHANGELOG.md"), re.MULTILINE)
     releases = re.findall(r"^## (.+)$", read(ROOT / "CHANGELOG.md"), re.MULTILINE)
 
-    assert releases[0].startswith(("[Unreleased]", "[0.2.0]"))
+    current = rf"\[{re.escape(uplinks.__version__)}\] - \d{{4}}-\d{{2}}-\d{{2}}"
+    assert releases[0] == "[Unreleased]" or re.fullmatch(current, releases[0])
     assert set(headings) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from uplinks.rules import check
     from uplinks.services import advertise, materialize
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Advertisement",

@@ -24,10 +24,10 @@ Options = Sequence[tuple[str, Any]]
 
 
 class _Channel:
-    """What both channels share. ``kinds`` is the module of their calls."""
+    """What both channels share. ``_kinds`` is the module of their calls."""
 
-    kinds: ClassVar[ModuleType]
-    opening: ClassVar[ModuleType]
+    _kinds: ClassVar[ModuleType]
+    _opening: ClassVar[ModuleType]
 
     def __init__(
         self,
@@ -51,26 +51,26 @@ class _Channel:
 
     def unary_unary(self, method: str, *serializers: Any, **named: Any) -> Any:
         """Make a callable of one request and one answer."""
-        return self.kinds.UnaryUnary(self._calls, method, *_both(serializers, named))
+        return self._kinds.UnaryUnary(self._calls, method, *_both(serializers, named))
 
     def unary_stream(self, method: str, *serializers: Any, **named: Any) -> Any:
         """Make a callable of one request and a stream of answers."""
-        return self.kinds.UnaryStream(self._calls, method, *_both(serializers, named))
+        return self._kinds.UnaryStream(self._calls, method, *_both(serializers, named))
 
     def stream_unary(self, method: str, *serializers: Any, **named: Any) -> Any:
         """Make a callable of a stream of requests and one answer."""
-        return self.kinds.StreamUnary(self._calls, method, *_both(serializers, named))
+        return self._kinds.StreamUnary(self._calls, method, *_both(serializers, named))
 
     def stream_stream(self, method: str, *serializers: Any, **named: Any) -> Any:
         """Make a callable of a stream of requests and a stream of answers."""
-        return self.kinds.StreamStream(self._calls, method, *_both(serializers, named))
+        return self._kinds.StreamStream(self._calls, method, *_both(serializers, named))
 
     def _open(
         self, target: str, credentials: grpc.ChannelCredentials | None, options: Options
     ) -> Any:
         if credentials is None:
-            return self.opening.insecure_channel(target, options)
-        return self.opening.secure_channel(target, credentials, options)
+            return self._opening.insecure_channel(target, options)
+        return self._opening.secure_channel(target, credentials, options)
 
 
 class UplinksChannel(_Channel, grpc.Channel):  # type: ignore[misc,unused-ignore]
@@ -101,8 +101,8 @@ class UplinksChannel(_Channel, grpc.Channel):  # type: ignore[misc,unused-ignore
     ...     get = channel.unary_unary("/shop.Orders/Get")  # or OrdersStub(channel)
     """
 
-    kinds: ClassVar[ModuleType] = _grpc_blocking
-    opening: ClassVar[ModuleType] = grpc
+    _kinds: ClassVar[ModuleType] = _grpc_blocking
+    _opening: ClassVar[ModuleType] = grpc
 
     def __enter__(self) -> Self:
         return self
@@ -139,8 +139,8 @@ class AsyncUplinksChannel(_Channel, aio.Channel):  # type: ignore[misc,unused-ig
     >>> asyncio.run(main())
     """
 
-    kinds: ClassVar[ModuleType] = _grpc_async
-    opening: ClassVar[ModuleType] = aio
+    _kinds: ClassVar[ModuleType] = _grpc_async
+    _opening: ClassVar[ModuleType] = aio
 
     async def __aenter__(self) -> Self:
         return self

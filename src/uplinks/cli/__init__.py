@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ``arguments`` are those after the program's name; by default the process's.
 
     >>> main(["--version"])
-    uplinks 0.1.0
+    uplinks 0.2.0
     0
     """
     _prepare_streams()
