@@ -26,8 +26,8 @@ FAST = ["-O2", "-funroll-loops", "-fvect-cost-model"]
 macros = [("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0")] if TRACE else []
 flags = [] if MSVC else ["-O0", "-g", "-UNDEBUG"] if DEBUG else FAST
 sanitizers = [f"-fsanitize={SANITIZE}", "-fno-omit-frame-pointer"] if SANITIZE else []
-# Symbols triple the size of a wheel, and a debugger has its own build.
-stripped = ["-Wl,-s"] if sys.platform == "linux" and not (DEBUG or TRACE) else []
+# Symbols triple the size of a wheel. A build in place keeps them, for profilers.
+stripped = ["-Wl,-s"] if sys.platform == "linux" and "bdist_wheel" in sys.argv else []
 extensions = [
     Extension(
         f"uplinks.{name}",
