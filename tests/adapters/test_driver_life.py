@@ -332,7 +332,25 @@ def test_ctrl_c_at_any_moment_of_start_and_stop_ends_the_process() -> None:
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(rng.uniform(0, 0.05))
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)  # does not hang
+        _end(process)  # does not hang
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Wait for an interrupted process; interrupt it again only if CPython dropped the interrupt.
+
+    It drops one that arrives in a callback of a weak reference, and says so.
+    """
+    dropped = 0
+    while process.returncode is None:
+        try:
+            process.communicate(timeout=20)
+        except subprocess.TimeoutExpired as late:
+            seen = (late.stderr or b"").count(b"Exception ignored in")
+            if seen <= dropped:
+                process.kill()
+                raise
+            dropped = seen
+            process.send_signal(signal.SIGINT)
 
 
 FORKED = """
