@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -114,22 +114,24 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         causes.write_refusal(report, console)
         return findings.status(report)
     findings.write_tally(report, console)
+    to_file = arguments.output not in (None, STREAM)
     if child is not None:
         text = _CHILD[arguments.format](child, options)
     else:
-        envoy = render.EnvoyOptions(
-            eds_folder=arguments.eds_folder, uplink_header=options.uplink_header
-        )
+        services = Parent.from_fleet(fleet, strict=False).services
         if arguments.format in _ENVOY_FORMATS:
-            console.err.writelines(_envoy_warnings(fleet))
-        text = _parents(arguments.format, fleet, options, envoy, console.styler(console.out))
-    if arguments.output in (None, STREAM):
-        console.out.write(text)
-    elif arguments.format == _EDS:
-        files = {name: _json(document) for name, document in json.loads(text).items()}
-        output.write_folder(arguments.output, files)
-    else:
+            limits = render.envoy_limits(services, fleet.parent)
+            console.err.writelines(f"warning: {name}: {limit}\n" for name, limit in limits.items())
+        if arguments.format == _EDS and to_file:
+            documents = render.to_envoy_endpoints(services, fleet.parent)
+            files = {name: _json(document) for name, document in documents.items()}
+            output.write_folder(arguments.output, files)
+            return CLEAN
+        text = _parents(arguments, services, fleet.parent, options, console.styler(console.out))
+    if to_file:
         output.write(arguments.output, text)
+    else:
+        console.out.write(text)
     return CLEAN
 
 
@@ -167,18 +169,20 @@ _PARENT: Final = ("table", "json", "traefik", *_ENVOY_FORMATS)
 
 
 def _parents(
-    form: str,
-    fleet: Fleet,
-    traefik: render.TraefikOptions,
-    envoy: render.EnvoyOptions,
+    arguments: argparse.Namespace,
+    services: Services,
+    parent: Cluster,
+    options: render.TraefikOptions,
     styler: Styler,
 ) -> str:
     """Write what a parent makes of a fleet, in one of the formats of `_PARENT`."""
-    services, parent = _services(fleet), fleet.parent
-    match form:
+    match arguments.format:
         case "traefik":
-            return render.dump(render.to_traefik(services, parent, traefik))
+            return render.dump(render.to_traefik(services, parent, options))
         case "envoy":
+            envoy = render.EnvoyOptions(
+                eds_folder=arguments.eds_folder, uplink_header=options.uplink_header
+            )
             return _json(render.to_envoy(services, parent, envoy))
         case "envoy-eds":
             return _json(render.to_envoy_endpoints(services, parent))
@@ -186,15 +190,6 @@ def _parents(
             return _json({"services": _data(services)})
         case _:
             return _table(services, styler)
-
-
-def _services(fleet: Fleet) -> Services:
-    return Parent.from_fleet(fleet, strict=False).services
-
-
-def _envoy_warnings(fleet: Fleet) -> Iterable[str]:
-    limits = render.envoy_limits(_services(fleet), fleet.parent)
-    return (f"warning: {name}: {limit}\n" for name, limit in limits.items())
 
 
 _CHILD: Final[Mapping[str, Callable[[Cluster, render.TraefikOptions], str]]] = MappingProxyType(
