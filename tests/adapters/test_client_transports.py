@@ -13,16 +13,14 @@ import httpx2
 import pytest
 import trustme
 from tests.adapters.children import SIZE, Child
+from tests.adapters.credentials import AUTHORITY, OTHER, write_credentials
+from tests.adapters.credentials import CHILD as NAMED
 from tests.adapters.test_clients import CLIENTS, LOST
 
 from uplinks import Driver, PassiveHealthCheck
 from uplinks import model as m
 from uplinks.adapters.httpx2 import UplinksTransport
 
-AUTHORITY = trustme.CA()
-OTHER = trustme.CA()
-CLIENT = AUTHORITY.issue_cert("parent.example.com")
-NAMED = AUTHORITY.issue_cert("child.example.com")
 LOCAL = AUTHORITY.issue_cert("127.0.0.1")
 ONE_FAILURE = PassiveHealthCheck(max_failed_attempts=1)
 
@@ -55,11 +53,7 @@ def start() -> Iterator[Start]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    AUTHORITY.cert_pem.write_to_path(tmp_path / "ca.pem")
-    OTHER.cert_pem.write_to_path(tmp_path / "other.pem")
-    CLIENT.private_key_pem.write_to_path(tmp_path / "client.key")
-    CLIENT.cert_chain_pems[0].write_to_path(tmp_path / "client.crt")
-    return tmp_path
+    return write_credentials(tmp_path)
 
 
 def trusting(folder: Path, **fields: Any) -> m.ServersTransport:

@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc
 import pytest
-import trustme
+from tests.adapters.credentials import AUTHORITY, CHILD, CLIENT, OTHER, write_credentials
 from tests.adapters.servers import run, silent_until_left
 
 from uplinks.adapters._probers import Probers
@@ -29,21 +29,13 @@ from uplinks.model import (
 from uplinks.parent import Endpoint
 from uplinks.testing.server import Server
 
-AUTHORITY = trustme.CA()
-OTHER = trustme.CA()
-CLIENT = AUTHORITY.issue_cert("parent.example.com")
-CHILD = AUTHORITY.issue_cert("child.example.com")
 GRPC = HealthCheck(mode="grpc")
 SERVING = b"\x08\x01"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    AUTHORITY.cert_pem.write_to_path(tmp_path / "ca.pem")
-    OTHER.cert_pem.write_to_path(tmp_path / "other.pem")
-    CLIENT.private_key_pem.write_to_path(tmp_path / "client.key")
-    CLIENT.cert_chain_pems[0].write_to_path(tmp_path / "client.crt")
-    return tmp_path
+    return write_credentials(tmp_path)
 
 
 def named(folder: Path, **fields: Any) -> ServersTransport:
