@@ -359,7 +359,7 @@ def test_files_that_cannot_be_written_stay_until_they_can(
             eds = client.server.eds
             assert eds is not None
             await client.until((folder / "apps-api.json").exists)
-            # In place of the folder there is a file: nothing can be written, whoever writes.
+            # In place of the folder there is a file: no user can write anything.
             folder.rename(full)
             folder.write_text("", "utf-8")
             sources["us"].put(offering("us", uplink(weight=4, check=QUICK)))
